@@ -1,0 +1,111 @@
+//! What a running query tells whoever started it: the only thing that outputs and the dashboard see.
+//!
+//! Events are plain data, in order, each of them complete: a receiver that folds them needs nothing
+//! else of the query. What comes from records (text in rows) is as it came; whoever shows it escapes it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::RecordBatch;
+
+use crate::progress::Progress;
+
+/// One thing that happened to the query.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// The query is planned and reads now. Comes first, once.
+    Started(Arc<Started>),
+    /// A micro-batch is done.
+    Batch(Arc<Batch>),
+    /// How reading goes between batches; a few times a second.
+    Pulse(Pulse),
+    /// The brokers, whenever one of them changes.
+    Brokers(Vec<Broker>),
+    /// Something that a person would want to know.
+    Notice(Notice),
+    /// The query has ended. Comes last.
+    Stopped,
+}
+
+/// What is known of the query from its start on.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// The consumer group, which names the query.
+    pub name: String,
+    /// The topics read.
+    pub topics: Vec<String>,
+    /// The query's text.
+    pub query: String,
+    /// Group members in this process.
+    pub workers: usize,
+    /// Time between triggers, as set at the start.
+    pub interval: Duration,
+    /// Set in the demo: what to tell the user about it, one line each.
+    pub demo: Vec<String>,
+}
+
+/// One micro-batch: its rows and its report.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// With an aggregate: the whole result. Without: the rows that this batch adds.
+    pub rows: RecordBatch,
+    /// Whether `rows` adds to what came before (a query without an aggregate).
+    pub append: bool,
+    /// The report.
+    pub progress: Progress,
+}
+
+/// How reading goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pulse {
+    /// Records read since the start, bad ones included.
+    pub records: u64,
+    /// Bytes of their values.
+    pub bytes: u64,
+    /// Records that are not JSON objects of the schema, since the start.
+    pub dead_letters: u64,
+    /// Records in the topics that have not been read.
+    pub lag: u64,
+    /// Partitions that this process reads now.
+    pub partitions: usize,
+    /// Of these, paused: waiting for dead letters to be taken, or for the next batch.
+    pub paused: usize,
+    /// Time until the next trigger; `None` while the first batch is being read.
+    pub next_trigger: Option<Duration>,
+    /// Time between triggers, as it is now.
+    pub interval: Duration,
+}
+
+/// One broker as the client sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broker {
+    /// Its id; −1 while only its address is known.
+    pub id: i32,
+    /// `host:port`.
+    pub address: String,
+    /// Whether a connection to it stands.
+    pub up: bool,
+}
+
+/// How grave a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// For instance partitions assigned.
+    Info,
+    /// For instance a broker lost; the query goes on.
+    Warning,
+    /// For instance dead letters that cannot be written.
+    Error,
+}
+
+/// A line for the events pane and the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// How grave.
+    pub level: Level,
+    /// What, in one line.
+    pub text: String,
+}

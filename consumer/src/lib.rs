@@ -1,0 +1,9 @@
+//! Keeps the result of one SQL query over Kafka topics up to date, micro-batch after micro-batch.
+//!
+//! ```text
+//! source ▶ decode ▶ partial aggregate ▶ state per partition ▶ result ▶ sink
+//!                                                             └▶ event ▶ dashboard
+//! ```
+
+pub mod event;
+pub mod progress;

@@ -1,0 +1,3 @@
+//! The command line: settings in, exit code out.
+
+fn main() {}

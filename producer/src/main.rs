@@ -1,0 +1,2 @@
+//! Producer.
+fn main() {}
