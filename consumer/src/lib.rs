@@ -5,5 +5,6 @@
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
+pub mod engine;
 pub mod event;
 pub mod progress;
