@@ -5,5 +5,7 @@
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
+pub mod decode;
 pub mod event;
 pub mod progress;
+pub mod schema;
