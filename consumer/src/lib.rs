@@ -5,6 +5,8 @@
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
+pub mod decode;
 pub mod engine;
 pub mod event;
 pub mod progress;
+pub mod schema;

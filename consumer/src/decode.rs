@@ -1,0 +1,242 @@
+//! Records' values into Arrow record batches, by the schema: the hot path of the whole program.
+//!
+//! A record is one JSON object. Each is checked whole, for syntax, UTF-8 and depth (128), whichever
+//! columns the query reads; values are converted and type-checked only for those columns.
+//!
+//! ```text
+//! bytes ─ UTF-8? ─ scan: where do the read columns' values stand? ─ read: a row of values ─ build
+//!                  (order: which key comes next)
+//! ```
+//!
+//! A bad record leaves nothing in the batch and says why ([`Defect`]); the records around it are not
+//! touched. Nothing here panics on any input, allocates per record, or reads a number through a float
+//! that is none.
+//!
+//! Of equal keys the last counts, unknown fields are passed over, missing ones are NULL, and numeric
+//! columns take numbers in quotes.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+
+use crate::schema::TableSchema;
+use crate::schema::metadata::MetadataColumn;
+use build::Builder;
+use metadata::MetadataBuilder;
+use order::Order;
+use read::{Reader, Row};
+use scan::{Scanner, Span};
+
+mod build;
+mod defect;
+mod metadata;
+mod number;
+mod order;
+mod read;
+mod scan;
+mod text;
+mod time;
+
+pub use defect::{Defect, Excerpt};
+pub use metadata::{Header, RecordMeta};
+
+/// The most bytes of JSON in one batch, so that no array's 32-bit offsets overflow. Whoever flushes by
+/// rows or [`Decoder::buffered_bytes`] never comes near.
+const MOST_BYTES: usize = i32::MAX as usize;
+
+/// Collects records in a batch of the columns that a query reads.
+#[derive(Debug)]
+pub struct Decoder {
+    schema: SchemaRef,
+    order: Order,
+    /// One a slot.
+    readers: Vec<Reader>,
+    columns: Vec<Column>,
+    /// Where the record's values stand, one a slot; behind them, one for all values that are not read.
+    spans: Vec<Span>,
+    row: Row,
+    rows: usize,
+    /// Bytes of JSON in the batch.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Column {
+    Value(Builder),
+    Metadata(MetadataBuilder),
+}
+
+impl Decoder {
+    /// A decoder for the columns `projection` of [`TableSchema::table`], in that order. An empty one
+    /// counts records.
+    ///
+    /// # Errors
+    /// A number in `projection` that the table has no column for, or one that is there twice.
+    pub fn new(schema: &TableSchema, projection: &[usize]) -> Result<Self, ArrowError> {
+        let projected: SchemaRef = Arc::new(schema.table().project(projection)?);
+        let mut names: Vec<&str> = Vec::new();
+        let mut readers = Vec::new();
+        let mut columns = Vec::new();
+        for field in projected.fields() {
+            let metadata = MetadataColumn::ALL
+                .into_iter()
+                .find(|column| column.name() == field.name());
+            columns.push(match metadata {
+                Some(column) => Column::Metadata(MetadataBuilder::new(column)),
+                None => {
+                    if names.contains(&field.name().as_str()) {
+                        let name = field.name();
+                        let message = format!("column {name} is projected twice");
+                        return Err(ArrowError::SchemaError(message));
+                    }
+                    names.push(field.name().as_str());
+                    readers.push(Reader::new(field));
+                    Column::Value(Builder::new(field))
+                }
+            });
+        }
+        Ok(Self {
+            order: Order::new(names.into_iter()),
+            spans: vec![Span::MISSING; readers.len() + 1],
+            schema: projected,
+            readers,
+            columns,
+            row: Row::default(),
+            rows: 0,
+            bytes: 0,
+        })
+    }
+
+    /// The schema of the batches.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Whether [`RecordMeta::headers`] must be given.
+    pub fn reads_headers(&self) -> bool {
+        self.columns
+            .iter()
+            .any(|column| matches!(column, Column::Metadata(MetadataBuilder::Headers(_))))
+    }
+
+    /// Adds a record to the batch. `payload` is its value, `None` for a tombstone.
+    ///
+    /// # Errors
+    /// Why the record is bad. The batch is as before then.
+    #[inline]
+    pub fn push(&mut self, payload: Option<&[u8]>, meta: &RecordMeta<'_>) -> Result<(), Defect> {
+        let payload = payload.ok_or(Defect::Tombstone)?;
+        if payload.len() > MOST_BYTES - self.bytes {
+            return Err(Defect::TooLarge {
+                bytes: payload.len(),
+            });
+        }
+        let record = str::from_utf8(payload).map_err(|error| Defect::NotUtf8 {
+            at: error.valid_up_to(),
+        })?;
+        self.scan(record)?;
+        self.row.clear();
+        for (reader, span) in self.readers.iter().zip(&self.spans) {
+            reader.read(record, *span, &mut self.row)?;
+        }
+
+        // From here on nothing can fail.
+        let mut values = self.row.values.iter();
+        for column in &mut self.columns {
+            match column {
+                Column::Value(builder) => builder.append(&mut values, &self.row, record),
+                Column::Metadata(builder) => builder.append(meta),
+            }
+        }
+        self.rows += 1;
+        self.bytes += payload.len();
+        Ok(())
+    }
+
+    /// Finds where the read columns' values stand, and checks the syntax of all others.
+    fn scan(&mut self, record: &str) -> Result<(), Defect> {
+        self.spans.fill(Span::MISSING);
+        self.order.restart();
+        let mut scanner = Scanner::new(record.as_bytes(), 0);
+        let fault = |fault| Defect::from_fault(fault, record.len());
+        if scanner.peek_past_blank() != Some(b'{') {
+            return Err(not_an_object(record));
+        }
+        let mut scanner = Scanner::new(record.as_bytes(), 0);
+        while let Some(slot) = self.order.next(&mut scanner).map_err(fault)? {
+            let value = scanner.value(1).map_err(fault)?;
+            if let Some(span) = self.spans.get_mut(slot) {
+                *span = value;
+            }
+        }
+        if !scanner.is_done() {
+            return Err(Defect::Trailing { at: scanner.at() });
+        }
+        Ok(())
+    }
+
+    /// Records in the batch.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether the batch has no records.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// Bytes that the batch takes in memory, about.
+    pub fn buffered_bytes(&self) -> usize {
+        self.columns
+            .iter()
+            .map(|column| match column {
+                Column::Value(builder) => builder.bytes(),
+                Column::Metadata(builder) => builder.bytes(),
+            })
+            .sum()
+    }
+
+    /// The batch of all records pushed since the last flush, of [`Self::schema`]; it has its number of
+    /// rows even without columns. The decoder is empty then.
+    ///
+    /// # Errors
+    /// None that a record could cause.
+    pub fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
+        let arrays = self
+            .columns
+            .iter_mut()
+            .map(|column| match column {
+                Column::Value(builder) => builder.finish(),
+                Column::Metadata(builder) => builder.finish(),
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        self.rows = 0;
+        self.bytes = 0;
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
+    }
+}
+
+/// Why a record that does not begin with `{` is bad.
+#[cold]
+fn not_an_object(record: &str) -> Defect {
+    let mut scanner = Scanner::new(record.as_bytes(), 0);
+    if scanner.is_done() {
+        return Defect::Empty;
+    }
+    match scanner.value(0) {
+        Err(fault) => Defect::from_fault(fault, record.len()),
+        Ok(_) if !scanner.is_done() => Defect::NotJson {
+            at: scanner.at(),
+            expected: "an object only",
+        },
+        Ok(_) => Defect::NotAnObject {
+            excerpt: defect::Excerpt::of(record),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Arrow arrays, value by value.
+//!
+//! Appending cannot fail: what comes here has been read as the column's own type, whole. A value of
+//! another type would become NULL; [`read`](super::read) makes none.
+
+use std::slice::Iter;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
+    Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, ListArray,
+    NullBufferBuilder, StringViewBuilder, StructArray, TimestampMicrosecondBuilder, new_null_array,
+};
+use datafusion::arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use datafusion::arrow::error::ArrowError;
+
+use super::read::{Row, Value};
+
+/// One column being built.
+#[derive(Debug)]
+pub(super) enum Builder {
+    Text(StringViewBuilder),
+    Binary(BinaryBuilder),
+    Boolean(BooleanBuilder),
+    Int8(Int8Builder),
+    Int16(Int16Builder),
+    Int32(Int32Builder),
+    Int64(Int64Builder),
+    Decimal(Decimal128Builder),
+    Float(Float32Builder),
+    Double(Float64Builder),
+    Date(Date32Builder),
+    Timestamp(TimestampMicrosecondBuilder),
+    List(ListBuilder),
+    Struct(StructBuilder),
+    /// No schema has such a column.
+    Other(DataType, usize),
+}
+
+#[derive(Debug)]
+pub(super) struct ListBuilder {
+    item: FieldRef,
+    /// The end of each list among the elements; first comes 0.
+    ends: Vec<i32>,
+    valid: NullBufferBuilder,
+    elements: Box<Builder>,
+    /// How many there are.
+    count: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct StructBuilder {
+    fields: Fields,
+    valid: NullBufferBuilder,
+    children: Vec<Builder>,
+}
+
+impl Builder {
+    pub(super) fn new(field: &Field) -> Self {
+        match field.data_type() {
+            DataType::Utf8View => Self::Text(StringViewBuilder::with_capacity(0)),
+            DataType::Binary => Self::Binary(BinaryBuilder::with_capacity(0, 0)),
+            DataType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(0)),
+            DataType::Int8 => Self::Int8(Int8Builder::with_capacity(0)),
+            DataType::Int16 => Self::Int16(Int16Builder::with_capacity(0)),
+            DataType::Int32 => Self::Int32(Int32Builder::with_capacity(0)),
+            DataType::Int64 => Self::Int64(Int64Builder::with_capacity(0)),
+            DataType::Float32 => Self::Float(Float32Builder::with_capacity(0)),
+            DataType::Float64 => Self::Double(Float64Builder::with_capacity(0)),
+            DataType::Date32 => Self::Date(Date32Builder::with_capacity(0)),
+            decimal @ DataType::Decimal128(..) => {
+                Self::Decimal(Decimal128Builder::with_capacity(0).with_data_type(decimal.clone()))
+            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => Self::Timestamp(
+                TimestampMicrosecondBuilder::with_capacity(0).with_timezone_opt(zone.clone()),
+            ),
+            DataType::List(item) => Self::List(ListBuilder {
+                item: Arc::clone(item),
+                ends: vec![0],
+                valid: NullBufferBuilder::new(0),
+                elements: Box::new(Self::new(item)),
+                count: 0,
+            }),
+            DataType::Struct(fields) => Self::Struct(StructBuilder {
+                fields: fields.clone(),
+                valid: NullBufferBuilder::new(0),
+                children: fields.iter().map(|field| Self::new(field)).collect(),
+            }),
+            other => Self::Other(other.clone(), 0),
+        }
+    }
+
+    /// Appends the next value of `values`, with all that belongs to it. `row` and `record` hold its texts.
+    #[inline]
+    pub(super) fn append(&mut self, values: &mut Iter<'_, Value>, row: &Row, record: &str) {
+        let value = values.next().copied().unwrap_or(Value::Null);
+        match (self, value) {
+            (Self::Text(builder), Value::Text(start, end)) => {
+                builder.append_value(record.get(start..end).unwrap_or_default());
+            }
+            (Self::Text(builder), Value::Unescaped(start, end)) => {
+                builder.append_value(row.text.get(start..end).unwrap_or_default());
+            }
+            (Self::Decimal(builder), Value::Decimal(value)) => builder.append_value(value),
+            (Self::Binary(builder), Value::Bytes(start, end)) => {
+                builder.append_value(row.bytes.get(start..end).unwrap_or_default());
+            }
+            (Self::Boolean(builder), Value::Boolean(value)) => builder.append_value(value),
+            // The reader has checked the range.
+            (Self::Int8(builder), Value::Integer(value)) => builder.append_value(value as i8),
+            (Self::Int16(builder), Value::Integer(value)) => builder.append_value(value as i16),
+            (Self::Int32(builder), Value::Integer(value)) => builder.append_value(value as i32),
+            (Self::Int64(builder), Value::Integer(value)) => builder.append_value(value),
+            (Self::Float(builder), Value::Float(value)) => builder.append_value(value),
+            (Self::Double(builder), Value::Double(value)) => builder.append_value(value),
+            (Self::Date(builder), Value::Date(value)) => builder.append_value(value),
+            (Self::Timestamp(builder), Value::Timestamp(value)) => builder.append_value(value),
+            (Self::List(list), Value::List(elements)) => {
+                for _ in 0..elements {
+                    list.elements.append(values, row, record);
+                }
+                list.count += elements;
+                list.end(true);
+            }
+            (Self::Struct(builder), Value::Struct) => {
+                for child in &mut builder.children {
+                    child.append(values, row, record);
+                }
+                builder.valid.append_non_null();
+            }
+            (builder, _) => builder.append_null(),
+        }
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Self::Text(builder) => builder.append_null(),
+            Self::Binary(builder) => builder.append_null(),
+            Self::Boolean(builder) => builder.append_null(),
+            Self::Int8(builder) => builder.append_null(),
+            Self::Int16(builder) => builder.append_null(),
+            Self::Int32(builder) => builder.append_null(),
+            Self::Int64(builder) => builder.append_null(),
+            Self::Decimal(builder) => builder.append_null(),
+            Self::Float(builder) => builder.append_null(),
+            Self::Double(builder) => builder.append_null(),
+            Self::Date(builder) => builder.append_null(),
+            Self::Timestamp(builder) => builder.append_null(),
+            Self::List(list) => list.end(false),
+            Self::Struct(builder) => {
+                for child in &mut builder.children {
+                    child.append_null();
+                }
+                builder.valid.append_null();
+            }
+            Self::Other(_, rows) => *rows += 1,
+        }
+    }
+
+    /// The array built so far; the builder is empty then, and keeps room for as many rows again.
+    ///
+    /// # Errors
+    /// None that a value could cause: the parts are built together.
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Self::Text(builder) => Arc::new(builder.finish()),
+            Self::Binary(builder) => Arc::new(builder.finish()),
+            Self::Boolean(builder) => Arc::new(builder.finish()),
+            Self::Int8(builder) => Arc::new(builder.finish()),
+            Self::Int16(builder) => Arc::new(builder.finish()),
+            Self::Int32(builder) => Arc::new(builder.finish()),
+            Self::Int64(builder) => Arc::new(builder.finish()),
+            Self::Decimal(builder) => Arc::new(builder.finish()),
+            Self::Float(builder) => Arc::new(builder.finish()),
+            Self::Double(builder) => Arc::new(builder.finish()),
+            Self::Date(builder) => Arc::new(builder.finish()),
+            Self::Timestamp(builder) => Arc::new(builder.finish()),
+            Self::List(list) => {
+                let ends = std::mem::replace(&mut list.ends, vec![0]);
+                list.count = 0;
+                Arc::new(ListArray::try_new(
+                    Arc::clone(&list.item),
+                    OffsetBuffer::new(ScalarBuffer::from(ends)),
+                    list.elements.finish()?,
+                    list.valid.finish(),
+                )?)
+            }
+            Self::Struct(builder) => {
+                let rows = builder.valid.len();
+                let children = builder
+                    .children
+                    .iter_mut()
+                    .map(Self::finish)
+                    .collect::<Result<Vec<_>, _>>()?;
+                Arc::new(StructArray::try_new_with_length(
+                    builder.fields.clone(),
+                    children,
+                    builder.valid.finish(),
+                    rows,
+                )?)
+            }
+            Self::Other(data_type, rows) => new_null_array(data_type, std::mem::take(rows)),
+        })
+    }
+
+    /// Bytes that the values appended since the last [`Self::finish`] take, about.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Text(builder) => builder.allocated_size(),
+            Self::Binary(builder) => {
+                size_of_val(builder.values_slice()) + size_of_val(builder.offsets_slice())
+            }
+            Self::Boolean(builder) => size_of_val(builder.values_slice()),
+            Self::Int8(builder) => size_of_val(builder.values_slice()),
+            Self::Int16(builder) => size_of_val(builder.values_slice()),
+            Self::Int32(builder) => size_of_val(builder.values_slice()),
+            Self::Int64(builder) => size_of_val(builder.values_slice()),
+            Self::Decimal(builder) => size_of_val(builder.values_slice()),
+            Self::Float(builder) => size_of_val(builder.values_slice()),
+            Self::Double(builder) => size_of_val(builder.values_slice()),
+            Self::Date(builder) => size_of_val(builder.values_slice()),
+            Self::Timestamp(builder) => size_of_val(builder.values_slice()),
+            Self::List(list) => size_of_val(list.ends.as_slice()) + list.elements.bytes(),
+            Self::Struct(builder) => builder.children.iter().map(Self::bytes).sum(),
+            Self::Other(..) => 0,
+        }
+    }
+}
+
+impl ListBuilder {
+    /// Ends a list behind the elements appended so far.
+    fn end(&mut self, valid: bool) {
+        // A batch holds less than 2^31 bytes of JSON, and an element takes more than one of them.
+        self.ends
+            .push(i32::try_from(self.count).unwrap_or(i32::MAX));
+        self.valid.append(valid);
+    }
+}

@@ -1,0 +1,140 @@
+//! Why a record is bad: what the dead letter's header says, and what is counted.
+//!
+//! Texts are short and stable up to the first colon. A value's excerpt is escaped and cut, so that it
+//! can be shown anywhere.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::scan::Fault;
+
+/// Why a record cannot become a row. Positions count bytes of the value from 0; columns inside STRUCT
+/// and ARRAY are named by their path, as in `card.brand` or `items[].price`.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Defect {
+    /// The record has no value at all.
+    #[error("no value (a tombstone)")]
+    Tombstone,
+    /// The value is empty, or blank.
+    #[error("empty value")]
+    Empty,
+    /// The value is larger than one batch of Arrow arrays can take.
+    #[error("too large: {bytes} bytes")]
+    TooLarge {
+        /// The value's length.
+        bytes: usize,
+    },
+    /// The value is not UTF-8.
+    #[error("not UTF-8: byte {at}")]
+    NotUtf8 {
+        /// The first byte that is not.
+        at: usize,
+    },
+    /// The value is not JSON.
+    #[error("not JSON: expected {expected} at byte {at}")]
+    NotJson {
+        /// The first byte that cannot stand where it does.
+        at: usize,
+        /// What could.
+        expected: &'static str,
+    },
+    /// The value ends in the middle of its JSON.
+    #[error("truncated: ends at byte {at}")]
+    Truncated {
+        /// The value's length.
+        at: usize,
+    },
+    /// Something follows the object.
+    #[error("more than one object: the first ends before byte {at}")]
+    Trailing {
+        /// Where the second thing begins.
+        at: usize,
+    },
+    /// The value is JSON, but not an object.
+    #[error("not an object: {excerpt}")]
+    NotAnObject {
+        /// The value's beginning.
+        excerpt: Excerpt,
+    },
+    /// Too many objects and arrays in one another.
+    #[error("nested too deep: more than 128 levels at byte {at}")]
+    TooDeep {
+        /// The first bracket that is too much.
+        at: usize,
+    },
+    /// A column that the query reads holds something that its type does not take.
+    #[error("wrong type: column {column} is {expected}, found {excerpt}")]
+    WrongType {
+        /// The column.
+        column: String,
+        /// Its type, in DDL words.
+        expected: String,
+        /// The value's beginning.
+        excerpt: Excerpt,
+    },
+    /// A number that the column's type has no room for: too large, or too exact.
+    #[error("out of range: column {column} is {expected}, found {excerpt}")]
+    OutOfRange {
+        /// The column.
+        column: String,
+        /// Its type, in DDL words.
+        expected: String,
+        /// The value's beginning.
+        excerpt: Excerpt,
+    },
+    /// A string with half of a surrogate pair, which no text can hold.
+    #[error("broken character: column {column} holds half of a surrogate pair, found {excerpt}")]
+    LoneSurrogate {
+        /// The column.
+        column: String,
+        /// The value's beginning.
+        excerpt: Excerpt,
+    },
+    /// A column that is NOT NULL has no value.
+    #[error("missing value: column {column} is NOT NULL")]
+    MissingValue {
+        /// The column.
+        column: String,
+    },
+}
+
+impl Defect {
+    pub(super) fn from_fault(fault: Fault, length: usize) -> Self {
+        match fault {
+            Fault::Syntax { at, expected } => Self::NotJson { at, expected },
+            Fault::Truncated => Self::Truncated { at: length },
+            Fault::TooDeep { at } => Self::TooDeep { at },
+        }
+    }
+}
+
+/// The beginning of a value, escaped, at most 40 characters of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Excerpt(String);
+
+impl Excerpt {
+    const CHARACTERS: usize = 40;
+
+    pub(super) fn of(value: &str) -> Self {
+        let mut excerpt = String::new();
+        let mut letters = value.trim_start().chars();
+        for letter in letters.by_ref().take(Self::CHARACTERS) {
+            match letter {
+                // Quotes and backslashes are as they stood; only what a terminal would obey is escaped.
+                '"' | '\'' | '\\' => excerpt.push(letter),
+                _ => excerpt.extend(letter.escape_debug()),
+            }
+        }
+        if letters.next().is_some() {
+            excerpt.push('…');
+        }
+        Self(excerpt)
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

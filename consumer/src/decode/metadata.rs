@@ -1,0 +1,160 @@
+//! What Kafka knows of a record, beside its value, and the columns made of it.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{
+    ArrayRef, BinaryBuilder, Int32Builder, Int64Builder, ListArray, StringViewBuilder, StructArray,
+    TimestampMicrosecondBuilder,
+};
+use datafusion::arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use datafusion::arrow::datatypes::{DataType, Field};
+use datafusion::arrow::error::ArrowError;
+
+use crate::schema::metadata::{MetadataColumn, header_fields};
+
+/// One header of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header<'a> {
+    /// Its name, which several headers may have.
+    pub key: &'a str,
+    /// Its bytes, if it has a value.
+    pub value: Option<&'a [u8]>,
+}
+
+/// A record without its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordMeta<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// The partition's number in it.
+    pub partition: i32,
+    /// The record's offset in the partition.
+    pub offset: i64,
+    /// Milliseconds since 1970 in UTC, if the record has a timestamp.
+    pub timestamp_ms: Option<i64>,
+    /// The key, if the record has one.
+    pub key: Option<&'a [u8]>,
+    /// The headers in their order. They may be left out unless
+    /// [`Decoder::reads_headers`](super::Decoder::reads_headers).
+    pub headers: &'a [Header<'a>],
+}
+
+/// A metadata column being built.
+#[derive(Debug)]
+pub(super) enum MetadataBuilder {
+    Topic(StringViewBuilder),
+    Partition(Int32Builder),
+    Offset(Int64Builder),
+    Timestamp(TimestampMicrosecondBuilder),
+    Key(StringViewBuilder, String),
+    Headers(HeadersBuilder),
+}
+
+#[derive(Debug)]
+pub(super) struct HeadersBuilder {
+    ends: Vec<i32>,
+    count: usize,
+    keys: StringViewBuilder,
+    values: BinaryBuilder,
+}
+
+impl MetadataBuilder {
+    pub(super) fn new(column: MetadataColumn) -> Self {
+        match column {
+            MetadataColumn::Topic => Self::Topic(StringViewBuilder::with_capacity(0)),
+            MetadataColumn::Partition => Self::Partition(Int32Builder::with_capacity(0)),
+            MetadataColumn::Offset => Self::Offset(Int64Builder::with_capacity(0)),
+            MetadataColumn::Timestamp => Self::Timestamp(
+                TimestampMicrosecondBuilder::with_capacity(0)
+                    .with_data_type(crate::schema::timestamp()),
+            ),
+            MetadataColumn::Key => Self::Key(StringViewBuilder::with_capacity(0), String::new()),
+            MetadataColumn::Headers => Self::Headers(HeadersBuilder {
+                ends: vec![0],
+                count: 0,
+                keys: StringViewBuilder::with_capacity(0),
+                values: BinaryBuilder::with_capacity(0, 0),
+            }),
+        }
+    }
+
+    #[inline]
+    pub(super) fn append(&mut self, meta: &RecordMeta<'_>) {
+        match self {
+            Self::Topic(builder) => builder.append_value(meta.topic),
+            Self::Partition(builder) => builder.append_value(meta.partition),
+            Self::Offset(builder) => builder.append_value(meta.offset),
+            Self::Timestamp(builder) => {
+                builder.append_option(meta.timestamp_ms.map(|ms| ms.saturating_mul(1000)));
+            }
+            Self::Key(builder, scratch) => match meta.key {
+                None => builder.append_null(),
+                Some(key) => builder.append_value(key_text(key, scratch)),
+            },
+            Self::Headers(builder) => {
+                for header in meta.headers {
+                    builder.keys.append_value(header.key);
+                    builder.values.append_option(header.value);
+                }
+                builder.count += meta.headers.len();
+                let end = i32::try_from(builder.count).unwrap_or(i32::MAX);
+                builder.ends.push(end);
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        Ok(match self {
+            Self::Topic(builder) | Self::Key(builder, _) => Arc::new(builder.finish()),
+            Self::Partition(builder) => Arc::new(builder.finish()),
+            Self::Offset(builder) => Arc::new(builder.finish()),
+            Self::Timestamp(builder) => Arc::new(builder.finish()),
+            Self::Headers(builder) => {
+                let ends = std::mem::replace(&mut builder.ends, vec![0]);
+                builder.count = 0;
+                let columns: Vec<ArrayRef> = vec![
+                    Arc::new(builder.keys.finish()),
+                    Arc::new(builder.values.finish()),
+                ];
+                let headers = StructArray::try_new(header_fields(), columns, None)?;
+                let item = DataType::Struct(header_fields());
+                Arc::new(ListArray::try_new(
+                    Arc::new(Field::new_list_field(item, false)),
+                    OffsetBuffer::new(ScalarBuffer::from(ends)),
+                    Arc::new(headers),
+                    None,
+                )?)
+            }
+        })
+    }
+
+    /// Bytes that the values appended since the last [`Self::finish`] take, about.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Topic(builder) | Self::Key(builder, _) => builder.allocated_size(),
+            Self::Partition(builder) => size_of_val(builder.values_slice()),
+            Self::Offset(builder) => size_of_val(builder.values_slice()),
+            Self::Timestamp(builder) => size_of_val(builder.values_slice()),
+            Self::Headers(builder) => {
+                size_of_val(builder.ends.as_slice())
+                    + builder.keys.allocated_size()
+                    + size_of_val(builder.values.values_slice())
+            }
+        }
+    }
+}
+
+/// The key as text; a byte that is not UTF-8 as `\xNN`.
+fn key_text<'a>(key: &'a [u8], scratch: &'a mut String) -> &'a str {
+    if let Ok(text) = str::from_utf8(key) {
+        return text;
+    }
+    scratch.clear();
+    for chunk in key.utf8_chunks() {
+        scratch.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            scratch.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    scratch
+}

@@ -1,0 +1,139 @@
+//! Guesses the next key from the records before: a producer writes its keys in the same order.
+//!
+//! What stands between two values (`,"amount": `, blanks and all) is called a lead here. Each lead
+//! seen is kept together with the column that it leads to and the lead that came next last time. If the
+//! record goes on with the very bytes of that one, its syntax is known to be good and its column found,
+//! by one comparison. If not, the lead is read byte by byte and remembered.
+//!
+//! A wrong guess costs time, never a wrong value.
+
+use std::collections::HashMap;
+
+use super::scan::{Fault, Kind, Scanner};
+use super::text;
+
+/// The place of a record's column among those read.
+pub(super) type Slot = usize;
+
+/// Leads kept. Records whose keys never repeat would fill any table: a full one is begun anew.
+const MOST_LEADS: usize = 64;
+
+/// The lead with which each record begins to be read: the empty one.
+const START: usize = 0;
+
+/// No lead is known to follow.
+const NONE: usize = usize::MAX;
+
+/// The columns read by name, and the order in which the last records had them.
+#[derive(Debug)]
+pub(super) struct Order {
+    slots: HashMap<Box<str>, Slot>,
+    unread: Slot,
+    leads: Vec<Lead>,
+    /// The lead behind which the record is now.
+    current: usize,
+    /// For keys with escapes.
+    key: String,
+}
+
+#[derive(Debug)]
+struct Lead {
+    bytes: Box<[u8]>,
+    slot: Slot,
+    next: usize,
+}
+
+impl Order {
+    /// `names` in the order of their slots. What leads to none of them gets the slot behind the last.
+    pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let slots: HashMap<Box<str>, Slot> = names.map(Box::from).zip(0..).collect();
+        let mut order = Self {
+            unread: slots.len(),
+            slots,
+            leads: Vec::new(),
+            current: START,
+            key: String::new(),
+        };
+        order.forget();
+        order
+    }
+
+    /// To be called at a record's first byte.
+    #[inline]
+    pub(super) fn restart(&mut self) {
+        self.current = START;
+    }
+
+    /// Passes over the lead to the next value and says where that belongs; `None` behind the object's
+    /// end.
+    #[inline]
+    pub(super) fn next(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Slot>, Fault> {
+        let guess = self.leads.get(self.current).map_or(NONE, |lead| lead.next);
+        if let Some(lead) = self.leads.get(guess)
+            && scanner.take(&lead.bytes)
+        {
+            self.current = guess;
+            return Ok(Some(lead.slot));
+        }
+        self.learn(scanner)
+    }
+
+    /// As [`Self::next`], byte by byte.
+    #[inline(never)]
+    fn learn(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Slot>, Fault> {
+        let before = scanner.rest();
+        let start = scanner.at();
+        let Some(key) = scanner.member(self.current == START)? else {
+            return Ok(None);
+        };
+        scanner.blank();
+        let bytes = before.get(..scanner.at() - start).unwrap_or_default();
+        let next = match self.leads.iter().position(|lead| *lead.bytes == *bytes) {
+            Some(known) => known,
+            None => {
+                if self.leads.len() == MOST_LEADS {
+                    self.forget();
+                }
+                let inside = before.get(key.start + 1 - start..key.end - 1 - start);
+                let slot = self.find(inside.unwrap_or_default(), key.kind);
+                self.leads.push(Lead {
+                    bytes: bytes.into(),
+                    slot,
+                    next: NONE,
+                });
+                self.leads.len() - 1
+            }
+        };
+        if let Some(lead) = self.leads.get_mut(self.current) {
+            lead.next = next;
+        }
+        self.current = next;
+        Ok(self.leads.get(next).map(|lead| lead.slot))
+    }
+
+    fn find(&mut self, key: &[u8], kind: Kind) -> Slot {
+        let Ok(mut key) = str::from_utf8(key) else {
+            return self.unread;
+        };
+        if kind == Kind::EscapedText {
+            self.key.clear();
+            // No column has half a surrogate pair in its name.
+            if text::unescape(key, &mut self.key).is_err() {
+                return self.unread;
+            }
+            key = &self.key;
+        }
+        self.slots.get(key).copied().unwrap_or(self.unread)
+    }
+
+    fn forget(&mut self) {
+        self.leads.clear();
+        self.leads.push(Lead {
+            bytes: Box::default(),
+            slot: self.unread,
+            next: NONE,
+        });
+        // What comes next must not be taken for a record's beginning.
+        self.current = NONE;
+    }
+}

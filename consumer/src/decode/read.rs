@@ -1,0 +1,373 @@
+//! From JSON values to the columns' types, before anything is appended.
+//!
+//! A record's values are laid out in a [`Row`] one behind the other: a list says how many elements follow,
+//! a struct is followed by its fields. Only a row that is complete goes to the builders, so a record that
+//! turns out bad at its last column has left nothing behind. Rows are reused; a record allocates nothing.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+
+use super::defect::{Defect, Excerpt};
+use super::number::{self, NumberError};
+use super::scan::{Kind, Scanner, Span};
+use super::text;
+use super::time::{self, Form};
+use crate::schema::TypeName;
+
+/// A value of a column's type. What a column appends is decided by its type; the two always agree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Value {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Decimal(i128),
+    Float(f32),
+    Double(f64),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970.
+    Timestamp(i64),
+    /// Text in the record, from byte to byte.
+    Text(usize, usize),
+    /// Text in the row, from byte to byte: it had escapes.
+    Unescaped(usize, usize),
+    /// Bytes in the row, from byte to byte.
+    Bytes(usize, usize),
+    /// So many elements follow.
+    List(usize),
+    /// The fields follow.
+    Struct,
+}
+
+/// The values of one record, and the texts that do not stand in the record as they are.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub(super) values: Vec<Value>,
+    pub(super) text: String,
+    pub(super) bytes: Vec<u8>,
+    /// Where the fields of the structs being read stand.
+    spans: Vec<Span>,
+}
+
+impl Row {
+    pub(super) fn clear(&mut self) {
+        self.values.clear();
+        self.text.clear();
+        self.bytes.clear();
+        self.spans.clear();
+    }
+}
+
+/// How the values of one column, or of a part of it, are read.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// The name, or the path to it.
+    path: String,
+    nullable: bool,
+    data_type: DataType,
+    shape: Shape,
+}
+
+#[derive(Debug)]
+enum Shape {
+    Text,
+    Boolean,
+    Integer {
+        least: i64,
+        most: i64,
+    },
+    Decimal {
+        precision: u8,
+        scale: i8,
+    },
+    Float,
+    Double,
+    Date,
+    Timestamp {
+        instant: bool,
+    },
+    Binary,
+    List(Box<Reader>),
+    Struct(Vec<(String, Reader)>),
+    /// No schema has such a column.
+    Other,
+}
+
+/// Why a value does not become one of its column's type.
+enum Mismatch {
+    Type,
+    Range,
+    Surrogate,
+}
+
+impl From<NumberError> for Mismatch {
+    fn from(error: NumberError) -> Self {
+        match error {
+            NumberError::NotANumber => Self::Type,
+            NumberError::OutOfRange => Self::Range,
+        }
+    }
+}
+
+impl Reader {
+    pub(super) fn new(field: &Field) -> Self {
+        Self::at(field.name().clone(), field)
+    }
+
+    fn at(path: String, field: &Field) -> Self {
+        let integer = |least, most| Shape::Integer { least, most };
+        let shape = match field.data_type() {
+            DataType::Utf8View => Shape::Text,
+            DataType::Boolean => Shape::Boolean,
+            DataType::Int8 => integer(i8::MIN.into(), i8::MAX.into()),
+            DataType::Int16 => integer(i16::MIN.into(), i16::MAX.into()),
+            DataType::Int32 => integer(i32::MIN.into(), i32::MAX.into()),
+            DataType::Int64 => integer(i64::MIN, i64::MAX),
+            DataType::Decimal128(precision, scale) => Shape::Decimal {
+                precision: *precision,
+                scale: *scale,
+            },
+            DataType::Float32 => Shape::Float,
+            DataType::Float64 => Shape::Double,
+            DataType::Date32 => Shape::Date,
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => Shape::Timestamp {
+                instant: zone.is_some(),
+            },
+            DataType::Binary => Shape::Binary,
+            DataType::List(item) => Shape::List(Box::new(Self::at(format!("{path}[]"), item))),
+            DataType::Struct(fields) => Shape::Struct(
+                fields
+                    .iter()
+                    .map(|field| {
+                        let name = field.name().clone();
+                        let reader = Self::at(format!("{path}.{name}"), field);
+                        (name, reader)
+                    })
+                    .collect(),
+            ),
+            _ => Shape::Other,
+        };
+        Self {
+            path,
+            nullable: field.is_nullable(),
+            data_type: field.data_type().clone(),
+            shape,
+        }
+    }
+
+    /// Adds the value at `span` to the row. `record` has been checked.
+    #[inline]
+    pub(super) fn read(&self, record: &str, span: Span, row: &mut Row) -> Result<(), Defect> {
+        match span.kind {
+            Kind::Missing | Kind::Null => self.read_null(row),
+            _ => match self.shape {
+                Shape::List(ref item) => self.read_list(item, record, span, row),
+                Shape::Struct(ref fields) => self.read_struct(fields, record, span, row),
+                _ => match self.scalar(record, span, row) {
+                    Ok(value) => {
+                        row.values.push(value);
+                        Ok(())
+                    }
+                    Err(mismatch) => Err(self.defect(record, span, mismatch)),
+                },
+            },
+        }
+    }
+
+    fn read_null(&self, row: &mut Row) -> Result<(), Defect> {
+        if !self.nullable {
+            return Err(Defect::MissingValue {
+                column: self.path.clone(),
+            });
+        }
+        row.values.push(Value::Null);
+        Ok(())
+    }
+
+    fn read_list(
+        &self,
+        item: &Self,
+        record: &str,
+        span: Span,
+        row: &mut Row,
+    ) -> Result<(), Defect> {
+        if span.kind != Kind::Array {
+            return Err(self.defect(record, span, Mismatch::Type));
+        }
+        let fault = |fault| Defect::from_fault(fault, record.len());
+        let place = row.values.len();
+        row.values.push(Value::List(0));
+        let mut scanner = Scanner::new(record.as_bytes(), span.start);
+        let mut elements = 0;
+        while scanner.element(elements == 0).map_err(fault)? {
+            elements += 1;
+            let element = scanner.value(0).map_err(fault)?;
+            item.read(record, element, row)?;
+        }
+        if let Some(list) = row.values.get_mut(place) {
+            *list = Value::List(elements);
+        }
+        Ok(())
+    }
+
+    fn read_struct(
+        &self,
+        fields: &[(String, Self)],
+        record: &str,
+        span: Span,
+        row: &mut Row,
+    ) -> Result<(), Defect> {
+        if span.kind != Kind::Object {
+            return Err(self.defect(record, span, Mismatch::Type));
+        }
+        let fault = |fault| Defect::from_fault(fault, record.len());
+        let base = row.spans.len();
+        row.spans.resize(base + fields.len(), Span::MISSING);
+        let mut scanner = Scanner::new(record.as_bytes(), span.start);
+        let mut first = true;
+        while let Some(key) = scanner.member(first).map_err(fault)? {
+            first = false;
+            let value = scanner.value(0).map_err(fault)?;
+            if let Some(i) = position(fields, record, key, row)
+                && let Some(place) = row.spans.get_mut(base + i)
+            {
+                *place = value;
+            }
+        }
+        row.values.push(Value::Struct);
+        for (i, (_, field)) in fields.iter().enumerate() {
+            let value = row.spans.get(base + i).copied().unwrap_or(Span::MISSING);
+            field.read(record, value, row)?;
+        }
+        row.spans.truncate(base);
+        Ok(())
+    }
+
+    #[inline]
+    fn scalar(&self, record: &str, span: Span, row: &mut Row) -> Result<Value, Mismatch> {
+        let whole = || record.get(span.start..span.end).unwrap_or_default();
+        let value = match (&self.shape, span.kind) {
+            (Shape::Text, Kind::Text) => {
+                let inside = span.inside();
+                Value::Text(inside.start, inside.end)
+            }
+            (Shape::Decimal { precision, scale }, Kind::Number) => {
+                Value::Decimal(number::decimal(whole(), *precision, *scale)?)
+            }
+            (_, Kind::Number) => self.scalar_of(whole(), false, row)?,
+            (Shape::Boolean, Kind::True) => Value::Boolean(true),
+            (Shape::Boolean, Kind::False) => Value::Boolean(false),
+            (Shape::Text, Kind::EscapedText) => {
+                let start = row.text.len();
+                let inside = record.get(span.inside()).unwrap_or_default();
+                text::unescape(inside, &mut row.text).map_err(|_| Mismatch::Surrogate)?;
+                Value::Unescaped(start, row.text.len())
+            }
+            (_, Kind::Text) => {
+                self.scalar_of(record.get(span.inside()).unwrap_or_default(), true, row)?
+            }
+            (_, Kind::EscapedText) => {
+                let mut plain = String::new();
+                let inside = record.get(span.inside()).unwrap_or_default();
+                text::unescape(inside, &mut plain).map_err(|_| Mismatch::Surrogate)?;
+                self.scalar_of(&plain, true, row)?
+            }
+            _ => return Err(Mismatch::Type),
+        };
+        Ok(value)
+    }
+
+    /// A value from a bare number, or from a string's text if it is `quoted`.
+    #[inline]
+    fn scalar_of(&self, text: &str, quoted: bool, row: &mut Row) -> Result<Value, Mismatch> {
+        let numeric = matches!(
+            self.shape,
+            Shape::Integer { .. } | Shape::Decimal { .. } | Shape::Float | Shape::Double
+        );
+        if quoted && numeric && !number::is_number(text) {
+            return match (&self.shape, special(text)) {
+                (Shape::Float, Some(float)) => Ok(Value::Float(float)),
+                (Shape::Double, Some(float)) => Ok(Value::Double(f64::from(float))),
+                _ => Err(Mismatch::Type),
+            };
+        }
+        let value = match self.shape {
+            Shape::Integer { least, most } => {
+                let value = number::integer(text)?;
+                if !(least..=most).contains(&value) {
+                    return Err(Mismatch::Range);
+                }
+                Value::Integer(value)
+            }
+            Shape::Decimal { precision, scale } => {
+                Value::Decimal(number::decimal(text, precision, scale)?)
+            }
+            Shape::Float => Value::Float(number::float(text)?),
+            Shape::Double => Value::Double(number::double(text)?),
+            Shape::Timestamp { instant } if quoted => match time::moment(text) {
+                Some(moment) if instant || moment.form != Form::Instant => {
+                    Value::Timestamp(moment.micros)
+                }
+                _ => return Err(Mismatch::Type),
+            },
+            Shape::Date if quoted => Value::Date(time::date(text).ok_or(Mismatch::Type)?),
+            Shape::Binary if quoted => {
+                let start = row.bytes.len();
+                BASE64
+                    .decode_vec(text, &mut row.bytes)
+                    .map_err(|_| Mismatch::Type)?;
+                Value::Bytes(start, row.bytes.len())
+            }
+            _ => return Err(Mismatch::Type),
+        };
+        Ok(value)
+    }
+
+    #[cold]
+    fn defect(&self, record: &str, span: Span, mismatch: Mismatch) -> Defect {
+        let column = self.path.clone();
+        let excerpt = Excerpt::of(record.get(span.start..span.end).unwrap_or_default());
+        let expected = TypeName(&self.data_type).to_string();
+        match mismatch {
+            Mismatch::Type => Defect::WrongType {
+                column,
+                expected,
+                excerpt,
+            },
+            Mismatch::Range => Defect::OutOfRange {
+                column,
+                expected,
+                excerpt,
+            },
+            Mismatch::Surrogate => Defect::LoneSurrogate { column, excerpt },
+        }
+    }
+}
+
+/// The field that a key names.
+fn position(fields: &[(String, Reader)], record: &str, key: Span, row: &mut Row) -> Option<usize> {
+    let inside = record.get(key.inside())?;
+    if key.kind == Kind::Text {
+        return fields.iter().position(|(name, _)| name == inside);
+    }
+    let start = row.text.len();
+    let found = match text::unescape(inside, &mut row.text) {
+        Ok(()) => fields
+            .iter()
+            .position(|(name, _)| row.text.get(start..) == Some(name)),
+        Err(_) => None,
+    };
+    row.text.truncate(start);
+    found
+}
+
+/// The floats that JSON has no number for; quoted, as Spark writes and reads them.
+fn special(text: &str) -> Option<f32> {
+    match text {
+        "NaN" => Some(f32::NAN),
+        "Infinity" => Some(f32::INFINITY),
+        "-Infinity" => Some(f32::NEG_INFINITY),
+        _ => None,
+    }
+}

@@ -1,0 +1,185 @@
+//! The table that a topic's records make: names and types of its columns.
+//!
+//! The user's columns come from SCHEMA, written in the words of Spark SQL's DDL ([`TableSchema::parse`]),
+//! or from the topic's first records ([`infer`](infer::infer)). Behind them stand the columns that every
+//! record has, whatever is in it ([`metadata`]).
+//!
+//! | DDL | Arrow |
+//! |---|---|
+//! | `STRING`, `VARCHAR(n)`, `CHAR(n)` (the length is not checked) | `Utf8View` |
+//! | `BOOLEAN` | `Boolean` |
+//! | `TINYINT`, `SMALLINT`, `INT`, `BIGINT` | `Int8`, `Int16`, `Int32`, `Int64` |
+//! | `FLOAT`, `DOUBLE` | `Float32`, `Float64` |
+//! | `DECIMAL(p,s)`, without an argument (10,0) | `Decimal128(p,s)` |
+//! | `DATE` | `Date32` |
+//! | `TIMESTAMP` | `Timestamp(Microsecond, "UTC")` |
+//! | `TIMESTAMP_NTZ` | `Timestamp(Microsecond, None)` |
+//! | `BINARY` (base64 in JSON, as in Spark) | `Binary` |
+//! | `ARRAY<T>`, `STRUCT<a: T, …>` | `List`, `Struct` |
+//!
+//! Text is `Utf8View` because that is what DataFusion itself makes of VARCHAR, so that literals and
+//! casts need no conversion, and because it groups by it fastest: up to 12 bytes stand in the view.
+//!
+//! A schema is a value: parsing and inferring read nothing but their argument.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+
+pub mod ddl;
+pub mod infer;
+pub mod metadata;
+
+pub use ddl::SchemaError;
+
+/// The columns of a topic's table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableSchema {
+    columns: SchemaRef,
+    table: SchemaRef,
+}
+
+impl TableSchema {
+    /// Reads a schema in DDL words: `card_brand STRING, amount DECIMAL(12,2)`.
+    ///
+    /// # Errors
+    /// What is wrong, at which character, and how to mend it.
+    pub fn parse(ddl: &str) -> Result<Self, SchemaError> {
+        ddl::parse(ddl)
+    }
+
+    /// For columns whose names and types are known to be good: by the parser, or by inference.
+    fn new(columns: Vec<Field>) -> Self {
+        let columns = Fields::from(columns);
+        let table = columns
+            .iter()
+            .cloned()
+            .chain(metadata::columns().into_iter().map(Arc::new))
+            .collect::<Fields>();
+        Self {
+            columns: Arc::new(Schema::new(columns)),
+            table: Arc::new(Schema::new(table)),
+        }
+    }
+
+    /// The user's columns only, in their order.
+    pub fn columns(&self) -> &SchemaRef {
+        &self.columns
+    }
+
+    /// The whole table as a query sees it: the user's columns, then [`metadata::columns`].
+    pub fn table(&self) -> &SchemaRef {
+        &self.table
+    }
+}
+
+impl FromStr for TableSchema {
+    type Err = SchemaError;
+
+    fn from_str(ddl: &str) -> Result<Self, SchemaError> {
+        Self::parse(ddl)
+    }
+}
+
+/// The user's columns as DDL; [`TableSchema::parse`] makes the same schema of it.
+impl fmt::Display for TableSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, column) in self.columns.fields().iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(
+                f,
+                "{comma}{} {}",
+                Name(column.name()),
+                TypeName(column.data_type())
+            )?;
+            not_null(column, f)?;
+        }
+        Ok(())
+    }
+}
+
+/// An Arrow type in DDL words, for schemas and messages.
+pub(crate) struct TypeName<'a>(pub(crate) &'a DataType);
+
+impl fmt::Display for TypeName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            DataType::Utf8View => f.write_str("STRING"),
+            DataType::Boolean => f.write_str("BOOLEAN"),
+            DataType::Int8 => f.write_str("TINYINT"),
+            DataType::Int16 => f.write_str("SMALLINT"),
+            DataType::Int32 => f.write_str("INT"),
+            DataType::Int64 => f.write_str("BIGINT"),
+            DataType::Float32 => f.write_str("FLOAT"),
+            DataType::Float64 => f.write_str("DOUBLE"),
+            DataType::Decimal128(precision, scale) => write!(f, "DECIMAL({precision},{scale})"),
+            DataType::Date32 => f.write_str("DATE"),
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => f.write_str("TIMESTAMP"),
+            DataType::Timestamp(TimeUnit::Microsecond, None) => f.write_str("TIMESTAMP_NTZ"),
+            DataType::Binary => f.write_str("BINARY"),
+            DataType::List(item) => write!(f, "ARRAY<{}>", TypeName(item.data_type())),
+            DataType::Struct(fields) => {
+                f.write_str("STRUCT<")?;
+                for (i, field) in fields.iter().enumerate() {
+                    let comma = if i == 0 { "" } else { ", " };
+                    write!(
+                        f,
+                        "{comma}{}: {}",
+                        Name(field.name()),
+                        TypeName(field.data_type())
+                    )?;
+                    not_null(field, f)?;
+                }
+                f.write_str(">")
+            }
+            other => write!(f, "{other}"),
+        }
+    }
+}
+
+/// A column's name, back-quoted where it needs to be.
+struct Name<'a>(&'a str);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if ddl::is_plain_name(self.0) {
+            f.write_str(self.0)
+        } else {
+            write!(f, "`{}`", self.0.replace('`', "``"))
+        }
+    }
+}
+
+fn not_null(field: &Field, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if field.is_nullable() {
+        Ok(())
+    } else {
+        f.write_str(" NOT NULL")
+    }
+}
+
+/// An instant in microseconds since 1970, in UTC: the type of TIMESTAMP.
+pub(crate) fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// Names already taken in one table or STRUCT. SQL does not tell upper from lower case in a name,
+/// so neither may a schema.
+struct Names(HashSet<String>);
+
+impl Names {
+    fn new() -> Self {
+        Self(HashSet::new())
+    }
+
+    /// Whether `name` was free.
+    fn take(&mut self, name: &str) -> bool {
+        self.0.insert(name.to_lowercase())
+    }
+}
+
+#[cfg(test)]
+mod tests;

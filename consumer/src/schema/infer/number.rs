@@ -1,0 +1,68 @@
+//! The type that has room for all numbers seen, exactly if there is one.
+
+use datafusion::arrow::datatypes::DataType;
+
+/// Digits of DECIMAL columns, unless more were seen before the point.
+const PRECISION: usize = 18;
+/// With more digits behind the point, a number is a measurement, not an amount.
+const MOST_SCALE: usize = 6;
+/// Amounts have cents, even if the first ones seen have none.
+const LEAST_SCALE: usize = 2;
+/// All that a DECIMAL can have.
+const MOST_DIGITS: usize = 38;
+
+/// What is known of the numbers in one place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Numbers {
+    /// The most digits before the point, leading zeros not counted.
+    before: usize,
+    /// The most digits behind it.
+    behind: usize,
+    point: bool,
+    exponent: bool,
+    /// Whether each is a whole number that BIGINT has room for.
+    bigint: bool,
+}
+
+impl Numbers {
+    /// One number, as it stands in JSON.
+    pub(super) fn of(text: &str) -> Self {
+        let digits = text.trim_start_matches('-');
+        let (before, behind) = digits.split_once('.').unwrap_or((digits, ""));
+        Self {
+            before: before.trim_start_matches('0').len(),
+            behind: behind.len(),
+            point: digits.contains('.'),
+            exponent: digits.contains(['e', 'E']),
+            bigint: text.parse::<i64>().is_ok(),
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        self.before = self.before.max(other.before);
+        self.behind = self.behind.max(other.behind);
+        self.point |= other.point;
+        self.exponent |= other.exponent;
+        self.bigint &= other.bigint;
+    }
+
+    pub(super) fn data_type(&self) -> DataType {
+        if self.bigint {
+            return DataType::Int64;
+        }
+        let scale = if self.point {
+            self.behind.max(LEAST_SCALE)
+        } else {
+            0
+        };
+        let precision = match self.point {
+            true if self.before + scale <= PRECISION => PRECISION,
+            _ => MOST_DIGITS,
+        };
+        let fits = !self.exponent && scale <= MOST_SCALE && self.before + scale <= precision;
+        match (u8::try_from(precision), i8::try_from(scale)) {
+            (Ok(precision), Ok(scale)) if fits => DataType::Decimal128(precision, scale),
+            _ => DataType::Float64,
+        }
+    }
+}
