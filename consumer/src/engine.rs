@@ -11,3 +11,5 @@ pub mod query;
 pub mod refusal;
 pub mod spark;
 pub mod state;
+pub mod trigger;
+pub mod worker;

@@ -5,8 +5,12 @@
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
+pub mod checkpoint;
 pub mod decode;
 pub mod engine;
 pub mod event;
+pub mod position;
 pub mod progress;
 pub mod schema;
+pub mod sink;
+pub mod source;
