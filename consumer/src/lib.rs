@@ -6,6 +6,8 @@
 //! ```
 
 pub mod checkpoint;
+pub mod command;
+pub mod config;
 pub mod decode;
 pub mod engine;
 pub mod event;
@@ -14,3 +16,4 @@ pub mod progress;
 pub mod schema;
 pub mod sink;
 pub mod source;
+pub mod streaming;

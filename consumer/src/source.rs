@@ -3,4 +3,5 @@
 
 pub mod group_context;
 pub mod member;
+pub mod sample;
 pub mod topics;

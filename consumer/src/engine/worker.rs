@@ -201,10 +201,9 @@ impl Worker {
                 Ok(())
             }
             Event::ReachedEnd(partition) => {
-                if let Some(reader) = self.reader(&partition.topic, partition.partition)
-                    && reader.reached_end()
-                {
-                    actions.push(Action::CaughtUp(partition.clone()));
+                if let Some(reader) = self.reader(&partition.topic, partition.partition) {
+                    reader.reached_end();
+                    tell_caught_up(reader, actions);
                 }
                 Ok(())
             }
@@ -218,6 +217,7 @@ impl Worker {
             Event::LetterSettled(partition) => {
                 if let Some(reader) = self.reader(&partition.topic, partition.partition) {
                     reader.letter_settled(actions);
+                    tell_caught_up(reader, actions);
                 }
                 Ok(())
             }
@@ -266,9 +266,7 @@ impl Worker {
             Taken::No => actions.push(Action::Hold),
             Taken::BehindTheEnd => actions.push(Action::Pause(reader.partition().clone())),
         }
-        if reader.has_caught_up() {
-            actions.push(Action::CaughtUp(reader.partition().clone()));
-        }
+        tell_caught_up(reader, actions);
         Ok(())
     }
 
@@ -290,5 +288,11 @@ impl Worker {
             self.last = self.readers.iter().position(is_it)?;
         }
         self.readers.get_mut(self.last)
+    }
+}
+
+fn tell_caught_up(reader: &mut Reader, actions: &mut Vec<Action>) {
+    if reader.has_caught_up() {
+        actions.push(Action::CaughtUp(reader.partition().clone()));
     }
 }

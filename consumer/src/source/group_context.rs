@@ -185,8 +185,9 @@ struct PartitionStatistics {
 }
 
 impl Statistics {
-    /// The brokers of the cluster, by id.
-    pub fn brokers(&self) -> Vec<Broker> {
+    /// The brokers of the cluster, by id. One that is being connected to is what it was `before`.
+    pub fn brokers(&self, before: &[Broker]) -> Vec<Broker> {
+        let was_up = |id| before.iter().find(|broker| broker.id == id).is_none_or(|broker| broker.up);
         let mut brokers: Vec<_> = self
             .brokers
             .values()
@@ -194,8 +195,11 @@ impl Statistics {
             .map(|broker| Broker {
                 id: broker.nodeid,
                 address: broker.nodename.clone(),
-                // A connection that is idle or being used; others are tried or given up.
-                up: broker.state == "UP",
+                up: match broker.state.as_str() {
+                    "DOWN" => false,
+                    "TRY_CONNECT" | "CONNECT" => was_up(broker.nodeid),
+                    _ => true,
+                },
             })
             .collect();
         brokers.sort_by_key(|broker| broker.id);

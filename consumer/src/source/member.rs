@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 use rdkafka::TopicPartitionList;
@@ -124,6 +124,8 @@ pub struct Counters {
     pub bad: AtomicU64,
     /// Partitions that are not fetched for now.
     pub paused: AtomicU64,
+    /// Time spent on records, over all members, since it was last set to 0.
+    pub busy_nanos: AtomicU64,
 }
 
 /// All that a member needs.
@@ -309,6 +311,7 @@ impl Member {
         woken: &Receiver<()>,
     ) -> Result<End, MemberError> {
         loop {
+            let turn = Instant::now();
             let mut drained = false;
             for _ in 0..RECORDS_A_TURN {
                 match consumer.poll(LOOK) {
@@ -338,6 +341,11 @@ impl Member {
                 }
                 drained = false;
                 self.command(consumer, command)?;
+            }
+            if self.has_news || !drained {
+                let busy = u64::try_from(turn.elapsed().as_nanos()).unwrap_or(u64::MAX);
+                let counters = &self.settings.counters;
+                counters.busy_nanos.fetch_add(busy, Ordering::Relaxed);
             }
             if drained {
                 // Woken or not, all is looked at again.
@@ -496,7 +504,7 @@ impl Member {
                 Ok(())
             }
             Seen::Statistics(statistics) => {
-                let brokers = statistics.brokers();
+                let brokers = statistics.brokers(&self.brokers);
                 if brokers != self.brokers {
                     self.brokers.clone_from(&brokers);
                     self.report(Report::Brokers(brokers));

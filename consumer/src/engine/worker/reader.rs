@@ -189,25 +189,23 @@ impl Reader {
         }
     }
 
-    /// Whether it has caught up just now; true once.
+    /// Whether it has caught up just now; true once. If nothing is read after that, then only when
+    /// its dead letters are written too: what is handed over next is all there is.
     pub(super) fn has_caught_up(&mut self) -> bool {
-        let now = self.caught_up == CaughtUp::Now;
+        let now = self.caught_up == CaughtUp::Now && !(self.stop_at_end && self.letters > 0);
         if now {
             self.caught_up = CaughtUp::Told;
         }
         now
     }
 
-    /// The log's end: whatever lies before the end at the start has been read. True once.
-    pub(super) fn reached_end(&mut self) -> bool {
-        if self.full {
-            // The end was reached before the batch was: a record is kept that has not been taken.
-            return false;
+    /// The log's end: whatever lies before the end at the start has been read.
+    pub(super) fn reached_end(&mut self) {
+        // Not if a record is kept that has not been taken: it comes again.
+        if !self.full {
+            self.next = self.next.max(self.until);
+            self.tell_caught_up();
         }
-        self.next = self.next.max(self.until);
-        let news = self.caught_up != CaughtUp::Told;
-        self.caught_up = CaughtUp::Told;
-        news
     }
 
     /// Aggregates what has been decoded.
