@@ -5,5 +5,12 @@
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
+#![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
+
+pub mod command;
+pub mod escape;
 pub mod event;
+pub mod number;
 pub mod progress;
+pub mod sink;
+pub mod width;
