@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 
 pub mod command;
+pub mod dashboard;
 pub mod escape;
 pub mod event;
 pub mod number;

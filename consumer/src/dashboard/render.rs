@@ -1,0 +1,131 @@
+//! The picture: a snapshot, how one looks at it and the time, drawn. Pure, one widget a file.
+//!
+//! Three layouts: *compact* from 60×16 on (what is least needed goes first), the same with taller charts
+//! where there are more rows, and *rich* from 130×34 on, with the charts beside the result.
+
+use chrono::{DateTime, Utc};
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use super::snapshot::Snapshot;
+use super::theme::Theme;
+use super::view::View;
+
+mod columns;
+mod durations;
+mod events;
+mod footer;
+mod graph;
+mod header;
+mod health;
+mod help;
+mod pane;
+mod query;
+mod result;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod throughput;
+mod too_small;
+mod waiting;
+
+/// The smallest terminal that there is a layout for.
+pub const SMALLEST: (u16, u16) = (60, 16);
+
+/// What every widget draws from.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    snapshot: &'a Snapshot,
+    view: &'a View,
+    theme: &'a Theme,
+    now: DateTime<Utc>,
+}
+
+/// Draws `snapshot` as `view` looks at it at `now`.
+pub fn render(frame: &mut Frame<'_>, snapshot: &Snapshot, view: &View, now: DateTime<Utc>) {
+    let area = frame.area();
+    let scene = Scene {
+        snapshot,
+        view,
+        theme: &view.theme,
+        now,
+    };
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        too_small::render(frame, area, &scene);
+        return;
+    }
+    let [header, body, footer] = Layout::vertical([
+        Constraint::Length(header::height(&scene)),
+        Constraint::Fill(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    header::render(frame, header, &scene);
+    if area.width >= 130 && area.height >= 34 {
+        rich(frame, body, &scene);
+    } else {
+        compact(frame, body, &scene);
+    }
+    footer::render(frame, footer, &scene);
+    if view.help {
+        help::render(frame, area, &scene);
+    }
+}
+
+/// One below the other: query, result, charts side by side, events.
+fn compact(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let charts = match area.height {
+        ..18 => 0,
+        18..30 => 5,
+        30..44 => 8,
+        _ => 11,
+    };
+    let events = match area.height {
+        ..24 => 4,
+        24..44 => 6,
+        _ => 10,
+    };
+    let [query, result, charts, events] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Fill(1),
+        Constraint::Length(charts),
+        Constraint::Length(events),
+    ])
+    .areas(area);
+    query::line(frame, query, scene);
+    result::render(frame, result, scene);
+    let [throughput, durations, health] = Layout::horizontal([
+        Constraint::Fill(4),
+        Constraint::Fill(3),
+        Constraint::Max(30),
+    ])
+    .areas(charts);
+    throughput::render(frame, throughput, scene);
+    durations::render(frame, durations, scene);
+    health::render(frame, health, scene);
+    events::render(frame, events, scene);
+}
+
+/// Result and events to the left, query and charts to the right.
+fn rich(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let [left, right] =
+        Layout::horizontal([Constraint::Fill(62), Constraint::Fill(38)]).areas(area);
+    let [result, events] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length((area.height / 5).clamp(8, 14)),
+    ])
+    .areas(left);
+    result::render(frame, result, scene);
+    events::render(frame, events, scene);
+    let [query, throughput, durations, health] = Layout::vertical([
+        Constraint::Length(query::height(scene, right.width).min(area.height / 3)),
+        Constraint::Fill(1),
+        Constraint::Fill(1),
+        Constraint::Length(health::TALL),
+    ])
+    .areas(right);
+    query::pane(frame, query, scene);
+    throughput::render(frame, throughput, scene);
+    durations::render(frame, durations, scene);
+    health::render(frame, health, scene);
+}
