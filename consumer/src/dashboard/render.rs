@@ -55,7 +55,7 @@ pub fn render(frame: &mut Frame<'_>, snapshot: &Snapshot, view: &View, now: Date
         return;
     }
     let [header, body, footer] = Layout::vertical([
-        Constraint::Length(header::height(&scene)),
+        Constraint::Length(header::height(&scene, area.width)),
         Constraint::Fill(1),
         Constraint::Length(1),
     ])
@@ -106,26 +106,26 @@ fn compact(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     events::render(frame, events, scene);
 }
 
-/// Result and events to the left, query and charts to the right.
+/// The result over its throughput to the left, everything else to the right.
 fn rich(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let [left, right] =
         Layout::horizontal([Constraint::Fill(62), Constraint::Fill(38)]).areas(area);
-    let [result, events] = Layout::vertical([
-        Constraint::Fill(1),
-        Constraint::Length((area.height / 5).clamp(8, 14)),
-    ])
-    .areas(left);
+    // A short result leaves room to the chart, a long one takes it down to a third.
+    let rows = u16::try_from(scene.snapshot.result.rows.len() + 3).unwrap_or(u16::MAX);
+    let result = rows.clamp(area.height / 2, area.height * 2 / 3);
+    let [result, throughput] =
+        Layout::vertical([Constraint::Length(result), Constraint::Fill(1)]).areas(left);
     result::render(frame, result, scene);
-    events::render(frame, events, scene);
-    let [query, throughput, durations, health] = Layout::vertical([
+    throughput::render(frame, throughput, scene);
+    let [query, health, durations, events] = Layout::vertical([
         Constraint::Length(query::height(scene, right.width).min(area.height / 3)),
-        Constraint::Fill(1),
-        Constraint::Fill(1),
         Constraint::Length(health::TALL),
+        Constraint::Fill(1),
+        Constraint::Fill(1),
     ])
     .areas(right);
     query::pane(frame, query, scene);
-    throughput::render(frame, throughput, scene);
-    durations::render(frame, durations, scene);
     health::render(frame, health, scene);
+    durations::render(frame, durations, scene);
+    events::render(frame, events, scene);
 }

@@ -31,7 +31,7 @@ pub struct Theme {
     pub duration: Style,
     /// Bars in the result.
     pub bar: Style,
-    /// The unfilled rest of a bar.
+    /// The unfilled rest of what is under way.
     pub track: Style,
     /// The column that is sorted or drawn as bars.
     pub chosen: Style,
@@ -64,7 +64,11 @@ impl Theme {
 
     /// Without any colour: bold, dim and reversed text only.
     pub fn plain() -> Self {
-        let (plain, bold) = (Style::new(), Style::new().add_modifier(Modifier::BOLD));
+        let plain = Style::new();
+        // Bold text may stand on a dim frame, and is not to become dim there.
+        let bold = plain
+            .add_modifier(Modifier::BOLD)
+            .remove_modifier(Modifier::DIM);
         let dim = plain.add_modifier(Modifier::DIM);
         Self {
             strong: bold,

@@ -9,9 +9,9 @@ use crate::width::width;
 /// Columns between two columns.
 pub const GAP: usize = 2;
 /// After a number: room for ▲ or ▼.
-pub const MARK: usize = 2;
+pub const MARK: usize = 1;
 /// The narrowest bar that still says something.
-const BAR: usize = 8;
+const BAR: usize = 6;
 /// The widest bar that still belongs to its row.
 const WIDEST_BAR: usize = 48;
 /// What a text may be cut to.
@@ -140,12 +140,12 @@ mod tests {
     fn what_is_left_over_is_the_bar() {
         let table = table(&[("brand", false, 16), ("n", true, 6)]);
         let plan = plan(&table, 1, true, 4, 60);
-        // 16 + 2 + 8, then 2 + 4 for the change and 2 + 26 for the bar.
+        // 16 + 2 + 7, then 2 + 4 for the change and 2 + 27 for the bar.
         assert_eq!(
             plan,
             Plan {
-                columns: vec![(0, 16), (1, 8)],
-                bar: 26,
+                columns: vec![(0, 16), (1, 7)],
+                bar: 27,
                 hidden: (0, 0)
             }
         );
@@ -155,8 +155,8 @@ mod tests {
     fn texts_give_way_before_numbers() {
         let table = table(&[("merchant", false, 50), ("n", true, 20)]);
         let plan = plan(&table, 1, true, 0, 60);
-        assert_eq!(plan.columns, [(0, 26), (1, 22)]);
-        assert_eq!(plan.bar, 8);
+        assert_eq!(plan.columns, [(0, 29), (1, 21)]);
+        assert_eq!(plan.bar, 6);
     }
 
     #[test]
@@ -172,8 +172,8 @@ mod tests {
                 .map(|c| c.0)
                 .collect::<Vec<_>>()
         };
-        assert_eq!(shown(1), [0, 1, 2]);
-        assert_eq!(shown(5), [0, 4, 5]);
-        assert_eq!(plan(&table, 5, true, 0, 60).hidden, (3, 4));
+        assert_eq!(shown(1), [0, 1, 2, 3]);
+        assert_eq!(shown(5), [0, 3, 4, 5]);
+        assert_eq!(plan(&table, 5, true, 0, 60).hidden, (2, 4));
     }
 }

@@ -16,8 +16,14 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         ..
     } = *scene;
     let interval = match view.asked {
-        Some(asked) if asked != snapshot.interval() => format!("→ {}", number::duration(asked)),
-        _ => number::duration(snapshot.interval()),
+        Some(asked) if asked != snapshot.interval() => {
+            format!(
+                "every {} → {}",
+                number::duration(snapshot.interval()),
+                number::duration(asked)
+            )
+        }
+        _ => format!("every {}", number::duration(snapshot.interval())),
     };
     let freeze = if view.frozen.is_some() {
         "thaw"
@@ -31,7 +37,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         ("↑↓", "rows"),
         ("←→", "column"),
         ("s", "sort"),
-        ("+-", interval.as_str()),
+        ("+ -", interval.as_str()),
     ];
     let mut spans = vec![Span::raw(" ")];
     let mut room = usize::from(area.width).saturating_sub(1);

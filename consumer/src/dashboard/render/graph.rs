@@ -14,8 +14,8 @@ const BELOW: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", 
 /// Braille dots of the left and right half of a cell, from below.
 const DOTS: [[u32; 4]; 2] = [[0x40, 0x04, 0x02, 0x01], [0x80, 0x20, 0x10, 0x08]];
 
-/// A bar of `value` where `largest` takes all `columns`, on a faint track.
-pub fn bar<'a>(value: f64, largest: f64, columns: usize, theme: &Theme) -> [Span<'a>; 2] {
+/// A bar of `value` where `largest` takes all of `columns`, in eighths of a column.
+pub fn bar(value: f64, largest: f64, columns: usize) -> String {
     let share = if largest > 0.0 {
         (value.abs() / largest).clamp(0.0, 1.0)
     } else {
@@ -30,9 +30,17 @@ pub fn bar<'a>(value: f64, largest: f64, columns: usize, theme: &Theme) -> [Span
     if !eighths.is_multiple_of(8) {
         filled.push_str(LEFT[eighths % 8]);
     }
-    let rest = columns - eighths.div_ceil(8);
-    let style = if value < 0.0 { theme.bad } else { theme.bar };
-    [styled(filled, style), styled("·".repeat(rest), theme.track)]
+    filled
+}
+
+/// A thin line of `columns`, of which `share` is done.
+pub fn progress<'a>(share: f64, columns: usize, theme: &Theme) -> [Span<'a>; 2] {
+    // Floor: full only when it is done.
+    let done = (share.clamp(0.0, 1.0) * columns as f64) as usize;
+    [
+        styled("━".repeat(done), theme.accent),
+        styled("╌".repeat(columns - done), theme.track),
+    ]
 }
 
 /// Fills `area` with the curve of `values`, the last at the right edge, two a column, `largest` at the top.
@@ -89,17 +97,19 @@ fn scaled(value: f64, largest: f64, steps: usize) -> usize {
     ((value / largest * steps as f64).round() as usize).clamp(1, steps)
 }
 
-/// The next round number: 1, 2 or 5 times a power of ten, not below `x`.
+/// The next number that reads well at the end of a scale, not below `x`.
 pub fn round_up(x: f64) -> f64 {
+    const STEPS: [f64; 9] = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     if x <= 0.0 || !x.is_finite() {
         return 1.0;
     }
     let power = 10f64.powf(x.log10().floor());
-    [1.0, 2.0, 5.0]
+    // A hair less than `x`, so that 30 does not become 40 for an error in its last bit.
+    STEPS
         .map(|step| step * power)
         .into_iter()
         .find(|step| *step >= x * 0.999_999)
-        .unwrap_or(10.0 * power)
+        .unwrap_or(x)
 }
 
 #[cfg(test)]
@@ -135,15 +145,11 @@ mod tests {
 
     #[test]
     fn bars_are_exact_to_an_eighth_and_never_empty() {
-        let text = |value| {
-            bar(value, 8.0, 4, &Theme::plain())
-                .map(|span| span.content.into_owned())
-                .concat()
-        };
+        let text = |value| bar(value, 8.0, 4);
         assert_eq!(text(8.0), "████");
-        assert_eq!(text(3.0), "█▌··");
-        assert_eq!(text(0.001), "▏···");
-        assert_eq!(text(0.0), "····");
+        assert_eq!(text(3.0), "█▌");
+        assert_eq!(text(0.001), "▏");
+        assert_eq!(text(0.0), "");
     }
 
     #[test]
@@ -151,9 +157,9 @@ mod tests {
         for (x, expected) in [
             (0.0, 1.0),
             (1.0, 1.0),
-            (11.0, 20.0),
+            (11.0, 15.0),
             (43_000.0, 50_000.0),
-            (50_000.1, 100_000.0),
+            (50_100.0, 60_000.0),
         ] {
             assert_eq!(round_up(x), expected);
         }

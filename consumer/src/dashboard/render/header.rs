@@ -7,17 +7,48 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use super::graph::progress;
 use super::pane::{both_edges, cut, dim, styled};
 use super::{Scene, Theme};
 use crate::dashboard::snapshot::Phase;
 use crate::number::{self, counted};
+use crate::width::width;
 
 /// Steps of the countdown.
 const STEPS: usize = 10;
 
-/// Rows that the header takes: one more in the demo.
-pub fn height(scene: &Scene<'_>) -> u16 {
-    2 + u16::from(!scene.snapshot.query.demo.is_empty())
+/// Rows that the header takes in `columns`.
+pub fn height(scene: &Scene<'_>, columns: u16) -> u16 {
+    2 + demo(scene, columns.saturating_sub(2)).len() as u16
+}
+
+/// What the demo has to say: in one line if that holds it, else in a few. Empty outside the demo.
+fn demo<'a>(scene: &Scene<'a>, columns: u16) -> Vec<Line<'a>> {
+    const BADGE: &str = " DEMO ";
+    let Scene {
+        snapshot, theme, ..
+    } = *scene;
+    let texts = &snapshot.query.demo;
+    let joined = texts.join(" · ");
+    let room = usize::from(columns);
+    let texts = if width(&joined) + BADGE.len() < room {
+        vec![joined]
+    } else {
+        texts.clone()
+    };
+    let line = |(i, text): (usize, String)| {
+        let badge = match i {
+            0 => styled(BADGE, Theme::badge(theme.warn)),
+            _ => Span::raw(" ".repeat(BADGE.len())),
+        };
+        Line::from(cut(vec![badge, Span::raw(" "), Span::raw(text)], room))
+    };
+    let shown = texts
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .take(3)
+        .enumerate();
+    shown.map(line).collect()
 }
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
@@ -36,7 +67,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     left.push(styled(snapshot.query.name.as_str(), theme.strong));
     if !snapshot.query.topics.is_empty() {
         left.extend([
-            dim(theme, " reads "),
+            dim(theme, " · "),
             Span::raw(snapshot.query.topics.join(", ")),
         ]);
     }
@@ -44,15 +75,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         both_edges(left, trigger(scene), inner.width),
         brokers(scene, inner.width),
     ];
-    if !snapshot.query.demo.is_empty() {
-        let text = snapshot.query.demo.join(" · ");
-        let line = vec![
-            styled(" DEMO ", Theme::badge(theme.warn)),
-            Span::raw(" "),
-            Span::raw(text),
-        ];
-        lines.push(Line::from(cut(line, usize::from(inner.width))));
-    }
+    lines.extend(demo(scene, inner.width));
     for (line, row) in lines.iter().zip(inner.rows()) {
         frame.render_widget(line, row);
     }
@@ -105,16 +128,15 @@ fn trigger<'a>(scene: &Scene<'a>) -> Vec<Span<'a>> {
 fn countdown<'a>(theme: &Theme, left: TimeDelta, interval: Duration) -> Vec<Span<'a>> {
     let left = left.to_std().unwrap_or_default();
     let passed = 1.0 - (left.as_secs_f64() / interval.as_secs_f64().max(1e-3)).min(1.0);
-    // Floor: full only when it is due.
-    let filled = (passed * STEPS as f64) as usize;
+    let [done, rest] = progress(passed, STEPS, theme);
     // Tenths only where they can be followed; always as wide, so that nothing jumps.
     let text = match left.as_secs() {
         0..60 if interval <= Duration::from_secs(10) => format!("{:.1} s", left.as_secs_f64()),
         _ => number::duration(Duration::from_secs(left.as_secs() + 1)),
     };
     vec![
-        styled("━".repeat(filled), theme.accent),
-        styled("╌".repeat(STEPS - filled), theme.track),
+        done,
+        rest,
         dim(theme, " next in "),
         Span::raw(format!("{text:>5}")),
     ]
@@ -144,7 +166,7 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
         snapshot.brokers.len(),
     );
     let label = vec![dim(theme, if all == 1 { "broker " } else { "brokers " })];
-    let list = |with_address: bool| {
+    let list = |with_address: fn(bool) -> bool| {
         let mut spans = label.clone();
         for broker in &snapshot.brokers {
             spans.push(if broker.up {
@@ -158,7 +180,7 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
                 "?".into()
             };
             spans.push(Span::raw(id));
-            if with_address {
+            if with_address(broker.up) {
                 spans.push(dim(theme, format!(" {}", broker.address)));
             }
             if !broker.up {
@@ -180,7 +202,7 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
     let room =
         usize::from(columns).saturating_sub(right.iter().map(Span::width).sum::<usize>() + 2);
     let fits = |spans: &Vec<Span<'_>>| spans.iter().map(Span::width).sum::<usize>() <= room;
-    let left = [list(true), list(false)]
+    let left = [list(|_| true), list(|up| !up), list(|_| false)]
         .into_iter()
         .find(fits)
         .unwrap_or_else(counts);

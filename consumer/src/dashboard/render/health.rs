@@ -11,7 +11,10 @@ use super::pane::{both_edges, dim, pane};
 use crate::number::{bytes, count};
 
 /// Rows of the pane where there is room for everything.
-pub const TALL: u16 = 10;
+pub const TALL: u16 = 9;
+
+/// Columns that the trend of the lag takes at most: it is a hint, not a chart.
+const WIDEST_TREND: u16 = 24;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     if area.height < 3 {
@@ -53,9 +56,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
             count(batch.add_batch_ms),
             count(batch.query_ms)
         );
-        lines.push(("gather + query", parts, Style::new()));
+        lines.push(("wait + query", parts, Style::new()));
         lines.push((
-            "could take",
+            "capacity",
             format!("{} records/s", count(batch.processed_rate.round() as u64)),
             Style::new(),
         ));
@@ -76,9 +79,10 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
 
 /// The lag of the last seconds, between its label and its value, where there is room.
 fn trend(frame: &mut Frame<'_>, row: Rect, value_width: u16, scene: &Scene<'_>) {
+    let width = row.width.saturating_sub(value_width + 7).min(WIDEST_TREND);
     let area = Rect {
-        x: row.x + 5,
-        width: row.width.saturating_sub(value_width + 7),
+        x: row.right() - value_width - 2 - width,
+        width,
         ..row
     };
     let lag = &scene.snapshot.lag;

@@ -21,11 +21,36 @@ pub fn pane<'a>(theme: &Theme, title: &'a str, note: Vec<Span<'a>>, area: Rect) 
             Span::styled(title, theme.title),
             Span::raw(" "),
         ]));
+    if note.is_empty() {
+        return block;
+    }
     let note = Line::from([vec![Span::raw(" ")], note, vec![Span::raw(" ")]].concat());
     if note.width() + width(title) + 6 > usize::from(area.width) {
         return block;
     }
     block.title(note.right_aligned())
+}
+
+/// The frame of a chart: `scale`, what its upper edge stands for, beside the title, `below` on the lower edge.
+///
+/// The scale goes where there is no room for it, `below` where the chart is low.
+pub fn chart<'a>(
+    theme: &Theme,
+    title: &'a str,
+    scale: String,
+    note: Vec<Span<'a>>,
+    below: String,
+    area: Rect,
+) -> Block<'a> {
+    let taken = width(title) + note.iter().map(Span::width).sum::<usize>() + width(&scale) + 12;
+    let mut block = pane(theme, title, note, area);
+    if taken <= usize::from(area.width) {
+        block = block.title(Line::from(dim(theme, format!(" ↑ {scale} "))));
+    }
+    if area.height > 6 {
+        block = block.title_bottom(Line::from(dim(theme, format!(" {below} "))).right_aligned());
+    }
+    block
 }
 
 /// `left` and `right` in one line of `columns`; what does not fit is cut from the left part.

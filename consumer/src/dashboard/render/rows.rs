@@ -82,12 +82,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> Seen {
                 spans.push(styled(padded(change, change_width, true), style));
                 spans.push(Span::raw(" ".repeat(GAP)));
             }
-            spans.extend(bar(
-                row.cells[chosen].value.unwrap_or(0.0),
-                largest,
-                plan.bar,
-                theme,
-            ));
+            let value = row.cells[chosen].value.unwrap_or(0.0);
+            let style = if value < 0.0 { theme.bad } else { theme.bar };
+            spans.push(styled(bar(value, largest, plan.bar), style));
         }
         let line = Line::from(spans);
         lines.push(if cursor == Some(first + i) {
@@ -118,8 +115,8 @@ fn names<'a>(scene: &Scene<'a>, plan: &Plan, chosen: usize, change_width: usize)
         let column = &snapshot.result.columns[*i];
         let sort = view.sort.filter(|sort| sort.column == *i);
         let arrow = match sort {
-            Some(sort) if sort.descending => " ↓",
-            Some(_) => " ↑",
+            Some(sort) if sort.descending => "↓",
+            Some(_) => "↑",
             None => "",
         };
         let style = if *i == chosen {
@@ -159,9 +156,9 @@ fn cell<'a>(spans: &mut Vec<Span<'a>>, cell: &Cell, width: usize, numeric: bool,
         return;
     }
     let (mark, mark_style) = match cell.change {
-        Some(change) if change > 0.0 => (" ▲", theme.good),
-        Some(change) if change < 0.0 => (" ▼", theme.bad),
-        _ => ("  ", Style::new()),
+        Some(change) if change > 0.0 => ("▲", theme.good),
+        Some(change) if change < 0.0 => ("▼", theme.bad),
+        _ => (" ", Style::new()),
     };
     spans.push(styled(padded(&cell.text, width - MARK, true), style));
     spans.push(styled(mark, mark_style));

@@ -8,7 +8,7 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::Scene;
-use super::graph::bar;
+use super::graph::progress;
 use super::pane::dim;
 use crate::dashboard::snapshot::Phase;
 use crate::number;
@@ -56,7 +56,7 @@ fn lines<'a>(scene: &Scene<'a>, columns: usize) -> Vec<Line<'a>> {
                     number::counted(reading.records, "record")
                 )),
                 Line::default(),
-                Line::from(bar(share, 1.0, columns.saturating_sub(4).min(48), theme).to_vec()),
+                Line::from(progress(share, columns.saturating_sub(4).min(48), theme).to_vec()),
                 Line::from(dim(theme, note)),
             ]
         }
