@@ -33,7 +33,7 @@ pub fn grouped(digits: &str) -> String {
 
 /// A floating-point number with at most six decimals, without zeros at their end.
 ///
-/// Very large and very small ones are written with an exponent.
+/// Very large and very small ones are written with an exponent, to four digits.
 pub fn float(x: f64) -> String {
     if !x.is_finite() {
         return if x.is_nan() {
@@ -43,7 +43,7 @@ pub fn float(x: f64) -> String {
         };
     }
     if x != 0.0 && !(1e-4..1e15).contains(&x.abs()) {
-        return format!("{x:e}");
+        return format!("{x:.3e}");
     }
     let text = format!("{x:.6}");
     grouped(text.trim_end_matches('0').trim_end_matches('.'))
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(float(0.1 + 0.2), "0.3");
         assert_eq!(float(1234.5), "1,234.5");
         assert_eq!(float(0.0), "0");
-        assert_eq!(float(1.5e20), "1.5e20");
+        assert_eq!(float(1.5e20), "1.500e20");
         assert_eq!(float(f64::NAN), "NaN");
         assert_eq!(float(f64::NEG_INFINITY), "-∞");
     }

@@ -13,21 +13,24 @@ use crate::command::Command;
 pub const KEYS: [(&str, &str); 11] = [
     (
         "q  Ctrl-C",
-        "stop: finish the batch, write its checkpoint, leave; again to leave at once",
+        "stop after this batch and its checkpoint; again: leave at once",
     ),
     ("?  F1", "this help"),
     ("space", "freeze the picture; the query goes on"),
     ("↑ ↓  k j", "move through the rows"),
     ("PgUp PgDn", "ten rows at a time"),
     ("Home End", "first and last row"),
-    ("← →  h l", "choose a column: for bars, changes, sorting"),
+    ("← →  h l", "choose a column: for bars, changes and sorting"),
     (
         "s  Enter",
-        "sort by the chosen column: largest first, smallest first, as in the query",
+        "sort by it: largest first, smallest first, as in the query",
     ),
     ("1 … 9", "sort by that column"),
     ("+ -", "longer or shorter interval between batches"),
-    ("Esc", "close the help, thaw, let go of row and order"),
+    (
+        "Esc",
+        "close the help; thaw; let go of row, column and order",
+    ),
 ];
 
 /// The intervals that + and - step through.

@@ -95,9 +95,9 @@ fn compact(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     query::line(frame, query, scene);
     result::render(frame, result, scene);
     let [throughput, durations, health] = Layout::horizontal([
+        Constraint::Fill(5),
         Constraint::Fill(4),
-        Constraint::Fill(3),
-        Constraint::Max(30),
+        Constraint::Length(26 + area.width / 40),
     ])
     .areas(charts);
     throughput::render(frame, throughput, scene);

@@ -84,7 +84,7 @@ impl Theme {
             bar: plain,
             track: dim,
             chosen: bold.add_modifier(Modifier::UNDERLINED),
-            cursor: plain.add_modifier(Modifier::REVERSED),
+            cursor: bold,
         }
     }
 

@@ -41,7 +41,13 @@ pub fn plan(table: &ResultTable, chosen: usize, bars: bool, change: usize, room:
     let columns_room = room.saturating_sub(tail);
     narrow(&table.columns, &mut widths, columns_room);
     let shown = window(&widths, chosen, columns_room);
-    let used = total(shown.iter().map(|i| widths[*i]));
+    // Where columns had to go, those that stay may have left more room than they need.
+    let mut spare = columns_room.saturating_sub(total(shown.iter().map(|i| widths[*i])));
+    for i in &shown {
+        let more = (natural(&table.columns[*i]) - widths[*i]).min(spare);
+        widths[*i] += more;
+        spare -= more;
+    }
     let (mut hidden_before, mut hidden_after) = (0, 0);
     for i in (0..widths.len()).filter(|i| !shown.contains(i)) {
         if i < chosen {
@@ -53,7 +59,7 @@ pub fn plan(table: &ResultTable, chosen: usize, bars: bool, change: usize, room:
     Plan {
         columns: shown.iter().map(|i| (*i, widths[*i])).collect(),
         bar: if bars {
-            (BAR + room.saturating_sub(used + tail)).min(WIDEST_BAR)
+            (BAR + spare).min(WIDEST_BAR)
         } else {
             0
         },

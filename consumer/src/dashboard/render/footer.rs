@@ -16,13 +16,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         ..
     } = *scene;
     let interval = match view.asked {
-        Some(asked) if asked != snapshot.interval() => {
-            format!(
-                "every {} → {}",
-                number::duration(snapshot.interval()),
-                number::duration(asked)
-            )
-        }
+        Some(asked) if asked != snapshot.interval() => format!("→ {}", number::duration(asked)),
+        _ if snapshot.interval().is_zero() => "interval".into(),
         _ => format!("every {}", number::duration(snapshot.interval())),
     };
     let freeze = if view.frozen.is_some() {

@@ -98,7 +98,9 @@ fn trigger<'a>(scene: &Scene<'a>) -> Vec<Span<'a>> {
         None => Vec::new(),
     };
     if let Some(since) = view.frozen {
-        let age = number::duration((now - since).to_std().unwrap_or_default());
+        let age = number::duration(Duration::from_secs(
+            (now - since).num_seconds().unsigned_abs(),
+        ));
         return [
             batch,
             vec![

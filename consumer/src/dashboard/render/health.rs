@@ -9,6 +9,7 @@ use super::Scene;
 use super::graph::columns;
 use super::pane::{both_edges, dim, pane};
 use crate::number::{bytes, count};
+use crate::width::width;
 
 /// Rows of the pane where there is room for everything.
 pub const TALL: u16 = 9;
@@ -43,8 +44,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         .and_then(|batch| Some((batch, batch.groups?)))
     {
         lines.push((
-            "state",
-            format!("{} in {} groups", bytes(batch.state_bytes), count(groups)),
+            "groups",
+            format!("{} · {}", count(groups), bytes(batch.state_bytes)),
             Style::new(),
         ));
     }
@@ -59,12 +60,14 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         lines.push(("wait + query", parts, Style::new()));
         lines.push((
             "capacity",
-            format!("{} records/s", count(batch.processed_rate.round() as u64)),
+            format!("{}/s", count(batch.processed_rate.round() as u64)),
             Style::new(),
         ));
     }
+    // In a narrow pane what does not fit is left out, not cut.
+    lines.retain(|(label, value, _)| width(label) + width(value) < usize::from(inner.width));
     for ((label, value, style), row) in lines.into_iter().zip(inner.rows()) {
-        let width = Span::raw(value.as_str()).width();
+        let value_width = width(&value) as u16;
         let line = both_edges(
             vec![dim(theme, label)],
             vec![Span::styled(value, style)],
@@ -72,7 +75,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         );
         frame.render_widget(line, row);
         if label == "lag" {
-            trend(frame, row, width as u16, scene);
+            trend(frame, row, value_width, scene);
         }
     }
 }

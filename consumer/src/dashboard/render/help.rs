@@ -54,15 +54,19 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     );
 
     let width = area.width.saturating_sub(2).min(90);
-    // Lines that wrap take more rows; a few to spare look better than one missing.
     let columns = usize::from(width.saturating_sub(4)).max(1);
-    let rows: usize = lines
-        .iter()
-        .map(|line| line.width().div_ceil(columns).max(1))
-        .sum();
-    let height = u16::try_from(rows + 2)
+    let rows = |lines: &[Line<'_>]| -> usize {
+        lines
+            .iter()
+            .map(|line| line.width().div_ceil(columns).max(1))
+            .sum()
+    };
+    if rows(&lines) + 2 > usize::from(area.height) {
+        lines.retain(|line| line.width() > 0);
+    }
+    let height = u16::try_from(rows(&lines) + 2)
         .unwrap_or(u16::MAX)
-        .min(area.height.saturating_sub(2));
+        .min(area.height);
     let popup = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,

@@ -25,7 +25,7 @@ pub fn pane<'a>(theme: &Theme, title: &'a str, note: Vec<Span<'a>>, area: Rect) 
         return block;
     }
     let note = Line::from([vec![Span::raw(" ")], note, vec![Span::raw(" ")]].concat());
-    if note.width() + width(title) + 6 > usize::from(area.width) {
+    if note.width() + width(title) + 5 > usize::from(area.width) {
         return block;
     }
     block.title(note.right_aligned())
@@ -33,7 +33,7 @@ pub fn pane<'a>(theme: &Theme, title: &'a str, note: Vec<Span<'a>>, area: Rect) 
 
 /// The frame of a chart: `scale`, what its upper edge stands for, beside the title, `below` on the lower edge.
 ///
-/// The scale goes where there is no room for it, `below` where the chart is low.
+/// The scale goes where there is no room for it, `below` where the chart is low or narrow.
 pub fn chart<'a>(
     theme: &Theme,
     title: &'a str,
@@ -47,7 +47,7 @@ pub fn chart<'a>(
     if taken <= usize::from(area.width) {
         block = block.title(Line::from(dim(theme, format!(" ↑ {scale} "))));
     }
-    if area.height > 6 {
+    if area.height > 6 && width(&below) + 4 <= usize::from(area.width) {
         block = block.title_bottom(Line::from(dim(theme, format!(" {below} "))).right_aligned());
     }
     block

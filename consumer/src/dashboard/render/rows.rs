@@ -61,11 +61,13 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> Seen {
 
     let mut lines = vec![names(scene, &plan, chosen, change_width)];
     for (i, (row, change)) in rows.iter().zip(&changes).enumerate() {
-        let mut spans = vec![if row.new {
-            styled("+ ", theme.good)
-        } else {
-            Span::raw("  ")
-        }];
+        let under_cursor = cursor == Some(first + i);
+        let front = match (under_cursor, row.new) {
+            (true, _) => styled("▸ ", theme.accent),
+            (false, true) => styled("+ ", theme.good),
+            (false, false) => Span::raw("  "),
+        };
+        let mut spans = vec![front];
         for (column, width) in &plan.columns {
             cell(
                 &mut spans,
@@ -87,7 +89,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> Seen {
             spans.push(styled(bar(value, largest, plan.bar), style));
         }
         let line = Line::from(spans);
-        lines.push(if cursor == Some(first + i) {
+        lines.push(if under_cursor {
             line.patch_style(theme.cursor)
         } else {
             line
