@@ -93,7 +93,8 @@ pub struct Broker {
 pub enum Level {
     /// For instance partitions assigned.
     Info,
-    /// For instance a broker lost; the query goes on.
+    /// For instance a checkpoint that took longer than its interval; the query goes on. A broker lost is
+    /// no notice of its own: [`Broker::changes`] tells it from two events.
     Warning,
     /// For instance dead letters that cannot be written.
     Error,
@@ -108,4 +109,31 @@ pub struct Notice {
     pub level: Level,
     /// What, in one line.
     pub text: String,
+}
+
+impl Broker {
+    /// What a person would want to know when the brokers go from `before` to `after`: those lost, and
+    /// those that are back. Nothing about those met for the first time and up.
+    pub fn changes(before: &[Self], after: &[Self]) -> Vec<(Level, String)> {
+        let was = |broker: &Self| {
+            before
+                .iter()
+                .find(|b| b.id == broker.id && (b.id >= 0 || b.address == broker.address))
+                .map(|b| b.up)
+        };
+        after
+            .iter()
+            .filter_map(|broker| match (was(broker), broker.up) {
+                (Some(true), false) => Some((
+                    Level::Warning,
+                    format!("broker {} ({}) lost", broker.id, broker.address),
+                )),
+                (Some(false), true) => Some((
+                    Level::Info,
+                    format!("broker {} ({}) is back", broker.id, broker.address),
+                )),
+                _ => None,
+            })
+            .collect()
+    }
 }

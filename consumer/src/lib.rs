@@ -5,15 +5,22 @@
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
+#![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
+
 pub mod checkpoint;
 pub mod command;
 pub mod config;
+pub mod dashboard;
 pub mod decode;
+pub mod demo;
 pub mod engine;
+pub mod escape;
 pub mod event;
+pub mod number;
 pub mod position;
 pub mod progress;
 pub mod schema;
 pub mod sink;
 pub mod source;
 pub mod streaming;
+pub mod width;

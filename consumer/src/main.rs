@@ -1,3 +1,213 @@
 //! The command line: settings in, exit code out.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage. The first SIGINT or SIGTERM lets the query finish its
+//! batch, the second ends at once.
 
-fn main() {}
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::thread::{self, JoinHandle};
+
+use anyhow::Context;
+use clap::Parser;
+use clap::error::ErrorKind;
+use consumer::command::Command;
+use consumer::config::cli::{Cli, OutputFormat};
+use consumer::dashboard::theme::Theme;
+use consumer::demo::Demo;
+use consumer::event::Event;
+use consumer::sink::json::Json;
+use consumer::sink::table::Table;
+use consumer::sink::{Output, OutputError};
+use consumer::streaming::{self, StreamingError};
+use consumer::{dashboard, sink};
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use producer::SettingsError;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+const FAILED: u8 = 1;
+const WRONG_USAGE: u8 = 2;
+
+/// Only what RUST_LOG asks for: what librdkafka retries by itself is no news, and the query tells
+/// when brokers are lost.
+const QUIET: &str = "warn,librdkafka=off";
+
+fn main() -> ExitCode {
+    let cli = match read_cli() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            fail(&format!("{error:#}"));
+            let wrong = error.is::<SettingsError>()
+                || error
+                    .downcast_ref::<StreamingError>()
+                    .is_some_and(StreamingError::is_wrong_usage);
+            ExitCode::from(if wrong { WRONG_USAGE } else { FAILED })
+        }
+    }
+}
+
+fn read_cli() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(FAILED),
+        },
+        _ => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            fail(&format!(
+                "{}; see --help",
+                line.trim_start_matches("error: ")
+            ));
+            ExitCode::from(WRONG_USAGE)
+        }
+    })
+}
+
+fn fail(reason: &str) {
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(io::stderr(), "error: {reason}");
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let format = cli.output(io::stdout().is_terminal())?;
+    let (events, received) = unbounded();
+    start_log(format, &events)?;
+    if cli.is_demo() {
+        // Wrong settings are told before brokers are started for them.
+        cli.config(Some("localhost:9092"))?;
+    }
+    let demo = cli.is_demo().then(Demo::start).transpose()?;
+    let mut config = cli.config(demo.as_ref().map(Demo::servers))?;
+    if demo.is_some() {
+        config.demo = Demo::hints();
+    }
+    let query = streaming::start(config, events)?;
+    let shown = show(format, received, query.commands());
+    let ended = match shown {
+        Ok(Shown::Ended) => query.join(),
+        // Whoever leaves does not wait.
+        Ok(Shown::Left) => Ok(()),
+        Err(error) => return Err(error),
+    };
+    drop(demo);
+    Ok(ended?)
+}
+
+/// The log goes to standard error, and while the dashboard has the screen, to its events.
+fn start_log(format: OutputFormat, events: &Sender<Event>) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
+    let log = tracing_subscriber::registry().with(filter);
+    match format {
+        OutputFormat::Dashboard => log
+            .with(dashboard::log::layer(events.clone()))
+            .try_init(),
+        OutputFormat::Table { .. } | OutputFormat::Json => log
+            .with(tracing_subscriber::fmt::layer().with_writer(io::stderr))
+            .try_init(),
+    }
+    .context("cannot start the log")
+}
+
+enum Shown {
+    /// The query has ended.
+    Ended,
+    /// The user has left.
+    Left,
+}
+
+fn show(
+    format: OutputFormat,
+    events: Receiver<Event>,
+    commands: &Sender<Command>,
+) -> anyhow::Result<Shown> {
+    match format {
+        OutputFormat::Dashboard => {
+            let theme = theme();
+            let ended = dashboard::run(events, commands.clone(), theme)?;
+            if let Some(batch) = ended.last {
+                // What the screen has shown stays readable after it is gone.
+                let mut table = Table::new(io::stdout().lock(), usize::MAX);
+                print(&mut table, &Event::Batch(batch))?;
+            }
+            Ok(match ended.end {
+                dashboard::End::Left => Shown::Left,
+                dashboard::End::Stopped | dashboard::End::Lost => Shown::Ended,
+            })
+        }
+        OutputFormat::Table { rows } => {
+            print_all(Table::new(io::stdout().lock(), rows), &events, commands)
+        }
+        OutputFormat::Json => print_all(Json::new(io::stdout().lock()), &events, commands),
+    }
+}
+
+fn print_all(
+    mut output: impl Output,
+    events: &Receiver<Event>,
+    commands: &Sender<Command>,
+) -> anyhow::Result<Shown> {
+    let (handle, signals) = stop_on_signals(commands.clone())?;
+    let mut shown = Ok(Shown::Ended);
+    for event in events {
+        if !print(&mut output, &event)? {
+            shown = Ok(Shown::Left);
+            break;
+        }
+        if matches!(event, Event::Stopped) {
+            break;
+        }
+    }
+    handle.close();
+    if signals.join().is_err() {
+        shown = shown.context("the thread that takes signals broke down");
+    }
+    shown
+}
+
+/// `false` once the reader of the output has gone, which is an end like any other.
+fn print(output: &mut impl Output, event: &Event) -> Result<bool, sink::OutputError> {
+    match output.event(event) {
+        Ok(()) => Ok(true),
+        Err(OutputError::Closed) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn stop_on_signals(commands: Sender<Command>) -> anyhow::Result<(Handle, JoinHandle<()>)> {
+    let mut signals =
+        Signals::new([SIGINT, SIGTERM]).context("cannot take the signals SIGINT and SIGTERM")?;
+    let handle = signals.handle();
+    let take = move || {
+        let mut stopping = false;
+        for signal in signals.forever() {
+            if std::mem::replace(&mut stopping, true) {
+                signal_hook::low_level::exit(128 + signal);
+            }
+            // The query may have ended by itself.
+            let _ = commands.send(Command::Stop);
+        }
+    };
+    let thread = thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(take);
+    Ok((
+        handle,
+        thread.context("cannot start the thread that takes signals")?,
+    ))
+}
+
+/// Colours, unless NO_COLOR says otherwise (<https://no-color.org>: any value but an empty one).
+fn theme() -> Theme {
+    match std::env::var_os("NO_COLOR") {
+        Some(value) if !value.is_empty() => Theme::plain(),
+        _ => Theme::coloured(),
+    }
+}

@@ -4,10 +4,13 @@
 //! # fn config() -> consumer::config::Config { unimplemented!() }
 //! use consumer::event::Event;
 //!
-//! let query = consumer::streaming::start(config())?;
-//! for event in query.events() {
-//!     if let Event::Batch(batch) = event {
-//!         // batch.rows, batch.progress
+//! let (sender, events) = crossbeam_channel::unbounded();
+//! let query = consumer::streaming::start(config(), sender)?;
+//! for event in &events {
+//!     match event {
+//!         Event::Batch(batch) => { /* batch.rows, batch.progress */ }
+//!         Event::Stopped => break,
+//!         _ => {}
 //!     }
 //! }
 //! query.join()?;
@@ -21,7 +24,7 @@ mod report;
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 use producer::SettingsError;
 use producer::topic::TopicError;
 use thiserror::Error;
@@ -73,17 +76,11 @@ impl StreamingError {
 
 /// A query that has been started. Dropping it does not stop it.
 pub struct StreamingQuery {
-    events: Receiver<Event>,
     commands: Sender<Command>,
     thread: JoinHandle<Result<(), StreamingError>>,
 }
 
 impl StreamingQuery {
-    /// What happens to it, from [`Event::Started`] to [`Event::Stopped`].
-    pub fn events(&self) -> &Receiver<Event> {
-        &self.events
-    }
-
     /// Where commands to it go.
     pub fn commands(&self) -> &Sender<Command> {
         &self.commands
@@ -100,29 +97,25 @@ impl StreamingQuery {
     }
 }
 
-/// Starts a query. What can be checked at once is: the query, if its schema is given, and whether
+/// Starts a query; what happens to it, from [`Event::Started`] to [`Event::Stopped`], goes to `events`,
+/// which others may feed too. What can be checked at once is: the query, if its schema is given, and whether
 /// brokers answer.
 ///
 /// # Errors
 /// If it cannot be started. What turns out later ends the query: [`StreamingQuery::join`] tells.
-pub fn start(config: Config) -> Result<StreamingQuery, StreamingError> {
+pub fn start(config: Config, events: Sender<Event>) -> Result<StreamingQuery, StreamingError> {
     if let Some(schema) = &config.schema {
         opening::plan(&config, schema)?;
     }
-    let (sender, events) = unbounded();
     let (commands, inbox) = unbounded();
     opening::reach(&config)?;
     let thread = thread::Builder::new()
         .name("query".to_owned())
         .spawn(move || {
-            let outcome = driver::run(&config, &sender, &inbox);
+            let outcome = driver::run(&config, &events, &inbox);
             // Whoever started it may have stopped listening.
-            let _ = sender.send(Event::Stopped);
+            let _ = events.send(Event::Stopped);
             outcome
         })?;
-    Ok(StreamingQuery {
-        events,
-        commands,
-        thread,
-    })
+    Ok(StreamingQuery { commands, thread })
 }

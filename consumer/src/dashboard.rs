@@ -1,0 +1,175 @@
+//! The query, live in the terminal.
+//!
+//! ```text
+//! events ──▶ updater ──▶ watch (snapshot) ──▶ render      keys ──▶ view, commands
+//! ```
+//!
+//! Events are folded into a [`snapshot`](snapshot::Snapshot) by one [`updater`]; the latest is in a watch
+//! channel, from where it is drawn, purely, as this viewer's [`view`] looks at it. Nothing is drawn unless
+//! something has changed, and then at most ten times a second. The query never waits for any of this.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use crossbeam_channel::{Receiver, Sender};
+use crossterm::event::{Event as Input, EventStream, KeyCode, KeyEvent, KeyModifiers};
+use futures::StreamExt;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until};
+
+use crate::command::Command;
+use crate::event::{Batch, Event};
+
+pub mod change;
+mod feed;
+pub mod history;
+pub mod keys;
+pub mod log;
+pub mod render;
+mod signals;
+pub mod snapshot;
+pub mod terminal;
+pub mod theme;
+pub mod updater;
+pub mod view;
+
+use keys::Asked;
+use snapshot::{Phase, Snapshot};
+use terminal::Screen;
+use theme::Theme;
+use view::View;
+
+/// Time between two pictures, at least.
+const FRAME: Duration = Duration::from_millis(100);
+
+/// How it ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Why.
+    pub end: End,
+    /// The last batch, for whoever wants to print what the screen can no longer show.
+    pub last: Option<Arc<Batch>>,
+}
+
+/// Why the dashboard ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The query has ended, and said so.
+    Stopped,
+    /// The user leaves without waiting for the query to end.
+    Left,
+    /// The query's events ended without [`Event::Stopped`]: it has failed.
+    Lost,
+}
+
+/// Why the dashboard cannot go on.
+#[derive(Debug, Error)]
+pub enum DashboardError {
+    /// Threads or timers cannot be had.
+    #[error("cannot start the dashboard: {0}")]
+    Start(#[source] io::Error),
+    /// The terminal cannot be taken, read or drawn on.
+    #[error("cannot use the terminal: {0}; OUTPUT=table needs none")]
+    Terminal(#[source] io::Error),
+}
+
+/// Shows `events` until the query ends or the user leaves; what the user asks for goes to `commands`.
+///
+/// Takes the whole terminal and SIGINT, SIGTERM and SIGHUP: the first asks the query to stop, as `q` does,
+/// the second leaves at once. The terminal is as before when this returns, and after a panic too.
+pub fn run(
+    events: Receiver<Event>,
+    commands: Sender<Command>,
+    theme: Theme,
+) -> Result<Ended, DashboardError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(DashboardError::Start)?;
+    let (publish, snapshots) = watch::channel(Arc::new(Snapshot::default()));
+    let feed = feed::Feed::start(events, publish).map_err(DashboardError::Start)?;
+    let (signals, signalled) = signals::Signals::start().map_err(DashboardError::Start)?;
+    let mut screen = Screen::enter().map_err(DashboardError::Terminal)?;
+    let end = runtime.block_on(show(&mut screen, snapshots, signalled, &commands, theme));
+    drop(screen);
+    drop(signals);
+    let last = feed.stop();
+    Ok(Ended { end: end?, last })
+}
+
+async fn show(
+    screen: &mut Screen,
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    mut signalled: mpsc::UnboundedReceiver<()>,
+    commands: &Sender<Command>,
+    theme: Theme,
+) -> Result<End, DashboardError> {
+    let mut view = View::new(theme);
+    let mut shown = snapshots.borrow_and_update().clone();
+    let mut input = EventStream::new();
+    let mut drawn = Instant::now() - FRAME;
+    let mut due = Instant::now();
+    loop {
+        if Instant::now() >= due {
+            let now = Utc::now();
+            screen
+                .draw(|frame| render::render(frame, &shown, &view, now))
+                .map_err(DashboardError::Terminal)?;
+            drawn = Instant::now();
+            due = drawn + idle(&shown, &view);
+        }
+        let key = tokio::select! {
+            // Keys first: nothing that the query does may make them wait.
+            biased;
+            read = input.next() => match read {
+                Some(Ok(Input::Key(key))) => Some(key),
+                // A new size, or focus: draw.
+                Some(Ok(_)) => { due = Instant::now(); None }
+                Some(Err(error)) => return Err(DashboardError::Terminal(error)),
+                // The terminal has gone.
+                None => return Ok(End::Left),
+            },
+            Some(()) = signalled.recv() => Some(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
+            changed = snapshots.changed() => {
+                let latest = snapshots.borrow_and_update().clone();
+                if latest.phase == Phase::Stopped {
+                    return Ok(End::Stopped);
+                }
+                if changed.is_err() {
+                    return Ok(End::Lost);
+                }
+                if view.frozen.is_none() {
+                    shown = latest;
+                    view.asked = view.asked.filter(|asked| *asked != shown.interval());
+                    due = due.min(drawn + FRAME);
+                }
+                None
+            }
+            () = sleep_until(due) => None,
+        };
+        if let Some(key) = key {
+            match keys::press(key, &mut view, &shown, Utc::now()) {
+                Asked::Nothing => {}
+                Asked::Leave => return Ok(End::Left),
+                // A query that has gone hears nothing; that it has is seen by its events.
+                Asked::Query(command) => drop(commands.try_send(command)),
+            }
+            if view.frozen.is_none() {
+                shown = snapshots.borrow_and_update().clone();
+            }
+            due = Instant::now();
+        }
+    }
+}
+
+/// How long the picture stays right without any event: until the countdown's next step.
+fn idle(shown: &Snapshot, view: &View) -> Duration {
+    let counts = shown.next_trigger.is_some_and(|due| due > Utc::now()) && view.frozen.is_none();
+    match counts && shown.interval() <= Duration::from_secs(10) {
+        true => Duration::from_millis(200),
+        false => Duration::from_secs(1),
+    }
+}

@@ -1,0 +1,76 @@
+//! The thread that folds the query's events into snapshots, apart from the one that draws: building the
+//! rows of a large result takes longer than a key may wait.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use chrono::Utc;
+use crossbeam_channel::{Receiver, Sender, select};
+use tokio::sync::watch;
+
+use super::snapshot::Snapshot;
+use super::updater::Updater;
+use crate::event::{Batch, Event};
+
+/// The running thread.
+pub struct Feed {
+    thread: JoinHandle<Option<Arc<Batch>>>,
+    stop: Sender<()>,
+}
+
+impl Feed {
+    /// Starts to publish what `events` amount to.
+    pub fn start(
+        events: Receiver<Event>,
+        publish: watch::Sender<Arc<Snapshot>>,
+    ) -> io::Result<Self> {
+        let (stop, stopped) = crossbeam_channel::bounded(0);
+        let thread = thread::Builder::new()
+            .name("dashboard-feed".into())
+            .spawn(move || feed(&events, &stopped, &publish))?;
+        Ok(Self { thread, stop })
+    }
+
+    /// Ends the thread, and gives the last batch that it has seen.
+    pub fn stop(self) -> Option<Arc<Batch>> {
+        drop(self.stop);
+        // That it has panicked has been said by the panic's own message.
+        self.thread.join().ok().flatten()
+    }
+}
+
+fn feed(
+    events: &Receiver<Event>,
+    stopped: &Receiver<()>,
+    publish: &watch::Sender<Arc<Snapshot>>,
+) -> Option<Arc<Batch>> {
+    let mut updater = Updater::default();
+    let mut last = None;
+    loop {
+        let first = select! {
+            recv(events) -> event => event.ok(),
+            recv(stopped) -> _ => None,
+        };
+        let Some(first) = first else {
+            // What the query said last, before its end was seen, is taken in too.
+            return last;
+        };
+        // All that has arrived makes one snapshot.
+        let (mut ended, now) = (false, Utc::now());
+        for event in std::iter::once(first).chain(events.try_iter()) {
+            ended |= matches!(event, Event::Stopped);
+            updater.apply(&event, now);
+            if let Event::Batch(batch) = event {
+                last = Some(batch);
+            }
+            if ended {
+                break;
+            }
+        }
+        publish.send_replace(Arc::new(updater.snapshot().clone()));
+        if ended {
+            return last;
+        }
+    }
+}

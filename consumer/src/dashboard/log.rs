@@ -1,0 +1,119 @@
+//! Warnings and errors of the log, on their way to the events pane.
+//!
+//! While the dashboard is open nothing else may write to the screen: whatever `tracing` is told from
+//! level WARN on becomes a [`Notice`] and takes the same way as every other event.
+
+use std::fmt::{Debug, Write};
+
+use chrono::Utc;
+use crossbeam_channel::Sender;
+use tracing::Subscriber;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::event::{Event, Level, Notice};
+
+/// A layer that sends warnings and errors to `events`.
+///
+/// It never blocks: with a bounded channel that is full, a line is dropped rather than the program held up.
+///
+/// It filters for itself alone: other layers see what they want to see.
+pub fn layer<S>(events: Sender<Event>) -> impl Layer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    Notices { events }.with_filter(LevelFilter::WARN)
+}
+
+struct Notices {
+    events: Sender<Event>,
+}
+
+impl<S: Subscriber> Layer<S> for Notices {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let level = match *event.metadata().level() {
+            tracing::Level::ERROR => Level::Error,
+            _ => Level::Warning,
+        };
+        let mut line = Text::default();
+        event.record(&mut line);
+        // A receiver that has gone, or is not keeping up, is no reason to fail.
+        let _ = self.events.try_send(Event::Notice(Notice {
+            at: Utc::now(),
+            level,
+            text: line.finish(),
+        }));
+    }
+}
+
+/// The message, then the fields as key = value.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Text {
+    fn finish(self) -> String {
+        match (self.message.is_empty(), self.fields.is_empty()) {
+            (false, false) => format!("{} {}", self.message, self.fields.trim_start()),
+            (true, _) => self.fields.trim_start().into(),
+            (_, true) => self.message,
+        }
+    }
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // Writing to a String cannot fail.
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            name => write!(self.fields, " {name}={value:?}"),
+        };
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value}"),
+            name => write!(self.fields, " {name}={value}"),
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+
+    #[test]
+    fn warnings_become_notices_and_less_does_not() {
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let subscriber = tracing_subscriber::registry().with(layer(sender));
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!("not this");
+            tracing::warn!(broker = 2, why = "timed out", "broker lost");
+            tracing::error!(partition = 7);
+        });
+        let lines: Vec<_> = receiver
+            .try_iter()
+            .map(|event| match event {
+                Event::Notice(notice) => (notice.level, notice.text),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                (
+                    Level::Warning,
+                    "broker lost broker=2 why=timed out".to_owned()
+                ),
+                (Level::Error, "partition=7".to_owned()),
+            ]
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! Which columns of the result fit, and how wide each is. Pure arithmetic.
+//!
+//! Numbers are never cut: half a number is a wrong number. Texts are, the widest first, and where that is
+//! not enough the columns scroll sideways with the chosen one, the first staying where it is.
+
+use crate::dashboard::snapshot::{Column, ResultTable};
+use crate::width::width;
+
+/// Columns between two columns.
+pub const GAP: usize = 2;
+/// After a number: room for ▲ or ▼.
+pub const MARK: usize = 1;
+/// The narrowest bar that still says something.
+const BAR: usize = 6;
+/// The widest bar that still belongs to its row.
+const WIDEST_BAR: usize = 48;
+/// What a text may be cut to.
+const NARROW: usize = 8;
+/// What a text may take before anything else is cut.
+const WIDE: usize = 60;
+
+/// Where everything goes.
+#[derive(Debug, PartialEq)]
+pub struct Plan {
+    /// The columns shown, in order, each with its width; a number's mark is part of it.
+    pub columns: Vec<(usize, usize)>,
+    /// Width of the bar; 0 for none.
+    pub bar: usize,
+    /// Columns that are not shown, before and after those that are.
+    pub hidden: (usize, usize),
+}
+
+/// Lays out `table` in `room` columns around the `chosen` one, with `change` columns for the change in it.
+pub fn plan(table: &ResultTable, chosen: usize, bars: bool, change: usize, room: usize) -> Plan {
+    let mut widths: Vec<usize> = table.columns.iter().map(natural).collect();
+    let tail = if bars {
+        GAP + BAR + if change > 0 { GAP + change } else { 0 }
+    } else {
+        0
+    };
+    let columns_room = room.saturating_sub(tail);
+    narrow(&table.columns, &mut widths, columns_room);
+    let shown = window(&widths, chosen, columns_room);
+    // Where columns had to go, those that stay may have left more room than they need.
+    let mut spare = columns_room.saturating_sub(total(shown.iter().map(|i| widths[*i])));
+    for i in &shown {
+        let more = (natural(&table.columns[*i]) - widths[*i]).min(spare);
+        widths[*i] += more;
+        spare -= more;
+    }
+    let (mut hidden_before, mut hidden_after) = (0, 0);
+    for i in (0..widths.len()).filter(|i| !shown.contains(i)) {
+        if i < chosen {
+            hidden_before += 1
+        } else {
+            hidden_after += 1
+        }
+    }
+    Plan {
+        columns: shown.iter().map(|i| (*i, widths[*i])).collect(),
+        bar: if bars {
+            (BAR + spare).min(WIDEST_BAR)
+        } else {
+            0
+        },
+        hidden: (hidden_before, hidden_after),
+    }
+}
+
+fn natural(column: &Column) -> usize {
+    // A name keeps room for the arrow of its order.
+    let name = width(&column.name) + MARK;
+    if column.numeric {
+        (column.width + MARK).max(name)
+    } else {
+        column.width.max(name).min(WIDE)
+    }
+}
+
+fn total(widths: impl Iterator<Item = usize>) -> usize {
+    widths
+        .map(|width| width + GAP)
+        .sum::<usize>()
+        .saturating_sub(GAP)
+}
+
+/// Takes from the widest text, again and again, until all fit or no text can give more.
+fn narrow(columns: &[Column], widths: &mut [usize], room: usize) {
+    let mut over = total(widths.iter().copied()).saturating_sub(room);
+    while over > 0 {
+        let texts = (0..widths.len()).filter(|i| !columns[*i].numeric && widths[*i] > NARROW);
+        let Some(widest) = texts.max_by_key(|i| widths[*i]) else {
+            return;
+        };
+        widths[widest] -= 1;
+        over -= 1;
+    }
+}
+
+/// The columns to show: the first, then as many as fit that end in, or begin before, the chosen one.
+fn window(widths: &[usize], chosen: usize, room: usize) -> Vec<usize> {
+    let all: Vec<usize> = (0..widths.len()).collect();
+    if total(widths.iter().copied()) <= room || widths.is_empty() {
+        return all;
+    }
+    let fits = |shown: &[usize]| total(shown.iter().map(|i| widths[*i])) <= room;
+    // The first names the row: it stays, if it leaves room for the chosen one.
+    let mut shown = if fits(&[0, chosen]) && chosen > 0 {
+        vec![0, chosen]
+    } else {
+        vec![chosen]
+    };
+    // From the chosen one to the left, then to the right.
+    for i in (1..chosen).rev().chain(chosen + 1..widths.len()) {
+        let wider = [shown.as_slice(), &[i]].concat();
+        if !fits(&wider) {
+            if i > chosen {
+                break;
+            }
+            continue;
+        }
+        shown = wider;
+    }
+    shown.sort_unstable();
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(columns: &[(&str, bool, usize)]) -> ResultTable {
+        let column = |(name, numeric, width): &(&str, bool, usize)| Column {
+            name: (*name).into(),
+            numeric: *numeric,
+            scale: None,
+            width: *width,
+        };
+        ResultTable {
+            columns: columns.iter().map(column).collect(),
+            ..ResultTable::default()
+        }
+    }
+
+    #[test]
+    fn what_is_left_over_is_the_bar() {
+        let table = table(&[("brand", false, 16), ("n", true, 6)]);
+        let plan = plan(&table, 1, true, 4, 60);
+        // 16 + 2 + 7, then 2 + 4 for the change and 2 + 27 for the bar.
+        assert_eq!(
+            plan,
+            Plan {
+                columns: vec![(0, 16), (1, 7)],
+                bar: 27,
+                hidden: (0, 0)
+            }
+        );
+    }
+
+    #[test]
+    fn texts_give_way_before_numbers() {
+        let table = table(&[("merchant", false, 50), ("n", true, 20)]);
+        let plan = plan(&table, 1, true, 0, 60);
+        assert_eq!(plan.columns, [(0, 29), (1, 21)]);
+        assert_eq!(plan.bar, 6);
+    }
+
+    #[test]
+    fn columns_scroll_with_the_chosen_one_and_the_first_stays() {
+        let columns: Vec<_> = std::iter::once(("key", false, 8))
+            .chain((0..9).map(|_| ("n", true, 10)))
+            .collect();
+        let table = table(&columns);
+        let shown = |chosen| {
+            plan(&table, chosen, true, 0, 60)
+                .columns
+                .iter()
+                .map(|c| c.0)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(shown(1), [0, 1, 2, 3]);
+        assert_eq!(shown(5), [0, 3, 4, 5]);
+        assert_eq!(plan(&table, 5, true, 0, 60).hidden, (2, 4));
+    }
+}

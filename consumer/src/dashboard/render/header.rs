@@ -1,0 +1,212 @@
+//! What runs, and when the next batch is due; the brokers below.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::graph::progress;
+use super::pane::{both_edges, cut, dim, styled};
+use super::{Scene, Theme};
+use crate::dashboard::snapshot::Phase;
+use crate::number::{self, counted};
+use crate::width::width;
+
+/// Steps of the countdown.
+const STEPS: usize = 10;
+
+/// Rows that the header takes in `columns`.
+pub fn height(scene: &Scene<'_>, columns: u16) -> u16 {
+    2 + demo(scene, columns.saturating_sub(2)).len() as u16
+}
+
+/// What the demo has to say: in one line if that holds it, else in a few. Empty outside the demo.
+fn demo<'a>(scene: &Scene<'a>, columns: u16) -> Vec<Line<'a>> {
+    const BADGE: &str = " DEMO ";
+    let Scene {
+        snapshot, theme, ..
+    } = *scene;
+    let texts = &snapshot.query.demo;
+    let joined = texts.join(" · ");
+    let room = usize::from(columns);
+    let texts = if width(&joined) + BADGE.len() < room {
+        vec![joined]
+    } else {
+        texts.clone()
+    };
+    let line = |(i, text): (usize, String)| {
+        let badge = match i {
+            0 => styled(BADGE, Theme::badge(theme.warn)),
+            _ => Span::raw(" ".repeat(BADGE.len())),
+        };
+        Line::from(cut(vec![badge, Span::raw(" "), Span::raw(text)], room))
+    };
+    let shown = texts
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .take(3)
+        .enumerate();
+    shown.map(line).collect()
+}
+
+pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let Scene {
+        snapshot, theme, ..
+    } = scene;
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width - 2,
+        ..area
+    };
+    let mut left = vec![
+        styled(" CARDSTREAM ", Theme::badge(theme.accent)),
+        Span::raw(" "),
+    ];
+    left.push(styled(snapshot.query.name.as_str(), theme.strong));
+    if !snapshot.query.topics.is_empty() {
+        left.extend([
+            dim(theme, " · "),
+            Span::raw(snapshot.query.topics.join(", ")),
+        ]);
+    }
+    let mut lines = vec![
+        both_edges(left, trigger(scene), inner.width),
+        brokers(scene, inner.width),
+    ];
+    lines.extend(demo(scene, inner.width));
+    for (line, row) in lines.iter().zip(inner.rows()) {
+        frame.render_widget(line, row);
+    }
+}
+
+/// Batch number and countdown; or why there is none.
+fn trigger<'a>(scene: &Scene<'a>) -> Vec<Span<'a>> {
+    let Scene {
+        snapshot,
+        view,
+        theme,
+        now,
+    } = *scene;
+    let batch = match &snapshot.batch {
+        Some(batch) => vec![
+            dim(theme, "batch "),
+            styled(number::count(batch.id), theme.strong),
+            Span::raw("  "),
+        ],
+        None => Vec::new(),
+    };
+    if let Some(since) = view.frozen {
+        let age = number::duration(Duration::from_secs(
+            (now - since).num_seconds().unsigned_abs(),
+        ));
+        return [
+            batch,
+            vec![
+                styled(" FROZEN ", Theme::badge(theme.warn)),
+                Span::raw(format!(" for {age}")),
+            ],
+        ]
+        .concat();
+    }
+    let state = match (snapshot.phase, snapshot.next_trigger) {
+        (Phase::Stopped, _) => vec![styled("ended", theme.strong)],
+        _ if view.stopping => vec![
+            styled("stopping after this batch", theme.warn),
+            dim(theme, " · q leaves at once"),
+        ],
+        (Phase::Starting, _) => vec![dim(theme, "starting")],
+        (Phase::CatchingUp, _) => vec![dim(theme, "reading the first batch")],
+        (Phase::Running, Some(due)) if due > now => {
+            countdown(theme, due - now, snapshot.interval())
+        }
+        (Phase::Running, _) if snapshot.reading.lag == 0 => vec![dim(theme, "waiting for records")],
+        (Phase::Running, _) => vec![dim(theme, "batch under way")],
+    };
+    [batch, state].concat()
+}
+
+fn countdown<'a>(theme: &Theme, left: TimeDelta, interval: Duration) -> Vec<Span<'a>> {
+    let left = left.to_std().unwrap_or_default();
+    let passed = 1.0 - (left.as_secs_f64() / interval.as_secs_f64().max(1e-3)).min(1.0);
+    let [done, rest] = progress(passed, STEPS, theme);
+    // Tenths only where they can be followed; always as wide, so that nothing jumps.
+    let text = match left.as_secs() {
+        0..60 if interval <= Duration::from_secs(10) => format!("{:.1} s", left.as_secs_f64()),
+        _ => number::duration(Duration::from_secs(left.as_secs() + 1)),
+    };
+    vec![
+        done,
+        rest,
+        dim(theme, " next in "),
+        Span::raw(format!("{text:>5}")),
+    ]
+}
+
+/// The brokers, each with its state; only their numbers where there is no room for addresses.
+fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
+    let Scene {
+        snapshot, theme, ..
+    } = *scene;
+    let reading = &snapshot.reading;
+    let mut right = vec![Span::raw(counted(reading.partitions as u64, "partition"))];
+    if reading.paused > 0 {
+        right.push(styled(format!(", {} paused", reading.paused), theme.warn));
+    }
+    if snapshot.query.workers > 0 {
+        right.extend([
+            dim(theme, " · "),
+            Span::raw(counted(snapshot.query.workers as u64, "worker")),
+        ]);
+    }
+    if snapshot.brokers.is_empty() {
+        return both_edges(vec![dim(theme, "looking for brokers")], right, columns);
+    }
+    let (up, all) = (
+        snapshot.brokers.iter().filter(|broker| broker.up).count(),
+        snapshot.brokers.len(),
+    );
+    let label = vec![dim(theme, if all == 1 { "broker " } else { "brokers " })];
+    let list = |with_address: fn(bool) -> bool| {
+        let mut spans = label.clone();
+        for broker in &snapshot.brokers {
+            spans.push(if broker.up {
+                styled("● ", theme.good)
+            } else {
+                styled("○ ", theme.bad)
+            });
+            let id = if broker.id >= 0 {
+                broker.id.to_string()
+            } else {
+                "?".into()
+            };
+            spans.push(Span::raw(id));
+            if with_address(broker.up) {
+                spans.push(dim(theme, format!(" {}", broker.address)));
+            }
+            if !broker.up {
+                spans.push(styled(" lost", theme.bad));
+            }
+            spans.push(Span::raw("  "));
+        }
+        spans.pop();
+        spans
+    };
+    let counts = || {
+        let style = if up == all { theme.good } else { theme.bad };
+        [
+            label.clone(),
+            vec![styled(format!("{up} of {all} up"), style)],
+        ]
+        .concat()
+    };
+    let room =
+        usize::from(columns).saturating_sub(right.iter().map(Span::width).sum::<usize>() + 2);
+    let fits = |spans: &Vec<Span<'_>>| spans.iter().map(Span::width).sum::<usize>() <= room;
+    let left = [list(|_| true), list(|up| !up), list(|_| false)]
+        .into_iter()
+        .find(fits)
+        .unwrap_or_else(counts);
+    both_edges(left, right, columns)
+}

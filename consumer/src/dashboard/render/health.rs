@@ -1,0 +1,103 @@
+//! What may need attention: lag, dead letters; and what the query keeps.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::Span;
+
+use super::Scene;
+use super::graph::columns;
+use super::pane::{both_edges, dim, pane};
+use crate::number::{bytes, count};
+use crate::width::width;
+
+/// Rows of the pane where there is room for everything.
+pub const TALL: u16 = 9;
+
+/// Columns that the trend of the lag takes at most: it is a hint, not a chart.
+const WIDEST_TREND: u16 = 24;
+
+pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    if area.height < 3 {
+        return;
+    }
+    let Scene {
+        snapshot, theme, ..
+    } = *scene;
+    let block = pane(theme, "health", Vec::new(), area);
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+
+    let reading = &snapshot.reading;
+    let dead = if reading.dead_letters > 0 {
+        theme.warn
+    } else {
+        Style::new()
+    };
+    let mut lines = vec![
+        ("lag", count(reading.lag), Style::new()),
+        ("dead letters", count(reading.dead_letters), dead),
+    ];
+    if let Some((batch, groups)) = snapshot
+        .batch
+        .as_ref()
+        .and_then(|batch| Some((batch, batch.groups?)))
+    {
+        lines.push((
+            "groups",
+            format!("{} · {}", count(groups), bytes(batch.state_bytes)),
+            Style::new(),
+        ));
+    }
+    lines.push(("records", count(reading.records), Style::new()));
+    lines.push(("read", bytes(reading.bytes), Style::new()));
+    if let Some(batch) = &snapshot.batch {
+        let parts = format!(
+            "{} ms + {} ms",
+            count(batch.add_batch_ms),
+            count(batch.query_ms)
+        );
+        lines.push(("wait + query", parts, Style::new()));
+        lines.push((
+            "capacity",
+            format!("{}/s", count(batch.processed_rate.round() as u64)),
+            Style::new(),
+        ));
+    }
+    // In a narrow pane what does not fit is left out, not cut.
+    lines.retain(|(label, value, _)| width(label) + width(value) < usize::from(inner.width));
+    for ((label, value, style), row) in lines.into_iter().zip(inner.rows()) {
+        let value_width = width(&value) as u16;
+        let line = both_edges(
+            vec![dim(theme, label)],
+            vec![Span::styled(value, style)],
+            inner.width,
+        );
+        frame.render_widget(line, row);
+        if label == "lag" {
+            trend(frame, row, value_width, scene);
+        }
+    }
+}
+
+/// The lag of the last seconds, between its label and its value, where there is room.
+fn trend(frame: &mut Frame<'_>, row: Rect, value_width: u16, scene: &Scene<'_>) {
+    let width = row.width.saturating_sub(value_width + 7).min(WIDEST_TREND);
+    let area = Rect {
+        x: row.right() - value_width - 2 - width,
+        width,
+        ..row
+    };
+    let lag = &scene.snapshot.lag;
+    let values: Vec<_> = lag
+        .iter()
+        .rev()
+        .take(usize::from(area.width))
+        .rev()
+        .map(|lag| (*lag, scene.theme.dim))
+        .collect();
+    let largest = values.iter().map(|value| value.0).fold(0.0, f64::max);
+    if area.width >= 4 {
+        columns(frame.buffer_mut(), area, &values, largest);
+    }
+}

@@ -1,0 +1,88 @@
+//! The query's text: in one line, or in full in a pane of its own.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+
+use super::pane::{self, cut, styled};
+use super::{Scene, Theme};
+
+/// Words that give a query its shape.
+const KEYWORDS: [&str; 28] = [
+    "select", "distinct", "from", "where", "group", "by", "having", "order", "limit", "offset",
+    "as", "and", "or", "not", "in", "is", "null", "case", "when", "then", "else", "end", "asc",
+    "desc", "filter", "over", "between", "like",
+];
+
+/// The query in one line.
+pub fn line(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let text = scene.snapshot.query.text.join(" ");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width - 2,
+        ..area
+    };
+    let spans = highlighted(&text, scene.theme);
+    frame.render_widget(Line::from(cut(spans, usize::from(inner.width))), inner);
+}
+
+/// Rows that [`pane`] needs for the whole text in `width` columns.
+pub fn height(scene: &Scene<'_>, width: u16) -> u16 {
+    let columns = usize::from(width.saturating_sub(4)).max(1);
+    let rows: usize = scene
+        .snapshot
+        .query
+        .text
+        .iter()
+        .map(|line| crate::width::width(line).div_ceil(columns).max(1))
+        .sum();
+    u16::try_from(rows.max(1) + 2).unwrap_or(u16::MAX)
+}
+
+/// The query in full.
+pub fn pane(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let block = pane::pane(scene.theme, "query", Vec::new(), area);
+    frame.render_widget(paragraph(scene).block(block), area);
+}
+
+/// The whole text, line by line.
+pub fn paragraph<'a>(scene: &Scene<'a>) -> Paragraph<'a> {
+    let lines = scene
+        .snapshot
+        .query
+        .text
+        .iter()
+        .map(|line| Line::from(highlighted(line, scene.theme)));
+    Paragraph::new(lines.collect::<Vec<_>>()).wrap(Wrap { trim: false })
+}
+
+/// `text` with its keywords set off from what they are about.
+pub fn highlighted<'a>(text: &str, theme: &Theme) -> Vec<Span<'a>> {
+    let mut spans = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        // A text literal is one piece, so that no word within it counts as a keyword.
+        let end = match first {
+            '\'' => rest[1..].find('\'').map(|end| end + 2),
+            first => rest.find(|c| word(c) != word(first) || c == '\''),
+        };
+        let (piece, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let style = match first {
+            '\'' => theme.good,
+            _ if KEYWORDS
+                .iter()
+                .any(|keyword| piece.eq_ignore_ascii_case(keyword)) =>
+            {
+                theme.accent
+            }
+            first if word(first) => ratatui::style::Style::new(),
+            _ => theme.dim,
+        };
+        spans.push(styled(piece.to_owned(), style));
+        rest = after;
+    }
+    spans
+}

@@ -1,0 +1,311 @@
+//! Pictures of the whole dashboard, kept as text: what is drawn is what is reviewed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::Color;
+
+use super::render;
+use crate::dashboard::theme::Theme;
+use crate::dashboard::updater::Updater;
+use crate::dashboard::view::{Sort, View};
+use crate::event::{Batch, Broker, Event, Level, Notice, Pulse, Started};
+use crate::sink::samples::{brands, progress};
+
+/// A dashboard at a time of its own.
+struct Stage {
+    updater: Updater,
+    view: View,
+    now: DateTime<Utc>,
+}
+
+impl Stage {
+    /// A query that has just started.
+    fn started(demo: &[&str]) -> Self {
+        let now = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
+        let mut stage = Self {
+            updater: Updater::default(),
+            view: View::new(Theme::coloured()),
+            now,
+        };
+        stage.tell(Event::Started(Arc::new(Started {
+            name: "card-brands".into(),
+            topics: vec!["transactions".into()],
+            query: "SELECT card_brand, count(*) AS transactions, sum(amount) AS total\n\
+                    FROM transactions\nGROUP BY card_brand\nORDER BY transactions DESC"
+                .into(),
+            workers: 2,
+            interval: Duration::from_secs(1),
+            demo: demo.iter().map(|line| (*line).into()).collect(),
+        })));
+        stage.brokers(&[1, 2, 3]);
+        stage
+    }
+
+    /// Four batches in, the last of which changed the order and brought a new row.
+    fn running(demo: &[&str]) -> Self {
+        let mut stage = Self::started(demo);
+        for id in 0..4u64 {
+            stage.pass(
+                Duration::from_secs(1),
+                id * 1_200 + 300,
+                Some(Duration::from_millis(400)),
+            );
+            let n = id as i64;
+            let mut rows = vec![
+                ("Visa", 500 + 310 * n, 1_234_567 + 98_765 * i128::from(n)),
+                (
+                    "Mastercard",
+                    480 + 200 * n,
+                    1_000_000 + 54_321 * i128::from(n),
+                ),
+                ("American Express", 120 + 40 * n, 800_000),
+            ];
+            if id == 3 {
+                rows.swap(0, 1);
+                rows.push(("JCB", 1, 995));
+            }
+            stage.tell(Event::Batch(brands(id, &rows)));
+        }
+        stage
+    }
+
+    fn tell(&mut self, event: Event) {
+        self.updater.apply(&event, self.now);
+    }
+
+    fn pass(&mut self, time: Duration, records: u64, next_trigger: Option<Duration>) {
+        self.now += time;
+        self.tell(Event::Pulse(Pulse {
+            records,
+            bytes: records * 341,
+            dead_letters: records / 500,
+            lag: 34,
+            partitions: 12,
+            paused: 0,
+            next_trigger,
+            interval: Duration::from_secs(1),
+        }));
+    }
+
+    fn brokers(&mut self, up: &[i32]) {
+        let broker = |id| Broker {
+            id,
+            address: format!("kafka-{id}:9092"),
+            up: up.contains(&id),
+        };
+        self.tell(Event::Brokers((1..=3).map(broker).collect()));
+    }
+
+    fn buffer(&self, width: u16, height: u16) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal
+            .draw(|frame| render(frame, self.updater.snapshot(), &self.view, self.now))
+            .unwrap();
+        terminal.backend().buffer().clone()
+    }
+
+    fn picture(&self, width: u16, height: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal
+            .draw(|frame| render(frame, self.updater.snapshot(), &self.view, self.now))
+            .unwrap();
+        terminal.backend().to_string()
+    }
+}
+
+const DEMO: [&str; 2] = [
+    "embedded broker, made-up cards",
+    "your own: BOOTSTRAP_SERVERS=host:9092 cargo run",
+];
+
+#[test]
+fn before_anything_is_known() {
+    let stage = Stage {
+        updater: Updater::default(),
+        view: View::new(Theme::plain()),
+        now: DateTime::UNIX_EPOCH,
+    };
+    insta::assert_snapshot!(stage.picture(80, 24));
+}
+
+#[test]
+fn no_data_yet() {
+    let mut stage = Stage::started(&[]);
+    stage.pass(Duration::from_secs(1), 0, None);
+    insta::assert_snapshot!("no_data_yet_small", stage.picture(80, 24));
+    insta::assert_snapshot!("no_data_yet_large", stage.picture(200, 60));
+}
+
+#[test]
+fn reading_what_is_there() {
+    let mut stage = Stage::started(&[]);
+    for (records, lag) in [(0, 5_000_000), (1_234_567, 3_765_433)] {
+        stage.now += Duration::from_secs(1);
+        stage.tell(Event::Pulse(Pulse {
+            records,
+            lag,
+            partitions: 12,
+            ..Pulse::default()
+        }));
+    }
+    insta::assert_snapshot!(stage.picture(80, 24));
+}
+
+#[test]
+fn demo_with_changes() {
+    let stage = Stage::running(&DEMO);
+    insta::assert_snapshot!("demo_with_changes_small", stage.picture(80, 24));
+    insta::assert_snapshot!("demo_with_changes_large", stage.picture(200, 60));
+}
+
+#[test]
+fn a_broker_is_lost() {
+    let mut stage = Stage::running(&[]);
+    stage.brokers(&[1, 3]);
+    let text = "partitions 4–7 revoked".into();
+    stage.tell(Event::Notice(Notice {
+        at: stage.now,
+        level: Level::Info,
+        text,
+    }));
+    insta::assert_snapshot!("a_broker_is_lost_small", stage.picture(80, 24));
+    insta::assert_snapshot!("a_broker_is_lost_large", stage.picture(200, 60));
+}
+
+#[test]
+fn help_is_open() {
+    let mut stage = Stage::running(&DEMO);
+    stage.view.help = true;
+    insta::assert_snapshot!(stage.picture(80, 24));
+}
+
+#[test]
+fn the_smallest_terminal_and_a_smaller_one() {
+    let stage = Stage::running(&[]);
+    insta::assert_snapshot!("smallest", stage.picture(60, 16));
+    insta::assert_snapshot!("too_small", stage.picture(40, 8));
+}
+
+#[test]
+fn frozen_sorted_and_with_a_cursor() {
+    let mut stage = Stage::running(&[]);
+    stage.view.frozen = Some(stage.now);
+    stage.view.sort = Some(Sort {
+        column: 2,
+        descending: false,
+    });
+    stage.view.column = Some(2);
+    stage.view.cursor = Some(1);
+    stage.now += Duration::from_secs(75);
+    insta::assert_snapshot!(stage.picture(80, 24));
+}
+
+#[test]
+fn stopping() {
+    let mut stage = Stage::running(&[]);
+    stage.view.stopping = true;
+    let picture = stage.picture(80, 24);
+    assert!(picture.contains("stopping after this batch"), "{picture}");
+}
+
+#[test]
+fn a_wide_and_long_result_scrolls() {
+    let mut stage = Stage::started(&[]);
+    let mut columns: Vec<(String, ArrayRef)> = vec![(
+        "merchant".into(),
+        Arc::new(StringArray::from_iter_values(
+            (0..100).map(|i| format!("Merchant number {i}")),
+        )),
+    )];
+    for i in 1..=9 {
+        let values = (0..100).map(|row| row * i * 1000);
+        columns.push((
+            format!("metric_{i}"),
+            Arc::new(Int64Array::from_iter_values(values)),
+        ));
+    }
+    let rows = RecordBatch::try_from_iter(columns).unwrap();
+    stage.tell(Event::Batch(Arc::new(Batch {
+        rows,
+        append: false,
+        progress: progress(0),
+    })));
+    stage.view.column = Some(6);
+    stage.view.cursor = Some(50);
+    insta::assert_snapshot!(stage.picture(80, 24));
+}
+
+#[test]
+fn what_comes_from_outside_cannot_break_the_picture() {
+    let mut stage = Stage::started(&["demo\x1b[2J"]);
+    let rows = [
+        ("\x1b[2J\x1b]0;title\x07", 5, 1),
+        ("日本カード", 4, 1),
+        ("👩\u{200d}💻 🇨🇭 cards", 3, 1),
+        ("\u{202e}asiV", 2, 1),
+        ("بطاقة", 1, 1),
+    ];
+    stage.tell(Event::Batch(brands(0, &rows)));
+    let text = "log line\r\n\x1b[31mwith colours".into();
+    stage.tell(Event::Notice(Notice {
+        at: stage.now,
+        level: Level::Error,
+        text,
+    }));
+    insta::assert_snapshot!(stage.picture(80, 24));
+    let buffer = stage.buffer(80, 24);
+    assert!(
+        buffer
+            .content()
+            .iter()
+            .all(|cell| !cell.symbol().contains(char::is_control))
+    );
+}
+
+#[test]
+fn without_colours_nothing_is_coloured_and_all_is_said() {
+    let mut stage = Stage::running(&DEMO);
+    stage.brokers(&[1, 3]);
+    let coloured = stage.buffer(80, 24);
+    assert!(
+        coloured
+            .content()
+            .iter()
+            .any(|cell| cell.fg != Color::Reset)
+    );
+    stage.view.theme = Theme::plain();
+    let plain = stage.buffer(80, 24);
+    assert!(
+        plain
+            .content()
+            .iter()
+            .all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset)
+    );
+    let text = |buffer: &Buffer| {
+        buffer
+            .content()
+            .iter()
+            .map(|cell| cell.symbol())
+            .collect::<String>()
+    };
+    assert_eq!(text(&plain), text(&coloured));
+    assert!(text(&plain).contains("▲") && text(&plain).contains("lost"));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_size_can_be_drawn(width in 1u16..220, height in 1u16..80, help: bool, cursor in 0usize..9, column in 0usize..9) {
+        let mut stage = Stage::running(&DEMO);
+        stage.view.help = help;
+        stage.view.cursor = Some(cursor);
+        stage.view.column = Some(column);
+        stage.buffer(width, height);
+    }
+}

@@ -1,0 +1,74 @@
+//! In place of rows: what the result is waiting for, and how far that is.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+use super::Scene;
+use super::graph::progress;
+use super::pane::dim;
+use crate::dashboard::snapshot::Phase;
+use crate::number;
+
+pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+    let lines = lines(scene, usize::from(area.width));
+    let height = (lines.len() as u16).min(area.height);
+    let middle = Rect {
+        y: area.y + (area.height - height) / 2,
+        height,
+        ..area
+    };
+    frame.render_widget(Paragraph::new(lines).alignment(Alignment::Center), middle);
+}
+
+fn lines<'a>(scene: &Scene<'a>, columns: usize) -> Vec<Line<'a>> {
+    let Scene {
+        snapshot, theme, ..
+    } = *scene;
+    let reading = &snapshot.reading;
+    match snapshot.phase {
+        Phase::Starting => vec![Line::from(
+            "starting: looking for brokers and planning the query",
+        )],
+        Phase::CatchingUp if reading.records == 0 => vec![
+            Line::from("waiting for records"),
+            Line::from(dim(theme, "the result appears with the first batch")),
+        ],
+        Phase::CatchingUp => {
+            let all = reading.records + reading.lag;
+            // A share for the eye: the rounding of a cast does not show.
+            let share = reading.records as f64 / all as f64;
+            let mut note = format!("{:.0} %", (share * 100.0).floor());
+            if reading.rate >= 1.0 && reading.lag > 0 {
+                let left =
+                    Duration::from_secs_f64((reading.lag as f64 / reading.rate).clamp(1.0, 1e6));
+                note += &format!(
+                    " · about {} left",
+                    number::duration(Duration::from_secs(left.as_secs()))
+                );
+            }
+            vec![
+                Line::from(format!(
+                    "reading what is there: {} so far",
+                    number::counted(reading.records, "record")
+                )),
+                Line::default(),
+                Line::from(progress(share, columns.saturating_sub(4).min(48), theme).to_vec()),
+                Line::from(dim(theme, note)),
+            ]
+        }
+        Phase::Running | Phase::Stopped => vec![
+            Line::from("no rows"),
+            Line::from(dim(
+                theme,
+                format!(
+                    "of {} so far none is in the result",
+                    number::counted(reading.records, "record")
+                ),
+            )),
+        ],
+    }
+}

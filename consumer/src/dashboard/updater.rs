@@ -1,0 +1,386 @@
+//! Folds events into the snapshot: the one place where what the dashboard draws changes.
+//!
+//! Pure: time is a parameter, and the same events at the same times give the same snapshot.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use datafusion::arrow::error::ArrowError;
+
+use super::change;
+use super::history::{self, Rate};
+use super::snapshot::*;
+use crate::escape::escaped;
+use crate::event::{Batch, Broker, Event, Level, Pulse, Started};
+use crate::sink::cell::Cells;
+use crate::width::width;
+
+/// Rows kept for scrolling; what is beyond is counted.
+const ROWS: usize = 5_000;
+/// Batches kept for the chart of durations.
+const BATCHES: usize = 300;
+/// Lines kept for the events pane.
+const EVENTS: usize = 200;
+
+/// Holds the snapshot and what is needed to carry it on.
+#[derive(Debug, Default)]
+pub struct Updater {
+    snapshot: Snapshot,
+    rate: Rate,
+    known_brokers: Vec<Broker>,
+}
+
+impl Updater {
+    /// The snapshot as of the last event.
+    pub fn snapshot(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
+    /// Takes in an event that arrived at `now`.
+    pub fn apply(&mut self, event: &Event, now: DateTime<Utc>) {
+        match event {
+            Event::Started(started) => self.started(started),
+            Event::Batch(batch) => self.batch(batch, now),
+            Event::Pulse(pulse) => self.pulse(pulse, now),
+            Event::Brokers(brokers) => self.brokers(brokers, now),
+            Event::Notice(notice) => self.note(notice.at, notice.level, &notice.text),
+            Event::Stopped => self.snapshot.phase = Phase::Stopped,
+        }
+    }
+
+    fn started(&mut self, started: &Started) {
+        let own = |lines: &[String]| {
+            lines
+                .iter()
+                .map(|line| escaped(line).into_owned())
+                .collect()
+        };
+        self.snapshot.phase = Phase::CatchingUp;
+        self.snapshot.interval_ms = milliseconds(started.interval);
+        self.snapshot.query = Query {
+            name: escaped(&started.name).into_owned(),
+            topics: own(&started.topics),
+            // A tab is no danger in a query that the user wrote, only too wide.
+            text: started
+                .query
+                .trim()
+                .lines()
+                .map(|line| escaped(&line.trim_end().replace('\t', "  ")).into_owned())
+                .collect(),
+            workers: started.workers,
+            demo: own(&started.demo),
+        };
+    }
+
+    fn pulse(&mut self, pulse: &Pulse, now: DateTime<Utc>) {
+        let snapshot = &mut self.snapshot;
+        if let Some((rate, seconds)) = self.rate.sample(pulse.records, now) {
+            snapshot.reading.rate = rate;
+            history::extend(&mut snapshot.throughput, rate, seconds);
+            // Only a picture of it: the rounding of a cast does not show.
+            history::extend(&mut snapshot.lag, pulse.lag as f64, seconds);
+        }
+        snapshot.reading = Reading {
+            records: pulse.records,
+            bytes: pulse.bytes,
+            dead_letters: pulse.dead_letters,
+            lag: pulse.lag,
+            partitions: pulse.partitions,
+            paused: pulse.paused,
+            rate: snapshot.reading.rate,
+        };
+        let wait = pulse
+            .next_trigger
+            .and_then(|wait| TimeDelta::from_std(wait).ok());
+        snapshot.next_trigger = wait.and_then(|wait| now.checked_add_signed(wait));
+        snapshot.interval_ms = milliseconds(pulse.interval);
+    }
+
+    fn batch(&mut self, batch: &Batch, now: DateTime<Utc>) {
+        let progress = &batch.progress;
+        let snapshot = &mut self.snapshot;
+        snapshot.phase = Phase::Running;
+        let state = progress.state_operators.first();
+        snapshot.batch = Some(BatchReport {
+            id: progress.batch_id,
+            records: progress.num_input_rows,
+            bad_records: progress.num_bad_rows,
+            duration_ms: progress.batch_duration,
+            add_batch_ms: progress.duration_ms.add_batch,
+            query_ms: progress.duration_ms.query_execution,
+            input_rate: progress.input_rows_per_second,
+            processed_rate: progress.processed_rows_per_second,
+            groups: state.map(|state| state.num_rows_total),
+            state_bytes: state.map_or(0, |state| state.memory_used_bytes),
+        });
+        snapshot.batches.push_back(BatchPoint {
+            id: progress.batch_id,
+            duration_ms: progress.batch_duration,
+            // The first batch reads what was there: it has no interval to keep.
+            overran: progress.batch_duration > snapshot.interval_ms
+                && snapshot.next_trigger.is_some(),
+        });
+        while snapshot.batches.len() > BATCHES {
+            snapshot.batches.pop_front();
+        }
+        match result(batch, &snapshot.result) {
+            Ok(result) => snapshot.result = Arc::new(result),
+            Err(error) => {
+                let text = format!(
+                    "the result of batch {} cannot be shown: {error}",
+                    progress.batch_id
+                );
+                self.note(now, Level::Error, &text);
+            }
+        }
+    }
+
+    fn brokers(&mut self, brokers: &[Broker], now: DateTime<Utc>) {
+        for (level, text) in Broker::changes(&self.known_brokers, brokers) {
+            self.note(now, level, &text);
+        }
+        self.known_brokers = brokers.to_vec();
+        let state = |broker: &Broker| BrokerState {
+            id: broker.id,
+            address: escaped(&broker.address).into_owned(),
+            up: broker.up,
+        };
+        self.snapshot.brokers = brokers.iter().map(state).collect();
+    }
+
+    fn note(&mut self, at: DateTime<Utc>, level: Level, text: &str) {
+        let text = escaped(text);
+        let events = &mut self.snapshot.events;
+        if let Some(last) = events
+            .back_mut()
+            .filter(|last| last.level == level && last.text == text)
+        {
+            last.times += 1;
+            last.at = at;
+            return;
+        }
+        events.push_back(EventLine {
+            at,
+            level,
+            text: text.into_owned(),
+            times: 1,
+        });
+        if events.len() > EVENTS {
+            events.pop_front();
+        }
+    }
+}
+
+/// The table to show after `batch`, where `before` was shown.
+fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError> {
+    let all = batch.rows.num_rows();
+    // Of rows that add up the newest matter, of a result its first.
+    let kept = match batch.append {
+        true => batch.rows.slice(all - all.min(ROWS), all.min(ROWS)),
+        false => batch.rows.slice(0, all.min(ROWS)),
+    };
+    let cells = Cells::of(&kept)?;
+    let mut rows = Vec::with_capacity(kept.num_rows());
+    for row in 0..kept.num_rows() {
+        let cell = |column: &Cells<'_>| {
+            Ok(Cell {
+                text: column.text(row)?,
+                value: column.value(row),
+                change: None,
+            })
+        };
+        rows.push(Row {
+            cells: cells.iter().map(cell).collect::<Result<_, ArrowError>>()?,
+            new: false,
+        });
+    }
+    let mut columns: Vec<Column> = cells
+        .iter()
+        .map(|column| Column {
+            name: column.name().into(),
+            numeric: column.is_numeric(),
+            scale: column.scale(),
+            width: 0,
+        })
+        .collect();
+    let known = columns.len() == before.columns.len()
+        && columns
+            .iter()
+            .zip(&before.columns)
+            .all(|(now, then)| now.name == then.name);
+    let mut total_rows = all as u64;
+    if batch.append {
+        rows.iter_mut().for_each(|row| row.new = true);
+        rows.reverse();
+        if known {
+            total_rows += before.total_rows;
+            rows.extend(before.rows.iter().take(ROWS - rows.len()).map(|row| Row {
+                new: false,
+                ..row.clone()
+            }));
+        }
+    } else if known && !before.rows.is_empty() {
+        change::mark(&columns, &before.rows, &mut rows);
+    }
+    for (i, column) in columns.iter_mut().enumerate() {
+        column.width = rows
+            .iter()
+            .map(|row| width(&row.cells[i].text))
+            .max()
+            .unwrap_or(0);
+    }
+    Ok(ResultTable {
+        columns,
+        rows,
+        total_rows,
+        append: batch.append,
+    })
+}
+
+fn milliseconds(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::Notice;
+    use crate::sink::samples::brands;
+
+    fn at(ms: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms)
+    }
+
+    fn after(events: &[Event]) -> Snapshot {
+        let mut updater = Updater::default();
+        for event in events {
+            updater.apply(event, at(0));
+        }
+        updater.snapshot
+    }
+
+    #[test]
+    fn change_is_since_the_last_batch_wherever_a_row_has_moved() {
+        let first = brands(0, &[("Visa", 5, 1000), ("Amex", 2, 500)]);
+        let second = brands(1, &[("Amex", 9, 1525), ("Visa", 5, 1000), ("JCB", 1, 1)]);
+        let snapshot = after(&[Event::Batch(first), Event::Batch(second)]);
+        let rows = &snapshot.result.rows;
+        assert_eq!(rows[0].cells[1].change, Some(7.0));
+        assert_eq!(rows[0].cells[2].change, Some(10.25));
+        assert_eq!(rows[1].cells[1].change, None);
+        assert!(rows[2].new && !rows[0].new && !rows[1].new);
+    }
+
+    #[test]
+    fn the_first_result_is_not_marked_as_new() {
+        let snapshot = after(&[Event::Batch(brands(0, &[("Visa", 5, 1000)]))]);
+        assert!(!snapshot.result.rows[0].new);
+        assert_eq!(snapshot.phase, Phase::Running);
+        assert_eq!(snapshot.batch.unwrap().groups, Some(6));
+    }
+
+    #[test]
+    fn rows_that_add_up_show_the_newest_first() {
+        let append = |id, rows: &[(&str, i64, i128)]| {
+            Event::Batch(Arc::new(Batch {
+                append: true,
+                ..(*brands(id, rows)).clone()
+            }))
+        };
+        let snapshot = after(&[
+            append(0, &[("a", 1, 1), ("b", 1, 1)]),
+            append(1, &[("c", 1, 1)]),
+        ]);
+        let texts: Vec<_> = snapshot
+            .result
+            .rows
+            .iter()
+            .map(|row| (row.cells[0].text.as_str(), row.new))
+            .collect();
+        assert_eq!(texts, [("c", true), ("b", false), ("a", false)]);
+        assert_eq!(snapshot.result.total_rows, 3);
+    }
+
+    #[test]
+    fn a_large_result_is_cut_and_counted() {
+        let rows: Vec<(String, i64, i128)> =
+            (0..ROWS + 7).map(|i| (format!("b{i}"), 1, 1)).collect();
+        let rows: Vec<(&str, i64, i128)> = rows
+            .iter()
+            .map(|row| (row.0.as_str(), row.1, row.2))
+            .collect();
+        let snapshot = after(&[Event::Batch(brands(0, &rows))]);
+        assert_eq!(snapshot.result.rows.len(), ROWS);
+        assert_eq!(snapshot.result.total_rows, ROWS as u64 + 7);
+    }
+
+    #[test]
+    fn pulses_make_a_rate_and_a_deadline() {
+        let mut updater = Updater::default();
+        let pulse = |records| {
+            Event::Pulse(Pulse {
+                records,
+                next_trigger: Some(Duration::from_millis(300)),
+                interval: Duration::from_secs(2),
+                ..Pulse::default()
+            })
+        };
+        updater.apply(&pulse(0), at(0));
+        updater.apply(&pulse(500), at(500));
+        updater.apply(&pulse(1000), at(1000));
+        let snapshot = updater.snapshot();
+        assert_eq!(snapshot.throughput, [1000.0]);
+        assert_eq!(snapshot.reading.rate, 1000.0);
+        assert_eq!(snapshot.next_trigger, Some(at(1300)));
+        assert_eq!(snapshot.interval(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_broker_lost_and_back_is_told() {
+        let broker = |up| {
+            Event::Brokers(vec![Broker {
+                id: 2,
+                address: "b:9092".into(),
+                up,
+            }])
+        };
+        let snapshot = after(&[broker(true), broker(false), broker(true)]);
+        let texts: Vec<_> = snapshot
+            .events
+            .iter()
+            .map(|event| event.text.as_str())
+            .collect();
+        assert_eq!(
+            texts,
+            ["broker 2 (b:9092) lost", "broker 2 (b:9092) is back"]
+        );
+    }
+
+    #[test]
+    fn repeated_events_are_one_line() {
+        let notice = |at| {
+            Event::Notice(Notice {
+                at,
+                level: Level::Error,
+                text: "no\x07".into(),
+            })
+        };
+        let snapshot = after(&[notice(at(0)), notice(at(5)), notice(at(9))]);
+        assert_eq!(snapshot.events.len(), 1);
+        assert_eq!(
+            (snapshot.events[0].times, snapshot.events[0].at),
+            (3, at(9))
+        );
+        assert_eq!(snapshot.events[0].text, "no\\u{7}");
+    }
+
+    #[test]
+    fn a_snapshot_is_json_for_other_viewers() {
+        let snapshot = after(&[Event::Batch(brands(0, &[("Visa", 5, 1000)]))]);
+        let json = serde_json::to_value(&snapshot).unwrap();
+        assert_eq!(json["result"]["rows"][0]["cells"][2]["text"], "10.00");
+        assert_eq!(json["phase"], "running");
+    }
+}

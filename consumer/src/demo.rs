@@ -1,0 +1,123 @@
+//! The demo: brokers, a producer and the query in one process, so that something is on the screen
+//! before anyone has installed anything.
+
+mod brokers;
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+use producer::{
+    Bursts, Event, GeneratorSettings, KafkaSettings, Ratio, Settings, SettingsError, Stop,
+    TopicSettings,
+};
+use thiserror::Error;
+
+use self::brokers::Brokers;
+
+const TOPIC: &str = "transactions";
+const PARTITIONS: i32 = 6;
+const REPLICATION: i32 = 3;
+/// How long the query's start waits for the first burst.
+const FIRST_BURST: Duration = Duration::from_secs(1);
+
+/// Why there is no demo.
+#[derive(Debug, Error)]
+pub enum DemoError {
+    /// librdkafka's mock cluster does not start.
+    #[error("the demo's brokers cannot be started: {0}")]
+    Brokers(String),
+    /// The producer cannot be set up.
+    #[error("the demo's producer cannot be set up: {0}")]
+    Producer(#[from] SettingsError),
+    /// The operating system gives no thread.
+    #[error("the demo's producer cannot be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// A running demo. It ends when it is dropped.
+pub struct Demo {
+    servers: String,
+    stop: Stop,
+    producer: Option<JoinHandle<()>>,
+    _brokers: Arc<Brokers>,
+}
+
+impl Demo {
+    /// Starts brokers and producer; returns once the first burst of transactions is on its way.
+    ///
+    /// # Errors
+    /// If either cannot be started.
+    pub fn start() -> Result<Self, DemoError> {
+        let brokers = Arc::new(Brokers::start(TOPIC, PARTITIONS, REPLICATION)?);
+        let servers = brokers.servers().to_owned();
+        let settings = settings(&servers)?;
+        let stop = Stop::new();
+        let stopped = stop.clone();
+        let (first, burst) = bounded(1);
+        let producer = thread::Builder::new()
+            .name("demo-producer".to_owned())
+            .spawn(move || {
+                let outcome = producer::run(&settings, &stopped, |event| {
+                    if matches!(event, Event::Burst { .. }) {
+                        // Only the first is waited for.
+                        let _ = first.try_send(());
+                    }
+                });
+                if let Err(error) = outcome {
+                    tracing::error!(%error, "the demo's producer has stopped");
+                }
+            })?;
+        // Without it the query waits by itself.
+        let _ = burst.recv_timeout(FIRST_BURST);
+        Ok(Self {
+            servers,
+            stop,
+            producer: Some(producer),
+            _brokers: brokers,
+        })
+    }
+
+    /// The demo's brokers, `host:port`, separated by commas.
+    pub fn servers(&self) -> &str {
+        &self.servers
+    }
+
+    /// What to tell the user, a line each.
+    pub fn hints() -> Vec<String> {
+        vec![
+            "demo: three brokers and a producer run inside this process".to_owned(),
+            "your own: KAFKA_BOOTSTRAP_SERVERS=host:9092 TOPIC=name cargo run".to_owned(),
+        ]
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.stop.request();
+        if let Some(producer) = self.producer.take()
+            && producer.join().is_err()
+        {
+            tracing::error!("the demo's producer broke down");
+        }
+    }
+}
+
+/// Livelier than the producer by itself, and with a few records that are bad, late and shuffled, so
+/// that there is something to see.
+fn settings(servers: &str) -> Result<Settings, SettingsError> {
+    let ratio = |value| Ratio::new(value).unwrap_or(Ratio::NONE);
+    Ok(Settings {
+        kafka: KafkaSettings::parse(servers, "", &[])?,
+        topic: TopicSettings::new(TOPIC, PARTITIONS, REPLICATION)?,
+        generator: GeneratorSettings {
+            bursts: Bursts::new(8, 20, Duration::from_secs(1), Duration::from_secs(6))?,
+            late_ratio: ratio(0.01),
+            out_of_order: ratio(0.05),
+            bad_ratio: ratio(0.01),
+            ..GeneratorSettings::default()
+        },
+        ..Settings::default()
+    })
+}

@@ -1,0 +1,77 @@
+//! librdkafka's mock cluster: real sockets and the real protocol, in memory.
+//!
+//! It keeps 5 MB a partition, which is enough for a query that keeps its own state.
+
+#![expect(
+    unsafe_code,
+    reason = "the group's first join waits 3 s unless the mock cluster is told otherwise, which only \
+              librdkafka's C interface can do"
+)]
+
+use std::ffi::{CStr, CString};
+
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::message::DeliveryResult;
+use rdkafka_sys as sys;
+
+use super::DemoError;
+
+/// Three brokers that live as long as this.
+pub(super) struct Brokers {
+    servers: String,
+    /// The cluster belongs to this client, which does nothing else.
+    _owner: BaseProducer<Quiet>,
+}
+
+impl Brokers {
+    pub(super) fn start(topic: &str, partitions: i32, replication: i32) -> Result<Self, DemoError> {
+        let mut config = ClientConfig::new();
+        config.set("test.mock.num.brokers", "3");
+        let owner: BaseProducer<Quiet> = config
+            .create_with_context(Quiet)
+            .map_err(|error| DemoError::Brokers(error.to_string()))?;
+        let topic = CString::new(topic)
+            .map_err(|error| DemoError::Brokers(error.to_string()))?;
+        // SAFETY: the client is alive, and so the cluster, which belongs to it, is as long as it is;
+        // `topic` outlives the call; the list of servers is copied before the cluster can go.
+        let servers = unsafe {
+            let cluster = sys::rd_kafka_handle_mock_cluster(owner.client().native_ptr());
+            if cluster.is_null() {
+                return Err(DemoError::Brokers("librdkafka has no mock cluster".to_owned()));
+            }
+            sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
+            let created =
+                sys::rd_kafka_mock_topic_create(cluster, topic.as_ptr(), partitions, replication);
+            if created != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return Err(DemoError::Brokers(format!("{created:?}")));
+            }
+            CStr::from_ptr(sys::rd_kafka_mock_cluster_bootstraps(cluster))
+                .to_string_lossy()
+                .into_owned()
+        };
+        Ok(Self {
+            servers,
+            _owner: owner,
+        })
+    }
+
+    pub(super) fn servers(&self) -> &str {
+        &self.servers
+    }
+}
+
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(target: "librdkafka", ?level, facility, "{message}");
+    }
+}
+
+impl ProducerContext for Quiet {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _result: &DeliveryResult<'_>, (): ()) {}
+}

@@ -1,0 +1,166 @@
+//! One value of a result as a person reads it, and as a number where it is one.
+//!
+//! Shared by everything that draws results: the printed table and the dashboard. The text is escaped,
+//! so it may go to a terminal as it is.
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+
+use crate::escape::escaped;
+use crate::number;
+
+/// How a NULL is shown.
+pub const NULL: &str = "NULL";
+
+/// The cells of one column, ready to be read row by row.
+pub struct Cells<'a> {
+    name: String,
+    formatter: ArrayFormatter<'a>,
+    array: &'a dyn Array,
+    numbers: Option<ArrayRef>,
+    scale: Option<usize>,
+}
+
+impl<'a> Cells<'a> {
+    /// The columns of `batch`, in order.
+    pub fn of(batch: &'a RecordBatch) -> Result<Vec<Self>, ArrowError> {
+        let schema = batch.schema_ref();
+        schema
+            .fields()
+            .iter()
+            .zip(batch.columns())
+            .map(|(field, array)| Self::new(field.name(), array.as_ref()))
+            .collect()
+    }
+
+    fn new(name: &str, array: &'a dyn Array) -> Result<Self, ArrowError> {
+        // Times are UTC throughout; a zone is written only where it is another one.
+        const LOCAL: &str = "%Y-%m-%d %H:%M:%S%.f";
+        let zoned = match array.data_type() {
+            DataType::Timestamp(_, Some(zone)) if !matches!(&**zone, "UTC" | "Z" | "+00:00") => {
+                "%Y-%m-%d %H:%M:%S%.f%:z"
+            }
+            _ => LOCAL,
+        };
+        let options = FormatOptions::new()
+            .with_null(NULL)
+            .with_timestamp_format(Some(LOCAL))
+            .with_timestamp_tz_format(Some(zoned));
+        let kind = match array.data_type() {
+            DataType::Dictionary(_, value) => value,
+            kind => kind,
+        };
+        let numbers = if kind.is_numeric() {
+            Some(cast(array, &DataType::Float64)?)
+        } else {
+            None
+        };
+        let scale = match kind {
+            DataType::Decimal32(_, s)
+            | DataType::Decimal64(_, s)
+            | DataType::Decimal128(_, s)
+            | DataType::Decimal256(_, s) => Some(usize::try_from(*s).unwrap_or(0)),
+            kind if kind.is_integer() => Some(0),
+            _ => None,
+        };
+        Ok(Self {
+            name: escaped(name).into_owned(),
+            formatter: ArrayFormatter::try_new(array, &options)?,
+            array,
+            numbers,
+            scale,
+        })
+    }
+
+    /// The column's name, escaped.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether its values are numbers, to be aligned right.
+    pub fn is_numeric(&self) -> bool {
+        self.numbers.is_some()
+    }
+
+    /// Digits after the point of each value; `None` if it has no fixed number of them.
+    pub fn scale(&self) -> Option<usize> {
+        self.scale
+    }
+
+    /// The value in `row` as a number, near enough for a bar or a change; `None` for NULL and for text.
+    pub fn value(&self, row: usize) -> Option<f64> {
+        let numbers = self.numbers.as_ref()?.as_primitive::<Float64Type>();
+        numbers.is_valid(row).then(|| numbers.value(row))
+    }
+
+    /// The value in `row` for reading: escaped, thousands separated, all digits of a decimal.
+    pub fn text(&self, row: usize) -> Result<String, ArrowError> {
+        if let (None, Some(value)) = (self.scale, self.value(row)) {
+            return Ok(number::float(value));
+        }
+        let text = self.formatter.value(row).try_to_string()?;
+        Ok(match self.is_numeric() && !self.array.is_null(row) {
+            true => number::grouped(&text),
+            false => escaped(&text).into_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use datafusion::arrow::array::{
+        Decimal128Array, Float64Array, Int64Array, StringArray, TimestampMillisecondArray,
+    };
+
+    use super::*;
+
+    fn first(array: impl Array + 'static) -> (String, Option<f64>) {
+        let batch = RecordBatch::try_from_iter([("c", Arc::new(array) as ArrayRef)]).unwrap();
+        let cells = Cells::of(&batch).unwrap();
+        (cells[0].text(0).unwrap(), cells[0].value(0))
+    }
+
+    #[test]
+    fn decimals_keep_all_their_digits() {
+        let array = Decimal128Array::from(vec![12_345_678_901_234_567_890_123_456_789_i128])
+            .with_precision_and_scale(38, 6)
+            .unwrap();
+        assert_eq!(first(array).0, "12,345,678,901,234,567,890,123.456789");
+    }
+
+    #[test]
+    fn numbers_are_also_values() {
+        assert_eq!(
+            first(Int64Array::from(vec![-1234])),
+            ("-1,234".into(), Some(-1234.0))
+        );
+        assert_eq!(
+            first(Float64Array::from(vec![0.5])),
+            ("0.5".into(), Some(0.5))
+        );
+        assert_eq!(first(Int64Array::from(vec![None])), ("NULL".into(), None));
+    }
+
+    #[test]
+    fn text_is_escaped_and_no_number() {
+        assert_eq!(
+            first(StringArray::from(vec!["Vi\x1b[31msa"])),
+            ("Vi\\u{1b}[31msa".into(), None)
+        );
+    }
+
+    #[test]
+    fn times_are_read_as_utc() {
+        let times = TimestampMillisecondArray::from(vec![1_735_689_600_250]);
+        assert_eq!(first(times.clone()).0, "2025-01-01 00:00:00.250");
+        assert_eq!(
+            first(times.with_timezone("UTC")).0,
+            "2025-01-01 00:00:00.250"
+        );
+    }
+}

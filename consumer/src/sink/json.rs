@@ -1,0 +1,99 @@
+//! `json`: one line a batch, for programs.
+//!
+//! Each line holds the fields of the batch's progress, as Spark's `StreamingQueryProgress` has them, and
+//! `result`, its rows as objects: the whole result of a query with an aggregate, every new row of one
+//! without. Nothing but these lines is written, so that `| jq` works on what comes.
+
+use std::io::Write;
+
+use datafusion::arrow::array::{Array, RecordBatch, StructArray};
+use datafusion::arrow::error::ArrowError;
+
+use super::json_value::write_struct;
+use super::{Output, OutputError};
+use crate::event::{Batch, Event};
+
+/// Writes JSON lines to `W`.
+pub struct Json<W> {
+    out: W,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Json<W> {
+    /// Writes to `out`, flushed after every line.
+    pub fn new(out: W) -> Self {
+        Self {
+            out,
+            line: Vec::new(),
+        }
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Result<(), OutputError> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &batch.progress).map_err(std::io::Error::from)?;
+        // The object that was just written is left open for one field more.
+        self.line.pop();
+        self.line.extend_from_slice(br#","result":"#);
+        write_rows(&mut self.line, &batch.rows)?;
+        self.line.extend_from_slice(b"}\n");
+        self.out.write_all(&self.line)?;
+        Ok(self.out.flush()?)
+    }
+}
+
+impl<W: Write> Output for Json<W> {
+    fn event(&mut self, event: &Event) -> Result<(), OutputError> {
+        match event {
+            Event::Batch(batch) => self.batch(batch),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn write_rows(out: &mut Vec<u8>, rows: &RecordBatch) -> Result<(), ArrowError> {
+    let rows = StructArray::from(rows.clone());
+    out.push(b'[');
+    for row in 0..rows.len() {
+        if row > 0 {
+            out.push(b',');
+        }
+        write_struct(out, &rows, row)?;
+    }
+    Ok(out.write_all(b"]")?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::samples::{ClosedPipe, brands};
+
+    #[test]
+    fn one_line_a_batch_with_progress_and_exact_rows() {
+        let mut out = Vec::new();
+        let mut json = Json::new(&mut out);
+        json.event(&Event::Batch(brands(
+            0,
+            &[("Visa", 3, 1250), ("日本\x1b", 1, 5)],
+        )))
+        .unwrap();
+        json.event(&Event::Brokers(Vec::new())).unwrap();
+        json.event(&Event::Batch(brands(1, &[]))).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].ends_with(
+            r#","result":[{"card_brand":"Visa","transactions":3,"total":12.50},{"card_brand":"日本\u001b","transactions":1,"total":0.05}]}"#
+        ), "{}", lines[0]);
+        assert!(lines[1].ends_with(r#","result":[]}"#));
+        let value: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+        assert_eq!(value["batchId"], 0);
+        assert_eq!(value["numInputRows"], 1200);
+        assert_eq!(value["durationMs"]["triggerExecution"], 12);
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_a_quiet_end() {
+        let end = Json::new(ClosedPipe).event(&Event::Batch(brands(0, &[])));
+        assert!(matches!(end, Err(OutputError::Closed)));
+    }
+}

@@ -1,0 +1,250 @@
+//! `table`: one table a batch, for people without a terminal to draw on: pipes, files, `docker compose`.
+//!
+//! Between the tables stands, in a line each, what happened: notices, brokers lost and back. What comes
+//! from records is escaped and cut to a sensible width, so that columns stay straight.
+
+use std::io::{self, Write};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::error::ArrowError;
+
+use super::cell::Cells;
+use super::{Output, OutputError};
+use crate::escape::escaped;
+use crate::event::{Batch, Broker, Event, Level, Notice, Started};
+use crate::number::{self, counted};
+use crate::width::{padded, width};
+
+/// Columns that one cell may take; what is longer ends in `…`.
+const CELL_WIDTH: usize = 48;
+
+/// Writes tables to `W`.
+pub struct Table<W> {
+    out: W,
+    rows: usize,
+    brokers: Vec<Broker>,
+}
+
+impl<W: Write> Table<W> {
+    /// Writes to `out` at most `rows` rows of each batch, and says how many more there are.
+    pub fn new(out: W, rows: usize) -> Self {
+        Self {
+            out,
+            rows,
+            brokers: Vec::new(),
+        }
+    }
+
+    fn started(&mut self, started: &Started) -> io::Result<()> {
+        let topics = started.topics.join(", ");
+        writeln!(
+            self.out,
+            "{} reads {}, every {}, with {}",
+            escaped(&started.name),
+            escaped(&topics),
+            number::duration(started.interval),
+            counted(started.workers as u64, "worker")
+        )?;
+        for line in &started.demo {
+            writeln!(self.out, "{}", escaped(line))?;
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self, batch: &Batch) -> Result<(), OutputError> {
+        let progress = &batch.progress;
+        let lag: u64 = progress.sources.iter().map(|source| source.lag).sum();
+        writeln!(
+            self.out,
+            "\nbatch {} · {} · {} · {}/s · {} ms · lag {} · {}",
+            progress.batch_id,
+            escaped(&progress.timestamp),
+            counted(progress.num_input_rows, "record"),
+            number::grouped(&format!("{:.0}", progress.input_rows_per_second)),
+            number::count(progress.batch_duration),
+            number::count(lag),
+            counted(progress.num_bad_rows, "dead letter"),
+        )?;
+        self.rows(&batch.rows, batch.append)
+    }
+
+    fn rows(&mut self, batch: &RecordBatch, append: bool) -> Result<(), OutputError> {
+        if batch.num_rows() == 0 {
+            writeln!(
+                self.out,
+                "{}",
+                if append { "(no new rows)" } else { "(no rows)" }
+            )?;
+            return Ok(());
+        }
+        let shown = batch.num_rows().min(self.rows);
+        let head = batch.slice(0, shown);
+        let columns = Cells::of(&head)?;
+        let mut texts = Vec::with_capacity(columns.len());
+        for column in &columns {
+            texts.push(
+                (0..shown)
+                    .map(|row| column.text(row))
+                    .collect::<Result<Vec<_>, ArrowError>>()?,
+            );
+        }
+        let widths: Vec<usize> = columns
+            .iter()
+            .zip(&texts)
+            .map(|(column, cells)| {
+                // Numbers are never cut: half a number is a wrong number.
+                let limit = if column.is_numeric() {
+                    usize::MAX
+                } else {
+                    CELL_WIDTH
+                };
+                cells
+                    .iter()
+                    .map(|cell| width(cell))
+                    .chain([width(column.name())])
+                    .max()
+                    .unwrap_or(0)
+                    .min(limit)
+            })
+            .collect();
+        let mut line = |cells: Vec<&str>| {
+            let cells: Vec<String> = cells
+                .iter()
+                .zip(&columns)
+                .zip(&widths)
+                .map(|((cell, column), width)| padded(cell, *width, column.is_numeric()))
+                .collect();
+            writeln!(self.out, "{}", cells.join("  ").trim_end())
+        };
+        line(columns.iter().map(Cells::name).collect())?;
+        let rules: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
+        line(rules.iter().map(String::as_str).collect())?;
+        for row in 0..shown {
+            line(texts.iter().map(|cells| cells[row].as_str()).collect())?;
+        }
+        if batch.num_rows() > shown {
+            writeln!(
+                self.out,
+                "… and {}",
+                counted((batch.num_rows() - shown) as u64, "more row")
+            )?;
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, notice: &Notice) -> io::Result<()> {
+        let level = match notice.level {
+            Level::Info => "",
+            Level::Warning => "warning: ",
+            Level::Error => "error: ",
+        };
+        writeln!(
+            self.out,
+            "{} {level}{}",
+            notice.at.format("%H:%M:%S"),
+            escaped(&notice.text)
+        )
+    }
+
+    fn brokers(&mut self, brokers: &[Broker]) -> io::Result<()> {
+        for change in Broker::changes(&self.brokers, brokers) {
+            writeln!(self.out, "{}", escaped(&change.1))?;
+        }
+        self.brokers = brokers.to_vec();
+        Ok(())
+    }
+}
+
+impl<W: Write> Output for Table<W> {
+    fn event(&mut self, event: &Event) -> Result<(), OutputError> {
+        match event {
+            Event::Started(started) => self.started(started)?,
+            Event::Batch(batch) => self.batch(batch)?,
+            Event::Brokers(brokers) => self.brokers(brokers)?,
+            Event::Notice(notice) => self.notice(notice)?,
+            Event::Pulse(_) | Event::Stopped => {}
+        }
+        Ok(self.out.flush()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{TimeZone, Utc};
+
+    use super::*;
+    use crate::sink::samples::{ClosedPipe, brands};
+
+    fn printed(rows: usize, events: &[Event]) -> String {
+        let mut out = Vec::new();
+        let mut table = Table::new(&mut out, rows);
+        for event in events {
+            table.event(event).unwrap();
+        }
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn columns_are_straight_in_any_script() {
+        let batch = brands(
+            7,
+            &[
+                ("Visa", 12_345, 123_456_789),
+                ("日本\x1b[2J", 2, 5),
+                ("x".repeat(80).as_str(), 1, -1),
+            ],
+        );
+        insta::assert_snapshot!(printed(20, &[Event::Batch(batch)]));
+    }
+
+    #[test]
+    fn rows_beyond_the_limit_are_counted() {
+        let text = printed(
+            1,
+            &[Event::Batch(brands(
+                0,
+                &[("Visa", 1, 1), ("Amex", 1, 1), ("JCB", 1, 1)],
+            ))],
+        );
+        assert!(text.contains("Visa") && !text.contains("Amex"));
+        assert!(text.ends_with("… and 2 more rows\n"), "{text}");
+    }
+
+    #[test]
+    fn what_happened_stands_between_the_tables() {
+        let broker = |up| {
+            Event::Brokers(vec![Broker {
+                id: 2,
+                address: "b:9092".into(),
+                up,
+            }])
+        };
+        let at = Utc.with_ymd_and_hms(2025, 1, 1, 12, 0, 5).unwrap();
+        let notice = Notice {
+            at,
+            level: Level::Warning,
+            text: "two\nlines".into(),
+        };
+        let text = printed(
+            20,
+            &[
+                broker(true),
+                broker(false),
+                Event::Notice(notice),
+                broker(true),
+                Event::Batch(brands(0, &[])),
+            ],
+        );
+        assert!(
+            text.starts_with("broker 2 (b:9092) lost\n12:00:05 warning: two\\nlines\nbroker 2 (b:9092) is back\n\nbatch 0 · "),
+            "{text}"
+        );
+        assert!(text.ends_with("(no rows)\n"));
+    }
+
+    #[test]
+    fn a_reader_that_has_gone_is_a_quiet_end() {
+        let end = Table::new(ClosedPipe, 20).event(&Event::Batch(brands(0, &[])));
+        assert!(matches!(end, Err(OutputError::Closed)));
+    }
+}

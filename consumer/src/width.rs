@@ -1,0 +1,73 @@
+//! How many columns of a terminal a text takes: not its bytes, not its characters.
+//!
+//! `日本` takes four, `é` one even when written as two code points. Everything that aligns text
+//! measures and cuts it here, so that tables stay straight with any script in them.
+
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Columns that `text` takes.
+pub fn width(text: &str) -> usize {
+    // Grapheme by grapheme, as ratatui lays text out: a joined emoji is one picture.
+    if text.is_ascii() {
+        text.len()
+    } else {
+        text.graphemes(true).map(UnicodeWidthStr::width).sum()
+    }
+}
+
+/// `text` in at most `columns`, ended by `…` where something had to go.
+pub fn truncated(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let Some(room) = columns.checked_sub(1) else {
+        return Cow::Borrowed("");
+    };
+    let mut used = 0;
+    let kept = text.graphemes(true).take_while(|grapheme| {
+        used += grapheme.width();
+        used <= room
+    });
+    Cow::Owned(kept.chain(["…"]).collect())
+}
+
+/// `text` cut or filled up with spaces to exactly `columns`, against the right edge if `right`.
+pub fn padded(text: &str, columns: usize, right: bool) -> String {
+    let text = truncated(text, columns);
+    let fill = " ".repeat(columns - width(&text));
+    if right {
+        fill + &text
+    } else {
+        text.into_owned() + &fill
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn width_counts_columns() {
+        assert_eq!(width("Visa"), 4);
+        assert_eq!(width("日本"), 4);
+        assert_eq!(width("e\u{301}"), 1);
+        assert_eq!(width("👩\u{200d}💻"), 2);
+    }
+
+    #[test]
+    fn cut_text_ends_in_an_ellipsis_and_fits() {
+        assert_eq!(truncated("American Express", 9), "American…");
+        assert_eq!(truncated("Visa", 4), "Visa");
+        assert_eq!(truncated("日本語", 4), "日…");
+        assert_eq!(truncated("Visa", 0), "");
+    }
+
+    #[test]
+    fn padding_is_exact_even_where_half_a_character_would_fit() {
+        assert_eq!(padded("日本語", 4, false), "日… ");
+        assert_eq!(padded("12", 5, true), "   12");
+    }
+}
