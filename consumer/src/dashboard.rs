@@ -80,6 +80,8 @@ pub enum DashboardError {
 ///
 /// Takes the whole terminal and SIGINT, SIGTERM and SIGHUP: the first asks the query to stop, as `q` does,
 /// the second leaves at once. The terminal is as before when this returns, and after a panic too.
+/// Once taken, these signals no longer end the process by themselves, even after this has returned: a
+/// caller that goes on for long handles them too.
 pub fn run(
     events: Receiver<Event>,
     commands: Sender<Command>,

@@ -56,9 +56,9 @@ fn feed(
             // What the query said last, before its end was seen, is taken in too.
             return last;
         };
-        // All that has arrived makes one snapshot.
+        // What has arrived makes one snapshot; so much at most that a flood cannot hold the next one up.
         let (mut ended, now) = (false, Utc::now());
-        for event in std::iter::once(first).chain(events.try_iter()) {
+        for event in std::iter::once(first).chain(events.try_iter().take(1_000)) {
             ended |= matches!(event, Event::Stopped);
             updater.apply(&event, now);
             if let Event::Batch(batch) = event {

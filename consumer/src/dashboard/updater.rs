@@ -99,6 +99,12 @@ impl Updater {
     fn batch(&mut self, batch: &Batch, now: DateTime<Utc>) {
         let progress = &batch.progress;
         let snapshot = &mut self.snapshot;
+        if snapshot.phase != Phase::Running {
+            // The charts begin anew: the race through what was there would dwarf all that comes.
+            self.rate = Rate::default();
+            snapshot.throughput.clear();
+            snapshot.lag.clear();
+        }
         snapshot.phase = Phase::Running;
         let state = progress.state_operators.first();
         snapshot.batch = Some(BatchReport {
@@ -335,6 +341,24 @@ mod tests {
         assert_eq!(snapshot.reading.rate, 1000.0);
         assert_eq!(snapshot.next_trigger, Some(at(1300)));
         assert_eq!(snapshot.interval(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn charts_begin_anew_once_what_was_there_is_read() {
+        let mut updater = Updater::default();
+        let pulse = |records| {
+            Event::Pulse(Pulse {
+                records,
+                ..Pulse::default()
+            })
+        };
+        updater.apply(&pulse(0), at(0));
+        updater.apply(&pulse(900_000), at(1000));
+        updater.apply(&Event::Batch(brands(0, &[])), at(1000));
+        updater.apply(&pulse(900_500), at(1100));
+        updater.apply(&pulse(900_600), at(2100));
+        updater.apply(&Event::Batch(brands(1, &[])), at(2200));
+        assert_eq!(updater.snapshot().throughput, [100.0]);
     }
 
     #[test]

@@ -20,7 +20,12 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     }
     if snapshot.throughput.is_empty() {
         frame.render_widget(pane(theme, title, Vec::new(), area), area);
-        frame.render_widget(dim(theme, "no records yet"), inner);
+        let text = if snapshot.reading.records == 0 {
+            "no records yet"
+        } else {
+            "measuring"
+        };
+        frame.render_widget(dim(theme, text), inner);
         return;
     }
     let shown = usize::from(inner.width) * 2;
