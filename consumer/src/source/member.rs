@@ -519,9 +519,12 @@ impl Member {
             }
             Seen::Error(error, reason) => {
                 match error.rdkafka_error_code() {
-                    // Told by broker, as brokers come and go.
+                    // An end is no error; brokers that come and go are told one by one; and what
+                    // is wrong with fetching comes from polling too.
                     Some(
-                        RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve,
+                        RDKafkaErrorCode::PartitionEOF
+                        | RDKafkaErrorCode::BrokerTransportFailure
+                        | RDKafkaErrorCode::Resolve,
                     ) => tracing::debug!(%error, "{reason}"),
                     Some(RDKafkaErrorCode::AllBrokersDown) => self.notice(
                         Level::Warning,
