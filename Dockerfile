@@ -1,0 +1,54 @@
+# Both programs, a target each: --target producer, --target consumer.
+#
+# Dependencies are compiled before the sources arrive, from the manifests and empty crates, so that a change of the
+# sources compiles the sources only. The consumer goes on from the producer's dependencies: most are its own as well.
+
+FROM rust:1.95-slim-bookworm AS manifests
+# librdkafka and OpenSSL are compiled from source.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends gcc g++ make perl \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY producer/Cargo.toml producer/
+COPY consumer/Cargo.toml consumer/
+# A manifest that names a test or bench is wrong without its file.
+RUN for crate in producer consumer; do \
+      mkdir -p $crate/src $crate/tests $crate/benches; \
+      touch $crate/src/lib.rs; \
+      echo 'fn main() {}' > $crate/src/main.rs; \
+      for name in $(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/tests/$name.rs; done; \
+      for name in $(sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/benches/$name.rs; done; \
+    done
+
+FROM manifests AS producer-dependencies
+RUN cargo build --release --locked -p producer
+
+FROM producer-dependencies AS producer-build
+COPY producer producer
+# Cargo goes by time, and the sources are older than what was built from the empty ones.
+RUN touch producer/src/*.rs && cargo build --release --locked -p producer
+
+FROM producer-dependencies AS consumer-dependencies
+RUN cargo build --release --locked -p consumer
+
+FROM consumer-dependencies AS consumer-build
+COPY producer producer
+COPY consumer consumer
+RUN touch producer/src/*.rs consumer/src/*.rs && cargo build --release --locked -p consumer
+
+FROM debian:bookworm-slim AS runtime
+RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin cardstream
+# For brokers behind TLS.
+COPY --from=manifests /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+USER cardstream
+WORKDIR /cardstream
+
+FROM runtime AS producer
+COPY --from=producer-build /src/target/release/producer /usr/local/bin/
+ENTRYPOINT ["producer"]
+
+FROM runtime AS consumer
+COPY queries queries
+COPY --from=consumer-build /src/target/release/consumer /usr/local/bin/
+ENTRYPOINT ["consumer"]
