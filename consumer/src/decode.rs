@@ -27,7 +27,7 @@ use build::Builder;
 use metadata::MetadataBuilder;
 use order::Order;
 use read::{Reader, Row};
-use scan::{Scanner, Span};
+use scan::{Expected, Fault, Scanner, Span};
 
 mod build;
 mod defect;
@@ -133,20 +133,17 @@ impl Decoder {
                 bytes: payload.len(),
             });
         }
-        let record = str::from_utf8(payload).map_err(|error| Defect::NotUtf8 {
-            at: error.valid_up_to(),
-        })?;
-        self.scan(record)?;
+        self.scan(payload)?;
         self.row.clear();
         for (reader, span) in self.readers.iter().zip(&self.spans) {
-            reader.read(record, *span, &mut self.row)?;
+            reader.read(payload, *span, &mut self.row)?;
         }
 
         // From here on nothing can fail.
         let mut values = self.row.values.iter();
         for column in &mut self.columns {
             match column {
-                Column::Value(builder) => builder.append(&mut values, &self.row, record),
+                Column::Value(builder) => builder.append(&mut values, &self.row, payload),
                 Column::Metadata(builder) => builder.append(meta),
             }
         }
@@ -156,23 +153,25 @@ impl Decoder {
     }
 
     /// Finds where the read columns' values stand, and checks the syntax of all others.
-    fn scan(&mut self, record: &str) -> Result<(), Defect> {
+    fn scan(&mut self, record: &[u8]) -> Result<(), Defect> {
         self.spans.fill(Span::MISSING);
         self.order.restart();
-        let mut scanner = Scanner::new(record.as_bytes(), 0);
-        let fault = |fault| Defect::from_fault(fault, record.len());
-        if scanner.peek_past_blank() != Some(b'{') {
-            return Err(not_an_object(record));
+        let mut scanner = Scanner::new(record, 0);
+        match self.members(&mut scanner) {
+            Ok(()) if scanner.is_done() => Ok(()),
+            Ok(()) => Err(Defect::trailing(&scanner)),
+            Err(Fault::Expected(Expected::Object)) => Err(not_an_object(record)),
+            Err(fault) => Err(Defect::from_fault(fault, &scanner)),
         }
-        let mut scanner = Scanner::new(record.as_bytes(), 0);
-        while let Some(slot) = self.order.next(&mut scanner).map_err(fault)? {
-            let value = scanner.value(1).map_err(fault)?;
+    }
+
+    #[inline]
+    fn members(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+        while let Some(slot) = self.order.next(scanner)? {
+            let value = scanner.value(1)?;
             if let Some(span) = self.spans.get_mut(slot) {
                 *span = value;
             }
-        }
-        if !scanner.is_done() {
-            return Err(Defect::Trailing { at: scanner.at() });
         }
         Ok(())
     }
@@ -221,19 +220,16 @@ impl Decoder {
 
 /// Why a record that does not begin with `{` is bad.
 #[cold]
-fn not_an_object(record: &str) -> Defect {
-    let mut scanner = Scanner::new(record.as_bytes(), 0);
+fn not_an_object(record: &[u8]) -> Defect {
+    let mut scanner = Scanner::new(record, 0);
     if scanner.is_done() {
         return Defect::Empty;
     }
     match scanner.value(0) {
-        Err(fault) => Defect::from_fault(fault, record.len()),
-        Ok(_) if !scanner.is_done() => Defect::NotJson {
-            at: scanner.at(),
-            expected: "an object only",
-        },
+        Err(fault) => Defect::from_fault(fault, &scanner),
+        Ok(_) if !scanner.is_done() => Defect::trailing(&scanner),
         Ok(_) => Defect::NotAnObject {
-            excerpt: defect::Excerpt::of(record),
+            excerpt: Excerpt::of(text::checked_text(record, 0..record.len())),
         },
     }
 }

@@ -16,6 +16,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 
 use super::read::{Row, Value};
+use super::text::checked_text;
 
 /// One column being built.
 #[derive(Debug)]
@@ -93,11 +94,11 @@ impl Builder {
 
     /// Appends the next value of `values`, with all that belongs to it. `row` and `record` hold its texts.
     #[inline]
-    pub(super) fn append(&mut self, values: &mut Iter<'_, Value>, row: &Row, record: &str) {
+    pub(super) fn append(&mut self, values: &mut Iter<'_, Value>, row: &Row, record: &[u8]) {
         let value = values.next().copied().unwrap_or(Value::Null);
         match (self, value) {
             (Self::Text(builder), Value::Text(start, end)) => {
-                builder.append_value(record.get(start..end).unwrap_or_default());
+                builder.append_value(checked_text(record, start..end));
             }
             (Self::Text(builder), Value::Unescaped(start, end)) => {
                 builder.append_value(row.text.get(start..end).unwrap_or_default());

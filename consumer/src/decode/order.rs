@@ -39,8 +39,28 @@ pub(super) struct Order {
 #[derive(Debug)]
 struct Lead {
     bytes: Box<[u8]>,
+    wide: [u8; 32],
+    mask: [u8; 32],
     slot: Slot,
     next: usize,
+}
+
+impl Lead {
+    fn new(bytes: &[u8], slot: Slot) -> Self {
+        let mut wide = [0; 32];
+        let mut mask = [0; 32];
+        for ((w, m), b) in wide.iter_mut().zip(&mut mask).zip(bytes) {
+            *w = *b;
+            *m = 0xff;
+        }
+        Self {
+            bytes: bytes.into(),
+            wide,
+            mask,
+            slot,
+            next: NONE,
+        }
+    }
 }
 
 impl Order {
@@ -70,7 +90,7 @@ impl Order {
     pub(super) fn next(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Slot>, Fault> {
         let guess = self.leads.get(self.current).map_or(NONE, |lead| lead.next);
         if let Some(lead) = self.leads.get(guess)
-            && scanner.take(&lead.bytes)
+            && scanner.take_lead(&lead.wide, &lead.mask, &lead.bytes)
         {
             self.current = guess;
             return Ok(Some(lead.slot));
@@ -96,11 +116,7 @@ impl Order {
                 }
                 let inside = before.get(key.start + 1 - start..key.end - 1 - start);
                 let slot = self.find(inside.unwrap_or_default(), key.kind);
-                self.leads.push(Lead {
-                    bytes: bytes.into(),
-                    slot,
-                    next: NONE,
-                });
+                self.leads.push(Lead::new(bytes, slot));
                 self.leads.len() - 1
             }
         };
@@ -128,11 +144,7 @@ impl Order {
 
     fn forget(&mut self) {
         self.leads.clear();
-        self.leads.push(Lead {
-            bytes: Box::default(),
-            slot: self.unread,
-            next: NONE,
-        });
+        self.leads.push(Lead::new(b"", self.unread));
         // What comes next must not be taken for a record's beginning.
         self.current = NONE;
     }

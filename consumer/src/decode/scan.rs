@@ -1,11 +1,14 @@
 //! JSON's grammar (RFC 8259), checked in one pass over a record's bytes.
 //!
 //! The scanner finds where values begin and end and of what kind they are; it converts nothing and
-//! allocates nothing. Whatever it lets pass is JSON to the last byte, at most [`MAX_DEPTH`] deep,
-//! without recursion. UTF-8 is not its concern: the record is checked for it as a whole beforehand.
+//! allocates nothing, and does not recurse. Whatever it lets pass is JSON to the last byte, in UTF-8, at most
+//! [`MAX_DEPTH`] deep. Only strings can hold what is not ASCII, so only those that do are checked for UTF-8.
 
 /// How many objects and arrays may stand in one another, the record itself included.
 pub(super) const MAX_DEPTH: u32 = 128;
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// What kind of JSON value stands in a [`Span`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +48,50 @@ impl Span {
     }
 }
 
-/// Where and why a record is not JSON. `at` counts bytes from 0.
+/// Why a record is not JSON. Where is where the scanner stands then: behind the record's last byte if
+/// that came too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    Syntax { at: usize, expected: &'static str },
-    Truncated,
-    TooDeep { at: usize },
+    /// Something else was needed.
+    Expected(Expected),
+    /// More than [`MAX_DEPTH`] levels.
+    TooDeep,
+    /// A string is not UTF-8.
+    NotUtf8,
+}
+
+/// What could have stood there. A byte long, so that a result comes back in a register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Value,
+    Object,
+    Array,
+    Key,
+    Colon,
+    CommaOrBrace,
+    CommaOrBracket,
+    Digit,
+    HexDigits,
+    Escape,
+    NoControlCharacter,
+}
+
+impl Expected {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Value => "a value",
+            Self::Object => "an object",
+            Self::Array => "an array",
+            Self::Key => "a key in quotes",
+            Self::Colon => "`:`",
+            Self::CommaOrBrace => "`,` or `}`",
+            Self::CommaOrBracket => "`,` or `]`",
+            Self::Digit => "a digit",
+            Self::HexDigits => "four hex digits after `\\u`",
+            Self::Escape => "an escape that JSON knows",
+            Self::NoControlCharacter => "no bare control character in a string",
+        }
+    }
 }
 
 /// A place in a record, and what is read from there on.
@@ -80,12 +121,35 @@ impl<'a> Scanner<'a> {
         there
     }
 
+    #[inline]
+    pub(super) fn take_lead(&mut self, wide: &[u8; 32], mask: &[u8; 32], text: &[u8]) -> bool {
+        if text.len() <= 32
+            && let Some(here) = self.rest().first_chunk::<32>()
+        {
+            let mut differ = 0u8;
+            for i in 0..32 {
+                differ |= (here[i] ^ wide[i]) & mask[i];
+            }
+            if differ == 0 {
+                self.at += text.len();
+            }
+            return differ == 0;
+        }
+        self.take(text)
+    }
+
     /// Whether nothing but blanks is left.
     pub(super) fn is_done(&mut self) -> bool {
         self.blank();
         self.at >= self.bytes.len()
     }
 
+    /// The whole record.
+    pub(super) fn record(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// What has not been read yet.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
@@ -111,30 +175,27 @@ impl<'a> Scanner<'a> {
     }
 
     /// One value, with the blanks before it; `depth` is how many objects and arrays it stands in.
-    #[inline]
+    #[inline(always)]
     pub(super) fn value(&mut self, depth: u32) -> Result<Span, Fault> {
-        if matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.blank();
-        }
+        self.blank();
         let start = self.at;
         let kind = match self.peek() {
-            Some(b'"') => self.string()?,
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(b'{') => {
-                self.nested(depth)?;
-                Kind::Object
-            }
-            Some(b'[') => {
-                self.nested(depth)?;
-                Kind::Array
-            }
-            _ => self.word()?,
-        };
-        Ok(Span {
-            start,
-            end: self.at,
-            kind,
-        })
+            Some(b'"') => self.string(),
+            Some(b'{') => self.nested(depth).map(|()| Kind::Object),
+            Some(b'[') => self.nested(depth).map(|()| Kind::Array),
+            _ => self.bare(),
+        }?;
+        let end = self.at;
+        Ok(Span { start, end, kind })
+    }
+
+    /// A number or a word: what stands in no quotes or brackets.
+    #[inline]
+    fn bare(&mut self) -> Result<Kind, Fault> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.word(),
+        }
     }
 
     /// `true`, `false` or `null`.
@@ -143,42 +204,85 @@ impl<'a> Scanner<'a> {
             Some(b't') => ("true", Kind::True),
             Some(b'f') => ("false", Kind::False),
             Some(b'n') => ("null", Kind::Null),
-            _ => return Err(self.expected("a value")),
+            _ => return Err(Fault::Expected(Expected::Value)),
         };
         if self.take(word.as_bytes()) {
             Ok(kind)
-        } else if word.as_bytes().starts_with(self.rest()) {
-            Err(Fault::Truncated)
         } else {
-            Err(self.expected("a value"))
+            if word.as_bytes().starts_with(self.rest()) {
+                self.at = self.bytes.len();
+            }
+            Err(Fault::Expected(Expected::Value))
         }
     }
 
     /// A string, from its opening quote to behind its closing one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<Kind, Fault> {
+        let start = self.at + 1;
         let mut kind = Kind::Text;
-        let mut at = self.at + 1;
+        let mut ascii = true;
+        self.at = start;
         loop {
-            at = plain_text_end(self.bytes, at);
-            match self.bytes.get(at) {
-                Some(b'"') => {
-                    self.at = at + 1;
-                    return Ok(kind);
-                }
+            ascii &= self.plain_text();
+            match self.peek() {
+                Some(b'"') => break,
                 Some(b'\\') => {
-                    self.at = at;
                     self.escape()?;
-                    at = self.at;
                     kind = Kind::EscapedText;
                 }
-                Some(_) => {
-                    let expected = "no bare control character in a string";
-                    return Err(Fault::Syntax { at, expected });
-                }
-                None => return Err(Fault::Truncated),
+                _ => return Err(Fault::Expected(Expected::NoControlCharacter)),
             }
         }
+        if !ascii {
+            self.utf8(start)?;
+        }
+        self.at += 1;
+        Ok(kind)
+    }
+
+    /// Checks the text from `start` to here.
+    #[inline(never)]
+    fn utf8(&mut self, start: usize) -> Result<(), Fault> {
+        let text = self.bytes.get(start..self.at).unwrap_or_default();
+        str::from_utf8(text).map(drop).map_err(|error| {
+            self.at = start + error.valid_up_to();
+            Fault::NotUtf8
+        })
+    }
+
+    /// Passes over a string's plain text, up to a quote, a backslash, a control character or the
+    /// record's end. Whether it is known to be ASCII.
+    ///
+    /// Eight bytes at a time. `(x - 0x01…) & !x & 0x80…` has the highest bit of each byte of `x` set
+    /// that is zero, and perhaps of bytes above such a one, which the search for the lowest does not see
+    /// (H. S. Warren, Hacker's Delight, 6-1).
+    #[inline(always)]
+    fn plain_text(&mut self) -> bool {
+        let mut seen = 0;
+        while let Some(eight) = self.rest().first_chunk::<8>() {
+            let word = u64::from_le_bytes(*eight);
+            let quote = word ^ (ONES * u64::from(b'"'));
+            let backslash = word ^ (ONES * u64::from(b'\\'));
+            let ends = (quote.wrapping_sub(ONES) & !quote)
+                | (backslash.wrapping_sub(ONES) & !backslash)
+                | (word.wrapping_sub(ONES * 0x20) & !word);
+            let ends = ends & HIGHS;
+            seen |= word;
+            if ends != 0 {
+                self.at += (ends.trailing_zeros() / 8) as usize;
+                return seen & HIGHS == 0;
+            }
+            self.at += 8;
+        }
+        while let Some(byte) = self.peek() {
+            if matches!(byte, b'"' | b'\\' | 0..0x20) {
+                break;
+            }
+            seen |= u64::from(byte);
+            self.at += 1;
+        }
+        seen & HIGHS == 0
     }
 
     /// A backslash and what belongs to it. Whether surrogates have their other half is not syntax.
@@ -192,17 +296,17 @@ impl<'a> Scanner<'a> {
                 for _ in 0..4 {
                     match self.peek() {
                         Some(digit) if digit.is_ascii_hexdigit() => self.at += 1,
-                        _ => return Err(self.expected("four hex digits after \\u")),
+                        _ => return Err(Fault::Expected(Expected::HexDigits)),
                     }
                 }
             }
-            _ => return Err(self.expected("an escape that JSON knows")),
+            _ => return Err(Fault::Expected(Expected::Escape)),
         }
         Ok(())
     }
 
     /// `-12.5e+3`: a number as JSON has them, without leading zeros or a plus.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self) -> Result<Kind, Fault> {
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -226,14 +330,14 @@ impl<'a> Scanner<'a> {
         Ok(Kind::Number)
     }
 
-    #[inline]
+    #[inline(always)]
     fn digits(&mut self) -> Result<(), Fault> {
         let first = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
         if self.at == first {
-            return Err(self.expected("a digit"));
+            return Err(Fault::Expected(Expected::Digit));
         }
         Ok(())
     }
@@ -246,15 +350,19 @@ impl<'a> Scanner<'a> {
             let opened = match self.peek_past_blank() {
                 Some(open @ (b'{' | b'[')) => {
                     if depth + levels >= MAX_DEPTH {
-                        return Err(Fault::TooDeep { at: self.at });
+                        return Err(Fault::TooDeep);
                     }
                     self.at += 1;
                     levels += 1;
                     objects = objects << 1 | u128::from(open == b'{');
                     true
                 }
+                Some(b'"') => {
+                    self.string()?;
+                    false
+                }
                 _ => {
-                    self.value(depth)?;
+                    self.bare()?;
                     false
                 }
             };
@@ -302,21 +410,21 @@ impl<'a> Scanner<'a> {
                 Ok(true)
             }
             (Some(b'}'), true) | (Some(b']'), false) => Ok(false),
-            (_, true) => Err(self.expected("`,` or `}`")),
-            (_, false) => Err(self.expected("`,` or `]`")),
+            (_, true) => Err(Fault::Expected(Expected::CommaOrBrace)),
+            (_, false) => Err(Fault::Expected(Expected::CommaOrBracket)),
         }
     }
 
     /// A key and its colon, with the blanks before each of them.
     pub(super) fn key(&mut self) -> Result<Span, Fault> {
         if self.peek_past_blank() != Some(b'"') {
-            return Err(self.expected("a key in quotes"));
+            return Err(Fault::Expected(Expected::Key));
         }
         let start = self.at;
         let kind = self.string()?;
         let end = self.at;
         if self.peek_past_blank() != Some(b':') {
-            return Err(self.expected("`:`"));
+            return Err(Fault::Expected(Expected::Colon));
         }
         self.at += 1;
         Ok(Span { start, end, kind })
@@ -327,7 +435,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn member(&mut self, first: bool) -> Result<Option<Span>, Fault> {
         if first {
             if self.peek_past_blank() != Some(b'{') {
-                return Err(self.expected("an object"));
+                return Err(Fault::Expected(Expected::Object));
             }
             self.at += 1;
             if self.peek_past_blank() != Some(b'}') {
@@ -337,7 +445,7 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             return self.key().map(Some);
         } else if self.peek() != Some(b'}') {
-            return Err(self.expected("`,` or `}`"));
+            return Err(Fault::Expected(Expected::CommaOrBrace));
         }
         self.at += 1;
         Ok(None)
@@ -347,7 +455,7 @@ impl<'a> Scanner<'a> {
     pub(super) fn element(&mut self, first: bool) -> Result<bool, Fault> {
         if first {
             if self.peek_past_blank() != Some(b'[') {
-                return Err(self.expected("an array"));
+                return Err(Fault::Expected(Expected::Array));
             }
             self.at += 1;
             if self.peek_past_blank() != Some(b']') {
@@ -359,49 +467,4 @@ impl<'a> Scanner<'a> {
         self.at += 1;
         Ok(false)
     }
-
-    #[cold]
-    pub(super) fn expected(&self, expected: &'static str) -> Fault {
-        if self.at >= self.bytes.len() {
-            Fault::Truncated
-        } else {
-            Fault::Syntax {
-                at: self.at,
-                expected,
-            }
-        }
-    }
-}
-
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-
-/// The first byte from `at` on that ends plain text in a string: a quote, a backslash or a control
-/// character; the record's end if there is none.
-///
-/// Eight bytes at a time. `(x - 0x01…) & !x & 0x80…` has the highest bit of each byte of `x` set that
-/// is zero, and perhaps of bytes above such a one, which the search for the lowest does not see (H. S.
-/// Warren, Hacker's Delight, 6-1).
-#[inline]
-fn plain_text_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*eight);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let ends = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let ends = ends & HIGHS;
-        if ends != 0 {
-            return at + (ends.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(byte) = bytes.get(at) {
-        if matches!(byte, b'"' | b'\\' | 0..0x20) {
-            break;
-        }
-        at += 1;
-    }
-    at
 }
