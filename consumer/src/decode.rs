@@ -17,8 +17,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 
 use crate::schema::TableSchema;
@@ -68,6 +68,33 @@ enum Column {
     Metadata(MetadataBuilder),
 }
 
+impl Column {
+    /// With room for `rows` values.
+    fn new(field: &Field, rows: usize) -> Self {
+        let metadata = MetadataColumn::ALL
+            .into_iter()
+            .find(|column| column.name() == field.name());
+        match metadata {
+            Some(column) => Self::Metadata(MetadataBuilder::new(column, rows)),
+            None => Self::Value(Builder::new(field, rows)),
+        }
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Self::Value(builder) => builder.finish(),
+            Self::Metadata(builder) => builder.finish(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Value(builder) => builder.bytes(),
+            Self::Metadata(builder) => builder.bytes(),
+        }
+    }
+}
+
 impl Decoder {
     /// A decoder for the columns `projection` of [`TableSchema::table`], in that order. An empty one
     /// counts records.
@@ -80,22 +107,17 @@ impl Decoder {
         let mut readers = Vec::new();
         let mut columns = Vec::new();
         for field in projected.fields() {
-            let metadata = MetadataColumn::ALL
-                .into_iter()
-                .find(|column| column.name() == field.name());
-            columns.push(match metadata {
-                Some(column) => Column::Metadata(MetadataBuilder::new(column)),
-                None => {
-                    if names.contains(&field.name().as_str()) {
-                        let name = field.name();
-                        let message = format!("column {name} is projected twice");
-                        return Err(ArrowError::SchemaError(message));
-                    }
-                    names.push(field.name().as_str());
-                    readers.push(Reader::new(field));
-                    Column::Value(Builder::new(field))
+            let column = Column::new(field, 0);
+            if let Column::Value(_) = column {
+                let name = field.name().as_str();
+                if names.contains(&name) {
+                    let message = format!("column {name} is projected twice");
+                    return Err(ArrowError::SchemaError(message));
                 }
-            });
+                names.push(name);
+                readers.push(Reader::new(field));
+            }
+            columns.push(column);
         }
         Ok(Self {
             order: Order::new(names.into_iter()),
@@ -188,13 +210,7 @@ impl Decoder {
 
     /// Bytes that the batch takes in memory, about.
     pub fn buffered_bytes(&self) -> usize {
-        self.columns
-            .iter()
-            .map(|column| match column {
-                Column::Value(builder) => builder.bytes(),
-                Column::Metadata(builder) => builder.bytes(),
-            })
-            .sum()
+        self.columns.iter().map(Column::bytes).sum()
     }
 
     /// The batch of all records pushed since the last flush, of [`Self::schema`]; it has its number of
@@ -203,14 +219,12 @@ impl Decoder {
     /// # Errors
     /// None that a record could cause.
     pub fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
-        let arrays = self
-            .columns
-            .iter_mut()
-            .map(|column| match column {
-                Column::Value(builder) => builder.finish(),
-                Column::Metadata(builder) => builder.finish(),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
+            arrays.push(column.finish()?);
+            // The next batch is likely to be as large as this one.
+            *column = Column::new(field, self.rows);
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
         self.bytes = 0;

@@ -199,9 +199,14 @@ impl Reader {
         row.values.push(Value::List(0));
         let mut scanner = Scanner::new(record, span.start);
         let mut elements = 0;
-        while scanner.element(elements == 0).map_err(|fault| Defect::from_fault(fault, &scanner))? {
+        while scanner
+            .element(elements == 0)
+            .map_err(|fault| Defect::from_fault(fault, &scanner))?
+        {
             elements += 1;
-            let element = scanner.value(0).map_err(|fault| Defect::from_fault(fault, &scanner))?;
+            let element = scanner
+                .value(0)
+                .map_err(|fault| Defect::from_fault(fault, &scanner))?;
             item.read(record, element, row)?;
         }
         if let Some(list) = row.values.get_mut(place) {
@@ -224,9 +229,14 @@ impl Reader {
         row.spans.resize(base + fields.len(), Span::MISSING);
         let mut scanner = Scanner::new(record, span.start);
         let mut first = true;
-        while let Some(key) = scanner.member(first).map_err(|fault| Defect::from_fault(fault, &scanner))? {
+        while let Some(key) = scanner
+            .member(first)
+            .map_err(|fault| Defect::from_fault(fault, &scanner))?
+        {
             first = false;
-            let value = scanner.value(0).map_err(|fault| Defect::from_fault(fault, &scanner))?;
+            let value = scanner
+                .value(0)
+                .map_err(|fault| Defect::from_fault(fault, &scanner))?;
             if let Some(i) = position(fields, record, key, row)
                 && let Some(place) = row.spans.get_mut(base + i)
             {
@@ -262,9 +272,7 @@ impl Reader {
                 text::unescape(inside, &mut row.text).map_err(|_| Mismatch::Surrogate)?;
                 Value::Unescaped(start, row.text.len())
             }
-            (_, Kind::Text) => {
-                self.scalar_of(checked_text(record, span.inside()), true, row)?
-            }
+            (_, Kind::Text) => self.scalar_of(checked_text(record, span.inside()), true, row)?,
             (_, Kind::EscapedText) => {
                 let mut plain = String::new();
                 let inside = checked_text(record, span.inside());

@@ -254,20 +254,18 @@ impl<'a> Scanner<'a> {
     /// Passes over a string's plain text, up to a quote, a backslash, a control character or the
     /// record's end. Whether it is known to be ASCII.
     ///
-    /// Eight bytes at a time. `(x - 0x01…) & !x & 0x80…` has the highest bit of each byte of `x` set
-    /// that is zero, and perhaps of bytes above such a one, which the search for the lowest does not see
-    /// (H. S. Warren, Hacker's Delight, 6-1).
+    /// Eight bytes at a time: `(x - n…) & !x & 0x80…` has the highest bit set of each byte of `x` that is
+    /// less than n (at most 0x80), and perhaps of bytes above such a one, which the search for the lowest
+    /// does not see (H. S. Warren, Hacker's Delight, 6-1). With one bit turned, a quote (0x22) follows upon the
+    /// control characters (0 to 0x1f), and no other byte comes to stand below it.
     #[inline(always)]
     fn plain_text(&mut self) -> bool {
         let mut seen = 0;
         while let Some(eight) = self.rest().first_chunk::<8>() {
             let word = u64::from_le_bytes(*eight);
-            let quote = word ^ (ONES * u64::from(b'"'));
-            let backslash = word ^ (ONES * u64::from(b'\\'));
-            let ends = (quote.wrapping_sub(ONES) & !quote)
-                | (backslash.wrapping_sub(ONES) & !backslash)
-                | (word.wrapping_sub(ONES * 0x20) & !word);
-            let ends = ends & HIGHS;
+            let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+            let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+            let ends = (control_or_quote | backslash) & !word & HIGHS;
             seen |= word;
             if ends != 0 {
                 self.at += (ends.trailing_zeros() / 8) as usize;
