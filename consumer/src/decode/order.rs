@@ -36,22 +36,29 @@ pub(super) struct Order {
     key: String,
 }
 
+/// As wide as nearly every key with its quotes and signs.
+const WIDE: usize = 32;
+
+/// What stood between two values once.
 #[derive(Debug)]
 struct Lead {
     bytes: Box<[u8]>,
-    wide: [u8; 32],
-    mask: [u8; 32],
+    /// The first bytes, padded with zeros, and ones for those that count: two comparisons of a fixed width
+    /// take a fifth of the time of one whose width is found out.
+    wide: [u8; WIDE],
+    mask: [u8; WIDE],
     slot: Slot,
+    /// The lead that followed last time.
     next: usize,
 }
 
 impl Lead {
     fn new(bytes: &[u8], slot: Slot) -> Self {
-        let mut wide = [0; 32];
-        let mut mask = [0; 32];
-        for ((w, m), b) in wide.iter_mut().zip(&mut mask).zip(bytes) {
-            *w = *b;
-            *m = 0xff;
+        let mut wide = [0; WIDE];
+        let mut mask = [0; WIDE];
+        for ((wide, mask), byte) in wide.iter_mut().zip(&mut mask).zip(bytes) {
+            *wide = *byte;
+            *mask = u8::MAX;
         }
         Self {
             bytes: bytes.into(),
@@ -59,6 +66,20 @@ impl Lead {
             mask,
             slot,
             next: NONE,
+        }
+    }
+
+    /// Whether `rest` begins with this lead.
+    #[inline]
+    fn leads(&self, rest: &[u8]) -> bool {
+        match rest.first_chunk::<WIDE>() {
+            Some(here) if self.bytes.len() <= WIDE => {
+                let bytes = here.iter().zip(&self.wide).zip(&self.mask);
+                bytes.fold(0, |differ, ((here, wide), mask)| {
+                    differ | ((here ^ wide) & mask)
+                }) == 0
+            }
+            _ => rest.starts_with(&self.bytes),
         }
     }
 }
@@ -90,8 +111,9 @@ impl Order {
     pub(super) fn next(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Slot>, Fault> {
         let guess = self.leads.get(self.current).map_or(NONE, |lead| lead.next);
         if let Some(lead) = self.leads.get(guess)
-            && scanner.take_lead(&lead.wide, &lead.mask, &lead.bytes)
+            && lead.leads(scanner.rest())
         {
+            scanner.skip(lead.bytes.len());
             self.current = guess;
             return Ok(Some(lead.slot));
         }

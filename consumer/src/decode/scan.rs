@@ -4,6 +4,11 @@
 //! allocates nothing, and does not recurse. Whatever it lets pass is JSON to the last byte, in UTF-8, at most
 //! [`MAX_DEPTH`] deep. Only strings can hold what is not ASCII, so only those that do are checked for UTF-8.
 
+mod fault;
+mod nested;
+
+pub(super) use fault::{Expected, Fault};
+
 /// How many objects and arrays may stand in one another, the record itself included.
 pub(super) const MAX_DEPTH: u32 = 128;
 
@@ -48,52 +53,6 @@ impl Span {
     }
 }
 
-/// Why a record is not JSON. Where is where the scanner stands then: behind the record's last byte if
-/// that came too early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// Something else was needed.
-    Expected(Expected),
-    /// More than [`MAX_DEPTH`] levels.
-    TooDeep,
-    /// A string is not UTF-8.
-    NotUtf8,
-}
-
-/// What could have stood there. A byte long, so that a result comes back in a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Expected {
-    Value,
-    Object,
-    Array,
-    Key,
-    Colon,
-    CommaOrBrace,
-    CommaOrBracket,
-    Digit,
-    HexDigits,
-    Escape,
-    NoControlCharacter,
-}
-
-impl Expected {
-    pub(super) fn words(self) -> &'static str {
-        match self {
-            Self::Value => "a value",
-            Self::Object => "an object",
-            Self::Array => "an array",
-            Self::Key => "a key in quotes",
-            Self::Colon => "`:`",
-            Self::CommaOrBrace => "`,` or `}`",
-            Self::CommaOrBracket => "`,` or `]`",
-            Self::Digit => "a digit",
-            Self::HexDigits => "four hex digits after `\\u`",
-            Self::Escape => "an escape that JSON knows",
-            Self::NoControlCharacter => "no bare control character in a string",
-        }
-    }
-}
-
 /// A place in a record, and what is read from there on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scanner<'a> {
@@ -121,21 +80,10 @@ impl<'a> Scanner<'a> {
         there
     }
 
+    /// Passes over `bytes` bytes that are known to be good.
     #[inline]
-    pub(super) fn take_lead(&mut self, wide: &[u8; 32], mask: &[u8; 32], text: &[u8]) -> bool {
-        if text.len() <= 32
-            && let Some(here) = self.rest().first_chunk::<32>()
-        {
-            let mut differ = 0u8;
-            for i in 0..32 {
-                differ |= (here[i] ^ wide[i]) & mask[i];
-            }
-            if differ == 0 {
-                self.at += text.len();
-            }
-            return differ == 0;
-        }
-        self.take(text)
+    pub(super) fn skip(&mut self, bytes: usize) {
+        self.at += bytes;
     }
 
     /// Whether nothing but blanks is left.
@@ -338,131 +286,5 @@ impl<'a> Scanner<'a> {
             return Err(Fault::Expected(Expected::Digit));
         }
         Ok(())
-    }
-
-    /// An object or array and all that is in it, without recursion: one bit a level says which it is.
-    fn nested(&mut self, depth: u32) -> Result<(), Fault> {
-        let mut objects: u128 = 0;
-        let mut levels = 0;
-        loop {
-            let opened = match self.peek_past_blank() {
-                Some(open @ (b'{' | b'[')) => {
-                    if depth + levels >= MAX_DEPTH {
-                        return Err(Fault::TooDeep);
-                    }
-                    self.at += 1;
-                    levels += 1;
-                    objects = objects << 1 | u128::from(open == b'{');
-                    true
-                }
-                Some(b'"') => {
-                    self.string()?;
-                    false
-                }
-                _ => {
-                    self.bare()?;
-                    false
-                }
-            };
-            if opened {
-                let empty = match self.peek_past_blank() {
-                    Some(b'}') => objects & 1 == 1,
-                    Some(b']') => objects & 1 == 0,
-                    _ => false,
-                };
-                if !empty {
-                    if objects & 1 == 1 {
-                        self.key()?;
-                    }
-                    continue;
-                }
-            } else if self.next_in(objects & 1 == 1)? {
-                continue;
-            }
-            // Here a bracket closes; more may, one behind the other.
-            loop {
-                self.at += 1;
-                objects >>= 1;
-                levels -= 1;
-                if levels == 0 {
-                    return Ok(());
-                }
-                if self.next_in(objects & 1 == 1)? {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Behind an element: passes over a comma, and the key behind it, and says true; or stays before
-    /// the closing bracket and says false.
-    fn next_in(&mut self, object: bool) -> Result<bool, Fault> {
-        match (self.peek_past_blank(), object) {
-            (Some(b','), true) => {
-                self.at += 1;
-                self.key()?;
-                Ok(true)
-            }
-            (Some(b','), false) => {
-                self.at += 1;
-                Ok(true)
-            }
-            (Some(b'}'), true) | (Some(b']'), false) => Ok(false),
-            (_, true) => Err(Fault::Expected(Expected::CommaOrBrace)),
-            (_, false) => Err(Fault::Expected(Expected::CommaOrBracket)),
-        }
-    }
-
-    /// A key and its colon, with the blanks before each of them.
-    pub(super) fn key(&mut self) -> Result<Span, Fault> {
-        if self.peek_past_blank() != Some(b'"') {
-            return Err(Fault::Expected(Expected::Key));
-        }
-        let start = self.at;
-        let kind = self.string()?;
-        let end = self.at;
-        if self.peek_past_blank() != Some(b':') {
-            return Err(Fault::Expected(Expected::Colon));
-        }
-        self.at += 1;
-        Ok(Span { start, end, kind })
-    }
-
-    /// Into an object that begins here, or on to its next member: the key, or `None` behind its end.
-    /// `first` says which.
-    pub(super) fn member(&mut self, first: bool) -> Result<Option<Span>, Fault> {
-        if first {
-            if self.peek_past_blank() != Some(b'{') {
-                return Err(Fault::Expected(Expected::Object));
-            }
-            self.at += 1;
-            if self.peek_past_blank() != Some(b'}') {
-                return self.key().map(Some);
-            }
-        } else if self.peek_past_blank() == Some(b',') {
-            self.at += 1;
-            return self.key().map(Some);
-        } else if self.peek() != Some(b'}') {
-            return Err(Fault::Expected(Expected::CommaOrBrace));
-        }
-        self.at += 1;
-        Ok(None)
-    }
-
-    /// Into an array that begins here, or on to its next element: whether there is one.
-    pub(super) fn element(&mut self, first: bool) -> Result<bool, Fault> {
-        if first {
-            if self.peek_past_blank() != Some(b'[') {
-                return Err(Fault::Expected(Expected::Array));
-            }
-            self.at += 1;
-            if self.peek_past_blank() != Some(b']') {
-                return Ok(true);
-            }
-        } else if self.next_in(false)? {
-            return Ok(true);
-        }
-        self.at += 1;
-        Ok(false)
     }
 }
