@@ -5,7 +5,15 @@
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
+pub mod checkpoint;
+pub mod command;
+pub mod config;
 pub mod decode;
+pub mod engine;
 pub mod event;
+pub mod position;
 pub mod progress;
 pub mod schema;
+pub mod sink;
+pub mod source;
+pub mod streaming;

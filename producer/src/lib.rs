@@ -1,1 +1,44 @@
-//! Producer.
+//! Believable card transactions into a Kafka topic.
+//!
+//! Endless random bursts, as a shop's terminals make them, or a load at a given rate; with a seed
+//! the records are the same to the byte every time. Everything the program does can be done from
+//! here:
+//!
+//! - [`Generator`] makes records, without Kafka;
+//! - [`run`] publishes them on the caller's thread until it is done or a [`Stop`] says so;
+//! - [`kafka`] turns what users write about Kafka into a client's configuration.
+//!
+//! Data flows one way: `dice` → `places`, `cards`, `merchants`, `transaction`, `damage`, `bursts` →
+//! `generator` → `publisher` → `run`.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod bursts;
+mod cards;
+mod damage;
+mod dice;
+mod generator;
+pub mod kafka;
+mod merchants;
+mod pace;
+mod places;
+mod publisher;
+mod run;
+mod settings;
+mod stop;
+pub mod topic;
+mod transaction;
+mod watch;
+
+pub use bursts::{Bursts, MAX_BURST, MAX_PAUSE};
+pub use cards::Brand;
+pub use damage::Damage;
+pub use dice::Ratio;
+pub use generator::{Generator, GeneratorSettings, Record};
+pub use kafka::KafkaSettings;
+pub use pace::Pace;
+pub use run::{Error, Event, FLUSH_WITHIN, Progress, Report, run};
+pub use settings::{Settings, SettingsError};
+pub use stop::Stop;
+pub use topic::TopicSettings;
+pub use transaction::{Cents, Channel, Status, Transaction};

@@ -1,0 +1,13 @@
+//! What a person at the dashboard asks of the running query.
+
+use std::time::Duration;
+
+/// One request to the query. Each is an intention, not an order with a reply: what became of it is
+/// seen in the events that follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Finish the batch that runs, write its checkpoint and end.
+    Stop,
+    /// Trigger at this interval from now on.
+    SetInterval(Duration),
+}

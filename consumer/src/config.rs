@@ -1,0 +1,69 @@
+//! One immutable, checked value for all settings of a query. Nothing else reads the environment.
+//!
+//! [`cli`] is how users write them; another program may fill in a [`Config`] itself.
+
+pub mod cli;
+
+use std::time::Duration;
+
+use producer::KafkaSettings;
+
+use crate::schema::TableSchema;
+use crate::sink::dead_letters::OnFailure;
+use crate::source::topics::StartingOffsets;
+
+/// The query that is kept when none is given, and the columns that it reads.
+pub const DEFAULT_QUERY: &str = "\
+SELECT card_brand,
+       count(*)    AS transactions,
+       sum(amount) AS total,
+       avg(amount) AS average,
+       min(amount) AS smallest,
+       max(amount) AS largest
+FROM transactions
+GROUP BY card_brand
+ORDER BY total DESC";
+
+/// The columns of [`DEFAULT_QUERY`].
+pub const DEFAULT_SCHEMA: &str = "card_brand STRING, amount DECIMAL(12,2)";
+
+/// The shortest time between batches.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
+/// When a query's batches come, and when it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TriggerMode {
+    /// Every so often, without end.
+    Interval(Duration),
+    /// Once for all that is there, then it ends.
+    AvailableNow,
+}
+
+/// What a query needs to run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where brokers are and how to talk to them.
+    pub kafka: KafkaSettings,
+    /// What is read.
+    pub topics: Vec<String>,
+    /// The consumer group; it names the query.
+    pub group_id: String,
+    /// The query's text.
+    pub query: String,
+    /// The columns of a record; `None` to infer them from the first ones.
+    pub schema: Option<TableSchema>,
+    /// When batches come.
+    pub trigger: TriggerMode,
+    /// The most records that a batch may take, over all workers.
+    pub max_records_per_batch: Option<u64>,
+    /// Where reading begins.
+    pub starting_offsets: StartingOffsets,
+    /// Group members in this process.
+    pub workers: usize,
+    /// Where bad records go.
+    pub dead_letter_topic: String,
+    /// What happens to those that cannot be written.
+    pub on_dead_letter_failure: OnFailure,
+    /// What to tell the user about the demo; empty when it is none.
+    pub demo: Vec<String>,
+}

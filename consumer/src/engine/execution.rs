@@ -1,0 +1,113 @@
+//! One run of a physical plan over rows that are handed to it: on the caller's thread, without a
+//! runtime, as far as the rows reach.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::runtime_env::RuntimeEnv;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_plan::{ExecutionPlan, execution_plan::reset_plan_states};
+use datafusion::prelude::SessionConfig;
+use futures::StreamExt;
+
+use super::feed::Feed;
+
+/// What every execution of a query's plans shares.
+#[derive(Clone)]
+pub struct Environment {
+    config: SessionConfig,
+    runtime: Arc<RuntimeEnv>,
+}
+
+impl Environment {
+    /// The environment that the session planned for.
+    pub fn new(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Self {
+        Self { config, runtime }
+    }
+
+    /// Runs `plan` over all of `batches` and returns what it yields.
+    pub fn run(
+        &self,
+        plan: &Arc<dyn ExecutionPlan>,
+        batches: impl IntoIterator<Item = RecordBatch>,
+    ) -> Result<Vec<RecordBatch>> {
+        let execution = Execution::start(self, plan)?;
+        for batch in batches {
+            execution.feed.push(batch);
+        }
+        execution.finish()
+    }
+}
+
+/// A plan that is being run. What it has yielded so far is kept until it is finished.
+pub struct Execution {
+    feed: Arc<Feed>,
+    stream: SendableRecordBatchStream,
+    output: Vec<RecordBatch>,
+}
+
+impl Execution {
+    /// Starts `plan` over no rows yet.
+    ///
+    /// A plan keeps state of its last run (TopK its dynamic filter), so it is reset first: without,
+    /// `ORDER BY … LIMIT` loses rows from one run to the next.
+    pub fn start(environment: &Environment, plan: &Arc<dyn ExecutionPlan>) -> Result<Self> {
+        let feed = Arc::new(Feed::default());
+        let config = environment.config.clone().with_extension(Arc::clone(&feed));
+        let context = TaskContext::new(
+            None,
+            String::new(),
+            config,
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            HashMap::new(),
+            Arc::clone(&environment.runtime),
+        );
+        let stream = reset_plan_states(Arc::clone(plan))?.execute(0, Arc::new(context))?;
+        Ok(Self {
+            feed,
+            stream,
+            output: Vec::new(),
+        })
+    }
+
+    /// Runs the plan over one more batch.
+    pub fn push(&mut self, batch: RecordBatch) -> Result<()> {
+        self.feed.push(batch);
+        self.poll().map(|_ended| ())
+    }
+
+    /// Tells the plan that its rows have ended and returns all that it has yielded.
+    pub fn finish(mut self) -> Result<Vec<RecordBatch>> {
+        self.feed.close();
+        if self.poll()? {
+            Ok(self.output)
+        } else {
+            // Only an operator that waits for another thread could do this, and none is planned.
+            Err(DataFusionError::Internal(
+                "the plan waits for something other than its rows".to_owned(),
+            ))
+        }
+    }
+
+    /// Polls until the stream is pending (`false`) or has ended (`true`).
+    fn poll(&mut self) -> Result<bool> {
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            match self.stream.poll_next_unpin(&mut context) {
+                Poll::Ready(Some(batch)) => {
+                    let batch = batch?;
+                    if batch.num_rows() > 0 {
+                        self.output.push(batch);
+                    }
+                }
+                Poll::Ready(None) => return Ok(true),
+                Poll::Pending => return Ok(false),
+            }
+        }
+    }
+}

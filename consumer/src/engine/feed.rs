@@ -1,0 +1,223 @@
+//! Where a plan's rows come from: a table whose scan is a [`FeedExec`], and the [`Feed`] that a
+//! running execution of it reads.
+//!
+//! A plan is made once and executed again and again, also for several partitions at a time, so its
+//! leaf holds no rows. It finds the feed of its own execution in the task's context. A stream over an
+//! open feed that has run dry is pending, not at its end: the caller feeds it and polls again. Nothing
+//! wakes anything here, since the thread that feeds is the one that polls.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Debug, Formatter};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::{Expr, TableType};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
+};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+};
+use futures::Stream;
+
+/// The table that a query is planned over: a schema without rows or statistics.
+///
+/// Statistics stay absent on purpose: exact ones of an empty table would fold `count(*)`, `min` and
+/// `max` to constants when the query is planned.
+#[derive(Debug)]
+pub struct FeedTable {
+    schema: SchemaRef,
+}
+
+impl FeedTable {
+    /// A table of these columns.
+    pub fn new(schema: SchemaRef) -> Self {
+        Self { schema }
+    }
+}
+
+#[async_trait]
+impl TableProvider for FeedTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _session: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        _limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let projection = match projection {
+            Some(columns) => columns.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        Ok(Arc::new(FeedExec::of_columns(&self.schema, projection)?))
+    }
+}
+
+/// The leaf of every plan of ours: yields what its execution's [`Feed`] holds.
+#[derive(Debug)]
+pub struct FeedExec {
+    schema: SchemaRef,
+    columns: Vec<usize>,
+    properties: Arc<PlanProperties>,
+}
+
+impl FeedExec {
+    /// A leaf that yields batches of `schema` as they are fed.
+    pub fn new(schema: SchemaRef) -> Self {
+        let columns = (0..schema.fields().len()).collect();
+        Self::with_columns(schema, columns)
+    }
+
+    fn of_columns(table: &Schema, columns: Vec<usize>) -> Result<Self> {
+        let schema = Arc::new(table.project(&columns)?);
+        Ok(Self::with_columns(schema, columns))
+    }
+
+    fn with_columns(schema: SchemaRef, columns: Vec<usize>) -> Self {
+        let properties = Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&schema)),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Incremental,
+            Boundedness::Bounded,
+        ));
+        Self {
+            schema,
+            columns,
+            properties,
+        }
+    }
+
+    /// Which columns of the table the plan reads, in the order in which it wants them.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+}
+
+impl DisplayAs for FeedExec {
+    fn fmt_as(&self, _format: DisplayFormatType, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "FeedExec")
+    }
+}
+
+impl ExecutionPlan for FeedExec {
+    fn name(&self) -> &str {
+        "FeedExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        Vec::new()
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        _children: Vec<Arc<dyn ExecutionPlan>>,
+        _options: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        Ok(self)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.replace_children(
+            children,
+            ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
+        )
+    }
+
+    fn apply_expressions(
+        &self,
+        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(
+        &self,
+        _partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let feed = context
+            .session_config()
+            .get_extension::<Feed>()
+            .ok_or_else(|| DataFusionError::Internal("the plan runs without a feed".to_owned()))?;
+        Ok(Box::pin(FeedStream {
+            schema: Arc::clone(&self.schema),
+            feed,
+        }))
+    }
+}
+
+/// The rows of one execution, handed in while it runs.
+#[derive(Debug, Default)]
+pub struct Feed {
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    batches: VecDeque<RecordBatch>,
+    closed: bool,
+}
+
+impl Feed {
+    /// Adds rows.
+    pub fn push(&self, batch: RecordBatch) {
+        self.queue().batches.push_back(batch);
+    }
+
+    /// Nothing comes after what is there.
+    pub fn close(&self) {
+        self.queue().closed = true;
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct FeedStream {
+    schema: SchemaRef,
+    feed: Arc<Feed>,
+}
+
+impl Stream for FeedStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut queue = self.feed.queue();
+        match queue.batches.pop_front() {
+            Some(batch) => Poll::Ready(Some(Ok(batch))),
+            None if queue.closed => Poll::Ready(None),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl RecordBatchStream for FeedStream {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

@@ -1,0 +1,198 @@
+//! `sum` and `avg` that are exact: for integers and decimals they add 128-bit integers, refuse what
+//! does not fit their result's type instead of wrapping, and round an average half up, as Spark does.
+//!
+//! Both keep the sum as DECIMAL(38, scale), whatever the result's type, so that an overflow depends on
+//! the final value alone and not on the order in which records came. Everything else (floats,
+//! durations, intervals) is left to DataFusion's functions of the same name.
+
+mod accumulator;
+mod distinct;
+mod finish;
+
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::error::Result;
+use datafusion::functions_aggregate::{average::avg_udaf, sum::sum_udaf};
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::utils::format_state_name;
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
+};
+
+use self::accumulator::{ExactAccumulator, ExactGroups};
+use self::distinct::DistinctExact;
+use self::finish::Finish;
+
+/// Digits of the widest decimal that is added exactly.
+const SUM_PRECISION: u8 = 38;
+
+/// `sum`, exact.
+pub fn sum() -> AggregateUDF {
+    AggregateUDF::new_from_impl(Exact::new(Outcome::Sum))
+}
+
+/// `avg`, also `mean`, exact.
+pub fn avg() -> AggregateUDF {
+    AggregateUDF::new_from_impl(Exact::new(Outcome::Average)).with_aliases(["mean"])
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Outcome {
+    Sum,
+    Average,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Exact {
+    outcome: Outcome,
+    signature: Signature,
+}
+
+impl Exact {
+    fn new(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
+    }
+
+    /// DataFusion's function, for what is not ours.
+    fn inexact(&self) -> Arc<AggregateUDF> {
+        match self.outcome {
+            Outcome::Sum => sum_udaf(),
+            Outcome::Average => avg_udaf(),
+        }
+    }
+}
+
+/// Whether values of this type are added as 128-bit integers.
+fn is_exact(input: &DataType) -> bool {
+    matches!(input, DataType::Int64 | DataType::Decimal128(_, _))
+}
+
+/// The type in which a sum of such values is kept.
+fn sum_type(input: &DataType) -> DataType {
+    match input {
+        DataType::Decimal128(_, scale) => DataType::Decimal128(SUM_PRECISION, *scale),
+        _ => DataType::Decimal128(SUM_PRECISION, 0),
+    }
+}
+
+impl AggregateUDFImpl for Exact {
+    fn name(&self) -> &str {
+        match self.outcome {
+            Outcome::Sum => "sum",
+            Outcome::Average => "avg",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, inputs: &[DataType]) -> Result<Vec<DataType>> {
+        use DataType::{
+            Decimal32, Decimal64, Decimal128, Float16, Float32, Int8, Int16, Int32, Int64, Null,
+            UInt8, UInt16, UInt32, UInt64,
+        };
+        let [input] = inputs else {
+            return datafusion::common::plan_err!("{} takes one argument", self.name());
+        };
+        Ok(vec![match input {
+            Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | Null => Int64,
+            UInt64 => Decimal128(20, 0),
+            Float16 | Float32 => DataType::Float64,
+            Decimal32(precision, scale) | Decimal64(precision, scale) => {
+                Decimal128(*precision, *scale)
+            }
+            Decimal128(_, _)
+            | DataType::Decimal256(_, _)
+            | DataType::Float64
+            | DataType::Duration(_)
+            | DataType::Interval(_) => input.clone(),
+            other => {
+                return datafusion::common::plan_err!(
+                    "{} takes numbers, not {other}; CAST the argument",
+                    self.name()
+                );
+            }
+        }])
+    }
+
+    fn return_type(&self, inputs: &[DataType]) -> Result<DataType> {
+        match (self.outcome, &inputs[0]) {
+            (Outcome::Average, DataType::Int64) => Ok(DataType::Float64),
+            _ => self.inexact().return_type(inputs),
+        }
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        if !is_exact(args.expr_fields[0].data_type()) {
+            return self.inexact().accumulator(args);
+        }
+        let finish = Finish::new(self.outcome, &args);
+        Ok(if args.is_distinct {
+            Box::new(DistinctExact::new(finish))
+        } else {
+            Box::new(ExactAccumulator::new(finish))
+        })
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let input = args.input_fields[0].data_type();
+        if !is_exact(input) {
+            return self.inexact().state_fields(args);
+        }
+        let sum = sum_type(input);
+        let field = |name: &str, data_type, nullable| {
+            Arc::new(Field::new(
+                format_state_name(args.name, name),
+                data_type,
+                nullable,
+            ))
+        };
+        Ok(if args.is_distinct {
+            let values = DataType::List(Arc::new(Field::new_list_field(sum, true)));
+            vec![field("distinct values", values, true)]
+        } else {
+            match self.outcome {
+                Outcome::Sum => vec![field("sum", sum, true)],
+                Outcome::Average => vec![
+                    field("sum", sum, true),
+                    field("count", DataType::Int64, true),
+                ],
+            }
+        })
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
+        if is_exact(args.expr_fields[0].data_type()) {
+            !args.is_distinct
+        } else {
+            self.inexact().groups_accumulator_supported(args)
+        }
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        if is_exact(args.expr_fields[0].data_type()) {
+            Ok(Box::new(ExactGroups::new(Finish::new(self.outcome, &args))))
+        } else {
+            self.inexact().create_groups_accumulator(args)
+        }
+    }
+
+    // A window above the aggregate slides; DataFusion's own function can take values back out.
+    fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        let input = args.expr_fields[0].data_type();
+        if self.outcome == Outcome::Average && *input == DataType::Int64 {
+            return datafusion::common::not_impl_err!(
+                "avg of integers over a sliding window frame; CAST its argument to DOUBLE"
+            );
+        }
+        self.inexact().create_sliding_accumulator(args)
+    }
+}

@@ -1,0 +1,147 @@
+//! From the sum and the count of a group to its result: the rounding, and what does not fit.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array};
+use datafusion::arrow::datatypes::DataType;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::function::AccumulatorArgs;
+
+use super::Outcome;
+use super::accumulator::seen;
+
+/// How the sum and count of a group become its result.
+#[derive(Clone, Debug)]
+pub(super) struct Finish {
+    outcome: Outcome,
+    /// The call as it stands in the query, for errors.
+    call: String,
+    input: DataType,
+    output: DataType,
+}
+
+impl Finish {
+    pub(super) fn new(outcome: Outcome, args: &AccumulatorArgs) -> Self {
+        Self {
+            outcome,
+            call: args.name.to_owned(),
+            input: args.expr_fields[0].data_type().clone(),
+            output: args.return_field.data_type().clone(),
+        }
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    pub(super) fn input(&self) -> &DataType {
+        &self.input
+    }
+
+    /// The results of groups with these sums and counts; NULL where the count is 0.
+    pub(super) fn results(&self, sums: Vec<i128>, counts: &[i64]) -> Result<ArrayRef> {
+        match &self.output {
+            DataType::Int64 => self.integers(&sums, counts),
+            DataType::Float64 => Ok(doubles(&sums, counts)),
+            DataType::Decimal128(precision, scale) => {
+                self.decimals(sums, counts, *precision, *scale)
+            }
+            other => Err(DataFusionError::Internal(format!(
+                "{} cannot result in {other}",
+                self.call
+            ))),
+        }
+    }
+
+    fn integers(&self, sums: &[i128], counts: &[i64]) -> Result<ArrayRef> {
+        let sums = sums
+            .iter()
+            .map(|&sum| i64::try_from(sum).map_err(|_| self.overflow()))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(Arc::new(Int64Array::new(sums.into(), seen(counts))))
+    }
+
+    fn decimals(
+        &self,
+        mut results: Vec<i128>,
+        counts: &[i64],
+        precision: u8,
+        scale: i8,
+    ) -> Result<ArrayRef> {
+        let limit = 10_u128.pow(precision.into());
+        let factor = match (self.outcome, &self.input) {
+            (Outcome::Average, DataType::Decimal128(_, from)) => {
+                10_i128.pow(scale.abs_diff(*from).into())
+            }
+            _ => 1,
+        };
+        for (result, &count) in results.iter_mut().zip(counts) {
+            if self.outcome == Outcome::Average && count > 0 {
+                *result = result
+                    .checked_mul(factor)
+                    .map(|sum| divide_half_up(sum, count.into()))
+                    .ok_or_else(|| self.overflow())?;
+            }
+            if result.unsigned_abs() >= limit {
+                return Err(self.overflow());
+            }
+        }
+        let array = Decimal128Array::new(results.into(), seen(counts))
+            .with_precision_and_scale(precision, scale)?;
+        Ok(Arc::new(array))
+    }
+
+    /// What does not fit is told by name: a wrapped total would look like any other.
+    pub(super) fn overflow(&self) -> DataFusionError {
+        DataFusionError::Execution(format!(
+            "{} no longer fits its type {}: CAST its argument to a type with more digits \
+             (DECIMAL(38, n) is the widest) or to DOUBLE",
+            self.call, self.output
+        ))
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "the average of integers is a DOUBLE: the exact sum is rounded here, once"
+)]
+fn doubles(sums: &[i128], counts: &[i64]) -> ArrayRef {
+    let averages: Vec<f64> = sums
+        .iter()
+        .zip(counts)
+        .map(|(&sum, &count)| sum as f64 / count as f64)
+        .collect();
+    Arc::new(Float64Array::new(averages.into(), seen(counts)))
+}
+
+/// Half away from zero, which is what SQL's HALF_UP means. `by` is positive.
+fn divide_half_up(sum: i128, by: i128) -> i128 {
+    let quotient = sum / by;
+    let remainder = (sum % by).abs();
+    if remainder >= by - remainder {
+        quotient + sum.signum()
+    } else {
+        quotient
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::divide_half_up;
+
+    #[test]
+    fn halves_are_rounded_away_from_zero() {
+        for (sum, by, expected) in [
+            (5, 2, 3),
+            (-5, 2, -3),
+            (4, 3, 1),
+            (-4, 3, -1),
+            (7, 3, 2),
+            (-8, 3, -3),
+            (0, 7, 0),
+            (6, 3, 2),
+        ] {
+            assert_eq!(divide_half_up(sum, by), expected, "{sum} / {by}");
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! From the text of a query to plans that can be run batch after batch.
+//!
+//! The query is planned once. If it aggregates, its plan is cut at the aggregate: below and including
+//! it, records become partial states; above it (HAVING, ORDER BY, LIMIT, projections), the result is
+//! computed anew from the final groups of each batch. The aggregate itself is there in three modes:
+//! `Partial` over records, `PartialReduce` over states, `Final` from states to groups. Without an
+//! aggregate, the whole plan runs over the records of a batch and its rows are the result.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::{ScalarValue, TableReference};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::Optimizer;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use futures::FutureExt;
+use thiserror::Error;
+
+use super::execution::{Environment, Execution};
+use super::feed::{FeedExec, FeedTable};
+use super::functions::clock::TriggerClock;
+use super::functions::exact;
+use super::refusal::{Refusal, check_optimized, check_written};
+use super::spark;
+
+/// The name under which every stream can be queried, whatever its topics are called.
+pub const TABLE: &str = "transactions";
+
+/// Why a query cannot be started.
+#[derive(Debug, Error)]
+pub enum QueryError {
+    /// It is not SQL, or names what is not there.
+    #[error("{0}")]
+    Invalid(String),
+    /// It is SQL that cannot be kept up to date.
+    #[error("this query cannot be kept up to date: {0}")]
+    Refused(#[from] Refusal),
+}
+
+impl From<DataFusionError> for QueryError {
+    fn from(error: DataFusionError) -> Self {
+        Self::Invalid(error_text(&error))
+    }
+}
+
+/// What went wrong in one line, without the wrappings that DataFusion puts around it.
+pub fn error_text(error: &DataFusionError) -> String {
+    let mut text = error.find_root().strip_backtrace();
+    if let Some((first, _help)) = text.split_once("\n\n") {
+        text.truncate(first.len());
+    }
+    for wrapping in [
+        "Error during planning: ",
+        "Execution error: ",
+        "Schema error: ",
+        "SQL error: ",
+        "Arrow error: ",
+    ] {
+        if let Some(inner) = text.strip_prefix(wrapping) {
+            text = inner.to_owned();
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A query that has been checked and planned.
+#[derive(Clone)]
+pub struct Query {
+    environment: Environment,
+    clock: TriggerClock,
+    table: SchemaRef,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+    plan: Plan,
+}
+
+#[derive(Clone)]
+enum Plan {
+    Aggregate(AggregatePlan),
+    Rows(Arc<dyn ExecutionPlan>),
+}
+
+#[derive(Clone)]
+struct AggregatePlan {
+    partial: Arc<dyn ExecutionPlan>,
+    reduce: Arc<dyn ExecutionPlan>,
+    last: Arc<dyn ExecutionPlan>,
+    above: Arc<dyn ExecutionPlan>,
+    /// How many of a state's columns, the first ones, are the group's key.
+    key_columns: usize,
+}
+
+impl Query {
+    /// Plans `text` over a table of these columns, which has each of `names` beside [`TABLE`].
+    ///
+    /// # Errors
+    /// If it is no SQL, names an unknown column or function, or cannot be kept.
+    pub fn plan(text: &str, table: &SchemaRef, names: &[String]) -> Result<Self, QueryError> {
+        let clock = TriggerClock::default();
+        let state = session(table, names, &clock)?;
+        let mut statement = parse(text)?;
+        spark::rewrite(&mut statement, table.fields());
+
+        let written = complete(state.statement_to_plan(statement))?;
+        let name = names.first().map_or(TABLE, String::as_str);
+        check_written(&written, name)?;
+        let optimized = state.optimize(&written)?;
+        check_optimized(&optimized)?;
+        let planner = Arc::clone(state.query_planner());
+        let physical = complete(planner.create_physical_plan(&optimized, &state))?;
+
+        let environment = Environment::new(
+            state.config().clone(),
+            Arc::clone(state.runtime_env()),
+        );
+        Ok(Self {
+            environment,
+            clock,
+            table: Arc::clone(table),
+            columns: columns_read(&physical)?,
+            schema: physical.schema(),
+            plan: cut(&physical)?,
+        })
+    }
+
+    /// The columns of a result.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// All columns of the table.
+    pub fn table(&self) -> &SchemaRef {
+        &self.table
+    }
+
+    /// Which of the table's columns are read: batches handed to [`Partial::push`] have these, in this
+    /// order.
+    pub fn columns(&self) -> &[usize] {
+        &self.columns
+    }
+
+    /// Whether there is no state to keep: each batch's rows are a result of their own.
+    pub fn appends(&self) -> bool {
+        matches!(self.plan, Plan::Rows(_))
+    }
+
+    /// How many of a state's columns, the first ones, are the group's key.
+    pub fn key_columns(&self) -> usize {
+        match &self.plan {
+            Plan::Aggregate(plan) => plan.key_columns,
+            Plan::Rows(_) => 0,
+        }
+    }
+
+    /// What `now()` above the aggregate is from here on.
+    pub fn clock(&self) -> &TriggerClock {
+        &self.clock
+    }
+
+    /// Starts on the records of one batch of one partition.
+    ///
+    /// # Errors
+    /// If DataFusion cannot start the plan.
+    pub fn partial(&self) -> Result<Partial, DataFusionError> {
+        let plan = match &self.plan {
+            Plan::Aggregate(plan) => &plan.partial,
+            Plan::Rows(plan) => plan,
+        };
+        Execution::start(&self.environment, plan).map(Partial)
+    }
+
+    /// Merges states (of any batches and partitions) into one with each group once.
+    ///
+    /// # Errors
+    /// If a sum overflows, for instance.
+    pub fn reduce(
+        &self,
+        states: impl IntoIterator<Item = RecordBatch>,
+    ) -> Result<Vec<RecordBatch>, DataFusionError> {
+        match &self.plan {
+            Plan::Aggregate(plan) => self.environment.run(&plan.reduce, states),
+            Plan::Rows(_) => Ok(states.into_iter().collect()),
+        }
+    }
+
+    /// The result: from the states of all partitions, or the rows of all partitions as they are.
+    ///
+    /// # Errors
+    /// If a value does not fit its type, for instance.
+    pub fn result(
+        &self,
+        states: impl IntoIterator<Item = RecordBatch>,
+    ) -> Result<Outcome, DataFusionError> {
+        let (batches, groups) = match &self.plan {
+            Plan::Aggregate(plan) => {
+                let groups = self.environment.run(&plan.last, states)?;
+                let count = groups.iter().map(RecordBatch::num_rows).sum();
+                (self.environment.run(&plan.above, groups)?, count)
+            }
+            Plan::Rows(_) => (states.into_iter().collect(), 0),
+        };
+        let rows = concat_batches(&self.schema, &batches)?;
+        Ok(Outcome { rows, groups })
+    }
+}
+
+/// What a batch results in.
+pub struct Outcome {
+    /// The result's rows, in its order.
+    pub rows: RecordBatch,
+    /// Groups before HAVING and LIMIT.
+    pub groups: usize,
+}
+
+/// The records of one batch of one partition, aggregated as they come.
+pub struct Partial(Execution);
+
+impl Partial {
+    /// Adds records.
+    ///
+    /// # Errors
+    /// If an expression of the query fails on one of them, for instance a division by zero.
+    pub fn push(&mut self, records: RecordBatch) -> Result<(), DataFusionError> {
+        self.0.push(records)
+    }
+
+    /// Ends the batch: the state of its groups, or its rows.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn finish(self) -> Result<Vec<RecordBatch>, DataFusionError> {
+        self.0.finish()
+    }
+}
+
+fn parse(text: &str) -> Result<Statement, QueryError> {
+    let statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {})?;
+    let mut statements = statements.into_iter();
+    match (statements.next(), statements.next()) {
+        (Some(statement), None) => Ok(statement),
+        (None, _) => Err(QueryError::Invalid("it is empty".to_owned())),
+        (Some(_), Some(_)) => Err(QueryError::Invalid(
+            "it holds more than one statement; a process keeps one query".to_owned(),
+        )),
+    }
+}
+
+/// Physical rules that must not run, each because it takes a run over all rows at once for granted.
+const REFUSED_RULES: &[&str] = &[
+    // Folds `count(*)`, `min`, `max` to constants from statistics.
+    "aggregate_statistics",
+    // Stop an aggregate early, when enough groups have been seen for a LIMIT above it.
+    "LimitedDistinctAggregation",
+    "LimitAggregation",
+    // Give the thread back to a runtime that is not there.
+    "EnsureCooperative",
+    // Push filters, dynamic ones among them, across the place where the plan is cut.
+    "FilterPushdown",
+    "FilterPushdown(Post)",
+];
+
+fn session(
+    table: &SchemaRef,
+    names: &[String],
+    clock: &TriggerClock,
+) -> Result<SessionState, DataFusionError> {
+    let number = |value| ScalarValue::Float64(Some(value));
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .with_information_schema(false)
+        // `1.1` is DECIMAL as in Spark: amounts times it stay exact.
+        .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
+        .set_bool("datafusion.optimizer.enable_dynamic_filter_pushdown", false)
+        // Above this share of distinct groups a partial aggregate would stop grouping.
+        .set(
+            "datafusion.execution.skip_partial_aggregation_probe_ratio_threshold",
+            &number(2.0),
+        );
+    let rules = PhysicalOptimizer::new()
+        .rules
+        .into_iter()
+        .filter(|rule| !REFUSED_RULES.contains(&rule.name()))
+        .collect();
+    let logical = Optimizer::new()
+        .rules
+        .into_iter()
+        // `count(DISTINCT x)` would become an aggregate over an aggregate.
+        .filter(|rule| rule.name() != "single_distinct_aggregation_to_group_by")
+        .collect();
+    let state = SessionStateBuilder::new_with_default_features()
+        .with_config(config)
+        .with_optimizer_rules(logical)
+        .with_physical_optimizer_rules(rules)
+        .build();
+
+    let context = SessionContext::new_with_state(state);
+    context.register_udaf(exact::sum());
+    context.register_udaf(exact::avg());
+    for function in clock.functions() {
+        context.register_udf(function);
+    }
+    // Would be folded to the time of planning.
+    context.deregister_udf("current_time");
+    let records = Arc::new(FeedTable::new(Arc::clone(table)));
+    context.register_table(TABLE, Arc::clone(&records) as _)?;
+    for name in names {
+        for name in [name.clone(), name.to_lowercase()] {
+            let reference = TableReference::bare(name);
+            if !context.table_exist(reference.clone())? {
+                context.register_table(reference, Arc::clone(&records) as _)?;
+            }
+        }
+    }
+    Ok(context.state())
+}
+
+/// Planning is async for catalogs that are far away; ours is not, so it never waits.
+fn complete<T>(
+    planning: impl Future<Output = Result<T, DataFusionError>>,
+) -> Result<T, DataFusionError> {
+    planning.now_or_never().unwrap_or_else(|| {
+        Err(DataFusionError::Internal(
+            "planning waits for something".to_owned(),
+        ))
+    })
+}
+
+fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, DataFusionError> {
+    let mut columns = None;
+    plan.apply(|node| {
+        if let Some(feed) = node.downcast_ref::<FeedExec>() {
+            columns = Some(feed.columns().to_vec());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    // The optimizer may find that a query has no rows (`WHERE false`): then nothing is read.
+    columns.ok_or_else(|| {
+        DataFusionError::Plan("it never has rows, whatever the records are".to_owned())
+    })
+}
+
+/// Cuts the plan at its lowest aggregate (the optimizer may have put others above it). It comes as one
+/// node, or, with GROUPING SETS, as a `Final` one over a `Partial` one.
+fn cut(plan: &Arc<dyn ExecutionPlan>) -> Result<Plan, DataFusionError> {
+    let mut found = None;
+    let above = Arc::clone(plan).transform_up(|node| {
+        let Some(aggregate) = node.downcast_ref::<AggregateExec>() else {
+            return Ok(Transformed::no(node));
+        };
+        found.get_or_insert_with(|| aggregate.clone());
+        if *aggregate.mode() == AggregateMode::Partial {
+            return Ok(Transformed::no(node));
+        }
+        let leaf: Arc<dyn ExecutionPlan> = Arc::new(FeedExec::new(aggregate.schema()));
+        Ok(Transformed::new(leaf, true, TreeNodeRecursion::Stop))
+    })?;
+    match found {
+        Some(aggregate) => Ok(Plan::Aggregate(modes(&aggregate, above.data)?)),
+        None => Ok(Plan::Rows(Arc::clone(plan))),
+    }
+}
+
+/// The aggregate in its three modes.
+fn modes(
+    aggregate: &AggregateExec,
+    above: Arc<dyn ExecutionPlan>,
+) -> Result<AggregatePlan, DataFusionError> {
+    let calls = aggregate.aggr_expr().to_vec();
+    let records = aggregate.input_schema();
+    let partial = Arc::new(AggregateExec::try_new(
+        AggregateMode::Partial,
+        aggregate.group_expr().clone(),
+        calls.clone(),
+        aggregate.filter_expr().to_vec(),
+        Arc::clone(aggregate.input()),
+        Arc::clone(&records),
+    )?);
+    // FILTER (WHERE …) has been applied when a state is made.
+    let merge = |mode| {
+        AggregateExec::try_new(
+            mode,
+            aggregate.group_expr().as_final(),
+            calls.clone(),
+            vec![None; calls.len()],
+            Arc::new(FeedExec::new(partial.schema())),
+            Arc::clone(&records),
+        )
+        .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
+    };
+    Ok(AggregatePlan {
+        reduce: merge(AggregateMode::PartialReduce)?,
+        last: merge(AggregateMode::Final)?,
+        key_columns: aggregate.group_expr().as_final().expr().len(),
+        partial,
+        above,
+    })
+}

@@ -1,0 +1,208 @@
+//! What cannot be kept up to date, each with its reason and, where there is one, the way to write it.
+//!
+//! The engine keeps one aggregate over one scan. Everything that would need more state than that, or
+//! whose result would depend on when records came, is refused before the first record is read.
+
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::{Expr, LogicalPlan};
+use thiserror::Error;
+
+/// Why a query is not kept.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Refusal {
+    /// INSERT, CREATE, EXPLAIN and the like.
+    #[error("only a SELECT can be kept up to date, not {0}")]
+    NotSelect(String),
+    /// `SELECT 1`.
+    #[error("it reads no table; write FROM {0}")]
+    NoScan(String),
+    /// A join, a union, or the table named twice.
+    #[error(
+        "it reads the table more than once ({0}); a query is kept over one scan: use FILTER (WHERE …) or CASE \
+         inside the aggregates instead"
+    )]
+    ManyScans(&'static str),
+    /// `WHERE x IN (SELECT …)` and the like.
+    #[error("it has a subquery inside an expression; write it with HAVING or CASE over one scan")]
+    Subquery,
+    /// `SELECT avg(n) FROM (SELECT count(*) AS n … GROUP BY …)`.
+    #[error(
+        "it aggregates the result of an aggregate; keep the inner one and compute the rest from its \
+         result"
+    )]
+    NestedAggregate,
+    /// A window function or a LIMIT over records.
+    #[error(
+        "{0} over single records would need all of them kept; aggregate first (GROUP BY), then it \
+         may stand above the aggregate"
+    )]
+    OverRecords(&'static str),
+    /// ORDER BY without an aggregate.
+    #[error(
+        "its rows are streamed as they come and so cannot be sorted; leave ORDER BY out, or \
+         aggregate first (GROUP BY)"
+    )]
+    SortedRows,
+    /// LIMIT without an aggregate.
+    #[error("its rows are streamed without end; leave LIMIT out (TABLE_ROWS limits what a table shows)")]
+    LimitedRows,
+    /// `random()` or `now()` where records are evaluated.
+    #[error(
+        "{0} differs from one evaluation of a record to the next; compare with the record's own \
+         time (_kafka_timestamp), or use it above the aggregate (HAVING, SELECT list)"
+    )]
+    Volatile(String),
+    /// `first_value`, `array_agg` and the like.
+    #[error(
+        "{0} depends on the order of the records; order it by a unique key: \
+         {0}(… ORDER BY _partition, _offset)"
+    )]
+    OrderDependent(String),
+}
+
+/// Functions whose result depends on the order of their input.
+const ORDER_DEPENDENT: &[&str] = &[
+    "any_value",
+    "array_agg",
+    "first_value",
+    "last_value",
+    "nth_value",
+    "string_agg",
+];
+
+/// Checks the plan as it was written, before the optimizer turns subqueries into joins.
+///
+/// # Errors
+/// The first reason found.
+pub fn check_written(plan: &LogicalPlan, table: &str) -> Result<(), Refusal> {
+    let mut scans = 0_usize;
+    let mut aggregates = 0_usize;
+    let mut refusal = None;
+    let mut visit = |plan: &LogicalPlan| {
+        match plan {
+            LogicalPlan::TableScan(_) => scans += 1,
+            LogicalPlan::Aggregate(_) | LogicalPlan::Distinct(_) => aggregates += 1,
+            LogicalPlan::Join(_) => refusal = Some(Refusal::ManyScans("a join")),
+            LogicalPlan::Union(_) => refusal = Some(Refusal::ManyScans("UNION")),
+            LogicalPlan::RecursiveQuery(_) => {
+                refusal = Some(Refusal::ManyScans("WITH RECURSIVE"));
+            }
+            LogicalPlan::Ddl(_)
+            | LogicalPlan::Dml(_)
+            | LogicalPlan::Copy(_)
+            | LogicalPlan::Statement(_)
+            | LogicalPlan::Explain(_)
+            | LogicalPlan::Analyze(_)
+            | LogicalPlan::DescribeTable(_) => {
+                refusal = Some(Refusal::NotSelect(plan.display().to_string()));
+            }
+            _ => {}
+        }
+        if refusal.is_none() && plan.expressions().iter().any(has_subquery) {
+            refusal = Some(Refusal::Subquery);
+        }
+        if refusal.is_some() {
+            TreeNodeRecursion::Stop
+        } else {
+            TreeNodeRecursion::Continue
+        }
+    };
+    // Visiting cannot fail, since the visitor does not.
+    let _ = plan.apply(|node| Ok(visit(node)));
+    match (refusal, scans) {
+        (Some(refusal), _) => Err(refusal),
+        (None, 0) => Err(Refusal::NoScan(table.to_owned())),
+        (None, 1) if aggregates > 1 => Err(Refusal::NestedAggregate),
+        (None, 1) => Ok(()),
+        (None, _) => Err(Refusal::ManyScans("the same table twice")),
+    }
+}
+
+fn has_subquery(expr: &Expr) -> bool {
+    expr.exists(|expr| {
+        Ok(matches!(
+            expr,
+            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)
+        ))
+    })
+    .unwrap_or(false)
+}
+
+/// Checks the optimized plan: what is evaluated record by record, and what the aggregate keeps.
+///
+/// # Errors
+/// The first reason found.
+pub fn check_optimized(plan: &LogicalPlan) -> Result<(), Refusal> {
+    match lowest_aggregate(plan) {
+        Some(aggregate) => {
+            check_expressions(aggregate)?;
+            for child in aggregate.inputs() {
+                check_below(child, Refusal::OverRecords("ORDER BY"), Refusal::OverRecords("LIMIT"))?;
+            }
+            Ok(())
+        }
+        None => check_below(plan, Refusal::SortedRows, Refusal::LimitedRows),
+    }
+}
+
+/// The aggregate that is next to the scan, if there is one.
+fn lowest_aggregate(plan: &LogicalPlan) -> Option<&LogicalPlan> {
+    plan.inputs()
+        .into_iter()
+        .find_map(lowest_aggregate)
+        .or(matches!(plan, LogicalPlan::Aggregate(_)).then_some(plan))
+}
+
+fn check_below(plan: &LogicalPlan, sorted: Refusal, limited: Refusal) -> Result<(), Refusal> {
+    match plan {
+        LogicalPlan::Sort(sort) if sort.fetch.is_none() => return Err(sorted),
+        LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => return Err(limited),
+        LogicalPlan::Window(_) => return Err(Refusal::OverRecords("a window function")),
+        LogicalPlan::TableScan(scan) if scan.fetch.is_some() => return Err(limited),
+        _ => {}
+    }
+    check_expressions(plan)?;
+    plan.inputs()
+        .into_iter()
+        .try_for_each(|child| check_below(child, sorted.clone(), limited.clone()))
+}
+
+fn check_expressions(plan: &LogicalPlan) -> Result<(), Refusal> {
+    let mut refusal = None;
+    for expr in plan.expressions() {
+        let _ = expr.apply(|expr| {
+            match expr {
+                Expr::ScalarFunction(call) if expr.is_volatile_node() => {
+                    refusal = Some(Refusal::Volatile(format!("{}()", call.func.name())));
+                }
+                Expr::AggregateFunction(call) if depends_on_order(call) => {
+                    refusal = Some(Refusal::OrderDependent(call.func.name().to_owned()));
+                }
+                _ => {}
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+    }
+    refusal.map_or(Ok(()), Err)
+}
+
+/// `_partition` and `_offset` name a record; and a set of distinct values sorted by themselves has
+/// one order.
+fn depends_on_order(call: &AggregateFunction) -> bool {
+    if !ORDER_DEPENDENT.contains(&call.func.name()) {
+        return false;
+    }
+    let by = |name: &str| {
+        call.params
+            .order_by
+            .iter()
+            .any(|sort| matches!(&sort.expr, Expr::Column(column) if column.name == name))
+    };
+    let by_itself = call.params.distinct
+        && matches!(
+            (call.params.order_by.as_slice(), call.params.args.first()),
+            ([sort], Some(value)) if sort.expr == *value
+        );
+    !(by_itself || by("_partition") && by("_offset"))
+}

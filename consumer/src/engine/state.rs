@@ -1,0 +1,75 @@
+//! The kept groups of one partition's aggregate, in layers.
+//!
+//! A batch's groups come as a layer on top. Layers are merged when the one below is not at least twice
+//! as large, so that there are never more than the logarithm of the groups, and a batch costs in the
+//! long run what its own groups cost, however many are kept: the way of a log-structured merge tree,
+//! with the aggregate's own merge. A group may so stand in several layers; every reader of a state
+//! merges anyway. A state of few groups is always one layer.
+//!
+//! A state is a value: a merge makes a new one that shares what has not changed.
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
+
+use super::query::Query;
+
+/// Below this many groups layers are not worth keeping apart.
+const ONE_LAYER: usize = 4096;
+
+/// The state of one partition. The default is that of no records.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    layers: Vec<Layer>,
+}
+
+#[derive(Clone, Debug)]
+struct Layer {
+    batches: Vec<RecordBatch>,
+    groups: usize,
+}
+
+impl Layer {
+    fn of(batches: Vec<RecordBatch>) -> Self {
+        let groups = batches.iter().map(RecordBatch::num_rows).sum();
+        Self { batches, groups }
+    }
+}
+
+impl State {
+    /// This state and the groups of one more batch, each of them once in `groups`.
+    ///
+    /// # Errors
+    /// If merging fails, for instance with an overflow.
+    pub fn merged(
+        &self,
+        query: &Query,
+        groups: Vec<RecordBatch>,
+    ) -> Result<Self, DataFusionError> {
+        let mut layers = self.layers.clone();
+        let mut top = Layer::of(groups);
+        while let Some(below) = layers.pop_if(|below| {
+            below.groups + top.groups <= ONE_LAYER || below.groups < 2 * top.groups
+        }) {
+            let batches = below.batches.into_iter().chain(top.batches);
+            top = Layer::of(query.reduce(batches)?);
+        }
+        layers.push(top);
+        Ok(Self { layers })
+    }
+
+    /// All layers' groups; one may come several times.
+    pub fn batches(&self) -> impl Iterator<Item = RecordBatch> + '_ {
+        self.layers
+            .iter()
+            .flat_map(|layer| layer.batches.iter().cloned())
+    }
+
+    /// Bytes that the groups take.
+    pub fn bytes(&self) -> usize {
+        self.layers
+            .iter()
+            .flat_map(|layer| &layer.batches)
+            .map(RecordBatch::get_array_memory_size)
+            .sum()
+    }
+}

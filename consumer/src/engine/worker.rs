@@ -1,0 +1,298 @@
+//! One worker: a state machine that takes events and answers with actions.
+//!
+//! No thread, clock or I/O is in here: the member of the consumer group around it polls Kafka, does
+//! what the actions say and hands in what comes of it. A worker holds its partitions' readers; a
+//! trigger makes it hand over what each has read since the last one.
+//!
+//! - What a partition has read is handed over whole, records, state and offset together, or dropped
+//!   whole, when the partition is revoked.
+//! - A partition with dead letters that are not written yet hands over nothing until they are.
+//! - A record that is not taken ([`Action::Hold`]) has left no trace and comes again after
+//!   [`Event::Proceed`].
+
+mod reader;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use datafusion::arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use thiserror::Error;
+
+use self::reader::{Reader, Taken};
+use super::query::{Query, error_text};
+use crate::checkpoint::Checkpoint;
+use crate::decode::RecordMeta;
+use crate::position::{Offset, TopicPartition};
+use crate::schema::TableSchema;
+
+pub use self::reader::{Contribution, Output};
+
+/// What happens to a worker.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The partition is this worker's from now on.
+    Assigned {
+        /// Which.
+        partition: TopicPartition,
+        /// Its newest state and where to read on.
+        from: Checkpoint,
+        /// Where its log ended when the query was started.
+        until: Offset,
+    },
+    /// The partition is no longer this worker's.
+    Revoked(&'a TopicPartition),
+    /// A record, in the order of its partition. `payload` is its value, `None` for a tombstone.
+    Record {
+        /// Where it stands and what Kafka knows of it.
+        meta: RecordMeta<'a>,
+        /// Its value.
+        payload: Option<&'a [u8]>,
+    },
+    /// Reading has come to the end of the partition's log, markers and holes passed over.
+    ReachedEnd(&'a TopicPartition),
+    /// No more records are there now.
+    Idle,
+    /// Hand over.
+    Trigger,
+    /// The batch is done: records that were not taken may come again.
+    Proceed,
+    /// A dead letter has been written, or given up.
+    LetterSettled(&'a TopicPartition),
+    /// Dead letters of this partition cannot be written now.
+    LettersStuck(&'a TopicPartition),
+}
+
+/// What a worker wants done.
+#[derive(Debug)]
+pub enum Action {
+    /// The record just handed in is bad: write it to the dead-letter topic, then say so.
+    DeadLetter {
+        /// Why it is bad.
+        reason: String,
+    },
+    /// The record just handed in is not taken: keep it, and fetch no more of its partition.
+    Hold,
+    /// Fetch no more of this partition.
+    Pause(TopicPartition),
+    /// Fetch this partition again, after what was kept of it.
+    Resume(TopicPartition),
+    /// All that was there when the query was started has been read from this partition.
+    CaughtUp(TopicPartition),
+    /// Take what each partition has read.
+    HandOver(Vec<Contribution>),
+}
+
+/// What stops a worker, and with it the query.
+#[derive(Debug, Error)]
+pub enum WorkerError {
+    /// The query fails on its records or groups.
+    #[error("the query fails on records of {partition} up to offset {offset}: {reason}")]
+    Query {
+        /// Where the records are.
+        partition: TopicPartition,
+        /// One past the last of them.
+        offset: Offset,
+        /// What DataFusion says.
+        reason: String,
+    },
+}
+
+impl WorkerError {
+    fn query(reader: &Reader, error: &DataFusionError) -> Self {
+        Self::Query {
+            partition: reader.partition().clone(),
+            offset: reader.next(),
+            reason: error_text(error),
+        }
+    }
+
+    fn arrow(reader: &Reader, error: ArrowError) -> Self {
+        Self::query(reader, &error.into())
+    }
+}
+
+/// How many records all workers of a process may still take for the current batch.
+#[derive(Clone, Debug)]
+pub struct Allowance {
+    per_batch: Option<i64>,
+    left: Arc<AtomicI64>,
+}
+
+impl Allowance {
+    /// `None` is without limit.
+    pub fn new(per_batch: Option<u64>) -> Self {
+        let per_batch = per_batch.map(|records| i64::try_from(records).unwrap_or(i64::MAX));
+        Self {
+            per_batch,
+            left: Arc::new(AtomicI64::new(per_batch.unwrap_or(0))),
+        }
+    }
+
+    /// The next batch may take as many again.
+    pub fn renew(&self) {
+        if let Some(records) = self.per_batch {
+            self.left.store(records, Ordering::Release);
+        }
+    }
+
+    /// Whether the current batch may take no more.
+    pub fn is_used_up(&self) -> bool {
+        self.per_batch.is_some() && self.left.load(Ordering::Acquire) <= 0
+    }
+
+    fn take(&self) -> bool {
+        self.per_batch.is_none() || self.left.fetch_sub(1, Ordering::AcqRel) > 0
+    }
+}
+
+/// What all workers of a query share.
+#[derive(Clone)]
+pub struct WorkerPlan {
+    /// The query.
+    pub query: Query,
+    /// The table that it reads.
+    pub table: TableSchema,
+    /// Stop reading a partition where its log ended when the query was started.
+    pub stop_at_end: bool,
+    /// Records that a batch may take.
+    pub allowance: Allowance,
+}
+
+/// One worker's partitions.
+pub struct Worker {
+    plan: WorkerPlan,
+    readers: Vec<Reader>,
+    /// The reader of the last record: records of a partition come in runs.
+    last: usize,
+}
+
+impl Worker {
+    /// A worker without partitions.
+    pub fn new(plan: WorkerPlan) -> Self {
+        Self {
+            plan,
+            readers: Vec::new(),
+            last: 0,
+        }
+    }
+
+    /// Whether [`RecordMeta::headers`] must be given.
+    pub fn reads_headers(&self) -> bool {
+        self.readers.iter().any(Reader::reads_headers)
+    }
+
+    /// Takes one event; what is to be done is added to `actions`.
+    ///
+    /// # Errors
+    /// If the query fails; the worker is of no use after that.
+    pub fn step(&mut self, event: Event<'_>, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
+        match event {
+            Event::Record { meta, payload } => self.record(&meta, payload, actions),
+            Event::Idle => self.readers.iter_mut().try_for_each(Reader::aggregate),
+            Event::Assigned {
+                partition,
+                from,
+                until,
+            } => self.assigned(partition, from, until, actions),
+            Event::Revoked(partition) => {
+                self.readers.retain(|reader| reader.partition() != partition);
+                self.last = 0;
+                Ok(())
+            }
+            Event::ReachedEnd(partition) => {
+                if let Some(reader) = self.reader(&partition.topic, partition.partition) {
+                    reader.reached_end();
+                    tell_caught_up(reader, actions);
+                }
+                Ok(())
+            }
+            Event::Trigger => self.hand_over(actions),
+            Event::Proceed => {
+                for reader in &mut self.readers {
+                    reader.proceed(actions);
+                }
+                Ok(())
+            }
+            Event::LetterSettled(partition) => {
+                if let Some(reader) = self.reader(&partition.topic, partition.partition) {
+                    reader.letter_settled(actions);
+                    tell_caught_up(reader, actions);
+                }
+                Ok(())
+            }
+            Event::LettersStuck(partition) => {
+                if let Some(reader) = self.reader(&partition.topic, partition.partition) {
+                    reader.letters_stuck(actions);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn assigned(
+        &mut self,
+        partition: TopicPartition,
+        from: Checkpoint,
+        until: Offset,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), WorkerError> {
+        self.readers.retain(|reader| *reader.partition() != partition);
+        let (reader, caught_up) = Reader::open(&self.plan, partition, from, until)?;
+        if caught_up {
+            actions.push(Action::CaughtUp(reader.partition().clone()));
+            if self.plan.stop_at_end {
+                actions.push(Action::Pause(reader.partition().clone()));
+            }
+        }
+        self.readers.push(reader);
+        Ok(())
+    }
+
+    fn record(
+        &mut self,
+        meta: &RecordMeta<'_>,
+        payload: Option<&[u8]>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), WorkerError> {
+        let allowance = self.plan.allowance.clone();
+        let Some(reader) = self.reader(meta.topic, meta.partition) else {
+            // Of a partition that has been revoked since it was fetched.
+            return Ok(());
+        };
+        match reader.take(meta, payload, || allowance.take())? {
+            Taken::Yes => {}
+            Taken::Bad(reason) => actions.push(Action::DeadLetter { reason }),
+            Taken::No => actions.push(Action::Hold),
+            Taken::BehindTheEnd => actions.push(Action::Pause(reader.partition().clone())),
+        }
+        tell_caught_up(reader, actions);
+        Ok(())
+    }
+
+    fn hand_over(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
+        let mut contributions = Vec::with_capacity(self.readers.len());
+        for reader in &mut self.readers {
+            contributions.extend(reader.hand_over()?);
+        }
+        actions.push(Action::HandOver(contributions));
+        Ok(())
+    }
+
+    fn reader(&mut self, topic: &str, partition: i32) -> Option<&mut Reader> {
+        let is_it = |reader: &Reader| {
+            let own = reader.partition();
+            own.partition == partition && *own.topic == *topic
+        };
+        if !self.readers.get(self.last).is_some_and(is_it) {
+            self.last = self.readers.iter().position(is_it)?;
+        }
+        self.readers.get_mut(self.last)
+    }
+}
+
+fn tell_caught_up(reader: &mut Reader, actions: &mut Vec<Action>) {
+    if reader.has_caught_up() {
+        actions.push(Action::CaughtUp(reader.partition().clone()));
+    }
+}

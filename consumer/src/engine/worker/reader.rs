@@ -1,0 +1,300 @@
+//! One partition in the hands of a worker: from its records to what it hands over.
+
+use std::mem;
+
+use datafusion::arrow::array::RecordBatch;
+
+use super::{Action, WorkerError, WorkerPlan};
+use crate::checkpoint::Checkpoint;
+use crate::decode::{Decoder, RecordMeta};
+use crate::engine::query::{Partial, Query};
+use crate::engine::state::State;
+use crate::position::{Offset, TopicPartition};
+
+/// Records that are decoded before they are aggregated together.
+const CHUNK_RECORDS: usize = 8192;
+/// The same in bytes, for large records.
+const CHUNK_BYTES: usize = 4 << 20;
+/// Bytes of rows that a query without an aggregate may gather in a batch, a partition.
+const MOST_ROW_BYTES: usize = 16 << 20;
+/// Dead letters of a partition that may be on their way at a time.
+const MOST_LETTERS: usize = 10_000;
+
+/// What a partition has read for a batch.
+#[derive(Debug)]
+pub struct Contribution {
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// Its first offset in this batch: where the checkpoint before ended.
+    pub start: Offset,
+    /// One past its last.
+    pub end: Offset,
+    /// Records read, bad ones included.
+    pub records: u64,
+    /// Of these, bad.
+    pub bad: u64,
+    /// What they make.
+    pub output: Output,
+}
+
+/// What a batch's records of one partition make.
+#[derive(Debug)]
+pub enum Output {
+    /// The partition's new state, and how many groups were touched.
+    State(State, u64),
+    /// Rows, in offset order.
+    Rows(Vec<RecordBatch>),
+}
+
+/// What became of a record.
+pub(super) enum Taken {
+    /// It is in the batch.
+    Yes,
+    /// It is bad, and counted.
+    Bad(String),
+    /// The batch is full.
+    No,
+    /// It came after the query was started, and is not asked for.
+    BehindTheEnd,
+}
+
+pub(super) struct Reader {
+    partition: TopicPartition,
+    query: Query,
+    decoder: Decoder,
+    partial: Option<Partial>,
+    row_bytes: usize,
+    state: State,
+    /// The first offset of this batch.
+    start: Offset,
+    /// The next one to read.
+    next: Offset,
+    records: u64,
+    bad: u64,
+    until: Offset,
+    stop_at_end: bool,
+    caught_up: CaughtUp,
+    full: bool,
+    letters: usize,
+    letters_stuck: bool,
+    paused: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CaughtUp {
+    No,
+    Now,
+    Told,
+}
+
+impl Reader {
+    /// A reader that starts at a checkpoint, and whether it has nothing to catch up with.
+    pub(super) fn open(
+        plan: &WorkerPlan,
+        partition: TopicPartition,
+        from: Checkpoint,
+        until: Offset,
+    ) -> Result<(Self, bool), WorkerError> {
+        let decoder = Decoder::new(&plan.table, plan.query.columns()).map_err(|error| {
+            WorkerError::Query {
+                partition: partition.clone(),
+                offset: from.next,
+                reason: error.to_string(),
+            }
+        })?;
+        let caught_up = from.next >= until;
+        let reader = Self {
+            partition,
+            query: plan.query.clone(),
+            decoder,
+            partial: None,
+            row_bytes: 0,
+            state: from.state,
+            start: from.next,
+            next: from.next,
+            records: 0,
+            bad: 0,
+            until,
+            stop_at_end: plan.stop_at_end,
+            caught_up: if caught_up {
+                CaughtUp::Told
+            } else {
+                CaughtUp::No
+            },
+            full: false,
+            letters: 0,
+            letters_stuck: false,
+            paused: false,
+        };
+        Ok((reader, caught_up))
+    }
+
+    pub(super) fn partition(&self) -> &TopicPartition {
+        &self.partition
+    }
+
+    pub(super) fn next(&self) -> Offset {
+        self.next
+    }
+
+    pub(super) fn reads_headers(&self) -> bool {
+        self.decoder.reads_headers()
+    }
+
+    /// Takes a record, if `allowed`, which is asked only when all else allows it.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        meta: &RecordMeta<'_>,
+        payload: Option<&[u8]>,
+        allowed: impl FnOnce() -> bool,
+    ) -> Result<Taken, WorkerError> {
+        let offset = Offset(meta.offset);
+        if offset < self.next {
+            // Fetched again after a lost connection.
+            return Ok(Taken::Yes);
+        }
+        if self.stop_at_end && offset >= self.until {
+            self.next = self.next.max(self.until);
+            self.tell_caught_up();
+            return Ok(Taken::BehindTheEnd);
+        }
+        if self.full || self.letters >= MOST_LETTERS || !allowed() {
+            self.full = true;
+            self.paused = true;
+            return Ok(Taken::No);
+        }
+        self.next = offset.next();
+        self.records += 1;
+        if self.next >= self.until {
+            self.tell_caught_up();
+        }
+        if let Err(defect) = self.decoder.push(payload, meta) {
+            self.bad += 1;
+            self.letters += 1;
+            return Ok(Taken::Bad(defect.to_string()));
+        }
+        if self.decoder.len() >= CHUNK_RECORDS
+            || self.decoder.len().is_multiple_of(256)
+                && self.decoder.buffered_bytes() >= CHUNK_BYTES
+        {
+            self.aggregate()?;
+        }
+        Ok(Taken::Yes)
+    }
+
+    fn tell_caught_up(&mut self) {
+        if self.caught_up == CaughtUp::No {
+            self.caught_up = CaughtUp::Now;
+        }
+    }
+
+    /// Whether it has caught up just now; true once. If nothing is read after that, then only when
+    /// its dead letters are written too: what is handed over next is all there is.
+    pub(super) fn has_caught_up(&mut self) -> bool {
+        let now = self.caught_up == CaughtUp::Now && !(self.stop_at_end && self.letters > 0);
+        if now {
+            self.caught_up = CaughtUp::Told;
+        }
+        now
+    }
+
+    /// The log's end: whatever lies before the end at the start has been read.
+    pub(super) fn reached_end(&mut self) {
+        // Not if a record is kept that has not been taken: it comes again.
+        if !self.full {
+            self.next = self.next.max(self.until);
+            self.tell_caught_up();
+        }
+    }
+
+    /// Aggregates what has been decoded.
+    pub(super) fn aggregate(&mut self) -> Result<(), WorkerError> {
+        if self.decoder.is_empty() {
+            return Ok(());
+        }
+        let batch = self
+            .decoder
+            .flush()
+            .map_err(|error| WorkerError::arrow(self, error))?;
+        if self.query.appends() {
+            self.row_bytes += batch.get_array_memory_size();
+            self.full |= self.row_bytes >= MOST_ROW_BYTES;
+        }
+        let mut partial = match self.partial.take() {
+            Some(partial) => partial,
+            None => self
+                .query
+                .partial()
+                .map_err(|error| WorkerError::query(self, &error))?,
+        };
+        partial
+            .push(batch)
+            .map_err(|error| WorkerError::query(self, &error))?;
+        self.partial = Some(partial);
+        Ok(())
+    }
+
+    /// What it has read since the last time; `None` while dead letters are on their way, or without
+    /// records.
+    pub(super) fn hand_over(&mut self) -> Result<Option<Contribution>, WorkerError> {
+        if self.letters > 0 || self.next == self.start {
+            return Ok(None);
+        }
+        self.aggregate()?;
+        let made = match self.partial.take() {
+            Some(partial) => partial
+                .finish()
+                .map_err(|error| WorkerError::query(self, &error))?,
+            None => Vec::new(),
+        };
+        let output = if self.query.appends() {
+            Output::Rows(made)
+        } else {
+            let touched: usize = made.iter().map(RecordBatch::num_rows).sum();
+            if touched > 0 {
+                self.state = self
+                    .state
+                    .merged(&self.query, made)
+                    .map_err(|error| WorkerError::query(self, &error))?;
+            }
+            Output::State(self.state.clone(), touched as u64)
+        };
+        self.row_bytes = 0;
+        Ok(Some(Contribution {
+            partition: self.partition.clone(),
+            start: mem::replace(&mut self.start, self.next),
+            end: self.next,
+            records: mem::take(&mut self.records),
+            bad: mem::take(&mut self.bad),
+            output,
+        }))
+    }
+
+    /// The next batch has begun.
+    pub(super) fn proceed(&mut self, actions: &mut Vec<Action>) {
+        self.full = self.query.appends() && self.row_bytes >= MOST_ROW_BYTES;
+        self.resume(actions);
+    }
+
+    pub(super) fn letter_settled(&mut self, actions: &mut Vec<Action>) {
+        self.letters = self.letters.saturating_sub(1);
+        self.letters_stuck &= self.letters > 0;
+        self.resume(actions);
+    }
+
+    pub(super) fn letters_stuck(&mut self, actions: &mut Vec<Action>) {
+        if !mem::replace(&mut self.letters_stuck, true) && !self.paused {
+            self.paused = true;
+            actions.push(Action::Pause(self.partition.clone()));
+        }
+    }
+
+    fn resume(&mut self, actions: &mut Vec<Action>) {
+        let held_back = self.full || self.letters_stuck || self.letters >= MOST_LETTERS;
+        if self.paused && !held_back {
+            self.paused = false;
+            actions.push(Action::Resume(self.partition.clone()));
+        }
+    }
+}

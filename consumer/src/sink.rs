@@ -1,0 +1,3 @@
+//! Where results and bad records go.
+
+pub mod dead_letters;

@@ -1,0 +1,336 @@
+//! Bad records, written to the dead-letter topic as they came.
+//!
+//! A letter has the record's key, value, headers and timestamp, and beside them the headers
+//! `cardstream.topic`, `.partition`, `.offset`, `.timestamp` and `.reason`. Its worker hears when it
+//! has been written, and lets no offset behind it be checkpointed before: each is written at least
+//! once, and a repeated one can be told by topic, partition and offset.
+//!
+//! The client is made for the first letter: most queries never write one.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use producer::kafka::log_to_tracing;
+use rdkafka::ClientContext;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use crate::event::Level;
+use crate::position::TopicPartition;
+use crate::source::member::{Command, MemberRemote};
+
+/// Letters that may be on their way at a time.
+const ON_THEIR_WAY: usize = 1000;
+/// How long a letter may take before its partition is said to be stuck.
+const DELIVERY: Duration = Duration::from_secs(5);
+/// Between two tries to write letters that could not be written.
+const RETRY: Duration = Duration::from_secs(2);
+/// Between two looks at what has been delivered.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What happens to a letter that cannot be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Its partition waits until it can.
+    #[default]
+    Pause,
+    /// It is dropped.
+    Drop,
+}
+
+/// A bad record on its way.
+#[derive(Debug)]
+pub struct Letter {
+    record: OwnedMessage,
+    reason: String,
+    sender: MemberRemote,
+}
+
+impl Letter {
+    /// A letter with a copy of `message`; `sender` hears of it.
+    pub fn new<M: Message>(message: &M, reason: String, sender: MemberRemote) -> Self {
+        Self {
+            record: crate::source::member::owned(message),
+            reason,
+            sender,
+        }
+    }
+
+    fn partition(&self) -> TopicPartition {
+        TopicPartition::new(self.record.topic(), self.record.partition())
+    }
+
+    fn headers(&self) -> OwnedHeaders {
+        let mut headers = OwnedHeaders::new();
+        if let Some(own) = self.record.headers() {
+            for header in own.iter() {
+                headers = headers.insert(header);
+            }
+        }
+        let timestamp = self.record.timestamp().to_millis();
+        for (key, value) in [
+            ("cardstream.topic", Some(self.record.topic().to_owned())),
+            ("cardstream.partition", Some(self.record.partition().to_string())),
+            ("cardstream.offset", Some(self.record.offset().to_string())),
+            ("cardstream.timestamp", timestamp.map(|at| at.to_string())),
+            ("cardstream.reason", Some(self.reason.clone())),
+        ] {
+            headers = headers.insert(Header {
+                key,
+                value: value.as_deref(),
+            });
+        }
+        headers
+    }
+}
+
+/// Where bad records are sent; the same for all workers.
+#[derive(Clone, Debug)]
+pub struct DeadLetters(Sender<Letter>);
+
+impl DeadLetters {
+    /// Sends a letter on its way.
+    pub fn send(&self, letter: Letter) {
+        // The thread ends after all workers.
+        let _ = self.0.send(letter);
+    }
+}
+
+/// How letters are written.
+pub struct DeadLetterSettings {
+    /// Of the Kafka client.
+    pub client: ClientConfig,
+    /// The topic.
+    pub topic: String,
+    /// When it cannot be written.
+    pub on_failure: OnFailure,
+}
+
+/// Starts the thread that writes letters; it ends when the last [`DeadLetters`] is gone. `tell`
+/// gets what a person would want to know.
+///
+/// # Errors
+/// If the operating system gives no thread.
+pub fn spawn(
+    settings: DeadLetterSettings,
+    tell: impl Fn(Level, String) + Send + 'static,
+) -> io::Result<(DeadLetters, JoinHandle<()>)> {
+    let (sender, letters) = unbounded();
+    let thread = thread::Builder::new()
+        .name("dead-letters".to_owned())
+        .spawn(move || {
+            let mut office = Office {
+                settings,
+                tell: Box::new(tell),
+                producer: None,
+                waiting: VecDeque::new(),
+                stuck: HashMap::new(),
+                retry_at: None,
+            };
+            office.run(&letters);
+        })?;
+    Ok((DeadLetters(sender), thread))
+}
+
+/// What became of letters, told by librdkafka.
+#[derive(Default)]
+struct Deliveries(Mutex<Vec<(Box<Letter>, Option<KafkaError>)>>);
+
+#[derive(Default)]
+struct LetterContext(Arc<Deliveries>);
+
+impl ClientContext for LetterContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_to_tracing(level, facility, message);
+    }
+}
+
+impl ProducerContext for LetterContext {
+    type DeliveryOpaque = Box<Letter>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, letter: Box<Letter>) {
+        let error = result.as_ref().err().map(|(error, _)| error.clone());
+        self.0
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((letter, error));
+    }
+}
+
+struct Office {
+    settings: DeadLetterSettings,
+    tell: Box<dyn Fn(Level, String) + Send>,
+    producer: Option<(BaseProducer<LetterContext>, Arc<Deliveries>)>,
+    waiting: VecDeque<Box<Letter>>,
+    /// Letters that could not be written, counted by partition.
+    stuck: HashMap<TopicPartition, usize>,
+    retry_at: Option<Instant>,
+}
+
+impl Office {
+    fn run(&mut self, letters: &Receiver<Letter>) {
+        loop {
+            let busy = !self.waiting.is_empty() || self.in_flight() > 0;
+            let received = if busy {
+                letters.recv_timeout(LOOK)
+            } else {
+                letters.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match received {
+                Ok(letter) => self.waiting.push_back(Box::new(letter)),
+                Err(RecvTimeoutError::Timeout) => {}
+                // All workers have ended; what they have not been told of is read again.
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.waiting.extend(letters.try_iter().map(Box::new));
+            self.write();
+            self.settle();
+        }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.producer.as_ref().map_or(0, |(producer, _)| {
+            usize::try_from(producer.in_flight_count()).unwrap_or(0)
+        })
+    }
+
+    fn write(&mut self) {
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        self.retry_at = None;
+        if self.producer.is_none() && !self.waiting.is_empty() {
+            match self.open() {
+                Ok(producer) => self.producer = Some(producer),
+                Err(error) => {
+                    while let Some(letter) = self.waiting.pop_front() {
+                        self.failed(letter, &error);
+                        if self.retry_at.is_some() {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+        while let Some(letter) = self.waiting.pop_front() {
+            let Some((producer, _)) = &self.producer else {
+                return;
+            };
+            if self.in_flight() >= ON_THEIR_WAY {
+                self.waiting.push_front(letter);
+                return;
+            }
+            let record = letter.record.clone();
+            let headers = letter.headers();
+            let mut entry = BaseRecord::<[u8], [u8], _>::with_opaque_to(
+                &self.settings.topic,
+                letter,
+            )
+            .headers(headers);
+            if let Some(key) = record.key() {
+                entry = entry.key(key);
+            }
+            if let Some(value) = record.payload() {
+                entry = entry.payload(value);
+            }
+            if let Some(timestamp) = record.timestamp().to_millis() {
+                entry = entry.timestamp(timestamp);
+            }
+            if let Err((error, entry)) = producer.send(entry) {
+                self.failed(entry.delivery_opaque, &error);
+                return;
+            }
+        }
+    }
+
+    /// A client, and the topic, which keeps the records' own times.
+    fn open(&self) -> Result<(BaseProducer<LetterContext>, Arc<Deliveries>), KafkaError> {
+        let deliveries = Arc::new(Deliveries::default());
+        let mut config = self.settings.client.clone();
+        config
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "5")
+            .set("message.timeout.ms", DELIVERY.as_millis().to_string());
+        let producer = config.create_with_context(LetterContext(Arc::clone(&deliveries)))?;
+        let admin: AdminClient<DefaultClientContext> = self.settings.client.create()?;
+        let topic = NewTopic::new(&self.settings.topic, -1, TopicReplication::Fixed(-1))
+            .set("message.timestamp.type", "CreateTime");
+        let options = AdminOptions::new().request_timeout(Some(DELIVERY));
+        // It is there already, or the brokers make it by themselves: the first letter will tell.
+        match futures::executor::block_on(admin.create_topics([&topic], &options)) {
+            Ok(answers) => tracing::debug!(?answers, "dead-letter topic"),
+            Err(error) => tracing::debug!(%error, "dead-letter topic"),
+        }
+        Ok((producer, deliveries))
+    }
+
+    fn settle(&mut self) {
+        let Some((producer, deliveries)) = &self.producer else {
+            return;
+        };
+        producer.poll(Duration::ZERO);
+        let settled =
+            std::mem::take(&mut *deliveries.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for (letter, error) in settled {
+            match error {
+                None => self.written(&letter),
+                Some(error) => self.failed(letter, &error),
+            }
+        }
+    }
+
+    fn written(&mut self, letter: &Letter) {
+        let partition = letter.partition();
+        if self.stuck.remove(&partition).is_some() {
+            (self.tell)(
+                Level::Info,
+                format!("dead letters of {partition} are written again"),
+            );
+        }
+        letter.sender.send(Command::LetterSettled(partition));
+    }
+
+    fn failed(&mut self, letter: Box<Letter>, error: &KafkaError) {
+        let partition = letter.partition();
+        let topic = &self.settings.topic;
+        let first = !self.stuck.contains_key(&partition);
+        *self.stuck.entry(partition.clone()).or_default() += 1;
+        let reason = error
+            .rdkafka_error_code()
+            .map_or_else(|| error.to_string(), |code| code.to_string());
+        match self.settings.on_failure {
+            OnFailure::Drop => {
+                if first {
+                    (self.tell)(
+                        Level::Error,
+                        format!("dead letters of {partition} are dropped: {topic} cannot be written ({reason})"),
+                    );
+                }
+                letter.sender.send(Command::LetterSettled(partition));
+            }
+            OnFailure::Pause => {
+                if first {
+                    (self.tell)(
+                        Level::Error,
+                        format!(
+                            "{partition} waits: its dead letters cannot be written to {topic} ({reason}); \
+                             DEAD_LETTER_TOPIC names another, ON_DEAD_LETTER_FAILURE=drop goes on without"
+                        ),
+                    );
+                }
+                letter.sender.send(Command::LettersStuck(partition));
+                self.waiting.push_back(letter);
+                self.retry_at = Some(Instant::now() + RETRY);
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Where records come from: the topics' partitions and their ends, and the members of the consumer
+//! group that read them, each on its own thread.
+
+pub mod group_context;
+pub mod member;
+pub mod sample;
+pub mod topics;

@@ -1,0 +1,232 @@
+//! What librdkafka calls back while a member polls: rebalances, statistics, errors.
+//!
+//! A partition that is assigned is read from its checkpoint. Callbacks run on the polling thread,
+//! inside `poll`, where the worker cannot be reached; what they saw is left here for the member to
+//! pick up before it looks at the next record.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use producer::kafka::log_to_tracing;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset as KafkaOffset, TopicPartitionList};
+use serde::Deserialize;
+
+use super::topics::Extent;
+use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::event::Broker;
+use crate::position::{Offset, TopicPartition};
+
+/// What a callback saw.
+#[derive(Debug)]
+pub enum Seen {
+    /// These partitions are read from now on.
+    Assigned(Vec<(TopicPartition, Checkpoint)>),
+    /// These are not.
+    Revoked(Vec<TopicPartition>),
+    /// librdkafka's numbers, once a second.
+    Statistics(Statistics),
+    /// Something is wrong with the connection.
+    Error(KafkaError, String),
+}
+
+/// The context of one member.
+pub struct GroupContext {
+    checkpoints: Checkpoints,
+    extents: Arc<BTreeMap<TopicPartition, Extent>>,
+    seen: Mutex<Vec<Seen>>,
+}
+
+impl GroupContext {
+    /// A context that begins where `checkpoints` end.
+    pub fn new(
+        checkpoints: Checkpoints,
+        extents: Arc<BTreeMap<TopicPartition, Extent>>,
+    ) -> Self {
+        Self {
+            checkpoints,
+            extents,
+            seen: Mutex::default(),
+        }
+    }
+
+    /// What has been seen since the last time, in order.
+    pub fn take_seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Where `partition` ended when the query was started; one that was added later had no end yet.
+    pub fn end(&self, partition: &TopicPartition) -> Offset {
+        self.extents
+            .get(partition)
+            .map_or(Offset(0), |extent| extent.end)
+    }
+
+    /// The checkpoint that `partition` is to be read from, and the same for librdkafka.
+    pub fn begin(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<(Vec<(TopicPartition, Checkpoint)>, TopicPartitionList), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        let mut begun = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let start = self
+                .extents
+                .get(partition)
+                .map_or(Offset(0), |extent| extent.start);
+            self.checkpoints.begin(partition.clone(), start);
+            let checkpoint = self.checkpoints.latest(partition).unwrap_or_default();
+            list.add_partition_offset(
+                &partition.topic,
+                partition.partition,
+                KafkaOffset::Offset(checkpoint.next.0),
+            )?;
+            begun.push((partition.clone(), checkpoint));
+        }
+        Ok((begun, list))
+    }
+
+    fn saw(&self, seen: Seen) {
+        self.seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(seen);
+    }
+}
+
+impl ConsumerContext for GroupContext {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        event: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        let incremental = matches!(
+            consumer.rebalance_protocol(),
+            RebalanceProtocol::Cooperative
+        );
+        let partitions: Vec<_> = list
+            .elements()
+            .iter()
+            .map(|element| TopicPartition::new(element.topic(), element.partition()))
+            .collect();
+        let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            self.begin(&partitions).and_then(|(begun, list)| {
+                self.saw(Seen::Assigned(begun));
+                if incremental {
+                    consumer.incremental_assign(&list)
+                } else {
+                    consumer.assign(&list)
+                }
+            })
+        } else {
+            self.saw(Seen::Revoked(partitions));
+            if incremental {
+                consumer.incremental_unassign(list)
+            } else {
+                consumer.unassign()
+            }
+        };
+        if let Err(error) = done {
+            self.saw(Seen::Error(error, "while rebalancing".to_owned()));
+        }
+    }
+}
+
+impl ClientContext for GroupContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_to_tracing(level, facility, message);
+    }
+
+    fn stats_raw(&self, json: &[u8]) {
+        match serde_json::from_slice(json) {
+            Ok(statistics) => self.saw(Seen::Statistics(statistics)),
+            Err(error) => tracing::warn!(%error, "librdkafka's statistics cannot be read"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.saw(Seen::Error(error, reason.to_owned()));
+    }
+}
+
+/// What is read of librdkafka's statistics (its STATISTICS.md says what they mean).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Statistics {
+    brokers: BTreeMap<String, BrokerStatistics>,
+    topics: HashMap<String, TopicStatistics>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct BrokerStatistics {
+    nodeid: i32,
+    nodename: String,
+    source: String,
+    state: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct TopicStatistics {
+    partitions: HashMap<String, PartitionStatistics>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct PartitionStatistics {
+    partition: i32,
+    ls_offset: i64,
+    eof_offset: i64,
+}
+
+impl Statistics {
+    /// The brokers of the cluster, by id. One that is being connected to is what it was `before`.
+    pub fn brokers(&self, before: &[Broker]) -> Vec<Broker> {
+        let was_up = |id| before.iter().find(|broker| broker.id == id).is_none_or(|broker| broker.up);
+        let mut brokers: Vec<_> = self
+            .brokers
+            .values()
+            .filter(|broker| broker.source == "learned")
+            .map(|broker| Broker {
+                id: broker.nodeid,
+                address: broker.nodename.clone(),
+                up: match broker.state.as_str() {
+                    "DOWN" => false,
+                    "TRY_CONNECT" | "CONNECT" => was_up(broker.nodeid),
+                    _ => true,
+                },
+            })
+            .collect();
+        brokers.sort_by_key(|broker| broker.id);
+        brokers
+    }
+
+    /// The ends of the logs that are being read.
+    pub fn ends(&self) -> impl Iterator<Item = (TopicPartition, Offset)> + '_ {
+        self.partitions()
+            .filter(|(_, numbers)| numbers.ls_offset >= 0)
+            .map(|(partition, numbers)| (partition, Offset(numbers.ls_offset)))
+    }
+
+    /// The ends that reading has come to.
+    pub fn reached_ends(&self) -> impl Iterator<Item = (TopicPartition, Offset)> + '_ {
+        self.partitions()
+            .filter(|(_, numbers)| numbers.eof_offset >= 0)
+            .map(|(partition, numbers)| (partition, Offset(numbers.eof_offset)))
+    }
+
+    fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &PartitionStatistics)> + '_ {
+        self.topics.iter().flat_map(|(topic, statistics)| {
+            statistics
+                .partitions
+                .values()
+                .filter(|numbers| numbers.partition >= 0)
+                .map(move |numbers| (TopicPartition::new(topic, numbers.partition), numbers))
+        })
+    }
+}

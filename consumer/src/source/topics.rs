@@ -1,0 +1,177 @@
+//! What is there when a query starts: partitions, where reading begins, where the logs end.
+//!
+//! All of it is resolved once. Both ends are asked for with one request a broker, whatever the number
+//! of partitions.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
+use thiserror::Error;
+
+use crate::position::{Offset, TopicPartition};
+
+/// How long a broker may take to answer.
+const ANSWER: Duration = Duration::from_secs(8);
+
+/// Where reading begins in a partition that has no checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartingOffsets {
+    /// At the oldest record that is kept.
+    Earliest,
+    /// At what comes after the start.
+    Latest,
+    /// At the first record of this time or later, by Kafka's timestamps.
+    From(DateTime<Utc>),
+}
+
+/// Why the topics cannot be read.
+#[derive(Debug, Error)]
+pub enum TopicsError {
+    /// No broker answers.
+    #[error("no broker answers at {servers} ({reason}); is Kafka running there? KAFKA_BOOTSTRAP_SERVERS names it")]
+    Unreachable {
+        /// As set.
+        servers: String,
+        /// librdkafka's word for it.
+        reason: String,
+    },
+    /// The brokers do not know the topic, yet.
+    #[error("there is no topic {0}; TOPIC names it, and the producer creates it")]
+    Missing(String),
+    /// The brokers refuse.
+    #[error("the brokers refuse topic {topic}: {reason}")]
+    Refused {
+        /// Which.
+        topic: String,
+        /// Kafka's word for it.
+        reason: String,
+    },
+}
+
+/// One partition at the start of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Where reading begins.
+    pub start: Offset,
+    /// Where the log ends.
+    pub end: Offset,
+}
+
+/// The partitions of `topics`.
+///
+/// # Errors
+/// If no broker answers, or a topic is not there or not allowed.
+pub fn partitions<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    servers: &str,
+    topics: &[String],
+) -> Result<Vec<TopicPartition>, TopicsError> {
+    let mut found = Vec::new();
+    for name in topics {
+        let metadata = client
+            .fetch_metadata(Some(name), ANSWER)
+            .map_err(|error| unreachable(servers, &error))?;
+        let topic: Arc<str> = name.as_str().into();
+        let about = metadata.topics().iter().find(|about| about.name() == name);
+        match about.map(|about| (about.error().map(RDKafkaErrorCode::from), about.partitions())) {
+            Some((None, partitions)) if !partitions.is_empty() => {
+                found.extend(partitions.iter().map(|partition| TopicPartition {
+                    topic: Arc::clone(&topic),
+                    partition: partition.id(),
+                }));
+            }
+            None
+            | Some((
+                None
+                | Some(
+                    RDKafkaErrorCode::UnknownTopicOrPartition
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::LeaderNotAvailable,
+                ),
+                _,
+            )) => return Err(TopicsError::Missing(name.clone())),
+            Some((Some(code), _)) => {
+                return Err(TopicsError::Refused {
+                    topic: name.clone(),
+                    reason: code.to_string(),
+                });
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn unreachable(servers: &str, error: &KafkaError) -> TopicsError {
+    TopicsError::Unreachable {
+        servers: servers.to_owned(),
+        reason: error
+            .rdkafka_error_code()
+            .map_or_else(|| error.to_string(), |code| code.to_string()),
+    }
+}
+
+/// Where reading of each partition begins and where its log ends now.
+///
+/// # Errors
+/// If a partition's leader does not answer.
+pub fn extents<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    servers: &str,
+    partitions: &[TopicPartition],
+    starting: StartingOffsets,
+) -> Result<BTreeMap<TopicPartition, Extent>, TopicsError> {
+    let at = |time| offsets_at(client, servers, partitions, time);
+    let ends = at(KafkaOffset::End)?;
+    let starts = match starting {
+        StartingOffsets::Earliest => at(KafkaOffset::Beginning)?,
+        StartingOffsets::Latest => ends.clone(),
+        StartingOffsets::From(time) => at(KafkaOffset::Offset(time.timestamp_millis()))?,
+    };
+    Ok(ends
+        .into_iter()
+        .map(|(partition, end)| {
+            // No record is as young as the time that was asked for: what comes next is.
+            let start = starts.get(&partition).map_or(end, |start| (*start).min(end));
+            (partition, Extent { start, end })
+        })
+        .collect())
+}
+
+/// The first offset whose record is of `time` or later, of each partition that has one. librdkafka
+/// passes the two special times of Kafka's ListOffsets on as they are: −1 the end, −2 the beginning.
+fn offsets_at<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    servers: &str,
+    partitions: &[TopicPartition],
+    time: KafkaOffset,
+) -> Result<BTreeMap<TopicPartition, Offset>, TopicsError> {
+    let mut asked = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        asked
+            .add_partition_offset(&partition.topic, partition.partition, time)
+            .map_err(|error| unreachable(servers, &error))?;
+    }
+    let answered = client
+        .offsets_for_times(asked, ANSWER)
+        .map_err(|error| unreachable(servers, &error))?;
+    let mut offsets = BTreeMap::new();
+    for element in answered.elements() {
+        let partition = TopicPartition::new(element.topic(), element.partition());
+        if let Err(error) = element.error() {
+            return Err(TopicsError::Refused {
+                topic: partition.to_string(),
+                reason: error.to_string(),
+            });
+        }
+        if let KafkaOffset::Offset(offset) = element.offset() {
+            offsets.insert(partition, Offset(offset));
+        }
+    }
+    Ok(offsets)
+}

@@ -1,0 +1,128 @@
+//! A running query: start it, get each batch's result and progress, stop it.
+//!
+//! ```no_run
+//! # fn config() -> consumer::config::Config { unimplemented!() }
+//! use consumer::event::Event;
+//!
+//! let query = consumer::streaming::start(config())?;
+//! for event in query.events() {
+//!     if let Event::Batch(batch) = event {
+//!         // batch.rows, batch.progress
+//!     }
+//! }
+//! query.join()?;
+//! # Ok::<(), consumer::streaming::StreamingError>(())
+//! ```
+
+mod driver;
+mod opening;
+mod report;
+
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use producer::SettingsError;
+use producer::topic::TopicError;
+use thiserror::Error;
+
+use crate::command::Command;
+use crate::config::Config;
+use crate::event::Event;
+use crate::source::member::MemberError;
+use crate::source::topics::TopicsError;
+
+/// Why a query does not run, or runs no more.
+#[derive(Debug, Error)]
+pub enum StreamingError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// No broker answers.
+    #[error(transparent)]
+    Unreachable(#[from] TopicError),
+    /// The topics cannot be read.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
+    /// The Kafka client cannot be made.
+    #[error("the Kafka client cannot be started: {0}")]
+    Client(#[from] rdkafka::error::KafkaError),
+    /// Without records there is nothing to infer a schema from.
+    #[error("SCHEMA is not set and cannot be inferred: {0}")]
+    NoSchema(String),
+    /// A worker has failed.
+    #[error(transparent)]
+    Member(#[from] MemberError),
+    /// The result cannot be computed.
+    #[error("the query's result cannot be computed: {0}")]
+    Result(String),
+    /// The operating system gives no thread.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
+    /// A panic, which is a bug.
+    #[error("the query's thread broke down")]
+    Panicked,
+}
+
+impl StreamingError {
+    /// Whether the user wrote something wrong, as opposed to something having failed.
+    pub fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::Settings(_))
+    }
+}
+
+/// A query that has been started. Dropping it does not stop it.
+pub struct StreamingQuery {
+    events: Receiver<Event>,
+    commands: Sender<Command>,
+    thread: JoinHandle<Result<(), StreamingError>>,
+}
+
+impl StreamingQuery {
+    /// What happens to it, from [`Event::Started`] to [`Event::Stopped`].
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+
+    /// Where commands to it go.
+    pub fn commands(&self) -> &Sender<Command> {
+        &self.commands
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// Why it failed, if it did.
+    pub fn join(self) -> Result<(), StreamingError> {
+        self.thread
+            .join()
+            .unwrap_or(Err(StreamingError::Panicked))
+    }
+}
+
+/// Starts a query. What can be checked at once is: the query, if its schema is given, and whether
+/// brokers answer.
+///
+/// # Errors
+/// If it cannot be started. What turns out later ends the query: [`StreamingQuery::join`] tells.
+pub fn start(config: Config) -> Result<StreamingQuery, StreamingError> {
+    if let Some(schema) = &config.schema {
+        opening::plan(&config, schema)?;
+    }
+    let (sender, events) = unbounded();
+    let (commands, inbox) = unbounded();
+    opening::reach(&config)?;
+    let thread = thread::Builder::new()
+        .name("query".to_owned())
+        .spawn(move || {
+            let outcome = driver::run(&config, &sender, &inbox);
+            // Whoever started it may have stopped listening.
+            let _ = sender.send(Event::Stopped);
+            outcome
+        })?;
+    Ok(StreamingQuery {
+        events,
+        commands,
+        thread,
+    })
+}

@@ -1,0 +1,497 @@
+//! The thread that triggers: starts the workers, decides when a batch comes, makes its result and
+//! tells of it.
+//!
+//! One trigger at a time: all workers hand over at it, what they hand over advances the checkpoints,
+//! and the result is computed from the states of all partitions, while the workers read on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use crossbeam_channel::{Receiver, Sender, select, unbounded};
+
+use super::opening::{self, Opened};
+use super::report::{BatchFacts, Reporter};
+use super::{MemberError, StreamingError};
+use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::command::Command;
+use crate::config::{Config, TriggerMode};
+use crate::engine::query::{Query, error_text};
+use crate::engine::state::State;
+use crate::engine::trigger::Trigger;
+use crate::engine::worker::{Allowance, Contribution, Output, WorkerPlan};
+use crate::event::{Batch, Event, Level, Notice, Pulse, Started};
+use crate::position::{Offset, TopicPartition};
+use crate::sink::dead_letters::{self, DeadLetterSettings};
+use crate::source::member::{
+    self, Assignment, Command as MemberCommand, Counters, MemberHandle, MemberSettings, Report,
+};
+use crate::source::topics::Extent;
+
+/// Between two pulses.
+const PULSE: Duration = Duration::from_millis(250);
+/// A group that is still moving partitions about has until then to settle.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// Runs a query until it is stopped, done, or fails.
+pub(super) fn run(
+    config: &Config,
+    events: &Sender<Event>,
+    inbox: &Receiver<Command>,
+) -> Result<(), StreamingError> {
+    let tell = Teller(events.clone());
+    let interval = match config.trigger {
+        TriggerMode::Interval(interval) => interval,
+        TriggerMode::AvailableNow => Duration::ZERO,
+    };
+    tell.event(Event::Started(Arc::new(Started {
+        name: config.group_id.clone(),
+        topics: config.topics.clone(),
+        query: config.query.clone(),
+        workers: config.workers,
+        interval,
+        demo: config.demo.clone(),
+    })));
+    let opened = opening::open(config, inbox, |level, text| tell.notice(level, text))?;
+    let Some(opened) = opened else {
+        return Ok(());
+    };
+    let mut driver = Driver::start(config, opened, tell)?;
+    let outcome = driver.run(inbox);
+    driver.end(outcome)
+}
+
+/// Tells events to whoever started the query, who may have stopped listening.
+#[derive(Clone)]
+struct Teller(Sender<Event>);
+
+impl Teller {
+    fn event(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+
+    fn notice(&self, level: Level, text: String) {
+        self.event(Event::Notice(Notice {
+            at: Utc::now(),
+            level,
+            text,
+        }));
+    }
+}
+
+struct Driver {
+    tell: Teller,
+    query: Query,
+    available_now: bool,
+    limited: bool,
+    members: Vec<MemberHandle>,
+    reports: Receiver<(usize, Report)>,
+    office: Option<JoinHandle<()>>,
+    checkpoints: Checkpoints,
+    allowance: Allowance,
+    counters: Arc<Counters>,
+    trigger: Trigger,
+    reporter: Reporter,
+    /// What was there at the start and has not been read.
+    unread: BTreeSet<TopicPartition>,
+    assigned: BTreeSet<TopicPartition>,
+    assigned_at: Option<Instant>,
+    told_of_others: bool,
+    partitions: usize,
+    /// Next offsets after the last batch.
+    ends: BTreeMap<TopicPartition, Offset>,
+    /// Ends of the logs.
+    latest: BTreeMap<TopicPartition, Offset>,
+    full: bool,
+    records_at_batch: u64,
+    pulse: Pulse,
+    pulse_at: Instant,
+}
+
+impl Driver {
+    fn start(config: &Config, opened: Opened, tell: Teller) -> Result<Self, StreamingError> {
+        let Opened {
+            extents,
+            table,
+            query,
+        } = opened;
+        let available_now = config.trigger == TriggerMode::AvailableNow;
+        let allowance = Allowance::new(config.max_records_per_batch);
+        let (sender, reports) = unbounded();
+        let teller = tell.clone();
+        let (letters, office) = dead_letters::spawn(
+            DeadLetterSettings {
+                client: config.kafka.client_config(),
+                topic: config.dead_letter_topic.clone(),
+                on_failure: config.on_dead_letter_failure,
+            },
+            move |level, text| teller.notice(level, text),
+        )?;
+        let extents = Arc::new(extents);
+        let checkpoints = Checkpoints::default();
+        for (partition, extent) in extents.iter() {
+            checkpoints.begin(partition.clone(), extent.start);
+        }
+        let counters = Arc::new(Counters::default());
+        let mut members = Vec::with_capacity(config.workers);
+        for number in 0..config.workers {
+            members.push(member::spawn(MemberSettings {
+                number,
+                client: opening::client(config),
+                assignment: assignment(config, &extents, number, available_now),
+                plan: WorkerPlan {
+                    query: query.clone(),
+                    table: table.clone(),
+                    stop_at_end: available_now,
+                    allowance: allowance.clone(),
+                },
+                checkpoints: checkpoints.clone(),
+                extents: Arc::clone(&extents),
+                reports: sender.clone(),
+                letters: letters.clone(),
+                counters: Arc::clone(&counters),
+            })?);
+        }
+        let interval = match config.trigger {
+            TriggerMode::Interval(interval) => interval,
+            TriggerMode::AvailableNow => Duration::ZERO,
+        };
+        let unread = extents
+            .iter()
+            .filter(|(_, extent)| extent.start < extent.end)
+            .map(|(partition, _)| partition.clone())
+            .collect();
+        let of = |offset: fn(&Extent) -> Offset| {
+            extents
+                .iter()
+                .map(|(partition, extent)| (partition.clone(), offset(extent)))
+                .collect()
+        };
+        Ok(Self {
+            tell,
+            reporter: Reporter::new(&config.group_id, &config.query, query.appends()),
+            query,
+            available_now,
+            limited: config.max_records_per_batch.is_some(),
+            members,
+            reports,
+            office: Some(office),
+            checkpoints,
+            allowance,
+            counters,
+            trigger: Trigger::new(interval),
+            unread,
+            assigned: BTreeSet::new(),
+            assigned_at: None,
+            told_of_others: false,
+            partitions: extents.len(),
+            ends: of(|extent| extent.start),
+            latest: of(|extent| extent.end),
+            full: false,
+            records_at_batch: 0,
+            pulse: Pulse::default(),
+            pulse_at: Instant::now(),
+        })
+    }
+
+    fn run(&mut self, inbox: &Receiver<Command>) -> Result<(), StreamingError> {
+        loop {
+            let now = Instant::now();
+            if self.is_due(now) {
+                let done = self.available_now && self.has_caught_up();
+                self.trigger.fired(now);
+                self.batch(now, done)?;
+                if done {
+                    return Ok(());
+                }
+                continue;
+            }
+            self.send_pulse(now);
+            let mut until = self.pulse_at;
+            if let Some(next) = self.trigger.next() {
+                until = until.min(next);
+            }
+            select! {
+                recv(self.reports) -> report => match report {
+                    Ok((number, report)) => self.report(number, report)?,
+                    Err(_) => return Err(MemberError::Panicked.into()),
+                },
+                recv(inbox) -> command => match command {
+                    Ok(Command::SetInterval(interval)) if !self.available_now => {
+                        self.trigger.set_interval(interval, Instant::now());
+                    }
+                    Ok(Command::SetInterval(_)) => {}
+                    // What has been read is shown before the end.
+                    Ok(Command::Stop) | Err(_) => return self.batch(Instant::now(), false),
+                },
+                default(until.saturating_duration_since(now)) => {}
+            }
+        }
+    }
+
+    /// Stops the workers and waits for them.
+    fn end(mut self, outcome: Result<(), StreamingError>) -> Result<(), StreamingError> {
+        for member in &self.members {
+            member.remote.send(MemberCommand::Stop);
+        }
+        let mut outcome = outcome;
+        for member in self.members.drain(..) {
+            let ended = member.join();
+            if outcome.is_ok() {
+                outcome = ended.map_err(StreamingError::from);
+            }
+        }
+        if let Some(office) = self.office.take()
+            && office.join().is_err()
+            && outcome.is_ok()
+        {
+            outcome = Err(StreamingError::Panicked);
+        }
+        outcome
+    }
+
+    fn has_caught_up(&self) -> bool {
+        let nothing_left = match self.assigned_at {
+            None => self.partitions == 0,
+            Some(_) if self.available_now => true,
+            Some(_) => !self.assigned.is_empty(),
+        };
+        // What other processes read is not waited for.
+        nothing_left
+            && self
+                .unread
+                .iter()
+                .all(|partition| !self.available_now && !self.assigned.contains(partition))
+    }
+
+    fn has_records(&self) -> bool {
+        self.counters.records.load(Ordering::Relaxed) > self.records_at_batch
+    }
+
+    /// Whether a batch is due. A grid point without records passes.
+    fn is_due(&mut self, now: Instant) -> bool {
+        // A user's limit is a limit a batch and so a rate; our own only bounds memory.
+        let cannot_wait = self.full && !self.limited;
+        if self.available_now {
+            return self.full || self.has_caught_up();
+        }
+        if self.trigger.next().is_none() {
+            return self.has_records() && (self.full || self.has_caught_up());
+        }
+        if self.trigger.is_due(now) && !self.has_records() {
+            self.trigger.fired(now);
+            return false;
+        }
+        cannot_wait || self.trigger.is_due(now)
+    }
+
+    fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
+        match report {
+            Report::CaughtUp(partition) => {
+                self.unread.remove(&partition);
+            }
+            Report::Waiting { full } => self.full |= full,
+            Report::Assigned(partitions) => {
+                if !self.available_now {
+                    let text = format!("worker {number} reads {}", names(&partitions));
+                    self.tell.notice(Level::Info, text);
+                }
+                self.assigned.extend(partitions);
+                self.assigned_at = Some(Instant::now());
+            }
+            Report::Revoked(partitions) => {
+                let text = format!("worker {number} gives up {}", names(&partitions));
+                self.tell.notice(Level::Info, text);
+                for partition in &partitions {
+                    self.assigned.remove(partition);
+                }
+                self.assigned_at = Some(Instant::now());
+            }
+            Report::Ends(ends) => {
+                for (partition, end) in ends {
+                    let latest = self.latest.entry(partition).or_default();
+                    *latest = end.max(*latest);
+                }
+                self.partitions = self.partitions.max(self.latest.len());
+            }
+            // All see the same brokers.
+            Report::Brokers(brokers) if number == 0 => self.tell.event(Event::Brokers(brokers)),
+            Report::Brokers(_) | Report::HandedOver(_) => {}
+            Report::Notice(level, text) => self.tell.notice(level, text),
+            Report::Failed(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    /// One micro-batch. Without records none results, unless `always`.
+    fn batch(&mut self, started: Instant, always: bool) -> Result<(), StreamingError> {
+        let timestamp = Utc::now();
+        self.query.clock().set(timestamp);
+        self.records_at_batch = self.counters.records.load(Ordering::Relaxed);
+        let contributions = self.hand_over()?;
+        let gathered = started.elapsed();
+        let records: u64 = contributions.iter().map(|part| part.records).sum();
+        if records == 0 && !always {
+            return Ok(());
+        }
+        let mut facts = BatchFacts {
+            timestamp,
+            records,
+            bad: contributions.iter().map(|part| part.bad).sum(),
+            starts: self.ends.clone(),
+            ..BatchFacts::default()
+        };
+        let mut rows = Vec::new();
+        for part in contributions {
+            self.ends.insert(part.partition.clone(), part.end);
+            *facts.records_of.entry(part.partition.topic).or_default() += part.records;
+            match part.output {
+                Output::State(_, touched) => facts.touched += touched,
+                Output::Rows(batches) => rows.extend(batches),
+            }
+        }
+        let states = self.checkpoints.states();
+        if !self.query.appends() {
+            rows.extend(states.iter().flat_map(State::batches));
+        }
+        let outcome = self
+            .query
+            .result(rows)
+            .map_err(|error| StreamingError::Result(error_text(&error)))?;
+        facts.groups = outcome.groups as u64;
+        facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
+        facts.gathering = gathered;
+        facts.duration = started.elapsed();
+        facts.busy = Duration::from_nanos(self.counters.busy_nanos.swap(0, Ordering::Relaxed))
+            / u32::try_from(self.members.len().max(1)).unwrap_or(1);
+        let progress = self.reporter.progress(&facts, &self.ends, &self.latest, started);
+        self.tell.event(Event::Batch(Arc::new(Batch {
+            rows: outcome.rows,
+            append: self.query.appends(),
+            progress,
+        })));
+        self.pulse_at = Instant::now();
+        Ok(())
+    }
+
+    /// Lets every worker hand over, and moves the checkpoints on. What comes from one that has lost
+    /// the partition meanwhile is dropped: its successor reads it again.
+    fn hand_over(&mut self) -> Result<Vec<Contribution>, StreamingError> {
+        for member in &self.members {
+            member.remote.send(MemberCommand::Trigger);
+        }
+        let mut contributions = Vec::new();
+        let mut awaited = self.members.len();
+        while awaited > 0 {
+            match self.reports.recv() {
+                Ok((_, Report::HandedOver(parts))) => {
+                    contributions.extend(parts);
+                    awaited -= 1;
+                }
+                Ok((number, report)) => self.report(number, report)?,
+                Err(_) => return Err(MemberError::Panicked.into()),
+            }
+        }
+        contributions.retain(|part| {
+            let state = match &part.output {
+                Output::State(state, _) => state.clone(),
+                Output::Rows(_) => State::default(),
+            };
+            let next = part.end;
+            self.checkpoints
+                .advance(&part.partition, part.start, Checkpoint { next, state })
+        });
+        contributions.sort_by(|a, b| a.partition.cmp(&b.partition));
+        self.full = false;
+        self.allowance.renew();
+        for member in &self.members {
+            member.remote.send(MemberCommand::Proceed);
+        }
+        Ok(contributions)
+    }
+
+    fn send_pulse(&mut self, now: Instant) {
+        if now < self.pulse_at {
+            return;
+        }
+        self.pulse_at = now + PULSE;
+        self.tell_of_others(now);
+        let counters = &self.counters;
+        let read = counters.records.load(Ordering::Relaxed);
+        let behind: u64 = self
+            .latest
+            .iter()
+            .map(|(partition, latest)| {
+                latest.since(self.ends.get(partition).copied().unwrap_or_default())
+            })
+            .sum();
+        let pulse = Pulse {
+            records: read,
+            bytes: counters.bytes.load(Ordering::Relaxed),
+            dead_letters: counters.bad.load(Ordering::Relaxed),
+            lag: behind.saturating_sub(read.saturating_sub(self.records_at_batch)),
+            partitions: self.assigned.len(),
+            paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
+            next_trigger: None,
+            interval: self.trigger.interval(),
+        };
+        if pulse == self.pulse {
+            return;
+        }
+        self.pulse = pulse.clone();
+        self.tell.event(Event::Pulse(Pulse {
+            next_trigger: self
+                .trigger
+                .next()
+                .map(|next| next.saturating_duration_since(now)),
+            ..pulse
+        }));
+    }
+
+    /// Partitions that others of the group read are not in the result shown here.
+    fn tell_of_others(&mut self, now: Instant) {
+        let settled = self.assigned_at.is_some_and(|at| now - at >= SETTLING);
+        let missing = self.partitions.saturating_sub(self.assigned.len());
+        if settled && missing > 0 && !self.told_of_others {
+            self.tell.notice(
+                Level::Warning,
+                format!(
+                    "{missing} of {} partitions are read by other members of the group {}: the \
+                     result is without them; give this process a GROUP_ID of its own",
+                    self.partitions,
+                    self.reporter.name()
+                ),
+            );
+        }
+        self.told_of_others = settled && missing > 0;
+    }
+}
+
+/// available-now takes all partitions without a group, so that no join is waited for.
+fn assignment(
+    config: &Config,
+    extents: &BTreeMap<TopicPartition, Extent>,
+    number: usize,
+    available_now: bool,
+) -> Assignment {
+    if available_now {
+        let own = extents.keys().skip(number).step_by(config.workers);
+        Assignment::Fixed(own.cloned().collect())
+    } else {
+        Assignment::Group(config.topics.clone())
+    }
+}
+
+fn names(partitions: &[TopicPartition]) -> String {
+    if partitions.is_empty() {
+        return "no partition".to_owned();
+    }
+    partitions
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

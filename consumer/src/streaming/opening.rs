@@ -1,0 +1,188 @@
+//! From settings to all that a query needs to run: partitions, schema, plan.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use producer::topic::reach as reach_brokers;
+use producer::{SettingsError, Stop};
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+
+use super::StreamingError;
+use crate::command::Command;
+use crate::config::{Config, TriggerMode};
+use crate::engine::query::Query;
+use crate::event::Level;
+use crate::position::TopicPartition;
+use crate::schema::TableSchema;
+use crate::schema::infer::infer;
+use crate::source::sample::first_records;
+use crate::source::topics::{self, Extent, TopicsError};
+
+/// Between two looks for a topic that is not there yet.
+const TOPIC_RETRY: Duration = Duration::from_secs(1);
+
+/// A query that is ready to run.
+pub(super) struct Opened {
+    pub extents: BTreeMap<TopicPartition, Extent>,
+    pub table: TableSchema,
+    pub query: Query,
+}
+
+/// Plans the query over `schema`.
+pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, StreamingError> {
+    // With several topics the table is named after none of them.
+    let names = match config.topics.as_slice() {
+        [topic] => std::slice::from_ref(topic),
+        _ => &[],
+    };
+    Query::plan(&config.query, schema.table(), names).map_err(|error| {
+        let text = config.query.split_whitespace().collect::<Vec<_>>().join(" ");
+        SettingsError::new("QUERY", excerpt(&text), error.to_string()).into()
+    })
+}
+
+/// The beginning of a query, so that an error stays one line.
+fn excerpt(text: &str) -> String {
+    const MOST: usize = 60;
+    if text.chars().count() <= MOST {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(MOST).collect();
+    cut.push('…');
+    cut
+}
+
+/// Whether brokers answer at all.
+pub(super) fn reach(config: &Config) -> Result<(), StreamingError> {
+    reach_brokers(&config.kafka, &Stop::new())?;
+    Ok(())
+}
+
+/// The client that all of a query's consumers are made of.
+pub(super) fn client(config: &Config) -> ClientConfig {
+    config.kafka.client_config_over(&[
+        ("group.id", &config.group_id),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("enable.partition.eof", "true"),
+        // An offset that is gone is an error: going on elsewhere would make totals wrong.
+        ("auto.offset.reset", "error"),
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        ("session.timeout.ms", "10000"),
+        ("statistics.interval.ms", "1000"),
+        // librdkafka waits a whole second when its queue is full, unless told otherwise.
+        ("fetch.queue.backoff.ms", "1"),
+        ("queued.max.messages.kbytes", "16384"),
+    ])
+}
+
+/// Opens what the settings name. `None` if a stop was asked for while waiting.
+pub(super) fn open(
+    config: &Config,
+    inbox: &Receiver<Command>,
+    mut tell: impl FnMut(Level, String),
+) -> Result<Option<Opened>, StreamingError> {
+    let servers = config.kafka.bootstrap_servers();
+    let consumer: BaseConsumer<Quiet> = client(config).create_with_context(Quiet)?;
+    let waits = config.trigger != TriggerMode::AvailableNow;
+    let mut told = false;
+    let partitions = loop {
+        match topics::partitions(&consumer, servers, &config.topics) {
+            Ok(partitions) => break partitions,
+            Err(TopicsError::Missing(topic)) if waits => {
+                if !told {
+                    tell(
+                        Level::Warning,
+                        format!("there is no topic {topic} yet; waiting for it"),
+                    );
+                    told = true;
+                }
+            }
+            // Brokers that were reached a moment ago come back.
+            Err(error @ TopicsError::Unreachable { .. }) if told => {
+                tell(Level::Warning, error.to_string());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        if is_stopped(inbox, TOPIC_RETRY) {
+            return Ok(None);
+        }
+    };
+    let extents = topics::extents(&consumer, servers, &partitions, config.starting_offsets)?;
+    let Some(table) = table(config, &extents, inbox, &mut tell)? else {
+        return Ok(None);
+    };
+    let query = plan(config, &table)?;
+    Ok(Some(Opened {
+        extents,
+        table,
+        query,
+    }))
+}
+
+fn table(
+    config: &Config,
+    extents: &BTreeMap<TopicPartition, Extent>,
+    inbox: &Receiver<Command>,
+    tell: &mut impl FnMut(Level, String),
+) -> Result<Option<TableSchema>, StreamingError> {
+    if let Some(schema) = &config.schema {
+        return Ok(Some(schema.clone()));
+    }
+    let waits = config.trigger != TriggerMode::AvailableNow;
+    let mut stopped = false;
+    let mut told = false;
+    let records = first_records(&client(config), extents, || {
+        if waits && !told {
+            tell(
+                Level::Info,
+                "waiting for the first records, to infer SCHEMA from them".to_owned(),
+            );
+            told = true;
+        }
+        stopped = is_stopped(inbox, Duration::ZERO);
+        waits && !stopped
+    })?;
+    if stopped {
+        return Ok(None);
+    }
+    let inferred = infer(records.iter().map(Vec::as_slice))
+        .map_err(|error| StreamingError::NoSchema(error.to_string()))?;
+    tell(
+        Level::Info,
+        format!("SCHEMA inferred from {} records: {}", records.len(), inferred.schema),
+    );
+    for left_out in &inferred.left_out {
+        tell(Level::Warning, left_out.to_string());
+    }
+    Ok(Some(inferred.schema))
+}
+
+fn is_stopped(inbox: &Receiver<Command>, within: Duration) -> bool {
+    match inbox.recv_timeout(within) {
+        Ok(Command::Stop) => true,
+        Ok(Command::SetInterval(_)) | Err(RecvTimeoutError::Timeout) => false,
+        Err(RecvTimeoutError::Disconnected) => {
+            std::thread::sleep(within);
+            false
+        }
+    }
+}
+
+/// A context whose log goes to `tracing` and nowhere else.
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        producer::kafka::log_to_tracing(level, facility, message);
+    }
+
+    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+        tracing::debug!(%error, "{reason}");
+    }
+}
+
+impl ConsumerContext for Quiet {}

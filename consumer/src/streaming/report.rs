@@ -1,0 +1,174 @@
+//! From what a batch did to its [`Progress`].
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use uuid::Uuid;
+
+use crate::position::{Offset, TopicPartition};
+use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
+
+/// What a batch did.
+#[derive(Clone, Debug, Default)]
+pub(super) struct BatchFacts {
+    pub timestamp: DateTime<Utc>,
+    pub records: u64,
+    pub records_of: BTreeMap<Arc<str>, u64>,
+    pub bad: u64,
+    pub starts: BTreeMap<TopicPartition, Offset>,
+    pub touched: u64,
+    pub groups: u64,
+    pub state_bytes: u64,
+    /// From the trigger until all workers had handed over.
+    pub gathering: Duration,
+    /// From the trigger to the result.
+    pub duration: Duration,
+    /// How long a worker was busy with the records, on average.
+    pub busy: Duration,
+}
+
+/// Makes the progress of each batch of one run.
+pub(super) struct Reporter {
+    id: Uuid,
+    run_id: Uuid,
+    name: String,
+    appends: bool,
+    batch_id: u64,
+    last_trigger: Instant,
+}
+
+impl Reporter {
+    pub(super) fn new(name: &str, query: &str, appends: bool) -> Self {
+        let id = Uuid::new_v5(
+            &Uuid::NAMESPACE_OID,
+            format!("{name}\n{query}").as_bytes(),
+        );
+        Self {
+            id,
+            run_id: Uuid::new_v4(),
+            name: name.to_owned(),
+            appends,
+            batch_id: 0,
+            last_trigger: Instant::now(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The progress of the batch that was triggered at `triggered`; counts batches up.
+    pub(super) fn progress(
+        &mut self,
+        facts: &BatchFacts,
+        ends: &BTreeMap<TopicPartition, Offset>,
+        latest: &BTreeMap<TopicPartition, Offset>,
+        triggered: Instant,
+    ) -> Progress {
+        let since_last = triggered.saturating_duration_since(self.last_trigger);
+        let busy = facts.busy + facts.duration;
+        let rates = |records| (rate(records, since_last), rate(records, busy));
+        let sources = topics(ends)
+            .map(|topic| {
+                let records = facts.records_of.get(topic).copied().unwrap_or(0);
+                let (input, processed) = rates(records);
+                source(topic, facts, ends, latest, (records, input, processed))
+            })
+            .collect();
+        let (input_rows_per_second, processed_rows_per_second) = rates(facts.records);
+        let progress = Progress {
+            id: self.id,
+            run_id: self.run_id,
+            name: self.name.clone(),
+            timestamp: facts
+                .timestamp
+                .to_rfc3339_opts(SecondsFormat::Millis, true),
+            batch_id: self.batch_id,
+            batch_duration: millis(facts.duration),
+            num_input_rows: facts.records,
+            input_rows_per_second,
+            processed_rows_per_second,
+            duration_ms: DurationMs {
+                add_batch: millis(facts.gathering),
+                query_execution: millis(facts.duration.saturating_sub(facts.gathering)),
+                trigger_execution: millis(facts.duration),
+            },
+            event_time: BTreeMap::new(),
+            state_operators: if self.appends {
+                Vec::new()
+            } else {
+                vec![StateOperator {
+                    operator_name: "aggregate",
+                    num_rows_total: facts.groups,
+                    num_rows_updated: facts.touched,
+                    memory_used_bytes: facts.state_bytes,
+                }]
+            },
+            sources,
+            num_bad_rows: facts.bad,
+        };
+        self.batch_id += 1;
+        self.last_trigger = triggered;
+        progress
+    }
+}
+
+fn source(
+    topic: &str,
+    facts: &BatchFacts,
+    ends: &BTreeMap<TopicPartition, Offset>,
+    latest: &BTreeMap<TopicPartition, Offset>,
+    (num_input_rows, input, processed): (u64, f64, f64),
+) -> SourceProgress {
+    let mut starts_of = BTreeMap::new();
+    let mut ends_of = BTreeMap::new();
+    let mut latest_of = BTreeMap::new();
+    let mut lag = 0;
+    for (partition, end) in ends.iter().filter(|(own, _)| *own.topic == *topic) {
+        let number = partition.partition;
+        let newest = latest.get(partition).map_or(*end, |newest| (*newest).max(*end));
+        starts_of.insert(number, facts.starts.get(partition).unwrap_or(end).0);
+        ends_of.insert(number, end.0);
+        latest_of.insert(number, newest.0);
+        lag += newest.since(*end);
+    }
+    let by_topic = |offsets| BTreeMap::from([(topic.to_owned(), offsets)]);
+    SourceProgress {
+        description: format!("Kafka[{topic}]"),
+        start_offset: by_topic(starts_of),
+        end_offset: by_topic(ends_of),
+        latest_offset: by_topic(latest_of),
+        num_input_rows,
+        input_rows_per_second: input,
+        processed_rows_per_second: processed,
+        lag,
+    }
+}
+
+fn topics(ends: &BTreeMap<TopicPartition, Offset>) -> impl Iterator<Item = &Arc<str>> {
+    let mut last: Option<&Arc<str>> = None;
+    ends.keys().filter_map(move |partition| {
+        let new = last != Some(&partition.topic);
+        last = Some(&partition.topic);
+        new.then_some(&partition.topic)
+    })
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a rate is for reading; it needs no more than 15 digits"
+)]
+fn rate(records: u64, time: Duration) -> f64 {
+    let seconds = time.as_secs_f64();
+    if seconds > 0.0 {
+        records as f64 / seconds
+    } else {
+        0.0
+    }
+}

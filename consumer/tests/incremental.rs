@@ -1,0 +1,289 @@
+//! Any split of the records into batches and partitions gives the result that DataFusion gives on all
+//! of them at once.
+
+use std::sync::Arc;
+
+use consumer::engine::functions::exact;
+use consumer::engine::query::Query;
+use consumer::engine::state::State;
+use datafusion::arrow::array::{
+    ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
+    StringViewArray, TimestampMicrosecondArray,
+};
+use datafusion::arrow::compute::concat_batches;
+use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use proptest::prelude::*;
+
+/// Queries that are kept, as DataFusion and we both read them.
+const QUERIES: &[&str] = &[
+    "SELECT brand, count(*) AS transactions, sum(amount) AS total, avg(amount) AS average, \
+     min(amount) AS smallest, max(amount) AS largest FROM transactions GROUP BY brand ORDER BY total DESC, brand",
+    "SELECT count(*), sum(amount), avg(amount), min(amount), max(amount) FROM transactions",
+    "SELECT count(*) FROM transactions",
+    "SELECT count(amount), sum(quantity), avg(quantity), min(quantity), max(brand) FROM transactions",
+    "SELECT brand, median(amount), median(quantity) FROM transactions GROUP BY brand",
+    "SELECT count(DISTINCT brand) FROM transactions",
+    "SELECT brand, count(DISTINCT quantity) FROM transactions GROUP BY brand",
+    "SELECT brand, count(DISTINCT quantity), count(*), sum(amount), count(DISTINCT amount) FROM transactions GROUP BY brand",
+    "SELECT brand, sum(DISTINCT quantity), avg(DISTINCT amount), sum(DISTINCT amount) FROM transactions GROUP BY brand",
+    "SELECT stddev(amount), stddev_pop(score), var_samp(score), avg(score), sum(score) FROM transactions",
+    "SELECT brand, stddev(score), covar_samp(score, quantity), corr(score, quantity) FROM transactions GROUP BY brand",
+    "SELECT brand, count(*) AS n FROM transactions GROUP BY brand HAVING count(*) > 3 AND sum(amount) > 10",
+    "SELECT brand, max(amount) AS m FROM transactions GROUP BY brand ORDER BY max(amount) DESC NULLS LAST, brand LIMIT 1",
+    "SELECT brand, min(amount) AS m FROM transactions GROUP BY brand ORDER BY m, brand LIMIT 2",
+    "SELECT brand, sum(amount) AS m FROM transactions GROUP BY brand ORDER BY m DESC NULLS LAST, brand LIMIT 1",
+    "SELECT brand, count(*) AS m FROM transactions GROUP BY brand ORDER BY m DESC, brand LIMIT 1 OFFSET 1",
+    "SELECT brand, avg(amount) AS m FROM transactions GROUP BY brand ORDER BY m DESC NULLS LAST, brand LIMIT 3",
+    "SELECT brand, median(quantity) AS m FROM transactions GROUP BY brand ORDER BY m DESC NULLS LAST, brand LIMIT 1",
+    "SELECT brand, count(DISTINCT quantity) AS m FROM transactions GROUP BY brand ORDER BY m DESC, brand LIMIT 1",
+    "SELECT DISTINCT brand FROM transactions ORDER BY brand LIMIT 2",
+    "SELECT DISTINCT brand, quantity % 2 FROM transactions",
+    "SELECT upper(brand) AS b, sum(amount * 2) + 1 AS s, sum(amount) / count(*) FROM transactions GROUP BY upper(brand)",
+    "SELECT CASE WHEN amount > 50 THEN 'large' ELSE 'small' END AS size, count(*), sum(amount) FROM transactions GROUP BY 1",
+    "SELECT brand, count(*) FILTER (WHERE amount > 20) AS many, sum(amount) FILTER (WHERE quantity > 0) FROM transactions GROUP BY brand",
+    "SELECT brand, sum(amount) FROM transactions WHERE amount > 10 AND brand <> 'b' GROUP BY brand",
+    "SELECT date_trunc('minute', at) AS minute, count(*), max(at) FROM transactions GROUP BY 1 ORDER BY 1",
+    "SELECT tag, count(*), sum(amount) FROM (SELECT unnest(tags) AS tag, amount FROM transactions) GROUP BY tag",
+    "SELECT brand, quantity, count(*) FROM transactions GROUP BY ROLLUP (brand, quantity)",
+    "SELECT brand, quantity, grouping(brand), sum(amount) FROM transactions GROUP BY GROUPING SETS ((brand), (quantity), ())",
+    "SELECT bool_and(amount > 5), bool_or(quantity > 90), bit_xor(quantity), approx_distinct(quantity) FROM transactions",
+    "SELECT brand, sum(amount) AS total, rank() OVER (ORDER BY sum(amount) DESC) AS place FROM transactions GROUP BY brand",
+    "SELECT brand, sum(amount) * 100 / sum(sum(amount)) OVER () AS share FROM transactions GROUP BY brand",
+    "WITH t AS (SELECT brand, amount FROM transactions WHERE quantity > 10) SELECT brand, avg(amount) FROM t GROUP BY brand",
+    "SELECT brand, first_value(amount ORDER BY _partition, _offset), last_value(quantity ORDER BY _partition, _offset) \
+     FROM transactions GROUP BY brand",
+    "SELECT brand, array_agg(quantity ORDER BY _partition, _offset) FROM transactions GROUP BY brand",
+    "SELECT brand, array_agg(DISTINCT quantity ORDER BY quantity) FROM transactions GROUP BY brand",
+    "SELECT sum(amount) FROM transactions HAVING sum(amount) > 100",
+    // Without an aggregate.
+    "SELECT brand, amount * 2 AS twice FROM transactions WHERE amount > 30",
+    "SELECT unnest(tags) AS tag, _offset FROM transactions",
+    "SELECT * FROM transactions WHERE brand = 'a'",
+];
+
+#[derive(Clone, Debug)]
+struct Record {
+    brand: Option<&'static str>,
+    cents: Option<i64>,
+    quantity: Option<i64>,
+    score: Option<f64>,
+    at: i64,
+    tags: Vec<i64>,
+}
+
+fn record() -> impl Strategy<Value = Record> {
+    (
+        prop::option::weighted(0.9, prop::sample::select(vec!["a", "b", "c", "d"])),
+        prop::option::weighted(0.9, -5_000_i64..20_000),
+        prop::option::weighted(0.9, -3_i64..100),
+        prop::option::weighted(0.9, -1e3..1e3_f64),
+        0_i64..300_000_000,
+        prop::collection::vec(0_i64..4, 0..3),
+    )
+        .prop_map(|(brand, cents, quantity, score, at, tags)| Record {
+            brand,
+            cents,
+            quantity,
+            score,
+            at,
+            tags,
+        })
+}
+
+/// Each record with the partition that it is in and the batch that it comes in.
+fn stream() -> impl Strategy<Value = Vec<(Record, i32, usize)>> {
+    prop::collection::vec((record(), 0..3_i32, 0..4_usize), 1..60).prop_map(|mut stream| {
+        stream.sort_by_key(|(_, partition, batch)| (*batch, *partition));
+        stream
+    })
+}
+
+fn rows(records: &[(Record, i32, i64)]) -> RecordBatch {
+    fn column<T: 'static>(
+        records: &[(Record, i32, i64)],
+        value: impl Fn(&Record) -> T,
+    ) -> impl Iterator<Item = T> {
+        records.iter().map(move |(record, ..)| value(record))
+    }
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        (
+            "brand",
+            Arc::new(column(records, |r| r.brand).collect::<StringViewArray>()),
+        ),
+        (
+            "amount",
+            Arc::new(
+                column(records, |r| r.cents.map(i128::from))
+                    .collect::<Decimal128Array>()
+                    .with_precision_and_scale(12, 2)
+                    .unwrap(),
+            ),
+        ),
+        (
+            "quantity",
+            Arc::new(column(records, |r| r.quantity).collect::<Int64Array>()),
+        ),
+        (
+            "score",
+            Arc::new(column(records, |r| r.score).collect::<Float64Array>()),
+        ),
+        (
+            "at",
+            Arc::new(
+                TimestampMicrosecondArray::from_iter_values(column(records, |r| r.at))
+                    .with_timezone("UTC"),
+            ),
+        ),
+        (
+            "tags",
+            Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(column(
+                records,
+                |r| Some(r.tags.iter().copied().map(Some).collect::<Vec<_>>()),
+            ))),
+        ),
+        (
+            "_partition",
+            Arc::new(Int32Array::from_iter_values(
+                records.iter().map(|(_, partition, _)| *partition),
+            )),
+        ),
+        (
+            "_offset",
+            Arc::new(Int64Array::from_iter_values(
+                records.iter().map(|(.., offset)| *offset),
+            )),
+        ),
+    ];
+    RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )
+    .unwrap()
+}
+
+fn schema() -> SchemaRef {
+    let schema = rows(&[]).schema();
+    Arc::new(Schema::new(schema.fields().clone()))
+}
+
+/// DataFusion on all records at once. Its sum wraps and its average truncates, so it is given ours:
+/// they have tests of their own.
+fn at_once(sql: &str, all: &RecordBatch) -> RecordBatch {
+    let config = SessionConfig::new()
+        .with_target_partitions(1)
+        .set_bool("datafusion.sql_parser.parse_float_as_decimal", true);
+    let context = SessionContext::new_with_config(config);
+    context.register_udaf(exact::sum());
+    context.register_udaf(exact::avg());
+    let table = MemTable::try_new(all.schema(), vec![vec![all.clone()]]).unwrap();
+    context.register_table("transactions", Arc::new(table)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let frame = context.sql(sql).await.unwrap();
+        let schema = Arc::new(frame.schema().as_arrow().clone());
+        let batches = frame.collect().await.unwrap();
+        concat_batches(&batches.first().map_or(schema, RecordBatch::schema), &batches).unwrap()
+    })
+}
+
+/// Batch after batch over a state for each partition; the last batch's result.
+fn in_batches(query: &Query, stream: &[(Record, i32, usize)]) -> (RecordBatch, Vec<RecordBatch>) {
+    let mut states = vec![State::default(); 3];
+    let mut offsets = [0_i64; 3];
+    let mut results = Vec::new();
+    for batch in stream.chunk_by(|left, right| left.2 == right.2) {
+        let mut appended = Vec::new();
+        for records in batch.chunk_by(|left, right| left.1 == right.1) {
+            let partition = usize::try_from(records[0].1).unwrap();
+            let mut partial = query.partial().unwrap();
+            for piece in records.chunks(3) {
+                let piece: Vec<_> = piece
+                    .iter()
+                    .map(|(record, partition_id, _)| {
+                        offsets[partition] += 1;
+                        (record.clone(), *partition_id, offsets[partition])
+                    })
+                    .collect();
+                partial
+                    .push(rows(&piece).project(query.columns()).unwrap())
+                    .unwrap();
+            }
+            let groups = partial.finish().unwrap();
+            if query.appends() {
+                appended.extend(groups);
+            } else {
+                states[partition] = states[partition].merged(query, groups).unwrap();
+            }
+        }
+        let kept: Vec<_> = if query.appends() {
+            appended
+        } else {
+            states.iter().flat_map(State::batches).collect()
+        };
+        results.push(query.result(kept).unwrap().rows);
+    }
+    (results.last().unwrap().clone(), results)
+}
+
+/// Rows as text, floats to 9 digits; sorted unless the query sorts them itself.
+fn comparable(batch: &RecordBatch, sorted: bool) -> Vec<Vec<String>> {
+    let options = FormatOptions::default().with_null("NULL");
+    let columns: Vec<Vec<String>> = batch
+        .columns()
+        .iter()
+        .map(|column| {
+            if *column.data_type() == DataType::Float64 {
+                let column = column.as_any().downcast_ref::<Float64Array>().unwrap();
+                return column
+                    .iter()
+                    .map(|value| {
+                        // What cancels out to nearly nothing has no digits left to compare.
+                        let value = value.map(|value| if value.abs() < 1e-6 { 0.0 } else { value });
+                        format!("{value:.8?}")
+                    })
+                    .collect();
+            }
+            let formatter = ArrayFormatter::try_new(column, &options).unwrap();
+            (0..column.len()).map(|row| formatter.value(row).to_string()).collect()
+        })
+        .collect();
+    let mut rows: Vec<Vec<String>> = (0..batch.num_rows())
+        .map(|row| columns.iter().map(|column| column[row].clone()).collect())
+        .collect();
+    if !sorted {
+        rows.sort();
+    }
+    rows
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn batches_and_partitions_give_the_result_of_all_records_at_once(stream in stream()) {
+        let mut offsets = [0_i64; 3];
+        let all: Vec<_> = stream
+            .iter()
+            .map(|(record, partition, _)| {
+                let offset = &mut offsets[usize::try_from(*partition).unwrap()];
+                *offset += 1;
+                (record.clone(), *partition, *offset)
+            })
+            .collect();
+        let all = rows(&all);
+        for sql in QUERIES {
+            let query = Query::plan(sql, &schema(), &[]).unwrap_or_else(|error| panic!("{sql}: {error}"));
+            let (last, every) = in_batches(&query, &stream);
+            let result = if query.appends() {
+                concat_batches(query.schema(), &every).unwrap()
+            } else {
+                last
+            };
+            let expected = at_once(sql, &all);
+            let sorted = sql.contains("ORDER BY") && !sql.contains("OVER") && !sql.contains("_offset") && !sql.contains("DISTINCT quantity ORDER");
+            prop_assert_eq!(comparable(&result, sorted), comparable(&expected, sorted), "{}", sql);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! How to reach Kafka: bootstrap servers and librdkafka properties, the same for every program.
+//!
+//! Properties are checked one by one where they enter, so that an error names the one that is
+//! wrong. Values that may be secret are never shown, neither in errors nor by `Debug`. What
+//! librdkafka logs becomes a `tracing` event with the target `librdkafka`.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+
+use crate::settings::SettingsError;
+
+/// Where brokers are when nothing else is said.
+pub const DEFAULT_BOOTSTRAP_SERVERS: &str = "localhost:9092";
+
+/// Bootstrap servers and librdkafka properties, checked.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KafkaSettings {
+    bootstrap_servers: String,
+    properties: Vec<(String, String)>,
+}
+
+impl Default for KafkaSettings {
+    fn default() -> Self {
+        Self {
+            bootstrap_servers: DEFAULT_BOOTSTRAP_SERVERS.to_owned(),
+            properties: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for KafkaSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self
+            .properties
+            .iter()
+            .map(|(key, value)| (key, shown(key, value)));
+        f.debug_struct("KafkaSettings")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("properties", &shown.collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+impl KafkaSettings {
+    /// From what a user wrote: KAFKA_BOOTSTRAP_SERVERS, KAFKA_PROPERTIES (`key=value` pairs
+    /// separated by `;` or line breaks) and each `-X key=value`, which come last and win.
+    ///
+    /// # Errors
+    /// When a pair is not one, librdkafka does not know a key or does not accept its value.
+    pub fn parse(
+        bootstrap_servers: &str,
+        properties: &str,
+        overrides: &[String],
+    ) -> Result<Self, SettingsError> {
+        let from_env = properties
+            .split([';', '\n'])
+            .map(str::trim)
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| ("KAFKA_PROPERTIES", pair));
+        let from_flags = overrides.iter().map(|pair| ("-X", pair.as_str()));
+        let mut checked = Vec::new();
+        for (setting, pair) in from_env.chain(from_flags) {
+            let Some((key, value)) = pair.split_once('=') else {
+                let mend = "write key=value, for instance compression.type=lz4";
+                return Err(SettingsError::new(setting, pair, mend));
+            };
+            checked.push(check(setting, key.trim(), value.trim())?);
+        }
+        let bootstrap_servers = bootstrap_servers.trim();
+        if bootstrap_servers
+            .split(',')
+            .any(|server| server.trim().is_empty())
+        {
+            let mend = "name at least one broker as host:port, several separated by commas";
+            return Err(SettingsError::new(
+                "KAFKA_BOOTSTRAP_SERVERS",
+                bootstrap_servers,
+                mend,
+            ));
+        }
+        Ok(Self {
+            bootstrap_servers: bootstrap_servers.to_owned(),
+            properties: checked,
+        })
+    }
+
+    /// The brokers to ask first, `host:port`, separated by commas.
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.bootstrap_servers
+    }
+
+    /// A client configuration with these settings alone.
+    pub fn client_config(&self) -> ClientConfig {
+        self.client_config_over(&[])
+    }
+
+    /// A client configuration with `defaults`, which the user's properties override.
+    pub fn client_config_over(&self, defaults: &[(&str, &str)]) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.bootstrap_servers);
+        config.set("client.id", "cardstream");
+        // Ten seconds, the default, is a long time to look at lost brokers that are back.
+        config.set("reconnect.backoff.max.ms", "2000");
+        for (key, value) in defaults {
+            config.set(*key, *value);
+        }
+        for (key, value) in &self.properties {
+            config.set(key, value);
+        }
+        config.set_log_level(log_level());
+        config
+    }
+}
+
+/// A property that librdkafka accepts.
+fn check(setting: &'static str, key: &str, value: &str) -> Result<(String, String), SettingsError> {
+    let pair = format!("{key}={}", shown(key, value));
+    if matches!(key, "bootstrap.servers" | "metadata.broker.list") {
+        return Err(SettingsError::new(
+            setting,
+            pair,
+            "set KAFKA_BOOTSTRAP_SERVERS instead",
+        ));
+    }
+    let mut config = ClientConfig::new();
+    match config.set(key, value).create_native_config() {
+        Ok(_) => Ok((key.to_owned(), value.to_owned())),
+        Err(KafkaError::ClientConfig(_, reason, ..)) if !reason.is_empty() => {
+            // librdkafka repeats the value in some of its reasons.
+            let reason = match is_secret(key) {
+                true => "librdkafka does not accept this value".to_owned(),
+                false => reason,
+            };
+            let mend = format!("{reason}; librdkafka's CONFIGURATION.md lists keys and values");
+            Err(SettingsError::new(setting, pair, mend))
+        }
+        Err(_) => Err(SettingsError::new(
+            setting,
+            pair,
+            "librdkafka does not accept it",
+        )),
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    ["pass", "secret", "pem", "token", "oauthbearer", "jaas"]
+        .iter()
+        .any(|part| key.contains(part))
+}
+
+fn shown<'a>(key: &str, value: &'a str) -> &'a str {
+    if is_secret(key) { "***" } else { value }
+}
+
+fn log_level() -> RDKafkaLogLevel {
+    if tracing::enabled!(target: "librdkafka", tracing::Level::DEBUG) {
+        RDKafkaLogLevel::Debug
+    } else if tracing::enabled!(target: "librdkafka", tracing::Level::INFO) {
+        RDKafkaLogLevel::Info
+    } else if tracing::enabled!(target: "librdkafka", tracing::Level::WARN) {
+        RDKafkaLogLevel::Warning
+    } else {
+        RDKafkaLogLevel::Error
+    }
+}
+
+/// Turns a line of librdkafka's log into a `tracing` event; for a [`ClientContext`]'s `log`.
+pub fn log_to_tracing(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => tracing::error!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+/// A client's context that logs to `tracing` and remembers the last error, to say why brokers do
+/// not answer.
+#[derive(Debug, Default)]
+pub struct Attentive {
+    last_error: Mutex<Option<String>>,
+}
+
+impl Attentive {
+    /// What librdkafka complained about last.
+    pub fn last_error(&self) -> Option<String> {
+        self.last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl ClientContext for Attentive {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_to_tracing(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "librdkafka", %error, "{reason}");
+        // That all brokers are down is a summary; what went before says why.
+        if is_all_down(&error) && self.last_error().is_some() {
+            return;
+        }
+        let mut last = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *last = Some(readable(reason));
+    }
+}
+
+/// Whether the error says that no broker is left.
+pub(crate) fn is_all_down(error: &KafkaError) -> bool {
+    use rdkafka::types::RDKafkaErrorCode::AllBrokersDown;
+    error.rdkafka_error_code() == Some(AllBrokersDown)
+}
+
+/// The reason without the client's name in front (`cardstream#producer-1]: `) and the timing
+/// behind it.
+pub(crate) fn readable(reason: &str) -> String {
+    let start = reason.rfind("]: ").map_or(0, |at| at + 3);
+    let reason = &reason[start..];
+    let end = reason.rfind(" (after ").unwrap_or(reason.len());
+    reason[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(properties: &str, overrides: &[&str]) -> String {
+        let overrides: Vec<String> = overrides.iter().map(|&pair| pair.to_owned()).collect();
+        KafkaSettings::parse("localhost:9092", properties, &overrides)
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn pairs_are_separated_by_semicolons_or_line_breaks() {
+        let settings =
+            KafkaSettings::parse("a:1,b:2", "linger.ms=3; acks=all\nclient.id=x\n", &[]).unwrap();
+        let config = settings.client_config();
+        assert_eq!(config.get("linger.ms"), Some("3"));
+        assert_eq!(config.get("acks"), Some("all"));
+        assert_eq!(config.get("client.id"), Some("x"));
+        assert_eq!(config.get("bootstrap.servers"), Some("a:1,b:2"));
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_both_over_defaults() {
+        let settings =
+            KafkaSettings::parse("a:1", "linger.ms=3", &["linger.ms=4".to_owned()]).unwrap();
+        let config = settings.client_config_over(&[("linger.ms", "20"), ("acks", "all")]);
+        assert_eq!(config.get("linger.ms"), Some("4"));
+        assert_eq!(config.get("acks"), Some("all"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let message = error("", &["linger.mss=3"]);
+        assert!(
+            message.starts_with("-X linger.mss=3: No such configuration property"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_named() {
+        let message = error("acks=perhaps", &[]);
+        assert!(
+            message.starts_with("KAFKA_PROPERTIES=acks=perhaps: "),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_pair_without_equals_sign_is_refused() {
+        assert!(error("", &["linger.ms"]).contains("write key=value"));
+    }
+
+    #[test]
+    fn bootstrap_servers_have_one_place() {
+        assert!(error("", &["bootstrap.servers=x:1"]).contains("set KAFKA_BOOTSTRAP_SERVERS"));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let settings = KafkaSettings::parse("a:1", "sasl.password=hunter2", &[]).unwrap();
+        assert!(!format!("{settings:?}").contains("hunter2"));
+        assert!(!error("", &["ssl.key.passwrd=hunter2"]).contains("hunter2"));
+    }
+
+    #[test]
+    fn a_reason_is_shown_without_client_and_timing() {
+        let reason = "127.0.0.1:9/bootstrap: Connect to ipv4#127.0.0.1:9 failed: Connection \
+                      refused (after 0ms in state CONNECT)";
+        assert_eq!(
+            readable(reason),
+            "127.0.0.1:9/bootstrap: Connect to ipv4#127.0.0.1:9 failed: Connection refused"
+        );
+    }
+}

@@ -1,0 +1,354 @@
+//! A run from the first record to the report.
+//!
+//! Runs on the caller's thread and ends when COUNT records are acknowledged, when it is asked to
+//! stop, or when nothing can be written any more. Brokers have to be there at the start; once they
+//! were, lost ones are waited for without end.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::KafkaError;
+use thiserror::Error;
+
+use crate::generator::Generator;
+use crate::pace::{Metronome, Pace};
+use crate::publisher::{Offered, Publisher};
+use crate::settings::Settings;
+use crate::stop::Stop;
+use crate::topic::{self, TopicError, TopicState};
+use crate::watch::Watch;
+
+/// How long a request to stop waits for acknowledgements: less than the ten seconds after which
+/// container engines kill.
+pub const FLUSH_WITHIN: Duration = Duration::from_secs(8);
+/// How often a run looks at itself.
+const TICK: Duration = Duration::from_secs(1);
+/// Records between two looks at the clock at full speed.
+const UNWATCHED: u64 = 256;
+
+/// Why a run failed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// There is no topic to write to.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// The producer could not be set up with the given properties.
+    #[error("cannot set up the Kafka producer: {0}; check -X and KAFKA_PROPERTIES")]
+    Producer(KafkaError),
+    /// The producer cannot go on without risking order or duplicates.
+    #[error("cannot write to topic {topic} any more: {reason}; {}", .report.counts())]
+    Fatal {
+        /// The topic's name.
+        topic: String,
+        /// What librdkafka said.
+        reason: String,
+        /// What was done until then.
+        report: Box<Report>,
+    },
+}
+
+impl Error {
+    /// Whether the user wrote something wrong, which brokers have no part in.
+    pub fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::Producer(_) | Self::Topic(TopicError::Client(_)))
+    }
+}
+
+/// What became of the records of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Handed to Kafka.
+    pub sent: u64,
+    /// Acknowledged by all in-sync replicas.
+    pub acknowledged: u64,
+    /// Given up, and still without acknowledgement at the end.
+    pub failed: u64,
+    /// Payload bytes sent.
+    pub bytes: u64,
+    /// How long it took, from the first record on.
+    pub elapsed: Duration,
+    /// Why the first failed record failed.
+    pub first_failure: Option<String>,
+    /// What was asked for.
+    pub count: Option<u64>,
+}
+
+impl Report {
+    /// Whether every record is acknowledged, and all of COUNT were sent.
+    pub fn is_complete(&self) -> bool {
+        self.acknowledged == self.sent && self.count.is_none_or(|count| count == self.sent)
+    }
+
+    /// `sent 10, acknowledged 9, failed 1`, and why.
+    pub fn counts(&self) -> String {
+        let Self {
+            sent,
+            acknowledged,
+            failed,
+            ..
+        } = self;
+        let counts = format!("sent {sent}, acknowledged {acknowledged}, failed {failed}");
+        match &self.first_failure {
+            Some(reason) if *failed > 0 => format!("{counts} (first: {reason})"),
+            _ => counts,
+        }
+    }
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The topic is there and records begin.
+    Started {
+        /// Whether the topic was missing.
+        topic_created: bool,
+    },
+    /// A burst was handed over.
+    Burst {
+        /// Transactions in it.
+        records: u64,
+        /// Transactions until now.
+        total: u64,
+        /// Until the next burst.
+        pause: Duration,
+    },
+    /// A second of a load went by.
+    Progress(Progress),
+    /// Nothing is acknowledged; the run waits.
+    BrokersLost {
+        /// Records that wait with it.
+        outstanding: u64,
+        /// What librdkafka said.
+        reason: Option<String>,
+    },
+    /// Acknowledgements come again.
+    BrokersBack {
+        /// How long they did not.
+        after: Duration,
+    },
+    /// No more records; those under way are waited for.
+    Flushing {
+        /// How many are under way.
+        outstanding: u64,
+    },
+}
+
+/// How far a load is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Records acknowledged.
+    pub records: u64,
+    /// What was asked for.
+    pub count: Option<u64>,
+    /// Records acknowledged per second since the last progress.
+    pub per_second: f64,
+    /// Payload bytes sent.
+    pub bytes: u64,
+    /// Time left at the average rate until now.
+    pub eta: Option<Duration>,
+}
+
+/// Publishes until COUNT, a request to stop, or a fatal error; see the module.
+///
+/// # Errors
+/// When no broker answers at the start, the topic is missing and cannot be created, or the
+/// producer is unable to go on.
+pub fn run(settings: &Settings, stop: &Stop, report: impl FnMut(Event)) -> Result<Report, Error> {
+    // First, because properties that do not go together need no brokers to be refused.
+    let publisher =
+        Publisher::new(&settings.kafka, settings.topic.name(), stop).map_err(Error::Producer)?;
+    let state = topic::ensure(&settings.kafka, &settings.topic, stop)?;
+    let mut run = Run {
+        settings,
+        stop,
+        report,
+        publisher,
+        watch: Watch::new(Instant::now(), settings.count),
+        bytes: 0,
+        started: Instant::now(),
+    };
+    if state != TopicState::Stopped {
+        (run.report)(Event::Started {
+            topic_created: state == TopicState::Created,
+        });
+        run.publish()?;
+    }
+    run.flush()?;
+    Ok(run.outcome())
+}
+
+struct Run<'a, R> {
+    settings: &'a Settings,
+    stop: &'a Stop,
+    report: R,
+    publisher: Publisher,
+    watch: Watch,
+    bytes: u64,
+    started: Instant,
+}
+
+impl<R: FnMut(Event)> Run<'_, R> {
+    fn publish(&mut self) -> Result<(), Error> {
+        let mut generator = Generator::new(self.settings.generator.clone());
+        let mut metronome = match self.settings.pace {
+            Pace::PerSecond(rate) => Some(Metronome::new(rate, Instant::now())),
+            Pace::Bursts | Pace::Max => None,
+        };
+        let mut in_burst = 0;
+        while self.goes_on() {
+            if let Some(metronome) = &mut metronome {
+                let due = metronome.next_due(Instant::now());
+                self.wait_until(due)?;
+                if self.stop.requested() {
+                    break;
+                }
+            }
+            let record = generator.next_record();
+            if !self.hand_over(record.key, record.payload)? {
+                break;
+            }
+            in_burst += 1;
+            if self.settings.pace == Pace::Bursts {
+                if let Some(pause) = record.pause {
+                    let total = self.publisher.offered();
+                    (self.report)(Event::Burst {
+                        records: in_burst,
+                        total,
+                        pause,
+                    });
+                    in_burst = 0;
+                    if self.goes_on() {
+                        self.wait_until(Instant::now() + pause)?;
+                        // The silence of a pause is none of the brokers' doing.
+                        self.look(Instant::now())?;
+                    }
+                }
+            } else if self.publisher.offered().is_multiple_of(UNWATCHED) {
+                self.look(Instant::now())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn goes_on(&self) -> bool {
+        let enough = self
+            .settings
+            .count
+            .is_some_and(|count| self.publisher.offered() >= count);
+        !enough && !self.stop.requested()
+    }
+
+    /// Offers a record until it is taken; false when a request to stop came first.
+    fn hand_over(&mut self, key: &[u8], payload: &[u8]) -> Result<bool, Error> {
+        loop {
+            match self.publisher.offer(key, payload) {
+                Offered::Taken => break,
+                Offered::Refused => {
+                    self.look(Instant::now())?;
+                    break;
+                }
+                Offered::Full => {
+                    // Woken with a quarter of the queue free: one free place is not worth it.
+                    self.publisher
+                        .nudge_at(self.publisher.outstanding() / 4 * 3);
+                    self.stop.wait_until(Instant::now() + TICK, false);
+                    self.look(Instant::now())?;
+                    if self.stop.requested() {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        self.bytes += payload.len() as u64;
+        Ok(true)
+    }
+
+    /// Waits until `deadline` or a request to stop, with an eye on what is under way.
+    fn wait_until(&mut self, deadline: Instant) -> Result<(), Error> {
+        loop {
+            let now = Instant::now();
+            if now >= deadline || self.stop.requested() {
+                return Ok(());
+            }
+            // In a pause with nothing under way there is nothing to look at.
+            let watching = self.settings.pace != Pace::Bursts || self.publisher.outstanding() > 0;
+            let until = if watching {
+                deadline.min(now + TICK)
+            } else {
+                deadline
+            };
+            self.stop.wait_until(until, false);
+            if watching {
+                self.look(Instant::now())?;
+            }
+        }
+    }
+
+    /// Waits for acknowledgements: without end, but after a request to stop [`FLUSH_WITHIN`].
+    fn flush(&mut self) -> Result<(), Error> {
+        let mut deadline = None;
+        let outstanding = self.publisher.outstanding();
+        if outstanding > 0 {
+            (self.report)(Event::Flushing { outstanding });
+        }
+        while self.publisher.outstanding() > 0 {
+            let now = Instant::now();
+            let stopping = self.stop.requested();
+            if stopping && now >= *deadline.get_or_insert(now + FLUSH_WITHIN) {
+                break;
+            }
+            self.publisher.nudge_at(0);
+            let until = deadline.map_or(now + TICK, |deadline| deadline.min(now + TICK));
+            self.stop.wait_until(until, stopping);
+            self.look(Instant::now())?;
+        }
+        Ok(())
+    }
+
+    /// Reports what changed, and fails when nothing can be written any more.
+    fn look(&mut self, now: Instant) -> Result<(), Error> {
+        let deliveries = self.publisher.deliveries();
+        let seen = crate::watch::Seen {
+            done: deliveries.done(),
+            acknowledged: deliveries.acknowledged(),
+            outstanding: self.publisher.outstanding(),
+            all_down: deliveries.all_down(),
+            bytes: self.bytes,
+        };
+        if let Some(mut event) = self.watch.link(now, &seen) {
+            if let Event::BrokersLost { reason, .. } = &mut event {
+                *reason = deliveries.last_error();
+            }
+            (self.report)(event);
+        }
+        if self.settings.pace != Pace::Bursts
+            && let Some(progress) = self.watch.progress(now, &seen)
+        {
+            (self.report)(Event::Progress(progress));
+        }
+        match self.publisher.fatal_error() {
+            None => Ok(()),
+            Some(reason) => Err(Error::Fatal {
+                topic: self.settings.topic.name().to_owned(),
+                reason,
+                report: Box::new(self.outcome()),
+            }),
+        }
+    }
+
+    fn outcome(&self) -> Report {
+        let deliveries = self.publisher.deliveries();
+        let sent = self.publisher.offered();
+        let acknowledged = deliveries.acknowledged();
+        let unanswered = self.publisher.outstanding() > 0;
+        let why = unanswered.then(|| "no acknowledgement until the end".to_owned());
+        Report {
+            sent,
+            acknowledged,
+            failed: sent - acknowledged,
+            bytes: self.bytes,
+            elapsed: self.started.elapsed(),
+            first_failure: deliveries.first_failure().or(why),
+            count: self.settings.count,
+        }
+    }
+}
