@@ -17,8 +17,8 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use datafusion::arrow::datatypes::{Field, SchemaRef};
 use datafusion::arrow::error::ArrowError;
 
 use crate::schema::TableSchema;
@@ -27,7 +27,7 @@ use build::Builder;
 use metadata::MetadataBuilder;
 use order::Order;
 use read::{Reader, Row};
-use scan::{Scanner, Span};
+use scan::{Expected, Fault, Scanner, Span};
 
 mod build;
 mod defect;
@@ -68,6 +68,33 @@ enum Column {
     Metadata(MetadataBuilder),
 }
 
+impl Column {
+    /// With room for `rows` values.
+    fn new(field: &Field, rows: usize) -> Self {
+        let metadata = MetadataColumn::ALL
+            .into_iter()
+            .find(|column| column.name() == field.name());
+        match metadata {
+            Some(column) => Self::Metadata(MetadataBuilder::new(column, rows)),
+            None => Self::Value(Builder::new(field, rows)),
+        }
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        match self {
+            Self::Value(builder) => builder.finish(),
+            Self::Metadata(builder) => builder.finish(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Value(builder) => builder.bytes(),
+            Self::Metadata(builder) => builder.bytes(),
+        }
+    }
+}
+
 impl Decoder {
     /// A decoder for the columns `projection` of [`TableSchema::table`], in that order. An empty one
     /// counts records.
@@ -80,22 +107,17 @@ impl Decoder {
         let mut readers = Vec::new();
         let mut columns = Vec::new();
         for field in projected.fields() {
-            let metadata = MetadataColumn::ALL
-                .into_iter()
-                .find(|column| column.name() == field.name());
-            columns.push(match metadata {
-                Some(column) => Column::Metadata(MetadataBuilder::new(column)),
-                None => {
-                    if names.contains(&field.name().as_str()) {
-                        let name = field.name();
-                        let message = format!("column {name} is projected twice");
-                        return Err(ArrowError::SchemaError(message));
-                    }
-                    names.push(field.name().as_str());
-                    readers.push(Reader::new(field));
-                    Column::Value(Builder::new(field))
+            let column = Column::new(field, 0);
+            if let Column::Value(_) = column {
+                let name = field.name().as_str();
+                if names.contains(&name) {
+                    let message = format!("column {name} is projected twice");
+                    return Err(ArrowError::SchemaError(message));
                 }
-            });
+                names.push(name);
+                readers.push(Reader::new(field));
+            }
+            columns.push(column);
         }
         Ok(Self {
             order: Order::new(names.into_iter()),
@@ -133,20 +155,17 @@ impl Decoder {
                 bytes: payload.len(),
             });
         }
-        let record = str::from_utf8(payload).map_err(|error| Defect::NotUtf8 {
-            at: error.valid_up_to(),
-        })?;
-        self.scan(record)?;
+        self.scan(payload)?;
         self.row.clear();
         for (reader, span) in self.readers.iter().zip(&self.spans) {
-            reader.read(record, *span, &mut self.row)?;
+            reader.read(payload, *span, &mut self.row)?;
         }
 
         // From here on nothing can fail.
         let mut values = self.row.values.iter();
         for column in &mut self.columns {
             match column {
-                Column::Value(builder) => builder.append(&mut values, &self.row, record),
+                Column::Value(builder) => builder.append(&mut values, &self.row, payload),
                 Column::Metadata(builder) => builder.append(meta),
             }
         }
@@ -156,23 +175,25 @@ impl Decoder {
     }
 
     /// Finds where the read columns' values stand, and checks the syntax of all others.
-    fn scan(&mut self, record: &str) -> Result<(), Defect> {
+    fn scan(&mut self, record: &[u8]) -> Result<(), Defect> {
         self.spans.fill(Span::MISSING);
         self.order.restart();
-        let mut scanner = Scanner::new(record.as_bytes(), 0);
-        let fault = |fault| Defect::from_fault(fault, record.len());
-        if scanner.peek_past_blank() != Some(b'{') {
-            return Err(not_an_object(record));
+        let mut scanner = Scanner::new(record, 0);
+        match self.members(&mut scanner) {
+            Ok(()) if scanner.is_done() => Ok(()),
+            Ok(()) => Err(Defect::trailing(&scanner)),
+            Err(Fault::Expected(Expected::Object)) => Err(not_an_object(record)),
+            Err(fault) => Err(Defect::from_fault(fault, &scanner)),
         }
-        let mut scanner = Scanner::new(record.as_bytes(), 0);
-        while let Some(slot) = self.order.next(&mut scanner).map_err(fault)? {
-            let value = scanner.value(1).map_err(fault)?;
+    }
+
+    #[inline]
+    fn members(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+        while let Some(slot) = self.order.next(scanner)? {
+            let value = scanner.value(1)?;
             if let Some(span) = self.spans.get_mut(slot) {
                 *span = value;
             }
-        }
-        if !scanner.is_done() {
-            return Err(Defect::Trailing { at: scanner.at() });
         }
         Ok(())
     }
@@ -189,13 +210,7 @@ impl Decoder {
 
     /// Bytes that the batch takes in memory, about.
     pub fn buffered_bytes(&self) -> usize {
-        self.columns
-            .iter()
-            .map(|column| match column {
-                Column::Value(builder) => builder.bytes(),
-                Column::Metadata(builder) => builder.bytes(),
-            })
-            .sum()
+        self.columns.iter().map(Column::bytes).sum()
     }
 
     /// The batch of all records pushed since the last flush, of [`Self::schema`]; it has its number of
@@ -204,14 +219,12 @@ impl Decoder {
     /// # Errors
     /// None that a record could cause.
     pub fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
-        let arrays = self
-            .columns
-            .iter_mut()
-            .map(|column| match column {
-                Column::Value(builder) => builder.finish(),
-                Column::Metadata(builder) => builder.finish(),
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut arrays = Vec::with_capacity(self.columns.len());
+        for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
+            arrays.push(column.finish()?);
+            // The next batch is likely to be as large as this one.
+            *column = Column::new(field, self.rows);
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
         self.bytes = 0;
@@ -221,19 +234,16 @@ impl Decoder {
 
 /// Why a record that does not begin with `{` is bad.
 #[cold]
-fn not_an_object(record: &str) -> Defect {
-    let mut scanner = Scanner::new(record.as_bytes(), 0);
+fn not_an_object(record: &[u8]) -> Defect {
+    let mut scanner = Scanner::new(record, 0);
     if scanner.is_done() {
         return Defect::Empty;
     }
     match scanner.value(0) {
-        Err(fault) => Defect::from_fault(fault, record.len()),
-        Ok(_) if !scanner.is_done() => Defect::NotJson {
-            at: scanner.at(),
-            expected: "an object only",
-        },
+        Err(fault) => Defect::from_fault(fault, &scanner),
+        Ok(_) if !scanner.is_done() => Defect::trailing(&scanner),
         Ok(_) => Defect::NotAnObject {
-            excerpt: defect::Excerpt::of(record),
+            excerpt: Excerpt::of(text::checked_text(record, 0..record.len())),
         },
     }
 }

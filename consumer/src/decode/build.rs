@@ -16,6 +16,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use datafusion::arrow::error::ArrowError;
 
 use super::read::{Row, Value};
+use super::text::checked_text;
 
 /// One column being built.
 #[derive(Debug)]
@@ -57,35 +58,36 @@ pub(super) struct StructBuilder {
 }
 
 impl Builder {
-    pub(super) fn new(field: &Field) -> Self {
+    /// With room for `rows` values, where that can be told beforehand.
+    pub(super) fn new(field: &Field, rows: usize) -> Self {
         match field.data_type() {
-            DataType::Utf8View => Self::Text(StringViewBuilder::with_capacity(0)),
-            DataType::Binary => Self::Binary(BinaryBuilder::with_capacity(0, 0)),
-            DataType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(0)),
-            DataType::Int8 => Self::Int8(Int8Builder::with_capacity(0)),
-            DataType::Int16 => Self::Int16(Int16Builder::with_capacity(0)),
-            DataType::Int32 => Self::Int32(Int32Builder::with_capacity(0)),
-            DataType::Int64 => Self::Int64(Int64Builder::with_capacity(0)),
-            DataType::Float32 => Self::Float(Float32Builder::with_capacity(0)),
-            DataType::Float64 => Self::Double(Float64Builder::with_capacity(0)),
-            DataType::Date32 => Self::Date(Date32Builder::with_capacity(0)),
-            decimal @ DataType::Decimal128(..) => {
-                Self::Decimal(Decimal128Builder::with_capacity(0).with_data_type(decimal.clone()))
-            }
+            DataType::Utf8View => Self::Text(StringViewBuilder::with_capacity(rows)),
+            DataType::Binary => Self::Binary(BinaryBuilder::with_capacity(rows, 0)),
+            DataType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
+            DataType::Int8 => Self::Int8(Int8Builder::with_capacity(rows)),
+            DataType::Int16 => Self::Int16(Int16Builder::with_capacity(rows)),
+            DataType::Int32 => Self::Int32(Int32Builder::with_capacity(rows)),
+            DataType::Int64 => Self::Int64(Int64Builder::with_capacity(rows)),
+            DataType::Float32 => Self::Float(Float32Builder::with_capacity(rows)),
+            DataType::Float64 => Self::Double(Float64Builder::with_capacity(rows)),
+            DataType::Date32 => Self::Date(Date32Builder::with_capacity(rows)),
+            decimal @ DataType::Decimal128(..) => Self::Decimal(
+                Decimal128Builder::with_capacity(rows).with_data_type(decimal.clone()),
+            ),
             DataType::Timestamp(TimeUnit::Microsecond, zone) => Self::Timestamp(
-                TimestampMicrosecondBuilder::with_capacity(0).with_timezone_opt(zone.clone()),
+                TimestampMicrosecondBuilder::with_capacity(rows).with_timezone_opt(zone.clone()),
             ),
             DataType::List(item) => Self::List(ListBuilder {
                 item: Arc::clone(item),
                 ends: vec![0],
-                valid: NullBufferBuilder::new(0),
-                elements: Box::new(Self::new(item)),
+                valid: NullBufferBuilder::new(rows),
+                elements: Box::new(Self::new(item, rows)),
                 count: 0,
             }),
             DataType::Struct(fields) => Self::Struct(StructBuilder {
                 fields: fields.clone(),
-                valid: NullBufferBuilder::new(0),
-                children: fields.iter().map(|field| Self::new(field)).collect(),
+                valid: NullBufferBuilder::new(rows),
+                children: fields.iter().map(|field| Self::new(field, rows)).collect(),
             }),
             other => Self::Other(other.clone(), 0),
         }
@@ -93,11 +95,11 @@ impl Builder {
 
     /// Appends the next value of `values`, with all that belongs to it. `row` and `record` hold its texts.
     #[inline]
-    pub(super) fn append(&mut self, values: &mut Iter<'_, Value>, row: &Row, record: &str) {
+    pub(super) fn append(&mut self, values: &mut Iter<'_, Value>, row: &Row, record: &[u8]) {
         let value = values.next().copied().unwrap_or(Value::Null);
         match (self, value) {
             (Self::Text(builder), Value::Text(start, end)) => {
-                builder.append_value(record.get(start..end).unwrap_or_default());
+                builder.append_value(checked_text(record, start..end));
             }
             (Self::Text(builder), Value::Unescaped(start, end)) => {
                 builder.append_value(row.text.get(start..end).unwrap_or_default());
@@ -158,7 +160,7 @@ impl Builder {
         }
     }
 
-    /// The array built so far; the builder is empty then, and keeps room for as many rows again.
+    /// The array built so far. The builder is empty then.
     ///
     /// # Errors
     /// None that a value could cause: the parts are built together.

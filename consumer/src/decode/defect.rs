@@ -7,7 +7,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::scan::Fault;
+use super::scan::{Fault, Scanner};
 
 /// Why a record cannot become a row. Positions count bytes of the value from 0; columns inside STRUCT
 /// and ARRAY are named by their path, as in `card.brand` or `items[].price`.
@@ -45,8 +45,8 @@ pub enum Defect {
         /// The value's length.
         at: usize,
     },
-    /// Something follows the object.
-    #[error("more than one object: the first ends before byte {at}")]
+    /// Something follows the object, such as another one.
+    #[error("more than one value: the first ends before byte {at}")]
     Trailing {
         /// Where the second thing begins.
         at: usize,
@@ -100,11 +100,37 @@ pub enum Defect {
 }
 
 impl Defect {
-    pub(super) fn from_fault(fault: Fault, length: usize) -> Self {
+    /// What `fault` means for the record that `scanner` stands in. A record that is not UTF-8 is that,
+    /// wherever else it is wrong, unless it was cut off in the middle of a character.
+    #[cold]
+    pub(super) fn from_fault(fault: Fault, scanner: &Scanner<'_>) -> Self {
+        let at = scanner.at();
+        if let Err(error) = str::from_utf8(scanner.record())
+            && error.error_len().is_some()
+        {
+            let at = error.valid_up_to();
+            return Self::NotUtf8 { at };
+        }
         match fault {
-            Fault::Syntax { at, expected } => Self::NotJson { at, expected },
-            Fault::Truncated => Self::Truncated { at: length },
-            Fault::TooDeep { at } => Self::TooDeep { at },
+            Fault::NotUtf8 => Self::NotUtf8 { at },
+            Fault::TooDeep => Self::TooDeep { at },
+            Fault::Expected(_) if scanner.rest().is_empty() => Self::Truncated { at },
+            Fault::Expected(expected) => Self::NotJson {
+                at,
+                expected: expected.words(),
+            },
+        }
+    }
+
+    /// The record goes on where `scanner` stands, behind its end.
+    #[cold]
+    pub(super) fn trailing(scanner: &Scanner<'_>) -> Self {
+        let at = scanner.at();
+        match str::from_utf8(scanner.record()) {
+            Ok(_) => Self::Trailing { at },
+            Err(error) => Self::NotUtf8 {
+                at: error.valid_up_to(),
+            },
         }
     }
 }

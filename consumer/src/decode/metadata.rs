@@ -59,21 +59,21 @@ pub(super) struct HeadersBuilder {
 }
 
 impl MetadataBuilder {
-    pub(super) fn new(column: MetadataColumn) -> Self {
+    pub(super) fn new(column: MetadataColumn, rows: usize) -> Self {
         match column {
-            MetadataColumn::Topic => Self::Topic(StringViewBuilder::with_capacity(0)),
-            MetadataColumn::Partition => Self::Partition(Int32Builder::with_capacity(0)),
-            MetadataColumn::Offset => Self::Offset(Int64Builder::with_capacity(0)),
+            MetadataColumn::Topic => Self::Topic(StringViewBuilder::with_capacity(rows)),
+            MetadataColumn::Partition => Self::Partition(Int32Builder::with_capacity(rows)),
+            MetadataColumn::Offset => Self::Offset(Int64Builder::with_capacity(rows)),
             MetadataColumn::Timestamp => Self::Timestamp(
-                TimestampMicrosecondBuilder::with_capacity(0)
+                TimestampMicrosecondBuilder::with_capacity(rows)
                     .with_data_type(crate::schema::timestamp()),
             ),
-            MetadataColumn::Key => Self::Key(StringViewBuilder::with_capacity(0), String::new()),
+            MetadataColumn::Key => Self::Key(StringViewBuilder::with_capacity(rows), String::new()),
             MetadataColumn::Headers => Self::Headers(HeadersBuilder {
                 ends: vec![0],
                 count: 0,
-                keys: StringViewBuilder::with_capacity(0),
-                values: BinaryBuilder::with_capacity(0, 0),
+                keys: StringViewBuilder::with_capacity(rows),
+                values: BinaryBuilder::with_capacity(rows, 0),
             }),
         }
     }

@@ -36,11 +36,52 @@ pub(super) struct Order {
     key: String,
 }
 
+/// As wide as nearly every key with its quotes and signs.
+const WIDE: usize = 32;
+
+/// What stood between two values once.
 #[derive(Debug)]
 struct Lead {
     bytes: Box<[u8]>,
+    /// The first bytes, padded with zeros, and ones for those that count: two comparisons of a fixed width
+    /// take a fifth of the time of one whose width is found out.
+    wide: [u8; WIDE],
+    mask: [u8; WIDE],
     slot: Slot,
+    /// The lead that followed last time.
     next: usize,
+}
+
+impl Lead {
+    fn new(bytes: &[u8], slot: Slot) -> Self {
+        let mut wide = [0; WIDE];
+        let mut mask = [0; WIDE];
+        for ((wide, mask), byte) in wide.iter_mut().zip(&mut mask).zip(bytes) {
+            *wide = *byte;
+            *mask = u8::MAX;
+        }
+        Self {
+            bytes: bytes.into(),
+            wide,
+            mask,
+            slot,
+            next: NONE,
+        }
+    }
+
+    /// Whether `rest` begins with this lead.
+    #[inline]
+    fn leads(&self, rest: &[u8]) -> bool {
+        match rest.first_chunk::<WIDE>() {
+            Some(here) if self.bytes.len() <= WIDE => {
+                let bytes = here.iter().zip(&self.wide).zip(&self.mask);
+                bytes.fold(0, |differ, ((here, wide), mask)| {
+                    differ | ((here ^ wide) & mask)
+                }) == 0
+            }
+            _ => rest.starts_with(&self.bytes),
+        }
+    }
 }
 
 impl Order {
@@ -70,8 +111,9 @@ impl Order {
     pub(super) fn next(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Slot>, Fault> {
         let guess = self.leads.get(self.current).map_or(NONE, |lead| lead.next);
         if let Some(lead) = self.leads.get(guess)
-            && scanner.take(&lead.bytes)
+            && lead.leads(scanner.rest())
         {
+            scanner.skip(lead.bytes.len());
             self.current = guess;
             return Ok(Some(lead.slot));
         }
@@ -96,11 +138,7 @@ impl Order {
                 }
                 let inside = before.get(key.start + 1 - start..key.end - 1 - start);
                 let slot = self.find(inside.unwrap_or_default(), key.kind);
-                self.leads.push(Lead {
-                    bytes: bytes.into(),
-                    slot,
-                    next: NONE,
-                });
+                self.leads.push(Lead::new(bytes, slot));
                 self.leads.len() - 1
             }
         };
@@ -128,11 +166,7 @@ impl Order {
 
     fn forget(&mut self) {
         self.leads.clear();
-        self.leads.push(Lead {
-            bytes: Box::default(),
-            slot: self.unread,
-            next: NONE,
-        });
+        self.leads.push(Lead::new(b"", self.unread));
         // What comes next must not be taken for a record's beginning.
         self.current = NONE;
     }

@@ -11,7 +11,7 @@ use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 use super::defect::{Defect, Excerpt};
 use super::number::{self, NumberError};
 use super::scan::{Kind, Scanner, Span};
-use super::text;
+use super::text::{self, checked_text};
 use super::time::{self, Form};
 use crate::schema::TypeName;
 
@@ -158,7 +158,7 @@ impl Reader {
 
     /// Adds the value at `span` to the row. `record` has been checked.
     #[inline]
-    pub(super) fn read(&self, record: &str, span: Span, row: &mut Row) -> Result<(), Defect> {
+    pub(super) fn read(&self, record: &[u8], span: Span, row: &mut Row) -> Result<(), Defect> {
         match span.kind {
             Kind::Missing | Kind::Null => self.read_null(row),
             _ => match self.shape {
@@ -188,21 +188,25 @@ impl Reader {
     fn read_list(
         &self,
         item: &Self,
-        record: &str,
+        record: &[u8],
         span: Span,
         row: &mut Row,
     ) -> Result<(), Defect> {
         if span.kind != Kind::Array {
             return Err(self.defect(record, span, Mismatch::Type));
         }
-        let fault = |fault| Defect::from_fault(fault, record.len());
         let place = row.values.len();
         row.values.push(Value::List(0));
-        let mut scanner = Scanner::new(record.as_bytes(), span.start);
+        let mut scanner = Scanner::new(record, span.start);
         let mut elements = 0;
-        while scanner.element(elements == 0).map_err(fault)? {
+        while scanner
+            .element(elements == 0)
+            .map_err(|fault| Defect::from_fault(fault, &scanner))?
+        {
             elements += 1;
-            let element = scanner.value(0).map_err(fault)?;
+            let element = scanner
+                .value(0)
+                .map_err(|fault| Defect::from_fault(fault, &scanner))?;
             item.read(record, element, row)?;
         }
         if let Some(list) = row.values.get_mut(place) {
@@ -214,21 +218,25 @@ impl Reader {
     fn read_struct(
         &self,
         fields: &[(String, Self)],
-        record: &str,
+        record: &[u8],
         span: Span,
         row: &mut Row,
     ) -> Result<(), Defect> {
         if span.kind != Kind::Object {
             return Err(self.defect(record, span, Mismatch::Type));
         }
-        let fault = |fault| Defect::from_fault(fault, record.len());
         let base = row.spans.len();
         row.spans.resize(base + fields.len(), Span::MISSING);
-        let mut scanner = Scanner::new(record.as_bytes(), span.start);
+        let mut scanner = Scanner::new(record, span.start);
         let mut first = true;
-        while let Some(key) = scanner.member(first).map_err(fault)? {
+        while let Some(key) = scanner
+            .member(first)
+            .map_err(|fault| Defect::from_fault(fault, &scanner))?
+        {
             first = false;
-            let value = scanner.value(0).map_err(fault)?;
+            let value = scanner
+                .value(0)
+                .map_err(|fault| Defect::from_fault(fault, &scanner))?;
             if let Some(i) = position(fields, record, key, row)
                 && let Some(place) = row.spans.get_mut(base + i)
             {
@@ -245,8 +253,8 @@ impl Reader {
     }
 
     #[inline]
-    fn scalar(&self, record: &str, span: Span, row: &mut Row) -> Result<Value, Mismatch> {
-        let whole = || record.get(span.start..span.end).unwrap_or_default();
+    fn scalar(&self, record: &[u8], span: Span, row: &mut Row) -> Result<Value, Mismatch> {
+        let whole = || checked_text(record, span.start..span.end);
         let value = match (&self.shape, span.kind) {
             (Shape::Text, Kind::Text) => {
                 let inside = span.inside();
@@ -260,16 +268,14 @@ impl Reader {
             (Shape::Boolean, Kind::False) => Value::Boolean(false),
             (Shape::Text, Kind::EscapedText) => {
                 let start = row.text.len();
-                let inside = record.get(span.inside()).unwrap_or_default();
+                let inside = checked_text(record, span.inside());
                 text::unescape(inside, &mut row.text).map_err(|_| Mismatch::Surrogate)?;
                 Value::Unescaped(start, row.text.len())
             }
-            (_, Kind::Text) => {
-                self.scalar_of(record.get(span.inside()).unwrap_or_default(), true, row)?
-            }
+            (_, Kind::Text) => self.scalar_of(checked_text(record, span.inside()), true, row)?,
             (_, Kind::EscapedText) => {
                 let mut plain = String::new();
-                let inside = record.get(span.inside()).unwrap_or_default();
+                let inside = checked_text(record, span.inside());
                 text::unescape(inside, &mut plain).map_err(|_| Mismatch::Surrogate)?;
                 self.scalar_of(&plain, true, row)?
             }
@@ -325,9 +331,9 @@ impl Reader {
     }
 
     #[cold]
-    fn defect(&self, record: &str, span: Span, mismatch: Mismatch) -> Defect {
+    fn defect(&self, record: &[u8], span: Span, mismatch: Mismatch) -> Defect {
         let column = self.path.clone();
-        let excerpt = Excerpt::of(record.get(span.start..span.end).unwrap_or_default());
+        let excerpt = Excerpt::of(checked_text(record, span.start..span.end));
         let expected = TypeName(&self.data_type).to_string();
         match mismatch {
             Mismatch::Type => Defect::WrongType {
@@ -346,8 +352,8 @@ impl Reader {
 }
 
 /// The field that a key names.
-fn position(fields: &[(String, Reader)], record: &str, key: Span, row: &mut Row) -> Option<usize> {
-    let inside = record.get(key.inside())?;
+fn position(fields: &[(String, Reader)], record: &[u8], key: Span, row: &mut Row) -> Option<usize> {
+    let inside = checked_text(record, key.inside());
     if key.kind == Kind::Text {
         return fields.iter().position(|(name, _)| name == inside);
     }

@@ -1,11 +1,19 @@
 //! JSON's grammar (RFC 8259), checked in one pass over a record's bytes.
 //!
 //! The scanner finds where values begin and end and of what kind they are; it converts nothing and
-//! allocates nothing. Whatever it lets pass is JSON to the last byte, at most [`MAX_DEPTH`] deep,
-//! without recursion. UTF-8 is not its concern: the record is checked for it as a whole beforehand.
+//! allocates nothing, and does not recurse. Whatever it lets pass is JSON to the last byte, in UTF-8, at most
+//! [`MAX_DEPTH`] deep. Only strings can hold what is not ASCII, so only those that do are checked for UTF-8.
+
+mod fault;
+mod nested;
+
+pub(super) use fault::{Expected, Fault};
 
 /// How many objects and arrays may stand in one another, the record itself included.
 pub(super) const MAX_DEPTH: u32 = 128;
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// What kind of JSON value stands in a [`Span`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,14 +53,6 @@ impl Span {
     }
 }
 
-/// Where and why a record is not JSON. `at` counts bytes from 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
-    Syntax { at: usize, expected: &'static str },
-    Truncated,
-    TooDeep { at: usize },
-}
-
 /// A place in a record, and what is read from there on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scanner<'a> {
@@ -80,12 +80,24 @@ impl<'a> Scanner<'a> {
         there
     }
 
+    /// Passes over `bytes` bytes that are known to be good.
+    #[inline]
+    pub(super) fn skip(&mut self, bytes: usize) {
+        self.at += bytes;
+    }
+
     /// Whether nothing but blanks is left.
     pub(super) fn is_done(&mut self) -> bool {
         self.blank();
         self.at >= self.bytes.len()
     }
 
+    /// The whole record.
+    pub(super) fn record(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// What has not been read yet.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
@@ -111,30 +123,27 @@ impl<'a> Scanner<'a> {
     }
 
     /// One value, with the blanks before it; `depth` is how many objects and arrays it stands in.
-    #[inline]
+    #[inline(always)]
     pub(super) fn value(&mut self, depth: u32) -> Result<Span, Fault> {
-        if matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.blank();
-        }
+        self.blank();
         let start = self.at;
         let kind = match self.peek() {
-            Some(b'"') => self.string()?,
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(b'{') => {
-                self.nested(depth)?;
-                Kind::Object
-            }
-            Some(b'[') => {
-                self.nested(depth)?;
-                Kind::Array
-            }
-            _ => self.word()?,
-        };
-        Ok(Span {
-            start,
-            end: self.at,
-            kind,
-        })
+            Some(b'"') => self.string(),
+            Some(b'{') => self.nested(depth).map(|()| Kind::Object),
+            Some(b'[') => self.nested(depth).map(|()| Kind::Array),
+            _ => self.bare(),
+        }?;
+        let end = self.at;
+        Ok(Span { start, end, kind })
+    }
+
+    /// A number or a word: what stands in no quotes or brackets.
+    #[inline]
+    fn bare(&mut self) -> Result<Kind, Fault> {
+        match self.peek() {
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.word(),
+        }
     }
 
     /// `true`, `false` or `null`.
@@ -143,42 +152,83 @@ impl<'a> Scanner<'a> {
             Some(b't') => ("true", Kind::True),
             Some(b'f') => ("false", Kind::False),
             Some(b'n') => ("null", Kind::Null),
-            _ => return Err(self.expected("a value")),
+            _ => return Err(Fault::Expected(Expected::Value)),
         };
         if self.take(word.as_bytes()) {
             Ok(kind)
-        } else if word.as_bytes().starts_with(self.rest()) {
-            Err(Fault::Truncated)
         } else {
-            Err(self.expected("a value"))
+            if word.as_bytes().starts_with(self.rest()) {
+                self.at = self.bytes.len();
+            }
+            Err(Fault::Expected(Expected::Value))
         }
     }
 
     /// A string, from its opening quote to behind its closing one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<Kind, Fault> {
+        let start = self.at + 1;
         let mut kind = Kind::Text;
-        let mut at = self.at + 1;
+        let mut ascii = true;
+        self.at = start;
         loop {
-            at = plain_text_end(self.bytes, at);
-            match self.bytes.get(at) {
-                Some(b'"') => {
-                    self.at = at + 1;
-                    return Ok(kind);
-                }
+            ascii &= self.plain_text();
+            match self.peek() {
+                Some(b'"') => break,
                 Some(b'\\') => {
-                    self.at = at;
                     self.escape()?;
-                    at = self.at;
                     kind = Kind::EscapedText;
                 }
-                Some(_) => {
-                    let expected = "no bare control character in a string";
-                    return Err(Fault::Syntax { at, expected });
-                }
-                None => return Err(Fault::Truncated),
+                _ => return Err(Fault::Expected(Expected::NoControlCharacter)),
             }
         }
+        if !ascii {
+            self.utf8(start)?;
+        }
+        self.at += 1;
+        Ok(kind)
+    }
+
+    /// Checks the text from `start` to here.
+    #[inline(never)]
+    fn utf8(&mut self, start: usize) -> Result<(), Fault> {
+        let text = self.bytes.get(start..self.at).unwrap_or_default();
+        str::from_utf8(text).map(drop).map_err(|error| {
+            self.at = start + error.valid_up_to();
+            Fault::NotUtf8
+        })
+    }
+
+    /// Passes over a string's plain text, up to a quote, a backslash, a control character or the
+    /// record's end. Whether it is known to be ASCII.
+    ///
+    /// Eight bytes at a time: `(x - n…) & !x & 0x80…` has the highest bit set of each byte of `x` that is
+    /// less than n (at most 0x80), and perhaps of bytes above such a one, which the search for the lowest
+    /// does not see (H. S. Warren, Hacker's Delight, 6-1). With one bit turned, a quote (0x22) follows upon the
+    /// control characters (0 to 0x1f), and no other byte comes to stand below it.
+    #[inline(always)]
+    fn plain_text(&mut self) -> bool {
+        let mut seen = 0;
+        while let Some(eight) = self.rest().first_chunk::<8>() {
+            let word = u64::from_le_bytes(*eight);
+            let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+            let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+            let ends = (control_or_quote | backslash) & !word & HIGHS;
+            seen |= word;
+            if ends != 0 {
+                self.at += (ends.trailing_zeros() / 8) as usize;
+                return seen & HIGHS == 0;
+            }
+            self.at += 8;
+        }
+        while let Some(byte) = self.peek() {
+            if matches!(byte, b'"' | b'\\' | 0..0x20) {
+                break;
+            }
+            seen |= u64::from(byte);
+            self.at += 1;
+        }
+        seen & HIGHS == 0
     }
 
     /// A backslash and what belongs to it. Whether surrogates have their other half is not syntax.
@@ -192,17 +242,17 @@ impl<'a> Scanner<'a> {
                 for _ in 0..4 {
                     match self.peek() {
                         Some(digit) if digit.is_ascii_hexdigit() => self.at += 1,
-                        _ => return Err(self.expected("four hex digits after \\u")),
+                        _ => return Err(Fault::Expected(Expected::HexDigits)),
                     }
                 }
             }
-            _ => return Err(self.expected("an escape that JSON knows")),
+            _ => return Err(Fault::Expected(Expected::Escape)),
         }
         Ok(())
     }
 
     /// `-12.5e+3`: a number as JSON has them, without leading zeros or a plus.
-    #[inline]
+    #[inline(always)]
     pub(super) fn number(&mut self) -> Result<Kind, Fault> {
         if self.peek() == Some(b'-') {
             self.at += 1;
@@ -226,182 +276,15 @@ impl<'a> Scanner<'a> {
         Ok(Kind::Number)
     }
 
-    #[inline]
+    #[inline(always)]
     fn digits(&mut self) -> Result<(), Fault> {
         let first = self.at;
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.at += 1;
         }
         if self.at == first {
-            return Err(self.expected("a digit"));
+            return Err(Fault::Expected(Expected::Digit));
         }
         Ok(())
     }
-
-    /// An object or array and all that is in it, without recursion: one bit a level says which it is.
-    fn nested(&mut self, depth: u32) -> Result<(), Fault> {
-        let mut objects: u128 = 0;
-        let mut levels = 0;
-        loop {
-            let opened = match self.peek_past_blank() {
-                Some(open @ (b'{' | b'[')) => {
-                    if depth + levels >= MAX_DEPTH {
-                        return Err(Fault::TooDeep { at: self.at });
-                    }
-                    self.at += 1;
-                    levels += 1;
-                    objects = objects << 1 | u128::from(open == b'{');
-                    true
-                }
-                _ => {
-                    self.value(depth)?;
-                    false
-                }
-            };
-            if opened {
-                let empty = match self.peek_past_blank() {
-                    Some(b'}') => objects & 1 == 1,
-                    Some(b']') => objects & 1 == 0,
-                    _ => false,
-                };
-                if !empty {
-                    if objects & 1 == 1 {
-                        self.key()?;
-                    }
-                    continue;
-                }
-            } else if self.next_in(objects & 1 == 1)? {
-                continue;
-            }
-            // Here a bracket closes; more may, one behind the other.
-            loop {
-                self.at += 1;
-                objects >>= 1;
-                levels -= 1;
-                if levels == 0 {
-                    return Ok(());
-                }
-                if self.next_in(objects & 1 == 1)? {
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Behind an element: passes over a comma, and the key behind it, and says true; or stays before
-    /// the closing bracket and says false.
-    fn next_in(&mut self, object: bool) -> Result<bool, Fault> {
-        match (self.peek_past_blank(), object) {
-            (Some(b','), true) => {
-                self.at += 1;
-                self.key()?;
-                Ok(true)
-            }
-            (Some(b','), false) => {
-                self.at += 1;
-                Ok(true)
-            }
-            (Some(b'}'), true) | (Some(b']'), false) => Ok(false),
-            (_, true) => Err(self.expected("`,` or `}`")),
-            (_, false) => Err(self.expected("`,` or `]`")),
-        }
-    }
-
-    /// A key and its colon, with the blanks before each of them.
-    pub(super) fn key(&mut self) -> Result<Span, Fault> {
-        if self.peek_past_blank() != Some(b'"') {
-            return Err(self.expected("a key in quotes"));
-        }
-        let start = self.at;
-        let kind = self.string()?;
-        let end = self.at;
-        if self.peek_past_blank() != Some(b':') {
-            return Err(self.expected("`:`"));
-        }
-        self.at += 1;
-        Ok(Span { start, end, kind })
-    }
-
-    /// Into an object that begins here, or on to its next member: the key, or `None` behind its end.
-    /// `first` says which.
-    pub(super) fn member(&mut self, first: bool) -> Result<Option<Span>, Fault> {
-        if first {
-            if self.peek_past_blank() != Some(b'{') {
-                return Err(self.expected("an object"));
-            }
-            self.at += 1;
-            if self.peek_past_blank() != Some(b'}') {
-                return self.key().map(Some);
-            }
-        } else if self.peek_past_blank() == Some(b',') {
-            self.at += 1;
-            return self.key().map(Some);
-        } else if self.peek() != Some(b'}') {
-            return Err(self.expected("`,` or `}`"));
-        }
-        self.at += 1;
-        Ok(None)
-    }
-
-    /// Into an array that begins here, or on to its next element: whether there is one.
-    pub(super) fn element(&mut self, first: bool) -> Result<bool, Fault> {
-        if first {
-            if self.peek_past_blank() != Some(b'[') {
-                return Err(self.expected("an array"));
-            }
-            self.at += 1;
-            if self.peek_past_blank() != Some(b']') {
-                return Ok(true);
-            }
-        } else if self.next_in(false)? {
-            return Ok(true);
-        }
-        self.at += 1;
-        Ok(false)
-    }
-
-    #[cold]
-    pub(super) fn expected(&self, expected: &'static str) -> Fault {
-        if self.at >= self.bytes.len() {
-            Fault::Truncated
-        } else {
-            Fault::Syntax {
-                at: self.at,
-                expected,
-            }
-        }
-    }
-}
-
-const ONES: u64 = u64::from_le_bytes([0x01; 8]);
-const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
-
-/// The first byte from `at` on that ends plain text in a string: a quote, a backslash or a control
-/// character; the record's end if there is none.
-///
-/// Eight bytes at a time. `(x - 0x01…) & !x & 0x80…` has the highest bit of each byte of `x` set that
-/// is zero, and perhaps of bytes above such a one, which the search for the lowest does not see (H. S.
-/// Warren, Hacker's Delight, 6-1).
-#[inline]
-fn plain_text_end(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        let word = u64::from_le_bytes(*eight);
-        let quote = word ^ (ONES * u64::from(b'"'));
-        let backslash = word ^ (ONES * u64::from(b'\\'));
-        let ends = (quote.wrapping_sub(ONES) & !quote)
-            | (backslash.wrapping_sub(ONES) & !backslash)
-            | (word.wrapping_sub(ONES * 0x20) & !word);
-        let ends = ends & HIGHS;
-        if ends != 0 {
-            return at + (ends.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(byte) = bytes.get(at) {
-        if matches!(byte, b'"' | b'\\' | 0..0x20) {
-            break;
-        }
-        at += 1;
-    }
-    at
 }

@@ -1,4 +1,15 @@
-//! The text of JSON strings that have escapes.
+//! The text of JSON strings.
+
+use std::ops::Range;
+
+/// The text at `range` of a record that the scanner has let pass, hence UTF-8.
+///
+/// Looked at once more, since safe Rust has no other way from bytes to text; never empty for that reason.
+#[inline]
+pub(super) fn checked_text(record: &[u8], range: Range<usize>) -> &str {
+    let bytes = record.get(range).unwrap_or_default();
+    str::from_utf8(bytes).unwrap_or_default()
+}
 
 /// Half of a surrogate pair without the other: JSON's grammar lets it pass, no text can hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
