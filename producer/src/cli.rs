@@ -282,27 +282,18 @@ fn pace(value: &str) -> Result<Pace, SettingsError> {
 
 #[cfg(test)]
 mod tests {
-<<<<<<< HEAD
-    use clap::CommandFactory;
-=======
     use clap::builder::Resettable;
     use clap::{CommandFactory, FromArgMatches};
->>>>>>> producer
 
     use super::*;
 
     fn read(args: &[&str]) -> Result<Settings, SettingsError> {
-<<<<<<< HEAD
-        let args = std::iter::once("producer").chain(args.iter().copied());
-        Cli::try_parse_from(args).unwrap().settings()
-=======
         // What the test is started with must not decide it.
         let deaf = Cli::command().mut_args(|arg| arg.env(Resettable::Reset));
         let args = std::iter::once("producer").chain(args.iter().copied());
         Cli::from_arg_matches(&deaf.get_matches_from(args))
             .unwrap()
             .settings()
->>>>>>> producer
     }
 
     fn error(args: &[&str]) -> String {

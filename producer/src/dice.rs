@@ -1,18 +1,10 @@
 //! The one source of chance.
 //!
-<<<<<<< HEAD
-//! Guarantees the same draws for the same seed on every machine and with every version of the
-//! dependencies that share the major number: ChaCha with 8 rounds is specified to the bit, and the
-//! few distributions needed are integer arithmetic written out here. `rand`'s own distributions
-//! may change between releases and floating-point `exp` or `ln` differ between platforms, so
-//! neither decides a record.
-=======
 //! Guarantees the same draws for the same seed on every machine: ChaCha with 8 rounds is specified
 //! to the bit, and the distributions are integer arithmetic written out here. `rand`'s own may
 //! change between releases, and floating-point `exp` or `ln` differ between platforms. The one
 //! exception is people's names, which `fake` chooses: its version is pinned by Cargo.lock, and a
 //! test holds the checksum of a seed's records, so that no update changes them unseen.
->>>>>>> producer
 
 use rand::Rng;
 use rand::SeedableRng;

@@ -72,15 +72,9 @@ fn seed_42_gives_the_bytes_it_always_gave() {
     assert_eq!(checksum(&bytes(mixed(42), 10_000)), MIXED_10_000_OF_42);
 }
 
-<<<<<<< HEAD
-const FIRST_OF_42: &str = "";
-const PLAIN_10_000_OF_42: u64 = 0;
-const MIXED_10_000_OF_42: u64 = 0;
-=======
 const FIRST_OF_42: &str = r#"{"transaction_id":"ae58b759-fa71-4b92-acf9-50193b5b6c74","timestamp":"2020-01-01T00:00:00.076Z","card_number":"471336******3213","card_brand":"Visa","card_holder":"Pedro Kshlerin","amount":13.99,"currency":"CAD","merchant":"Rowe Mobility","category":"transport","city":"Toronto","country":"CA","channel":"pos","status":"approved","decline_reason":null}"#;
 const PLAIN_10_000_OF_42: u64 = 9_910_316_125_434_374_370;
 const MIXED_10_000_OF_42: u64 = 170534626687146516;
->>>>>>> producer
 
 #[test]
 fn a_payload_says_what_its_transaction_says() {

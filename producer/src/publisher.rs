@@ -31,11 +31,7 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("queue.buffering.max.messages", "200000"),
     // A bound in bytes as well, as large records could fill the memory.
     ("queue.buffering.max.kbytes", "131072"),
-<<<<<<< HEAD
-    // The rest of the queue is unaffected by one large record.
-=======
     // Brokers close idle connections, which is no loss.
->>>>>>> producer
     ("log.connection.close", "false"),
 ];
 

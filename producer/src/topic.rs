@@ -145,12 +145,7 @@ pub enum TopicState {
 /// # Errors
 /// When the client cannot be set up or no broker answers within [`ANSWER_WITHIN`].
 pub fn reach(kafka: &KafkaSettings, stop: &Stop) -> Result<Option<Metadata>, TopicError> {
-<<<<<<< HEAD
-    // A property for producers only or for consumers only is no reason for a line in the log here.
-    let config = kafka.client_config_over(&[("log.connection.close", "false")]);
-=======
     let config = kafka.client_config();
->>>>>>> producer
     let client: BaseProducer<Asking> = config
         .create_with_context(Asking::default())
         .map_err(TopicError::Client)?;
