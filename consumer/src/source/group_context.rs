@@ -180,6 +180,7 @@ struct TopicStatistics {
 #[serde(default)]
 struct PartitionStatistics {
     partition: i32,
+    next_offset: i64,
     ls_offset: i64,
     eof_offset: i64,
 }
@@ -213,10 +214,10 @@ impl Statistics {
             .map(|(partition, numbers)| (partition, Offset(numbers.ls_offset)))
     }
 
-    /// The ends that reading has come to.
+    /// The ends that fetching has come to; the records before them may not have been polled yet.
     pub fn reached_ends(&self) -> impl Iterator<Item = (TopicPartition, Offset)> + '_ {
         self.partitions()
-            .filter(|(_, numbers)| numbers.eof_offset >= 0)
+            .filter(|(_, numbers)| (0..=numbers.next_offset).contains(&numbers.eof_offset))
             .map(|(partition, numbers)| (partition, Offset(numbers.eof_offset)))
     }
 

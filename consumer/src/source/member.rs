@@ -5,6 +5,7 @@
 //! everyone who sends it a command.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
@@ -31,6 +32,8 @@ use crate::sink::dead_letters::{DeadLetters, Letter};
 const RECORDS_A_TURN: usize = 1024;
 /// How long `poll` looks at an empty queue: callbacks that it serves count as empty.
 const LOOK: Duration = Duration::from_millis(1);
+/// Statistics come once a second: what they say after this time was so after what was done.
+const STALE: Duration = Duration::from_secs(2);
 /// The longest sleep: librdkafka wants to be polled now and then.
 const SLEEP: Duration = Duration::from_secs(1);
 
@@ -235,6 +238,10 @@ struct Member {
     reads_headers: bool,
     brokers: Vec<Broker>,
     has_news: bool,
+    /// Partitions whose end librdkafka has come to, though perhaps not this thread.
+    reached: Vec<TopicPartition>,
+    /// When a partition was last assigned or resumed.
+    fetching_since: Instant,
 }
 
 impl Member {
@@ -254,6 +261,8 @@ impl Member {
             reads_headers,
             brokers: Vec::new(),
             has_news: false,
+            reached: Vec::new(),
+            fetching_since: Instant::now(),
         }
     }
 
@@ -332,6 +341,10 @@ impl Member {
                 self.saw(consumer, seen)?;
             }
             if drained {
+                // What was fetched before these ends has been seen now.
+                for partition in mem::take(&mut self.reached) {
+                    self.step(consumer, Event::ReachedEnd(&partition))?;
+                }
                 self.step(consumer, Event::Idle)?;
                 self.tell_waiting(false);
             }
@@ -447,7 +460,7 @@ impl Member {
     }
 
     fn act(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
-        for action in std::mem::take(&mut self.actions) {
+        for action in mem::take(&mut self.actions) {
             match action {
                 Action::Pause(partition) => {
                     consumer.pause(&one(&partition.topic, partition.partition))?;
@@ -479,6 +492,7 @@ impl Member {
             message.partition() == partition.partition && message.topic() == &*partition.topic
         };
         self.paused = self.paused.saturating_sub(1);
+        self.fetching_since = Instant::now();
         let kept: Vec<OwnedMessage> = self.held.extract_if(.., own).collect();
         for message in kept {
             self.record(consumer, &message)?;
@@ -510,10 +524,11 @@ impl Member {
                     self.report(Report::Brokers(brokers));
                 }
                 self.report(Report::Ends(statistics.ends().collect()));
-                for (partition, end) in statistics.reached_ends() {
-                    if end >= consumer.context().end(&partition) {
-                        self.step(consumer, Event::ReachedEnd(&partition))?;
-                    }
+                if self.several_topics() && self.fetching_since.elapsed() >= STALE {
+                    let ends = statistics.reached_ends();
+                    let context = consumer.context();
+                    let reached = ends.filter(|(partition, end)| *end >= context.end(partition));
+                    self.reached.extend(reached.map(|(partition, _)| partition));
                 }
                 Ok(())
             }
@@ -542,6 +557,7 @@ impl Member {
         consumer: &GroupConsumer,
         begun: Vec<(TopicPartition, Checkpoint)>,
     ) -> Result<(), MemberError> {
+        self.fetching_since = Instant::now();
         let partitions = begun.iter().map(|(partition, _)| partition.clone());
         self.report(Report::Assigned(partitions.collect()));
         for (partition, from) in begun {
@@ -566,12 +582,11 @@ impl Member {
         match error {
             KafkaError::PartitionEOF(number) => {
                 // It names no topic; with several, the statistics tell.
-                let mut topics = self.settings.extents.keys().map(|known| &known.topic);
-                if let Some(topic) = topics.next()
-                    && topics.all(|other| other == topic)
+                if !self.several_topics()
+                    && let Some(known) = self.settings.extents.keys().next()
                 {
                     let partition = TopicPartition {
-                        topic: Arc::clone(topic),
+                        topic: Arc::clone(&known.topic),
                         partition: number,
                     };
                     self.step(consumer, Event::ReachedEnd(&partition))?;
@@ -593,6 +608,12 @@ impl Member {
                 Ok(None)
             }
         }
+    }
+
+    fn several_topics(&self) -> bool {
+        let mut topics = self.settings.extents.keys().map(|known| &known.topic);
+        let first = topics.next();
+        topics.any(|other| Some(other) != first)
     }
 
     fn tell_waiting(&mut self, full: bool) {
