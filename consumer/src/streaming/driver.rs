@@ -485,13 +485,38 @@ fn assignment(
     }
 }
 
+/// For instance `transactions 0-2, 5`.
 fn names(partitions: &[TopicPartition]) -> String {
-    if partitions.is_empty() {
-        return "no partition".to_owned();
+    let mut sorted = partitions.to_vec();
+    sorted.sort();
+    let of_topics = sorted.chunk_by(|a, b| a.topic == b.topic).map(|of_topic| {
+        let runs = of_topic
+            .chunk_by(|a, b| a.partition + 1 == b.partition)
+            .filter_map(|run| match run {
+                [] => None,
+                [one] => Some(one.partition.to_string()),
+                [first, .., last] => Some(format!("{}-{}", first.partition, last.partition)),
+            });
+        let topic = of_topic.first().map_or("", |first| &*first.topic);
+        format!("{topic} {}", runs.collect::<Vec<_>>().join(", "))
+    });
+    let names = of_topics.collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        "no partition".to_owned()
+    } else {
+        names
     }
-    partitions
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_that_follow_each_other_are_named_as_a_run() {
+        let all = [("b", 0), ("a", 5), ("a", 1), ("a", 0), ("a", 2)];
+        let all = all.map(|(topic, partition)| TopicPartition::new(topic, partition));
+        assert_eq!(names(&all), "a 0-2, 5, b 0");
+        assert_eq!(names(&[]), "no partition");
+    }
 }
