@@ -5,6 +5,8 @@
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
+#![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
+
 pub mod checkpoint;
 pub mod command;
 pub mod config;

@@ -1,0 +1,131 @@
+//! Objects and arrays: over them as a whole, or into them one member or element after the other.
+
+use super::{Expected, Fault, MAX_DEPTH, Scanner, Span};
+
+impl Scanner<'_> {
+    /// An object or array and all that is in it, without recursion: one bit a level says which it is.
+    pub(super) fn nested(&mut self, depth: u32) -> Result<(), Fault> {
+        let mut objects: u128 = 0;
+        let mut levels = 0;
+        loop {
+            let opened = match self.peek_past_blank() {
+                Some(open @ (b'{' | b'[')) => {
+                    if depth + levels >= MAX_DEPTH {
+                        return Err(Fault::TooDeep);
+                    }
+                    self.at += 1;
+                    levels += 1;
+                    objects = objects << 1 | u128::from(open == b'{');
+                    true
+                }
+                Some(b'"') => {
+                    self.string()?;
+                    false
+                }
+                _ => {
+                    self.bare()?;
+                    false
+                }
+            };
+            if opened {
+                let empty = match self.peek_past_blank() {
+                    Some(b'}') => objects & 1 == 1,
+                    Some(b']') => objects & 1 == 0,
+                    _ => false,
+                };
+                if !empty {
+                    if objects & 1 == 1 {
+                        self.key()?;
+                    }
+                    continue;
+                }
+            } else if self.next_in(objects & 1 == 1)? {
+                continue;
+            }
+            // Here a bracket closes; more may, one behind the other.
+            loop {
+                self.at += 1;
+                objects >>= 1;
+                levels -= 1;
+                if levels == 0 {
+                    return Ok(());
+                }
+                if self.next_in(objects & 1 == 1)? {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Behind an element: passes over a comma, and the key behind it, and says true; or stays before
+    /// the closing bracket and says false.
+    fn next_in(&mut self, object: bool) -> Result<bool, Fault> {
+        match (self.peek_past_blank(), object) {
+            (Some(b','), true) => {
+                self.at += 1;
+                self.key()?;
+                Ok(true)
+            }
+            (Some(b','), false) => {
+                self.at += 1;
+                Ok(true)
+            }
+            (Some(b'}'), true) | (Some(b']'), false) => Ok(false),
+            (_, true) => Err(Fault::Expected(Expected::CommaOrBrace)),
+            (_, false) => Err(Fault::Expected(Expected::CommaOrBracket)),
+        }
+    }
+
+    /// A key and its colon, with the blanks before each of them.
+    pub(in crate::decode) fn key(&mut self) -> Result<Span, Fault> {
+        if self.peek_past_blank() != Some(b'"') {
+            return Err(Fault::Expected(Expected::Key));
+        }
+        let start = self.at;
+        let kind = self.string()?;
+        let end = self.at;
+        if self.peek_past_blank() != Some(b':') {
+            return Err(Fault::Expected(Expected::Colon));
+        }
+        self.at += 1;
+        Ok(Span { start, end, kind })
+    }
+
+    /// Into an object that begins here, or on to its next member: the key, or `None` behind its end.
+    /// `first` says which.
+    pub(in crate::decode) fn member(&mut self, first: bool) -> Result<Option<Span>, Fault> {
+        if first {
+            if self.peek_past_blank() != Some(b'{') {
+                return Err(Fault::Expected(Expected::Object));
+            }
+            self.at += 1;
+            if self.peek_past_blank() != Some(b'}') {
+                return self.key().map(Some);
+            }
+        } else if self.peek_past_blank() == Some(b',') {
+            self.at += 1;
+            return self.key().map(Some);
+        } else if self.peek() != Some(b'}') {
+            return Err(Fault::Expected(Expected::CommaOrBrace));
+        }
+        self.at += 1;
+        Ok(None)
+    }
+
+    /// Into an array that begins here, or on to its next element: whether there is one.
+    pub(in crate::decode) fn element(&mut self, first: bool) -> Result<bool, Fault> {
+        if first {
+            if self.peek_past_blank() != Some(b'[') {
+                return Err(Fault::Expected(Expected::Array));
+            }
+            self.at += 1;
+            if self.peek_past_blank() != Some(b']') {
+                return Ok(true);
+            }
+        } else if self.next_in(false)? {
+            return Ok(true);
+        }
+        self.at += 1;
+        Ok(false)
+    }
+}
