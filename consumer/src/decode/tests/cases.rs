@@ -333,6 +333,10 @@ const BAD_RECORDS: &[(&[u8], &str)] = &[
     (b"{\"u\":\"\xc0\xaf\",\"n\":1}", "not UTF-8: byte 6"),
     (b"{\"u\":\"\xed\xa0\x80\",\"n\":1}", "not UTF-8: byte 6"),
     (b"{\"\xff\":1,\"n\":1}", "not UTF-8: byte 2"),
+    (b"{\"u\":\"\xff\"}", "not UTF-8: byte 6"),
+    (b"{\"u\":\"abcdefgh\xff\"}", "not UTF-8: byte 14"),
+    (b"{\"u\":\"\xffabcdefghijklmn\"}", "not UTF-8: byte 6"),
+    (b"{\"u\":\"\xff\\n\"}", "not UTF-8: byte 6"),
     (b"\xff\xfe{", "not UTF-8: byte 0"),
     (b"{\"n\":1}\xff", "not UTF-8: byte 7"),
     (
