@@ -57,13 +57,13 @@ impl Inferred {
 pub struct LeftOut {
     /// Its name, or the path to it.
     pub column: String,
-    /// What is in the way: `holds strings and numbers`.
+    /// What is in the way, and how to mend it: `holds strings and numbers; give SCHEMA`.
     pub why: String,
 }
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {} {}; give SCHEMA", self.column, self.why)
+        write!(f, "column {} {}", self.column, self.why)
     }
 }
 
@@ -260,6 +260,7 @@ impl Objects {
                 Err("has no name".to_owned())
             } else {
                 seen.data_type(&column, left_out)
+                    .map_err(|why| format!("{why}; give SCHEMA"))
             };
             match data_type {
                 Ok(data_type) if names.take(name) => {
