@@ -273,6 +273,7 @@ impl Query {
         Ok(Batch {
             rows,
             append: self.is("append"),
+            sorted_by: None,
             progress,
         })
     }

@@ -52,6 +52,8 @@ pub struct Batch {
     pub rows: RecordBatch,
     /// Whether `rows` adds to what came before (a query without an aggregate).
     pub append: bool,
+    /// The column that the query sorts its result by, in the first place.
+    pub sorted_by: Option<usize>,
     /// The report.
     pub progress: Progress,
 }

@@ -240,6 +240,7 @@ fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError
         rows,
         total_rows,
         append: batch.append,
+        sorted_by: batch.sorted_by,
     })
 }
 
@@ -292,6 +293,7 @@ mod tests {
         let append = |id, rows: &[(&str, i64, i128)]| {
             Event::Batch(Arc::new(Batch {
                 append: true,
+                sorted_by: None,
                 ..(*brands(id, rows)).clone()
             }))
         };

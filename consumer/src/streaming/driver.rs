@@ -371,6 +371,7 @@ impl Driver {
         self.tell.event(Event::Batch(Arc::new(Batch {
             rows: outcome.rows,
             append: self.query.appends(),
+            sorted_by: self.query.sorted_by(),
             progress,
         })));
         self.pulse_at = Instant::now();

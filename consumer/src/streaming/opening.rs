@@ -73,6 +73,8 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "10000"),
         ("statistics.interval.ms", "1000"),
+        // Five minutes, the default, is long for a broker that is back or a partition that is new.
+        ("topic.metadata.refresh.interval.ms", "10000"),
         // librdkafka waits a whole second when its queue is full, unless told otherwise.
         ("fetch.queue.backoff.ms", "1"),
         ("queued.max.messages.kbytes", "16384"),

@@ -234,6 +234,7 @@ fn a_wide_and_long_result_scrolls() {
     stage.tell(Event::Batch(Arc::new(Batch {
         rows,
         append: false,
+        sorted_by: None,
         progress: progress(0),
     })));
     stage.view.column = Some(6);
