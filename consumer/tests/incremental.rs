@@ -1,6 +1,8 @@
 //! Any split of the records into batches and partitions gives the result that DataFusion gives on all
 //! of them at once.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use consumer::engine::functions::exact;
@@ -178,13 +180,21 @@ fn at_once(sql: &str, all: &RecordBatch) -> RecordBatch {
     context.register_udaf(exact::sum());
     context.register_udaf(exact::avg());
     let table = MemTable::try_new(all.schema(), vec![vec![all.clone()]]).unwrap();
-    context.register_table("transactions", Arc::new(table)).unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    context
+        .register_table("transactions", Arc::new(table))
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let frame = context.sql(sql).await.unwrap();
         let schema = Arc::new(frame.schema().as_arrow().clone());
         let batches = frame.collect().await.unwrap();
-        concat_batches(&batches.first().map_or(schema, RecordBatch::schema), &batches).unwrap()
+        concat_batches(
+            &batches.first().map_or(schema, RecordBatch::schema),
+            &batches,
+        )
+        .unwrap()
     })
 }
 
@@ -246,7 +256,9 @@ fn comparable(batch: &RecordBatch, sorted: bool) -> Vec<Vec<String>> {
                     .collect();
             }
             let formatter = ArrayFormatter::try_new(column, &options).unwrap();
-            (0..column.len()).map(|row| formatter.value(row).to_string()).collect()
+            (0..column.len())
+                .map(|row| formatter.value(row).to_string())
+                .collect()
         })
         .collect();
     let mut rows: Vec<Vec<String>> = (0..batch.num_rows())

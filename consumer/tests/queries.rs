@@ -1,5 +1,7 @@
 //! What of SQL is kept, under which names, and what is refused with which reason.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use consumer::engine::query::{Query, QueryError};
@@ -126,15 +128,23 @@ fn what_is_no_select_is_refused() {
 
 #[test]
 fn an_unknown_column_is_named() {
-    let error = plan("SELECT sum(amuont) FROM transactions").err().unwrap().to_string();
+    let error = plan("SELECT sum(amuont) FROM transactions")
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("amuont"), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
 }
 
 #[test]
 fn two_statements_are_one_too_many() {
-    let error = plan("SELECT count(*) FROM transactions; SELECT 1").err().unwrap();
-    assert!(error.to_string().contains("more than one statement"), "{error}");
+    let error = plan("SELECT count(*) FROM transactions; SELECT 1")
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().contains("more than one statement"),
+        "{error}"
+    );
 }
 
 /// The result over one batch of four records, as text.
@@ -148,7 +158,9 @@ fn result_of(query: &Query, batches: &[RecordBatch]) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     for batch in batches {
         let mut partial = query.partial().unwrap();
-        partial.push(batch.project(query.columns()).unwrap()).unwrap();
+        partial
+            .push(batch.project(query.columns()).unwrap())
+            .unwrap();
         let groups = partial.finish().unwrap();
         if query.appends() {
             rows = groups;
@@ -165,7 +177,12 @@ fn result_of(query: &Query, batches: &[RecordBatch]) -> Vec<Vec<String>> {
         .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
         .collect();
     (0..rows.num_rows())
-        .map(|row| columns.iter().map(|column| column.value(row).to_string()).collect())
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| column.value(row).to_string())
+                .collect()
+        })
         .collect()
 }
 
@@ -185,7 +202,12 @@ fn batch(values: &[(&str, i128, i64)], micros: &[i64]) -> RecordBatch {
         .iter()
         .map(|field| -> ArrayRef {
             match field.name().as_str() {
-                "card_brand" => Arc::new(values.iter().map(|v| Some(v.0)).collect::<StringViewArray>()),
+                "card_brand" => Arc::new(
+                    values
+                        .iter()
+                        .map(|v| Some(v.0))
+                        .collect::<StringViewArray>(),
+                ),
                 "amount" => Arc::new(
                     Decimal128Array::from_iter_values(values.iter().map(|v| v.1))
                         .with_precision_and_scale(12, 2)
@@ -196,7 +218,12 @@ fn batch(values: &[(&str, i128, i64)], micros: &[i64]) -> RecordBatch {
                     TimestampMicrosecondArray::from_iter_values(micros.iter().copied())
                         .with_timezone("UTC"),
                 ),
-                "Channel" => Arc::new(values.iter().map(|_| Some("pos")).collect::<StringViewArray>()),
+                "Channel" => Arc::new(
+                    values
+                        .iter()
+                        .map(|_| Some("pos"))
+                        .collect::<StringViewArray>(),
+                ),
                 _ => datafusion::arrow::array::new_null_array(field.data_type(), values.len()),
             }
         })
@@ -222,10 +249,19 @@ fn names_of_spark_work_as_there() {
         ("SELECT max(dayofmonth(timestamp)) FROM transactions", "2"),
         ("SELECT min(ucase(card_brand)) FROM transactions", "A"),
         ("SELECT max(len(card_brand)) FROM transactions", "1"),
-        ("SELECT approx_count_distinct(card_brand) FROM transactions", "2"),
+        (
+            "SELECT approx_count_distinct(card_brand) FROM transactions",
+            "2",
+        ),
         ("SELECT every(amount > -5) FROM transactions", "true"),
-        ("SELECT count(*) FROM transactions WHERE isnotnull(card_brand)", "4"),
-        ("SELECT max(date_trunc('DAY', timestamp)) FROM transactions", "1970-01-02T00:00:00Z"),
+        (
+            "SELECT count(*) FROM transactions WHERE isnotnull(card_brand)",
+            "4",
+        ),
+        (
+            "SELECT max(date_trunc('DAY', timestamp)) FROM transactions",
+            "1970-01-02T00:00:00Z",
+        ),
         ("SELECT sum(amount) FROM payments", "9.55"),
         ("SELECT sum(AMOUNT) FROM TRANSACTIONS", "9.55"),
         ("SELECT max(channel) FROM transactions", "pos"),
@@ -239,10 +275,19 @@ fn names_of_spark_work_as_there() {
 #[test]
 fn an_average_is_rounded_half_up() {
     // 10 / 3 and 5 / 8 in cents, to six digits.
-    let query = plan("SELECT card_brand, avg(amount) FROM transactions GROUP BY card_brand ORDER BY 1").unwrap();
+    let query =
+        plan("SELECT card_brand, avg(amount) FROM transactions GROUP BY card_brand ORDER BY 1")
+            .unwrap();
     let thirds = [("a", 3, 1), ("a", 3, 1), ("a", 4, 1)];
     let eighths = [("b", 5, 1), ("b", 0, 1), ("b", 0, 1), ("b", 0, 1)];
-    let negative = [("c", -5, 1), ("c", 0, 1), ("c", 0, 1), ("c", 0, 1), ("c", 0, 1), ("c", 0, 1)];
+    let negative = [
+        ("c", -5, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+    ];
     let all = [&thirds[..], &eighths[..], &negative[..]].concat();
     let batch = batch(&all, &vec![0; all.len()]);
     assert_eq!(
@@ -266,9 +311,16 @@ fn the_top_row_stays_falls_and_comes_back() {
         (("a", 900, 1), ["a", "10.00"]),
     ];
     for upto in 1..=steps.len() {
-        let batches: Vec<_> = steps[..upto].iter().map(|(record, _)| batch(&[*record], &[0])).collect();
+        let batches: Vec<_> = steps[..upto]
+            .iter()
+            .map(|(record, _)| batch(&[*record], &[0]))
+            .collect();
         let expected = steps[upto - 1].1;
-        assert_eq!(result_of(&query, &batches), rows(&[&expected]), "after {upto} batches");
+        assert_eq!(
+            result_of(&query, &batches),
+            rows(&[&expected]),
+            "after {upto} batches"
+        );
     }
 }
 
@@ -278,8 +330,15 @@ fn a_sum_that_no_longer_fits_stops_the_query_by_name() {
     let mut partial = query.partial().unwrap();
     let all = batch(&[("a", 0, i64::MAX), ("a", 0, 1)], &[0, 0]);
     partial.push(all.project(query.columns()).unwrap()).unwrap();
-    let error = query.result(partial.finish().unwrap()).err().unwrap().to_string();
-    assert!(error.contains("sum(transactions.quantity) no longer fits its type Int64"), "{error}");
+    let error = query
+        .result(partial.finish().unwrap())
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("sum(transactions.quantity) no longer fits its type Int64"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -302,16 +361,27 @@ fn groups_are_exact_over_many_layers() {
     // 30 batches of 3000 groups each, moving on by 1000: most groups stand in several layers.
     let batches: Vec<_> = (0..30_i64)
         .map(|number| {
-            let names: Vec<String> = (0..3000).map(|group| format!("{:06}", number * 1000 + group)).collect();
-            let values: Vec<_> = names.iter().map(|name| (name.as_str(), 0, number)).collect();
+            let names: Vec<String> = (0..3000)
+                .map(|group| format!("{:06}", number * 1000 + group))
+                .collect();
+            let values: Vec<_> = names
+                .iter()
+                .map(|name| (name.as_str(), 0, number))
+                .collect();
             batch(&values, &vec![0; values.len()])
         })
         .collect();
     let result = result_of(&query, &batches);
     assert_eq!(result.len(), 32_000);
     for (group, row) in (0_i64..).zip(&result) {
-        let of: Vec<i64> = (0..30).filter(|number| (number * 1000..number * 1000 + 3000).contains(&group)).collect();
-        let expected = [format!("{group:06}"), of.len().to_string(), of.iter().sum::<i64>().to_string()];
+        let of: Vec<i64> = (0..30)
+            .filter(|number| (number * 1000..number * 1000 + 3000).contains(&group))
+            .collect();
+        let expected = [
+            format!("{group:06}"),
+            of.len().to_string(),
+            of.iter().sum::<i64>().to_string(),
+        ];
         assert_eq!(row[..], expected[..]);
     }
 }
@@ -333,5 +403,12 @@ fn text_keys_may_be_of_any_arrow_type() {
     )])
     .unwrap()
     .schema();
-    assert!(Query::plan("SELECT name, count(*) FROM transactions GROUP BY name", &schema, &[]).is_ok());
+    assert!(
+        Query::plan(
+            "SELECT name, count(*) FROM transactions GROUP BY name",
+            &schema,
+            &[]
+        )
+        .is_ok()
+    );
 }

@@ -11,15 +11,15 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{ScalarValue, TableReference};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::Optimizer;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -117,10 +117,7 @@ impl Query {
         let planner = Arc::clone(state.query_planner());
         let physical = complete(planner.create_physical_plan(&optimized, &state))?;
 
-        let environment = Environment::new(
-            state.config().clone(),
-            Arc::clone(state.runtime_env()),
-        );
+        let environment = Environment::new(state.config().clone(), Arc::clone(state.runtime_env()));
         Ok(Self {
             environment,
             clock,

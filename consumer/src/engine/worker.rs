@@ -196,7 +196,8 @@ impl Worker {
                 until,
             } => self.assigned(partition, from, until, actions),
             Event::Revoked(partition) => {
-                self.readers.retain(|reader| reader.partition() != partition);
+                self.readers
+                    .retain(|reader| reader.partition() != partition);
                 self.last = 0;
                 Ok(())
             }
@@ -237,7 +238,8 @@ impl Worker {
         until: Offset,
         actions: &mut Vec<Action>,
     ) -> Result<(), WorkerError> {
-        self.readers.retain(|reader| *reader.partition() != partition);
+        self.readers
+            .retain(|reader| *reader.partition() != partition);
         let (reader, caught_up) = Reader::open(&self.plan, partition, from, until)?;
         if caught_up {
             actions.push(Action::CaughtUp(reader.partition().clone()));

@@ -273,10 +273,8 @@ impl Member {
         woken: &Receiver<()>,
     ) -> Result<(), MemberError> {
         loop {
-            let mut consumer: GroupConsumer = self
-                .settings
-                .client
-                .create_with_context(GroupContext::new(
+            let mut consumer: GroupConsumer =
+                self.settings.client.create_with_context(GroupContext::new(
                     self.settings.checkpoints.clone(),
                     Arc::clone(&self.settings.extents),
                 ))?;

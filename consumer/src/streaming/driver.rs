@@ -367,7 +367,9 @@ impl Driver {
         facts.duration = started.elapsed();
         facts.busy = Duration::from_nanos(self.counters.busy_nanos.swap(0, Ordering::Relaxed))
             / u32::try_from(self.members.len().max(1)).unwrap_or(1);
-        let progress = self.reporter.progress(&facts, &self.ends, &self.latest, started);
+        let progress = self
+            .reporter
+            .progress(&facts, &self.ends, &self.latest, started);
         self.tell.event(Event::Batch(Arc::new(Batch {
             rows: outcome.rows,
             append: self.query.appends(),
