@@ -398,6 +398,7 @@ impl Driver {
                 Err(_) => return Err(MemberError::Panicked.into()),
             }
         }
+        let taken = contributions.iter().map(|part| part.records).sum();
         contributions.retain(|part| {
             let state = match &part.output {
                 Output::State(state, _) => state.clone(),
@@ -409,7 +410,7 @@ impl Driver {
         });
         contributions.sort_by(|a, b| a.partition.cmp(&b.partition));
         self.full = false;
-        self.allowance.renew();
+        self.allowance.give_back(taken);
         for member in &self.members {
             member.remote.send(MemberCommand::Proceed);
         }
