@@ -39,8 +39,8 @@ pub struct Started {
     pub query: String,
     /// Group members in this process.
     pub workers: usize,
-    /// Time between triggers, as set at the start.
-    pub interval: Duration,
+    /// Time between triggers, as set at the start; `None` if what is there is taken and no more.
+    pub interval: Option<Duration>,
     /// Set in the demo: what to tell the user about it, one line each.
     pub demo: Vec<String>,
 }
@@ -52,6 +52,8 @@ pub struct Batch {
     pub rows: RecordBatch,
     /// Whether `rows` adds to what came before (a query without an aggregate).
     pub append: bool,
+    /// The column that the query sorts its result by, in the first place.
+    pub sorted_by: Option<usize>,
     /// The report.
     pub progress: Progress,
 }

@@ -106,9 +106,7 @@ fn start_log(format: OutputFormat, events: &Sender<Event>) -> anyhow::Result<()>
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let log = tracing_subscriber::registry().with(filter);
     match format {
-        OutputFormat::Dashboard => log
-            .with(dashboard::log::layer(events.clone()))
-            .try_init(),
+        OutputFormat::Dashboard => log.with(dashboard::log::layer(events.clone())).try_init(),
         OutputFormat::Table { .. } | OutputFormat::Json => log
             .with(tracing_subscriber::fmt::layer().with_writer(io::stderr))
             .try_init(),

@@ -91,9 +91,7 @@ impl StreamingQuery {
     /// # Errors
     /// Why it failed, if it did.
     pub fn join(self) -> Result<(), StreamingError> {
-        self.thread
-            .join()
-            .unwrap_or(Err(StreamingError::Panicked))
+        self.thread.join().unwrap_or(Err(StreamingError::Panicked))
     }
 }
 

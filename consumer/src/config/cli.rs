@@ -39,7 +39,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.";
 #[command(version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     /// Brokers to ask first, host:port, several separated by commas [default: the demo's own]
-    #[arg(long, env, value_name = "SERVERS", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env,
+        value_name = "SERVERS",
+        default_value = "",
+        hide_default_value = true
+    )]
     kafka_bootstrap_servers: String,
 
     /// librdkafka properties: key=value pairs separated by ';' or line breaks [default: none]
@@ -67,16 +73,34 @@ pub struct Cli {
 
     /// SQL over the table 'transactions', which is also named after the topic [default: totals by
     /// card_brand]
-    #[arg(long, env, value_name = "SQL", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env,
+        value_name = "SQL",
+        default_value = "",
+        hide_default_value = true
+    )]
     query: String,
 
     /// File that holds the query, in place of QUERY [default: none]
-    #[arg(long, env, value_name = "PATH", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env,
+        value_name = "PATH",
+        default_value = "",
+        hide_default_value = true
+    )]
     query_file: String,
 
     /// Columns of a record, such as "card_brand STRING, amount DECIMAL(12,2)" [default: inferred
     /// from the topic's first records]
-    #[arg(long, env, value_name = "DDL", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env,
+        value_name = "DDL",
+        default_value = "",
+        hide_default_value = true
+    )]
     schema: String,
 
     /// Time between batches, such as 500ms or 1m; 10ms is the shortest
@@ -88,7 +112,13 @@ pub struct Cli {
     trigger: String,
 
     /// The most records that a batch takes [default: no limit]
-    #[arg(long, env, value_name = "RECORDS", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env,
+        value_name = "RECORDS",
+        default_value = "",
+        hide_default_value = true
+    )]
     max_records_per_batch: String,
 
     /// Where reading begins: 'earliest', 'latest' or a time such as 2026-01-31T12:00:00Z
@@ -100,7 +130,13 @@ pub struct Cli {
     workers: String,
 
     /// Where bad records go [default: the topic's name with .dead-letters]
-    #[arg(long, env, value_name = "NAME", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true
+    )]
     dead_letter_topic: String,
 
     /// When bad records cannot be written there: 'pause' their partition, or 'drop' them
@@ -108,7 +144,13 @@ pub struct Cli {
     on_dead_letter_failure: String,
 
     /// 'dashboard', 'table' or 'json' [default: dashboard on a terminal, table elsewhere]
-    #[arg(long, env, value_name = "FORMAT", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        env,
+        value_name = "FORMAT",
+        default_value = "",
+        hide_default_value = true
+    )]
     output: String,
 
     /// The most rows of a batch that a table shows
@@ -303,12 +345,7 @@ fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }
 
-fn number<T>(
-    setting: &'static str,
-    text: &str,
-    smallest: T,
-    largest: T,
-) -> Result<T, SettingsError>
+fn number<T>(setting: &'static str, text: &str, smallest: T, largest: T) -> Result<T, SettingsError>
 where
     T: FromStr + PartialOrd + std::fmt::Display + Copy,
 {
@@ -324,7 +361,10 @@ where
 /// Kafka's rule for topic names.
 fn topic_name(setting: &'static str, name: &str) -> Result<String, SettingsError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || name.len() > 249 || !name.chars().all(allowed) || matches!(name, "." | "..")
+    if name.is_empty()
+        || name.len() > 249
+        || !name.chars().all(allowed)
+        || matches!(name, "." | "..")
     {
         return Err(SettingsError::new(
             setting,

@@ -94,6 +94,8 @@ pub struct ResultTable {
     pub total_rows: u64,
     /// Whether each batch adds rows (a query without an aggregate) rather than replacing them.
     pub append: bool,
+    /// The column that the query sorts by, in the first place.
+    pub sorted_by: Option<usize>,
 }
 
 /// One column of the result.

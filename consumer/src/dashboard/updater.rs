@@ -56,7 +56,7 @@ impl Updater {
                 .collect()
         };
         self.snapshot.phase = Phase::CatchingUp;
-        self.snapshot.interval_ms = milliseconds(started.interval);
+        self.snapshot.interval_ms = milliseconds(started.interval.unwrap_or_default());
         self.snapshot.query = Query {
             name: escaped(&started.name).into_owned(),
             topics: own(&started.topics),
@@ -240,6 +240,7 @@ fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError
         rows,
         total_rows,
         append: batch.append,
+        sorted_by: batch.sorted_by,
     })
 }
 
@@ -292,6 +293,7 @@ mod tests {
         let append = |id, rows: &[(&str, i64, i128)]| {
             Event::Batch(Arc::new(Batch {
                 append: true,
+                sorted_by: None,
                 ..(*brands(id, rows)).clone()
             }))
         };

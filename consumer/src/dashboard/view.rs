@@ -52,14 +52,17 @@ impl View {
         }
     }
 
-    /// The chosen column of `table`, if it has any.
+    /// The chosen column of `table`, if it has any: unless the viewer chose one, the number that the
+    /// query sorts by, or else its first number.
     pub fn chosen(&self, table: &ResultTable) -> Option<usize> {
+        let is_numeric = |column: &usize| {
+            let column = table.columns.get(*column);
+            column.is_some_and(|column| column.numeric)
+        };
         let numeric = || {
-            table
-                .columns
-                .iter()
-                .position(|column| column.numeric)
-                .unwrap_or(0)
+            let sorted_by = table.sorted_by.filter(is_numeric);
+            let first = || (0..table.columns.len()).find(is_numeric);
+            sorted_by.or_else(first).unwrap_or(0)
         };
         (!table.columns.is_empty()).then(|| {
             self.column

@@ -12,8 +12,8 @@ use std::ffi::{CStr, CString};
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka_sys as sys;
 
 use super::DemoError;
@@ -32,14 +32,15 @@ impl Brokers {
         let owner: BaseProducer<Quiet> = config
             .create_with_context(Quiet)
             .map_err(|error| DemoError::Brokers(error.to_string()))?;
-        let topic = CString::new(topic)
-            .map_err(|error| DemoError::Brokers(error.to_string()))?;
+        let topic = CString::new(topic).map_err(|error| DemoError::Brokers(error.to_string()))?;
         // SAFETY: the client is alive, and so the cluster, which belongs to it, is as long as it is;
         // `topic` outlives the call; the list of servers is copied before the cluster can go.
         let servers = unsafe {
             let cluster = sys::rd_kafka_handle_mock_cluster(owner.client().native_ptr());
             if cluster.is_null() {
-                return Err(DemoError::Brokers("librdkafka has no mock cluster".to_owned()));
+                return Err(DemoError::Brokers(
+                    "librdkafka has no mock cluster".to_owned(),
+                ));
             }
             sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
             let created =

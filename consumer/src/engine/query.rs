@@ -11,14 +11,15 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::{ScalarValue, TableReference};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::optimizer::Optimizer;
+use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -95,8 +96,6 @@ struct AggregatePlan {
     reduce: Arc<dyn ExecutionPlan>,
     last: Arc<dyn ExecutionPlan>,
     above: Arc<dyn ExecutionPlan>,
-    /// How many of a state's columns, the first ones, are the group's key.
-    key_columns: usize,
 }
 
 impl Query {
@@ -118,10 +117,7 @@ impl Query {
         let planner = Arc::clone(state.query_planner());
         let physical = complete(planner.create_physical_plan(&optimized, &state))?;
 
-        let environment = Environment::new(
-            state.config().clone(),
-            Arc::clone(state.runtime_env()),
-        );
+        let environment = Environment::new(state.config().clone(), Arc::clone(state.runtime_env()));
         Ok(Self {
             environment,
             clock,
@@ -153,12 +149,13 @@ impl Query {
         matches!(self.plan, Plan::Rows(_))
     }
 
-    /// How many of a state's columns, the first ones, are the group's key.
-    pub fn key_columns(&self) -> usize {
-        match &self.plan {
-            Plan::Aggregate(plan) => plan.key_columns,
-            Plan::Rows(_) => 0,
-        }
+    /// The column of the result that the query sorts by, in the first place.
+    pub fn sorted_by(&self) -> Option<usize> {
+        let Plan::Aggregate(plan) = &self.plan else {
+            return None;
+        };
+        let first = plan.above.output_ordering()?.first();
+        first.expr.downcast_ref::<Column>().map(Column::index)
     }
 
     /// What `now()` above the aggregate is from here on.
@@ -399,7 +396,6 @@ fn modes(
     Ok(AggregatePlan {
         reduce: merge(AggregateMode::PartialReduce)?,
         last: merge(AggregateMode::Final)?,
-        key_columns: aggregate.group_expr().as_final().expr().len(),
         partial,
         above,
     })

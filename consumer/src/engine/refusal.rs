@@ -45,7 +45,9 @@ pub enum Refusal {
     )]
     SortedRows,
     /// LIMIT without an aggregate.
-    #[error("its rows are streamed without end; leave LIMIT out (TABLE_ROWS limits what a table shows)")]
+    #[error(
+        "its rows are streamed without end; leave LIMIT out (TABLE_ROWS limits what a table shows)"
+    )]
     LimitedRows,
     /// `random()` or `now()` where records are evaluated.
     #[error(
@@ -123,7 +125,10 @@ fn has_subquery(expr: &Expr) -> bool {
     expr.exists(|expr| {
         Ok(matches!(
             expr,
-            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)
+            Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
         ))
     })
     .unwrap_or(false)
@@ -138,7 +143,11 @@ pub fn check_optimized(plan: &LogicalPlan) -> Result<(), Refusal> {
         Some(aggregate) => {
             check_expressions(aggregate)?;
             for child in aggregate.inputs() {
-                check_below(child, Refusal::OverRecords("ORDER BY"), Refusal::OverRecords("LIMIT"))?;
+                check_below(
+                    child,
+                    Refusal::OverRecords("ORDER BY"),
+                    Refusal::OverRecords("LIMIT"),
+                )?;
             }
             Ok(())
         }

@@ -139,19 +139,21 @@ fn rewrite_call(expr: &mut Expr) {
             counted.filter = Some(Box::new(condition.clone()));
             Some(Expr::Function(counted))
         }
-        (name, [value]) => DATE_PARTS
-            .iter()
-            .find(|(theirs, _)| *theirs == name)
-            .map(|(_, part)| {
-                let mut extracted = call.clone();
-                extracted.name = ObjectName::from(vec![Ident::new("date_part")]);
-                let part = Value::SingleQuotedString((*part).to_owned()).with_empty_span();
-                extracted.args = argument_list(vec![
-                    FunctionArgExpr::Expr(Expr::Value(part)),
-                    FunctionArgExpr::Expr(value.clone()),
-                ]);
-                Expr::Function(extracted)
-            }),
+        (name, [value]) => {
+            DATE_PARTS
+                .iter()
+                .find(|(theirs, _)| *theirs == name)
+                .map(|(_, part)| {
+                    let mut extracted = call.clone();
+                    extracted.name = ObjectName::from(vec![Ident::new("date_part")]);
+                    let part = Value::SingleQuotedString((*part).to_owned()).with_empty_span();
+                    extracted.args = argument_list(vec![
+                        FunctionArgExpr::Expr(Expr::Value(part)),
+                        FunctionArgExpr::Expr(value.clone()),
+                    ]);
+                    Expr::Function(extracted)
+                })
+        }
         _ => None,
     };
     if let Some(rewritten) = rewritten {

@@ -40,16 +40,12 @@ impl State {
     ///
     /// # Errors
     /// If merging fails, for instance with an overflow.
-    pub fn merged(
-        &self,
-        query: &Query,
-        groups: Vec<RecordBatch>,
-    ) -> Result<Self, DataFusionError> {
+    pub fn merged(&self, query: &Query, groups: Vec<RecordBatch>) -> Result<Self, DataFusionError> {
         let mut layers = self.layers.clone();
         let mut top = Layer::of(groups);
-        while let Some(below) = layers.pop_if(|below| {
-            below.groups + top.groups <= ONE_LAYER || below.groups < 2 * top.groups
-        }) {
+        while let Some(below) = layers
+            .pop_if(|below| below.groups + top.groups <= ONE_LAYER || below.groups < 2 * top.groups)
+        {
             let batches = below.batches.into_iter().chain(top.batches);
             top = Layer::of(query.reduce(batches)?);
         }

@@ -13,7 +13,7 @@
 mod reader;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
@@ -112,37 +112,32 @@ impl WorkerError {
     }
 }
 
-/// How many records all workers of a process may still take for the current batch.
+/// How many records all workers of a process may still take before they are in a batch.
+///
+/// Whoever takes a record gives it back when it has been handed over or dropped, and not when a batch
+/// begins: workers read on while others still hand over, and no batch may have more than its share.
 #[derive(Clone, Debug)]
-pub struct Allowance {
-    per_batch: Option<i64>,
-    left: Arc<AtomicI64>,
-}
+pub struct Allowance(Option<Arc<AtomicU64>>);
 
 impl Allowance {
-    /// `None` is without limit.
+    /// So many records a batch; `None` is without limit.
     pub fn new(per_batch: Option<u64>) -> Self {
-        let per_batch = per_batch.map(|records| i64::try_from(records).unwrap_or(i64::MAX));
-        Self {
-            per_batch,
-            left: Arc::new(AtomicI64::new(per_batch.unwrap_or(0))),
-        }
+        Self(per_batch.map(|records| Arc::new(AtomicU64::new(records))))
     }
 
-    /// The next batch may take as many again.
-    pub fn renew(&self) {
-        if let Some(records) = self.per_batch {
-            self.left.store(records, Ordering::Release);
+    /// These are no longer on their way to a batch.
+    pub fn give_back(&self, records: u64) {
+        if let Some(left) = &self.0 {
+            left.fetch_add(records, Ordering::AcqRel);
         }
-    }
-
-    /// Whether the current batch may take no more.
-    pub fn is_used_up(&self) -> bool {
-        self.per_batch.is_some() && self.left.load(Ordering::Acquire) <= 0
     }
 
     fn take(&self) -> bool {
-        self.per_batch.is_none() || self.left.fetch_sub(1, Ordering::AcqRel) > 0
+        self.0.as_ref().is_none_or(|left| {
+            let one_less = |left: u64| left.checked_sub(1);
+            left.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less)
+                .is_ok()
+        })
     }
 }
 
@@ -196,8 +191,7 @@ impl Worker {
                 until,
             } => self.assigned(partition, from, until, actions),
             Event::Revoked(partition) => {
-                self.readers.retain(|reader| reader.partition() != partition);
-                self.last = 0;
+                self.drop_reader(partition);
                 Ok(())
             }
             Event::ReachedEnd(partition) => {
@@ -230,6 +224,23 @@ impl Worker {
         }
     }
 
+    /// What it has read and not handed over is read again by whoever has the partition next.
+    fn drop_reader(&mut self, partition: &TopicPartition) {
+        let dropped = self
+            .readers
+            .extract_if(.., |reader| reader.partition() == partition);
+        for reader in dropped {
+            self.plan.allowance.give_back(reader.records());
+        }
+    }
+
+    /// Drops all partitions.
+    pub fn clear(&mut self) {
+        for reader in self.readers.drain(..) {
+            self.plan.allowance.give_back(reader.records());
+        }
+    }
+
     fn assigned(
         &mut self,
         partition: TopicPartition,
@@ -237,7 +248,7 @@ impl Worker {
         until: Offset,
         actions: &mut Vec<Action>,
     ) -> Result<(), WorkerError> {
-        self.readers.retain(|reader| *reader.partition() != partition);
+        self.drop_reader(&partition);
         let (reader, caught_up) = Reader::open(&self.plan, partition, from, until)?;
         if caught_up {
             actions.push(Action::CaughtUp(reader.partition().clone()));
@@ -255,12 +266,13 @@ impl Worker {
         payload: Option<&[u8]>,
         actions: &mut Vec<Action>,
     ) -> Result<(), WorkerError> {
-        let allowance = self.plan.allowance.clone();
-        let Some(reader) = self.reader(meta.topic, meta.partition) else {
+        let Some(index) = self.position(meta.topic, meta.partition) else {
             // Of a partition that has been revoked since it was fetched.
             return Ok(());
         };
-        match reader.take(meta, payload, || allowance.take())? {
+        let Self { readers, plan, .. } = self;
+        let reader = &mut readers[index];
+        match reader.take(meta, payload, || plan.allowance.take())? {
             Taken::Yes => {}
             Taken::Bad(reason) => actions.push(Action::DeadLetter { reason }),
             Taken::No => actions.push(Action::Hold),
@@ -280,6 +292,11 @@ impl Worker {
     }
 
     fn reader(&mut self, topic: &str, partition: i32) -> Option<&mut Reader> {
+        let index = self.position(topic, partition)?;
+        self.readers.get_mut(index)
+    }
+
+    fn position(&mut self, topic: &str, partition: i32) -> Option<usize> {
         let is_it = |reader: &Reader| {
             let own = reader.partition();
             own.partition == partition && *own.topic == *topic
@@ -287,7 +304,7 @@ impl Worker {
         if !self.readers.get(self.last).is_some_and(is_it) {
             self.last = self.readers.iter().position(is_it)?;
         }
-        self.readers.get_mut(self.last)
+        Some(self.last)
     }
 }
 

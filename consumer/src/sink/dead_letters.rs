@@ -78,7 +78,10 @@ impl Letter {
         let timestamp = self.record.timestamp().to_millis();
         for (key, value) in [
             ("cardstream.topic", Some(self.record.topic().to_owned())),
-            ("cardstream.partition", Some(self.record.partition().to_string())),
+            (
+                "cardstream.partition",
+                Some(self.record.partition().to_string()),
+            ),
             ("cardstream.offset", Some(self.record.offset().to_string())),
             ("cardstream.timestamp", timestamp.map(|at| at.to_string())),
             ("cardstream.reason", Some(self.reason.clone())),
@@ -231,11 +234,9 @@ impl Office {
             }
             let record = letter.record.clone();
             let headers = letter.headers();
-            let mut entry = BaseRecord::<[u8], [u8], _>::with_opaque_to(
-                &self.settings.topic,
-                letter,
-            )
-            .headers(headers);
+            let mut entry =
+                BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.settings.topic, letter)
+                    .headers(headers);
             if let Some(key) = record.key() {
                 entry = entry.key(key);
             }
@@ -312,7 +313,9 @@ impl Office {
                 if first {
                     (self.tell)(
                         Level::Error,
-                        format!("dead letters of {partition} are dropped: {topic} cannot be written ({reason})"),
+                        format!(
+                            "dead letters of {partition} are dropped: {topic} cannot be written ({reason})"
+                        ),
                     );
                 }
                 letter.sender.send(Command::LetterSettled(partition));

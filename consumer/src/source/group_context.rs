@@ -42,10 +42,7 @@ pub struct GroupContext {
 
 impl GroupContext {
     /// A context that begins where `checkpoints` end.
-    pub fn new(
-        checkpoints: Checkpoints,
-        extents: Arc<BTreeMap<TopicPartition, Extent>>,
-    ) -> Self {
+    pub fn new(checkpoints: Checkpoints, extents: Arc<BTreeMap<TopicPartition, Extent>>) -> Self {
         Self {
             checkpoints,
             extents,
@@ -186,9 +183,15 @@ struct PartitionStatistics {
 }
 
 impl Statistics {
-    /// The brokers of the cluster, by id. One that is being connected to is what it was `before`.
+    /// The brokers of the cluster, by id. One that is being connected to is what it was `before`; one
+    /// that is no longer there is down: the other brokers forget it when they lose it.
     pub fn brokers(&self, before: &[Broker]) -> Vec<Broker> {
-        let was_up = |id| before.iter().find(|broker| broker.id == id).is_none_or(|broker| broker.up);
+        let was_up = |id| {
+            before
+                .iter()
+                .find(|broker| broker.id == id)
+                .is_none_or(|broker| broker.up)
+        };
         let mut brokers: Vec<_> = self
             .brokers
             .values()
@@ -203,6 +206,16 @@ impl Statistics {
                 },
             })
             .collect();
+        let gone = before.iter().filter(|known| {
+            !self
+                .brokers
+                .values()
+                .any(|broker| broker.nodeid == known.id)
+        });
+        brokers.extend(gone.map(|known| Broker {
+            up: false,
+            ..known.clone()
+        }));
         brokers.sort_by_key(|broker| broker.id);
         brokers
     }

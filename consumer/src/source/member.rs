@@ -227,6 +227,13 @@ enum End {
     Anew(String),
 }
 
+/// Records read and not counted yet.
+#[derive(Default)]
+struct Read {
+    records: u64,
+    bytes: u64,
+}
+
 struct Member {
     settings: MemberSettings,
     remote: MemberRemote,
@@ -238,6 +245,7 @@ struct Member {
     reads_headers: bool,
     brokers: Vec<Broker>,
     has_news: bool,
+    read: Read,
     /// Partitions whose end librdkafka has come to, though perhaps not this thread.
     reached: Vec<TopicPartition>,
     /// When a partition was last assigned or resumed.
@@ -261,6 +269,7 @@ impl Member {
             reads_headers,
             brokers: Vec::new(),
             has_news: false,
+            read: Read::default(),
             reached: Vec::new(),
             fetching_since: Instant::now(),
         }
@@ -273,10 +282,8 @@ impl Member {
         woken: &Receiver<()>,
     ) -> Result<(), MemberError> {
         loop {
-            let mut consumer: GroupConsumer = self
-                .settings
-                .client
-                .create_with_context(GroupContext::new(
+            let mut consumer: GroupConsumer =
+                self.settings.client.create_with_context(GroupContext::new(
                     self.settings.checkpoints.clone(),
                     Arc::clone(&self.settings.extents),
                 ))?;
@@ -290,7 +297,7 @@ impl Member {
                         Level::Warning,
                         format!("worker {} joins anew: {reason}", self.settings.number),
                     );
-                    self.worker = Worker::new(self.settings.plan.clone());
+                    self.worker.clear();
                     self.held.clear();
                     self.paused = 0;
                 }
@@ -336,6 +343,7 @@ impl Member {
                     }
                 }
             }
+            self.count();
             for seen in consumer.context().take_seen() {
                 drained = false;
                 self.saw(consumer, seen)?;
@@ -388,10 +396,8 @@ impl Member {
         message: &M,
     ) -> Result<(), MemberError> {
         let payload = message.payload();
-        let counters = &self.settings.counters;
-        let bytes = payload.map_or(0, <[u8]>::len) as u64;
-        counters.records.fetch_add(1, Ordering::Relaxed);
-        counters.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.read.records += 1;
+        self.read.bytes += payload.map_or(0, <[u8]>::len) as u64;
         self.has_news = true;
         let mut headers = Vec::new();
         if self.reads_headers
@@ -435,10 +441,9 @@ impl Member {
                     self.settings.letters.send(letter);
                 }
                 Action::Hold => {
-                    let counters = &self.settings.counters;
-                    let bytes = message.payload().map_or(0, <[u8]>::len) as u64;
-                    counters.records.fetch_sub(1, Ordering::Relaxed);
-                    counters.bytes.fetch_sub(bytes, Ordering::Relaxed);
+                    // It was counted when it came, and will be when it comes again.
+                    self.read.records -= 1;
+                    self.read.bytes -= message.payload().map_or(0, <[u8]>::len) as u64;
                     consumer.pause(&one(message.topic(), message.partition()))?;
                     self.paused += 1;
                     self.held.push(owned(message));
@@ -610,6 +615,14 @@ impl Member {
         }
     }
 
+    /// Tells all what this thread has read. Not with each record: all members count in one place.
+    fn count(&mut self) {
+        let read = mem::take(&mut self.read);
+        let counters = &self.settings.counters;
+        counters.records.fetch_add(read.records, Ordering::Relaxed);
+        counters.bytes.fetch_add(read.bytes, Ordering::Relaxed);
+    }
+
     fn several_topics(&self) -> bool {
         let mut topics = self.settings.extents.keys().map(|known| &known.topic);
         let first = topics.next();
@@ -617,6 +630,7 @@ impl Member {
     }
 
     fn tell_waiting(&mut self, full: bool) {
+        self.count();
         if self.has_news {
             self.has_news = false;
             self.report(Report::Waiting { full });

@@ -1,6 +1,6 @@
 //! A topic's first records, to infer a schema from.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
@@ -16,21 +16,16 @@ use crate::position::TopicPartition;
 const MOST: usize = 1000;
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Up to 1000 of the records at the partitions' starts. Waits for the first one as long as `wait` says
-/// so; empty if it does not.
+/// Up to 1000 of the records at the partitions' starts. While nothing comes, `go_on` is asked whether to
+/// wait for more; it is told whether all has been read that is there, and that was nothing.
 ///
 /// # Errors
 /// If the client cannot be made.
 pub fn first_records(
     config: &ClientConfig,
     extents: &BTreeMap<TopicPartition, Extent>,
-    mut wait: impl FnMut() -> bool,
+    mut go_on: impl FnMut(bool) -> bool,
 ) -> Result<Vec<Vec<u8>>, KafkaError> {
-    let mut config = config.clone();
-    // Assigning needs a group's name, but no group.
-    config
-        .set("group.id", "cardstream-sample")
-        .set("enable.partition.eof", "true");
     let consumer: BaseConsumer = config.create()?;
     let mut list = TopicPartitionList::with_capacity(extents.len());
     for (partition, extent) in extents {
@@ -42,18 +37,19 @@ pub fn first_records(
     }
     consumer.assign(&list)?;
     let mut records = Vec::new();
-    let mut unread: BTreeSet<i32> = extents.keys().map(|partition| partition.partition).collect();
-    while records.len() < MOST && !(unread.is_empty() && !records.is_empty()) {
+    // An end names no topic, but there is one for each partition before it moves on.
+    let mut ends = 0;
+    while records.len() < MOST {
         match consumer.poll(LOOK) {
             Some(Ok(message)) => records.extend(message.payload().map(<[u8]>::to_vec)),
-            Some(Err(KafkaError::PartitionEOF(partition))) => {
-                unread.remove(&partition);
-            }
+            Some(Err(KafkaError::PartitionEOF(_))) => ends += 1,
             Some(Err(error)) => tracing::debug!(%error, "while reading first records"),
-            None => {}
-        }
-        if unread.is_empty() && records.is_empty() && !wait() {
-            break;
+            None => {
+                let all_read = ends >= extents.len();
+                if all_read && !records.is_empty() || !go_on(all_read) {
+                    break;
+                }
+            }
         }
     }
     Ok(records)

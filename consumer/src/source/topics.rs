@@ -33,7 +33,9 @@ pub enum StartingOffsets {
 #[derive(Debug, Error)]
 pub enum TopicsError {
     /// No broker answers.
-    #[error("no broker answers at {servers} ({reason}); is Kafka running there? KAFKA_BOOTSTRAP_SERVERS names it")]
+    #[error(
+        "no broker answers at {servers} ({reason}); is Kafka running there? KAFKA_BOOTSTRAP_SERVERS names it"
+    )]
     Unreachable {
         /// As set.
         servers: String,
@@ -78,7 +80,12 @@ pub fn partitions<C: ConsumerContext>(
             .map_err(|error| unreachable(servers, &error))?;
         let topic: Arc<str> = name.as_str().into();
         let about = metadata.topics().iter().find(|about| about.name() == name);
-        match about.map(|about| (about.error().map(RDKafkaErrorCode::from), about.partitions())) {
+        match about.map(|about| {
+            (
+                about.error().map(RDKafkaErrorCode::from),
+                about.partitions(),
+            )
+        }) {
             Some((None, partitions)) if !partitions.is_empty() => {
                 found.extend(partitions.iter().map(|partition| TopicPartition {
                     topic: Arc::clone(&topic),
@@ -137,7 +144,9 @@ pub fn extents<C: ConsumerContext>(
         .into_iter()
         .map(|(partition, end)| {
             // No record is as young as the time that was asked for: what comes next is.
-            let start = starts.get(&partition).map_or(end, |start| (*start).min(end));
+            let start = starts
+                .get(&partition)
+                .map_or(end, |start| (*start).min(end));
             (partition, Extent { start, end })
         })
         .collect())

@@ -44,8 +44,8 @@ pub(super) fn run(
 ) -> Result<(), StreamingError> {
     let tell = Teller(events.clone());
     let interval = match config.trigger {
-        TriggerMode::Interval(interval) => interval,
-        TriggerMode::AvailableNow => Duration::ZERO,
+        TriggerMode::Interval(interval) => Some(interval),
+        TriggerMode::AvailableNow => None,
     };
     tell.event(Event::Started(Arc::new(Started {
         name: config.group_id.clone(),
@@ -367,10 +367,13 @@ impl Driver {
         facts.duration = started.elapsed();
         facts.busy = Duration::from_nanos(self.counters.busy_nanos.swap(0, Ordering::Relaxed))
             / u32::try_from(self.members.len().max(1)).unwrap_or(1);
-        let progress = self.reporter.progress(&facts, &self.ends, &self.latest, started);
+        let progress = self
+            .reporter
+            .progress(&facts, &self.ends, &self.latest, started);
         self.tell.event(Event::Batch(Arc::new(Batch {
             rows: outcome.rows,
             append: self.query.appends(),
+            sorted_by: self.query.sorted_by(),
             progress,
         })));
         self.pulse_at = Instant::now();
@@ -395,6 +398,7 @@ impl Driver {
                 Err(_) => return Err(MemberError::Panicked.into()),
             }
         }
+        let taken = contributions.iter().map(|part| part.records).sum();
         contributions.retain(|part| {
             let state = match &part.output {
                 Output::State(state, _) => state.clone(),
@@ -406,7 +410,7 @@ impl Driver {
         });
         contributions.sort_by(|a, b| a.partition.cmp(&b.partition));
         self.full = false;
-        self.allowance.renew();
+        self.allowance.give_back(taken);
         for member in &self.members {
             member.remote.send(MemberCommand::Proceed);
         }
@@ -485,13 +489,38 @@ fn assignment(
     }
 }
 
+/// For instance `transactions 0-2, 5`.
 fn names(partitions: &[TopicPartition]) -> String {
-    if partitions.is_empty() {
-        return "no partition".to_owned();
+    let mut sorted = partitions.to_vec();
+    sorted.sort();
+    let of_topics = sorted.chunk_by(|a, b| a.topic == b.topic).map(|of_topic| {
+        let runs = of_topic
+            .chunk_by(|a, b| a.partition + 1 == b.partition)
+            .filter_map(|run| match run {
+                [] => None,
+                [one] => Some(one.partition.to_string()),
+                [first, .., last] => Some(format!("{}-{}", first.partition, last.partition)),
+            });
+        let topic = of_topic.first().map_or("", |first| &*first.topic);
+        format!("{topic} {}", runs.collect::<Vec<_>>().join(", "))
+    });
+    let names = of_topics.collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        "no partition".to_owned()
+    } else {
+        names
     }
-    partitions
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_that_follow_each_other_are_named_as_a_run() {
+        let all = [("b", 0), ("a", 5), ("a", 1), ("a", 0), ("a", 2)];
+        let all = all.map(|(topic, partition)| TopicPartition::new(topic, partition));
+        assert_eq!(names(&all), "a 0-2, 5, b 0");
+        assert_eq!(names(&[]), "no partition");
+    }
 }

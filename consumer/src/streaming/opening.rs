@@ -39,7 +39,11 @@ pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, Strea
         _ => &[],
     };
     Query::plan(&config.query, schema.table(), names).map_err(|error| {
-        let text = config.query.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = config
+            .query
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         SettingsError::new("QUERY", excerpt(&text), error.to_string()).into()
     })
 }
@@ -73,6 +77,8 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "10000"),
         ("statistics.interval.ms", "1000"),
+        // Five minutes, the default, is long for a broker that is back or a partition that is new.
+        ("topic.metadata.refresh.interval.ms", "10000"),
         // librdkafka waits a whole second when its queue is full, unless told otherwise.
         ("fetch.queue.backoff.ms", "1"),
         ("queued.max.messages.kbytes", "16384"),
@@ -135,8 +141,8 @@ fn table(
     let waits = config.trigger != TriggerMode::AvailableNow;
     let mut stopped = false;
     let mut told = false;
-    let records = first_records(&client(config), extents, || {
-        if waits && !told {
+    let records = first_records(&client(config), extents, |all_read| {
+        if all_read && waits && !told {
             tell(
                 Level::Info,
                 "waiting for the first records, to infer SCHEMA from them".to_owned(),
@@ -144,7 +150,7 @@ fn table(
             told = true;
         }
         stopped = is_stopped(inbox, Duration::ZERO);
-        waits && !stopped
+        !stopped && (waits || !all_read)
     })?;
     if stopped {
         return Ok(None);
@@ -153,7 +159,11 @@ fn table(
         .map_err(|error| StreamingError::NoSchema(error.to_string()))?;
     tell(
         Level::Info,
-        format!("SCHEMA inferred from {} records: {}", records.len(), inferred.schema),
+        format!(
+            "SCHEMA inferred from {} records: {}",
+            records.len(),
+            inferred.schema
+        ),
     );
     for left_out in &inferred.left_out {
         tell(Level::Warning, left_out.to_string());

@@ -41,10 +41,7 @@ pub(super) struct Reporter {
 
 impl Reporter {
     pub(super) fn new(name: &str, query: &str, appends: bool) -> Self {
-        let id = Uuid::new_v5(
-            &Uuid::NAMESPACE_OID,
-            format!("{name}\n{query}").as_bytes(),
-        );
+        let id = Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("{name}\n{query}").as_bytes());
         Self {
             id,
             run_id: Uuid::new_v4(),
@@ -82,9 +79,7 @@ impl Reporter {
             id: self.id,
             run_id: self.run_id,
             name: self.name.clone(),
-            timestamp: facts
-                .timestamp
-                .to_rfc3339_opts(SecondsFormat::Millis, true),
+            timestamp: facts.timestamp.to_rfc3339_opts(SecondsFormat::Millis, true),
             batch_id: self.batch_id,
             batch_duration: millis(facts.duration),
             num_input_rows: facts.records,
@@ -128,7 +123,9 @@ fn source(
     let mut lag = 0;
     for (partition, end) in ends.iter().filter(|(own, _)| *own.topic == *topic) {
         let number = partition.partition;
-        let newest = latest.get(partition).map_or(*end, |newest| (*newest).max(*end));
+        let newest = latest
+            .get(partition)
+            .map_or(*end, |newest| (*newest).max(*end));
         starts_of.insert(number, facts.starts.get(partition).unwrap_or(end).0);
         ends_of.insert(number, end.0);
         latest_of.insert(number, newest.0);

@@ -40,7 +40,7 @@ impl Stage {
                     FROM transactions\nGROUP BY card_brand\nORDER BY transactions DESC"
                 .into(),
             workers: 2,
-            interval: Duration::from_secs(1),
+            interval: Some(Duration::from_secs(1)),
             demo: demo.iter().map(|line| (*line).into()).collect(),
         })));
         stage.brokers(&[1, 2, 3]);
@@ -234,6 +234,7 @@ fn a_wide_and_long_result_scrolls() {
     stage.tell(Event::Batch(Arc::new(Batch {
         rows,
         append: false,
+        sorted_by: None,
         progress: progress(0),
     })));
     stage.view.column = Some(6);

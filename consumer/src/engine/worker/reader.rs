@@ -133,6 +133,11 @@ impl Reader {
         &self.partition
     }
 
+    /// Records read for this batch.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
     pub(super) fn next(&self) -> Offset {
         self.next
     }

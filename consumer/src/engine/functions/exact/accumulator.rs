@@ -110,7 +110,9 @@ impl GroupsAccumulator for ExactGroups {
     ) -> Result<()> {
         self.resize(total_groups);
         let sums = values[0].as_primitive::<Decimal128Type>();
-        let counts = values.get(1).map(|counts| counts.as_primitive::<Int64Type>());
+        let counts = values
+            .get(1)
+            .map(|counts| counts.as_primitive::<Int64Type>());
         for (row, &group) in groups.iter().enumerate() {
             if sums.is_valid(row) {
                 // A sum keeps no count: all that matters is that there was a value.

@@ -1,0 +1,199 @@
+//! Batches: their columns, the ones from Kafka, and what is left after a flush.
+
+use super::*;
+
+#[test]
+fn columns_come_in_projected_order() {
+    let mut decoder = decoder(
+        "card_brand STRING, amount DECIMAL(12,2)",
+        &["_offset", "amount", "_topic", "card_brand"],
+    );
+    let record = br#"{"id":1,"card_brand":"Visa","amount":12.5}"#;
+    decoder.push(Some(record), &META).unwrap();
+    let batch = decoder.flush().unwrap();
+    assert_eq!(batch.schema(), *decoder.schema());
+    assert_eq!(rows(&batch), [["41", "12.50", "transactions", "Visa"]]);
+}
+
+#[test]
+fn no_columns_count_records_and_check_syntax() {
+    let mut decoder = decoder("n INT", &[]);
+    decoder.push(Some(b"{\"n\":\"x\"}"), &META).unwrap();
+    decoder.push(Some(b"{}"), &META).unwrap();
+    assert!(decoder.push(Some(b"{\"n\":}"), &META).is_err());
+    let batch = decoder.flush().unwrap();
+    assert_eq!((batch.num_rows(), batch.num_columns()), (2, 0));
+}
+
+#[test]
+fn kafka_columns_are_the_records_own() {
+    let names = [
+        "_topic",
+        "_partition",
+        "_offset",
+        "_kafka_timestamp",
+        "_key",
+        "_headers",
+    ];
+    let mut decoder = decoder("n INT", &names);
+    assert!(decoder.reads_headers());
+    let headers = [
+        Header {
+            key: "trace",
+            value: Some(&[0, 255]),
+        },
+        Header {
+            key: "trace",
+            value: None,
+        },
+    ];
+    let full = RecordMeta {
+        timestamp_ms: Some(-1),
+        key: Some("card-ü".as_bytes()),
+        headers: &headers,
+        ..META
+    };
+    decoder.push(Some(b"{}"), &full).unwrap();
+    decoder
+        .push(Some(b"{\"_offset\":7,\"_key\":\"x\"}"), &META)
+        .unwrap();
+    assert_eq!(
+        rows(&decoder.flush().unwrap()),
+        [
+            [
+                "transactions",
+                "3",
+                "41",
+                "1969-12-31T23:59:59.999Z",
+                "card-ü",
+                "[{key: trace, value: 00ff}, {key: trace, value: NULL}]"
+            ],
+            ["transactions", "3", "41", "NULL", "NULL", "[]"],
+        ]
+    );
+}
+
+#[test]
+fn binary_keys_stay_apart() {
+    let mut decoder = decoder("n INT", &["_key"]);
+    for key in [&[0x61, 0x80][..], &[0x61, 0x81], &[0xe4, 0x62]] {
+        let meta = RecordMeta {
+            key: Some(key),
+            ..META
+        };
+        decoder.push(Some(b"{}"), &meta).unwrap();
+    }
+    assert_eq!(
+        rows(&decoder.flush().unwrap()),
+        [["a\\x80"], ["a\\x81"], ["\\xE4b"]]
+    );
+}
+
+#[test]
+fn bad_record_leaves_no_headers_behind() {
+    let mut decoder = decoder("n INT", &["_headers", "n"]);
+    let headers = [Header {
+        key: "a",
+        value: None,
+    }];
+    let meta = RecordMeta {
+        headers: &headers,
+        ..META
+    };
+    decoder.push(Some(b"{\"n\":\"x\"}"), &meta).unwrap_err();
+    decoder.push(Some(b"{\"n\":1}"), &META).unwrap();
+    assert_eq!(rows(&decoder.flush().unwrap()), [["[]", "1"]]);
+}
+
+#[test]
+fn flush_empties_the_decoder() {
+    let ddl = "s STRING, l ARRAY<STRUCT<a: DECIMAL(4,1), b: ARRAY<STRING>>>";
+    let mut decoder = decoder(ddl, &["l", "s"]);
+    for round in 0..3 {
+        assert!(decoder.is_empty());
+        assert_eq!(decoder.flush().unwrap().num_rows(), 0);
+        let record =
+            format!(r#"{{"s":"round {round} of the three","l":[{{"a":{round},"b":["x"]}}]}}"#);
+        decoder.push(Some(record.as_bytes()), &META).unwrap();
+        decoder.push(Some(b"{}"), &META).unwrap();
+        assert!(decoder.buffered_bytes() > 20);
+        let round = round.to_string();
+        assert_eq!(
+            rows(&decoder.flush().unwrap()),
+            [
+                [
+                    format!("[{{a: {round}.0, b: [x]}}]"),
+                    format!("round {round} of the three")
+                ],
+                ["NULL".to_owned(), "NULL".to_owned()]
+            ]
+        );
+    }
+}
+
+#[test]
+fn missing_value_of_a_not_null_column_is_bad() {
+    let mut decoder = decoder("n INT NOT NULL, s STRING", &["n", "s"]);
+    for record in ["{}", r#"{"n":null}"#, r#"{"s":"a"}"#] {
+        let defect = decoder.push(Some(record.as_bytes()), &META).unwrap_err();
+        assert_eq!(defect.to_string(), "missing value: column n is NOT NULL");
+    }
+    decoder.push(Some(br#"{"n":1}"#), &META).unwrap();
+    assert_eq!(rows(&decoder.flush().unwrap()), [["1", "NULL"]]);
+}
+
+#[test]
+fn struct_of_not_null_fields_may_itself_be_null() {
+    let mut decoder = decoder("s STRUCT<a: INT NOT NULL>", &["s"]);
+    decoder.push(Some(br#"{"s":null}"#), &META).unwrap();
+    decoder.push(Some(br#"{"s":{"a":1}}"#), &META).unwrap();
+    assert_eq!(rows(&decoder.flush().unwrap()), [["NULL"], ["{a: 1}"]]);
+}
+
+#[test]
+fn more_keys_than_are_remembered_are_read_all_the_same() {
+    let mut decoder = decoder("n INT", &["n"]);
+    for i in 0..1000 {
+        // Now and then one key more, so that the table is full at each place in a record.
+        let more = if i % 3 == 0 {
+            format!(r#","m{i}":0"#)
+        } else {
+            String::new()
+        };
+        let rest = format!(r#","k{}":0{more},"n":{i}}}"#, i + 7);
+        let record = format!(r#"{{"k{i}":{i}{rest}"#);
+        decoder.push(Some(record.as_bytes()), &META).unwrap();
+        // What was remembered in the middle of a record must never stand for a record's beginning.
+        for (start, _) in rest.match_indices(',') {
+            decoder
+                .push(Some(&rest.as_bytes()[start..]), &META)
+                .unwrap_err();
+        }
+    }
+    let batch = decoder.flush().unwrap();
+    let read = batch
+        .column(0)
+        .as_primitive::<datafusion::arrow::datatypes::Int32Type>();
+    assert!(read.values().iter().copied().eq(0..1000));
+}
+
+#[test]
+fn long_keys_are_compared_to_their_ends() {
+    let long = "k".repeat(40);
+    let ddl = format!("{long}1 INT, {long}2 INT");
+    let mut decoder = decoder(&ddl, &[&format!("{long}2")]);
+    for (one, other) in [(1, 2), (2, 1), (1, 3), (2, 3), (1, 2)] {
+        let record =
+            format!(r#"{{"{long}{one}":{one},"{long}{other}":{other},"end of it":"{long}"}}"#);
+        decoder.push(Some(record.as_bytes()), &META).unwrap();
+    }
+    let read = rows(&decoder.flush().unwrap());
+    assert_eq!(read, [["2"], ["2"], ["NULL"], ["2"], ["2"]]);
+}
+
+#[test]
+fn projection_of_no_column_or_twice_is_refused() {
+    let schema = TableSchema::parse("n INT").unwrap();
+    assert!(Decoder::new(&schema, &[7]).is_err());
+    assert!(Decoder::new(&schema, &[0, 0]).is_err());
+}

@@ -1,0 +1,272 @@
+//! The decoder against serde_json, and against the model that records were made from.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::Value as Json;
+
+use datafusion::arrow::datatypes::{Float64Type, Int64Type};
+
+use super::*;
+
+/// Whether serde_json takes it for one object. Values are passed over there as they are here when no
+/// column is read: without regard to the ranges of numbers and to surrogates.
+fn is_object(record: &[u8]) -> bool {
+    let text = str::from_utf8(record).ok();
+    text.is_some_and(|text| {
+        text.trim_start_matches([' ', '\t', '\n', '\r'])
+            .starts_with('{')
+            && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
+    })
+}
+
+/// JSON text, with blanks and escapes where they may be.
+fn json() -> impl Strategy<Value = String> {
+    let blank = || select(vec!["", "", "", " ", "\n\t", "\r  "]);
+    let string = prop_oneof![
+        "[a-z]{0,12}",
+        "[a-zé東😀 ]{0,20}",
+        "([a-z]|\\\\[\"\\\\/bfnrt]|\\\\u[0-9a-fA-F]{4}){0,12}",
+    ]
+    .prop_map(|inside| format!("\"{inside}\""))
+    .boxed();
+    let leaf = prop_oneof![
+        select(vec![
+            "null", "true", "false", "0", "-1", "1e400", "{}", "[]"
+        ])
+        .prop_map(str::to_owned),
+        "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,5})?([eE][+-]?[0-9]{1,3})?",
+        string.clone(),
+    ];
+    leaf.prop_recursive(4, 32, 5, move |inner| {
+        let padded = (blank(), inner, blank()).prop_map(|(a, value, b)| format!("{a}{value}{b}"));
+        let member = (blank(), string.clone(), blank(), padded.clone())
+            .prop_map(|(a, key, b, value)| format!("{a}{key}{b}:{value}"));
+        prop_oneof![
+            vec(padded, 0..5).prop_map(|items| format!("[{}]", items.join(","))),
+            vec(member, 0..5).prop_map(|members| format!("{{{}}}", members.join(","))),
+        ]
+    })
+}
+
+/// One change to a record's bytes.
+#[derive(Clone, Debug)]
+enum Mutation {
+    Set(Index, u8),
+    Insert(Index, u8),
+    Remove(Index),
+    Cut(Index),
+    Double(Index, Index),
+}
+
+fn mutation() -> impl Strategy<Value = Mutation> {
+    let byte = || {
+        let telling =
+            b"{}[],:\"\\0123456789eE+-. \t\n\x00\x1f\x7ftrufalsn/\xc3\xa9\xff\xf0\xed\xa0".to_vec();
+        prop_oneof![4 => select(telling), 1 => any::<u8>()]
+    };
+    prop_oneof![
+        (any::<Index>(), byte()).prop_map(|(at, byte)| Mutation::Set(at, byte)),
+        (any::<Index>(), byte()).prop_map(|(at, byte)| Mutation::Insert(at, byte)),
+        any::<Index>().prop_map(Mutation::Remove),
+        any::<Index>().prop_map(Mutation::Cut),
+        (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Mutation::Double(from, to)),
+    ]
+}
+
+fn mutate(record: &mut Vec<u8>, mutation: &Mutation) {
+    if record.is_empty() {
+        return;
+    }
+    let length = record.len();
+    match mutation {
+        Mutation::Set(at, byte) => record[at.index(length)] = *byte,
+        Mutation::Insert(at, byte) => record.insert(at.index(length + 1), *byte),
+        Mutation::Remove(at) => drop(record.remove(at.index(length))),
+        Mutation::Cut(at) => record.truncate(at.index(length)),
+        Mutation::Double(from, to) => {
+            let piece = record[from.index(length)..].to_vec();
+            record.splice(to.index(length).., piece);
+        }
+    }
+}
+
+/// A record's fields as they stand, some of them twice, beside what they mean.
+#[derive(Clone, Debug)]
+enum Field {
+    Text(String),
+    Integer(i64),
+    Double(f64),
+    Boolean(bool),
+    Null,
+}
+
+impl Field {
+    fn json(&self) -> String {
+        match self {
+            Self::Text(text) => Json::from(text.as_str()).to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Double(number) => format!("{number:e}"),
+            Self::Boolean(truth) => truth.to_string(),
+            Self::Null => "null".to_owned(),
+        }
+    }
+}
+
+/// Columns of the records made below.
+const DDL: &str = "s STRING, i BIGINT, d DOUBLE, b BOOLEAN, `k,\"ü` STRING";
+const NAMES: [&str; 5] = ["s", "i", "d", "b", "k,\"ü"];
+
+fn field() -> impl Strategy<Value = (&'static str, Field)> {
+    let text = || prop_oneof!["\\PC{0,30}", "[\\x00-\\x7f\"\\\\]{0,30}"];
+    let finite = any::<f64>().prop_filter("JSON has no others", |number| number.is_finite());
+    prop_oneof![
+        text().prop_map(|text| ("s", Field::Text(text))),
+        any::<i64>().prop_map(|number| ("i", Field::Integer(number))),
+        finite.prop_map(|number| ("d", Field::Double(number))),
+        any::<bool>().prop_map(|truth| ("b", Field::Boolean(truth))),
+        text().prop_map(|text| ("k,\"ü", Field::Text(text))),
+        select(NAMES.to_vec()).prop_map(|name| (name, Field::Null)),
+        (select(vec!["", "x", "s2", "I"]), text())
+            .prop_map(|(name, text)| (name, Field::Text(text))),
+    ]
+}
+
+/// How a key is written: as it is, or each character as an escape.
+fn key(name: &str, escaped: bool) -> String {
+    if !escaped {
+        return Json::from(name).to_string();
+    }
+    let units = name.encode_utf16();
+    let inside = units.fold(String::new(), |mut inside, unit| {
+        let _ = write!(inside, "\\u{unit:04X}");
+        inside
+    });
+    format!("\"{inside}\"")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn syntax_is_what_serde_json_takes(
+        records in vec((json(), vec(mutation(), 0..3)), 1..4),
+        read_none: bool,
+    ) {
+        // A column that no record has: each is scanned as if one were read.
+        let columns = if read_none { &[][..] } else { &["absent column"][..] };
+        let mut decoder = decoder("`absent column` INT", columns);
+        for (text, mutations) in records {
+            let mut record = text.into_bytes();
+            for mutation in &mutations {
+                mutate(&mut record, mutation);
+            }
+            let taken = decoder.push(Some(&record), &META);
+            prop_assert_eq!(
+                taken.is_ok(),
+                is_object(&record),
+                "{:?}: {:?}",
+                String::from_utf8_lossy(&record),
+                taken
+            );
+        }
+    }
+
+    #[test]
+    fn values_are_those_that_records_were_made_of(
+        records in vec(vec((field(), any::<bool>(), select(vec!["", " ", "\n"])), 0..9), 1..12),
+    ) {
+        let mut decoder = decoder(DDL, &NAMES);
+        let mut expected: Vec<BTreeMap<&str, Field>> = Vec::new();
+        for fields in &records {
+            let members: Vec<_> = fields
+                .iter()
+                .map(|((name, value), escaped, blank)| {
+                    format!("{blank}{}{blank}:{blank}{}{blank}", key(name, *escaped), value.json())
+                })
+                .collect();
+            let record = format!("{{{}}}", members.join(","));
+            prop_assert_eq!(decoder.push(Some(record.as_bytes()), &META), Ok(()), "{}", record);
+            expected.push(fields.iter().map(|((name, value), ..)| (*name, value.clone())).collect());
+        }
+        let batch = decoder.flush().unwrap();
+        prop_assert_eq!(batch.num_rows(), expected.len());
+        for (row, fields) in expected.iter().enumerate() {
+            for (name, column) in NAMES.iter().zip(batch.columns()) {
+                let value = fields.get(name).cloned().unwrap_or(Field::Null);
+                if matches!(value, Field::Null) {
+                    prop_assert!(column.is_null(row));
+                    continue;
+                }
+                prop_assert!(column.is_valid(row));
+                match value {
+                    Field::Text(text) => prop_assert_eq!(column.as_string_view().value(row), text),
+                    Field::Integer(number) => {
+                        prop_assert_eq!(column.as_primitive::<Int64Type>().value(row), number);
+                    }
+                    Field::Double(number) => {
+                        let read = column.as_primitive::<Float64Type>().value(row);
+                        prop_assert_eq!(read.to_bits(), number.to_bits());
+                    }
+                    Field::Boolean(truth) => prop_assert_eq!(column.as_boolean().value(row), truth),
+                    Field::Null => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn strings_are_what_serde_json_reads(text in "([a-zé]|\\\\[\"\\\\/bfnrt]|\\\\u(d[89abcdef]|[0-9a-f]{2})[0-9a-f]{2}){0,10}") {
+        let record = format!(r#"{{"s":"{text}"}}"#);
+        let expected = serde_json::from_str::<Json>(&record).ok();
+        let expected = expected.map(|json| json["s"].as_str().unwrap().to_owned());
+        let mut decoder = decoder(DDL, &["s"]);
+        let taken = decoder.push(Some(record.as_bytes()), &META);
+        let batch = decoder.flush().unwrap();
+        let read = batch.column(0).as_string_view().iter().flatten().next();
+        prop_assert_eq!(read, expected.as_deref(), "{}", text);
+        prop_assert_eq!(taken.is_ok(), expected.is_some());
+    }
+
+    #[test]
+    fn bad_records_leave_the_good_ones_as_they_are(
+        records in vec((any::<i64>(), "[a-z]{0,20}", vec(mutation(), 0..2)), 1..20),
+    ) {
+        let names = ["l", "i", "s"];
+        let ddl = "s STRING, i BIGINT, l ARRAY<STRUCT<a: STRING, b: BIGINT>>";
+        let (mut together, mut good) = (decoder(ddl, &names), Vec::new());
+        for (number, text, mutations) in &records {
+            let record = format!(
+                r#"{{"l":[{{"a":"{text}","b":{number}}},{{"b":1}}],"u":[{number}],"s":"{text}","i":{number}}}"#
+            );
+            let mut record = record.into_bytes();
+            for mutation in mutations {
+                mutate(&mut record, mutation);
+            }
+            if together.push(Some(&record), &META).is_ok() {
+                good.push(record);
+            }
+        }
+        let together = rows(&together.flush().unwrap());
+        prop_assert_eq!(together.len(), good.len());
+        for (row, record) in together.iter().zip(&good) {
+            // serde_json takes no 1e999, even where nobody reads it.
+            let Ok(json) = serde_json::from_slice::<Json>(record) else {
+                continue;
+            };
+            let number = |json: &Json| match json {
+                Json::Null => "NULL".to_owned(),
+                Json::String(quoted) => quoted.parse::<i64>().map_or(String::new(), |n| n.to_string()),
+                number => number.as_i64().map_or(String::new(), |n| n.to_string()),
+            };
+            let read = number(&json["i"]);
+            // A mutation may have made `1e3` of a number, which serde_json has no integer for.
+            prop_assert!(read.is_empty() || row[1] == read, "{:?} {:?}", row, json);
+            prop_assert_eq!(&row[2], json["s"].as_str().unwrap_or("NULL"));
+            prop_assert_eq!(&row[0] == "NULL", json["l"].is_null());
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! What of SQL is kept, under which names, and what is refused with which reason.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::sync::Arc;
+
+use consumer::engine::query::{Query, QueryError};
+use consumer::engine::refusal::Refusal;
+use consumer::engine::state::State;
+use consumer::schema::TableSchema;
+use datafusion::arrow::array::{
+    ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray, StringViewArray,
+    TimestampMicrosecondArray,
+};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+
+fn cards() -> SchemaRef {
+    let ddl = "card_brand STRING, amount DECIMAL(12,2), quantity BIGINT, timestamp TIMESTAMP, \
+               tags ARRAY<STRING>, Channel STRING";
+    Arc::clone(TableSchema::parse(ddl).unwrap().columns())
+}
+
+fn plan(sql: &str) -> Result<Query, QueryError> {
+    Query::plan(sql, &cards(), &["payments".to_owned()])
+}
+
+fn refusal(sql: &str) -> Refusal {
+    match plan(sql) {
+        Err(QueryError::Refused(refusal)) => refusal,
+        Err(other) => panic!("{sql}: {other}"),
+        Ok(_) => panic!("{sql}: is kept"),
+    }
+}
+
+#[test]
+fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
+    use Refusal::{
+        LimitedRows, ManyScans, NestedAggregate, NoScan, OrderDependent, OverRecords, SortedRows,
+        Subquery, Volatile,
+    };
+    let over = OverRecords;
+    let order = |name: &str| OrderDependent(name.to_owned());
+    let volatile = |name: &str| Volatile(name.to_owned());
+    for (sql, reason) in [
+        ("SELECT 1", NoScan("payments".to_owned())),
+        (
+            "SELECT count(*) FROM transactions a JOIN transactions b ON a.quantity = b.quantity",
+            ManyScans("a join"),
+        ),
+        (
+            "SELECT card_brand FROM transactions UNION ALL SELECT channel FROM transactions",
+            ManyScans("UNION"),
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE amount > (SELECT avg(amount) FROM transactions)",
+            Subquery,
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE card_brand IN (SELECT card_brand FROM transactions)",
+            Subquery,
+        ),
+        (
+            "SELECT avg(n) FROM (SELECT count(*) AS n FROM transactions GROUP BY card_brand)",
+            NestedAggregate,
+        ),
+        (
+            "SELECT sum(amount) FROM (SELECT amount FROM transactions ORDER BY amount LIMIT 3)",
+            over("LIMIT"),
+        ),
+        (
+            "SELECT sum(amount) OVER (PARTITION BY card_brand) FROM transactions",
+            over("a window function"),
+        ),
+        (
+            "SELECT card_brand FROM transactions ORDER BY amount",
+            SortedRows,
+        ),
+        ("SELECT card_brand FROM transactions LIMIT 3", LimitedRows),
+        (
+            "SELECT count(*) FROM transactions WHERE timestamp > now() - INTERVAL '1 hour'",
+            volatile("now()"),
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE random() < 0.5",
+            volatile("random()"),
+        ),
+        (
+            "SELECT card_brand, current_date FROM transactions",
+            volatile("current_date()"),
+        ),
+        (
+            "SELECT first_value(amount) FROM transactions",
+            order("first_value"),
+        ),
+        (
+            "SELECT last_value(amount ORDER BY timestamp) FROM transactions",
+            order("last_value"),
+        ),
+        (
+            "SELECT array_agg(amount) FROM transactions",
+            order("array_agg"),
+        ),
+        (
+            "SELECT collect_list(amount) FROM transactions",
+            order("array_agg"),
+        ),
+        (
+            "SELECT string_agg(card_brand, ',') FROM transactions GROUP BY quantity",
+            order("string_agg"),
+        ),
+    ] {
+        assert_eq!(refusal(sql), reason, "{sql}");
+    }
+}
+
+#[test]
+fn what_is_no_select_is_refused() {
+    for sql in [
+        "CREATE TABLE t (a INT)",
+        "INSERT INTO transactions VALUES (1)",
+        "EXPLAIN SELECT count(*) FROM transactions",
+        "SET datafusion.execution.batch_size = 1",
+    ] {
+        assert!(plan(sql).is_err(), "{sql}");
+    }
+}
+
+#[test]
+fn an_unknown_column_is_named() {
+    let error = plan("SELECT sum(amuont) FROM transactions")
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("amuont"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn two_statements_are_one_too_many() {
+    let error = plan("SELECT count(*) FROM transactions; SELECT 1")
+        .err()
+        .unwrap();
+    assert!(
+        error.to_string().contains("more than one statement"),
+        "{error}"
+    );
+}
+
+/// The result over one batch of four records, as text.
+fn result(sql: &str) -> Vec<Vec<String>> {
+    let query = plan(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    result_of(&query, &[records()])
+}
+
+fn result_of(query: &Query, batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    let mut state = State::default();
+    let mut rows = Vec::new();
+    for batch in batches {
+        let mut partial = query.partial().unwrap();
+        partial
+            .push(batch.project(query.columns()).unwrap())
+            .unwrap();
+        let groups = partial.finish().unwrap();
+        if query.appends() {
+            rows = groups;
+        } else {
+            state = state.merged(query, groups).unwrap();
+            rows = state.batches().collect();
+        }
+    }
+    let rows = query.result(rows).unwrap().rows;
+    let options = FormatOptions::default().with_null("NULL");
+    let columns: Vec<_> = rows
+        .columns()
+        .iter()
+        .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+        .collect();
+    (0..rows.num_rows())
+        .map(|row| {
+            columns
+                .iter()
+                .map(|column| column.value(row).to_string())
+                .collect()
+        })
+        .collect()
+}
+
+fn records() -> RecordBatch {
+    let hour = 3_600_000_000;
+    batch(
+        &[("a", 1000, 1), ("b", 250, 2), ("a", -300, 3), ("b", 5, 4)],
+        &[0, hour, 25 * hour, 26 * hour],
+    )
+}
+
+/// Brand, cents and quantity of each record; only what the tests here read is not NULL.
+fn batch(values: &[(&str, i128, i64)], micros: &[i64]) -> RecordBatch {
+    let schema = cards();
+    let columns = schema
+        .fields()
+        .iter()
+        .map(|field| -> ArrayRef {
+            match field.name().as_str() {
+                "card_brand" => Arc::new(
+                    values
+                        .iter()
+                        .map(|v| Some(v.0))
+                        .collect::<StringViewArray>(),
+                ),
+                "amount" => Arc::new(
+                    Decimal128Array::from_iter_values(values.iter().map(|v| v.1))
+                        .with_precision_and_scale(12, 2)
+                        .unwrap(),
+                ),
+                "quantity" => Arc::new(Int64Array::from_iter_values(values.iter().map(|v| v.2))),
+                "timestamp" => Arc::new(
+                    TimestampMicrosecondArray::from_iter_values(micros.iter().copied())
+                        .with_timezone("UTC"),
+                ),
+                "Channel" => Arc::new(
+                    values
+                        .iter()
+                        .map(|_| Some("pos"))
+                        .collect::<StringViewArray>(),
+                ),
+                _ => datafusion::arrow::array::new_null_array(field.data_type(), values.len()),
+            }
+        })
+        .collect();
+    RecordBatch::try_new(schema, columns).unwrap()
+}
+
+fn rows(expected: &[&[&str]]) -> Vec<Vec<String>> {
+    expected
+        .iter()
+        .map(|row| row.iter().map(|cell| (*cell).to_owned()).collect())
+        .collect()
+}
+
+#[test]
+fn names_of_spark_work_as_there() {
+    for (sql, expected) in [
+        ("SELECT mean(amount) FROM transactions", "2.387500"),
+        ("SELECT count_if(amount > 3) FROM transactions", "1"),
+        ("SELECT sum(if(amount > 3, 1, 0)) FROM transactions", "1"),
+        ("SELECT max(year(timestamp)) FROM transactions", "1970"),
+        ("SELECT max(hour(timestamp)) FROM transactions", "2"),
+        ("SELECT max(dayofmonth(timestamp)) FROM transactions", "2"),
+        ("SELECT min(ucase(card_brand)) FROM transactions", "A"),
+        ("SELECT max(len(card_brand)) FROM transactions", "1"),
+        (
+            "SELECT approx_count_distinct(card_brand) FROM transactions",
+            "2",
+        ),
+        ("SELECT every(amount > -5) FROM transactions", "true"),
+        (
+            "SELECT count(*) FROM transactions WHERE isnotnull(card_brand)",
+            "4",
+        ),
+        (
+            "SELECT max(date_trunc('DAY', timestamp)) FROM transactions",
+            "1970-01-02T00:00:00Z",
+        ),
+        ("SELECT sum(amount) FROM payments", "9.55"),
+        ("SELECT sum(AMOUNT) FROM TRANSACTIONS", "9.55"),
+        ("SELECT max(channel) FROM transactions", "pos"),
+        ("SELECT max(`Channel`) FROM transactions", "pos"),
+        ("SELECT sum(amount * 1.1) FROM transactions", "10.505"),
+    ] {
+        assert_eq!(result(sql), rows(&[&[expected]]), "{sql}");
+    }
+}
+
+#[test]
+fn an_average_is_rounded_half_up() {
+    // 10 / 3 and 5 / 8 in cents, to six digits.
+    let query =
+        plan("SELECT card_brand, avg(amount) FROM transactions GROUP BY card_brand ORDER BY 1")
+            .unwrap();
+    let thirds = [("a", 3, 1), ("a", 3, 1), ("a", 4, 1)];
+    let eighths = [("b", 5, 1), ("b", 0, 1), ("b", 0, 1), ("b", 0, 1)];
+    let negative = [
+        ("c", -5, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+    ];
+    let all = [&thirds[..], &eighths[..], &negative[..]].concat();
+    let batch = batch(&all, &vec![0; all.len()]);
+    assert_eq!(
+        result_of(&query, &[batch]),
+        rows(&[&["a", "0.033333"], &["b", "0.012500"], &["c", "-0.008333"]])
+    );
+}
+
+#[test]
+fn the_top_row_stays_falls_and_comes_back() {
+    let query = plan(
+        "SELECT card_brand, sum(amount) AS total FROM transactions GROUP BY card_brand \
+         ORDER BY total DESC LIMIT 1",
+    )
+    .unwrap();
+    let steps = [
+        (("a", 500, 1), ["a", "5.00"]),
+        (("b", 300, 1), ["a", "5.00"]),
+        (("a", -400, 1), ["b", "3.00"]),
+        (("c", 200, 1), ["b", "3.00"]),
+        (("a", 900, 1), ["a", "10.00"]),
+    ];
+    for upto in 1..=steps.len() {
+        let batches: Vec<_> = steps[..upto]
+            .iter()
+            .map(|(record, _)| batch(&[*record], &[0]))
+            .collect();
+        let expected = steps[upto - 1].1;
+        assert_eq!(
+            result_of(&query, &batches),
+            rows(&[&expected]),
+            "after {upto} batches"
+        );
+    }
+}
+
+#[test]
+fn a_sum_that_no_longer_fits_stops_the_query_by_name() {
+    let query = plan("SELECT sum(quantity) FROM transactions").unwrap();
+    let mut partial = query.partial().unwrap();
+    let all = batch(&[("a", 0, i64::MAX), ("a", 0, 1)], &[0, 0]);
+    partial.push(all.project(query.columns()).unwrap()).unwrap();
+    let error = query
+        .result(partial.finish().unwrap())
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.contains("sum(transactions.quantity) no longer fits its type Int64"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_sum_may_pass_its_limit_and_come_back() {
+    let query = plan("SELECT sum(quantity) FROM transactions").unwrap();
+    let above = batch(&[("a", 0, i64::MAX), ("a", 0, 1)], &[0, 0]);
+    let back = batch(&[("a", 0, -2)], &[0]);
+    assert_eq!(
+        result_of(&query, &[above, back]),
+        rows(&[&[&(i64::MAX - 1).to_string()]])
+    );
+}
+
+#[test]
+fn groups_are_exact_over_many_layers() {
+    let query = plan(
+        "SELECT card_brand, count(*) AS n, sum(quantity) AS s FROM transactions GROUP BY card_brand ORDER BY card_brand",
+    )
+    .unwrap();
+    // 30 batches of 3000 groups each, moving on by 1000: most groups stand in several layers.
+    let batches: Vec<_> = (0..30_i64)
+        .map(|number| {
+            let names: Vec<String> = (0..3000)
+                .map(|group| format!("{:06}", number * 1000 + group))
+                .collect();
+            let values: Vec<_> = names
+                .iter()
+                .map(|name| (name.as_str(), 0, number))
+                .collect();
+            batch(&values, &vec![0; values.len()])
+        })
+        .collect();
+    let result = result_of(&query, &batches);
+    assert_eq!(result.len(), 32_000);
+    for (group, row) in (0_i64..).zip(&result) {
+        let of: Vec<i64> = (0..30)
+            .filter(|number| (number * 1000..number * 1000 + 3000).contains(&group))
+            .collect();
+        let expected = [
+            format!("{group:06}"),
+            of.len().to_string(),
+            of.iter().sum::<i64>().to_string(),
+        ];
+        assert_eq!(row[..], expected[..]);
+    }
+}
+
+#[test]
+fn now_above_the_aggregate_is_the_time_of_the_trigger() {
+    let query = plan("SELECT count(*), CAST(now() AS VARCHAR) FROM transactions").unwrap();
+    for time in ["2026-01-31T12:00:00Z", "2027-01-31T12:00:00Z"] {
+        query.clock().set(time.parse().unwrap());
+        assert_eq!(result_of(&query, &[records()]), rows(&[&["4", time]]));
+    }
+}
+
+#[test]
+fn text_keys_may_be_of_any_arrow_type() {
+    let schema: SchemaRef = RecordBatch::try_from_iter(vec![(
+        "name",
+        Arc::new(StringArray::from(vec!["x"])) as ArrayRef,
+    )])
+    .unwrap()
+    .schema();
+    assert!(
+        Query::plan(
+            "SELECT name, count(*) FROM transactions GROUP BY name",
+            &schema,
+            &[]
+        )
+        .is_ok()
+    );
+}
