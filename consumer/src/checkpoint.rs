@@ -51,11 +51,12 @@ impl Checkpoints {
         }
     }
 
-    /// All partitions' states.
-    pub fn states(&self) -> Vec<State> {
+    /// The states of those partitions that are `wanted`.
+    pub fn states(&self, wanted: impl Fn(&TopicPartition) -> bool) -> Vec<State> {
         self.all()
-            .values()
-            .map(|checkpoint| checkpoint.state.clone())
+            .iter()
+            .filter(|(partition, _)| wanted(partition))
+            .map(|(_, checkpoint)| checkpoint.state.clone())
             .collect()
     }
 

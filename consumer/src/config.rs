@@ -50,6 +50,8 @@ pub struct Config {
     pub group_id: String,
     /// The query's text.
     pub query: String,
+    /// The file that it was read from, for errors.
+    pub query_file: Option<String>,
     /// The columns of a record; `None` to infer them from the first ones.
     pub schema: Option<TableSchema>,
     /// When batches come.

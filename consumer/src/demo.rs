@@ -19,6 +19,11 @@ use self::brokers::Brokers;
 const TOPIC: &str = "transactions";
 const PARTITIONS: i32 = 6;
 const REPLICATION: i32 = 3;
+/// What the producer's records have, so that a query can be planned before there are any.
+pub const SCHEMA: &str = "transaction_id STRING, timestamp TIMESTAMP, card_number STRING, \
+    card_brand STRING, card_holder STRING, amount DECIMAL(12,2), currency STRING, merchant STRING, \
+    category STRING, city STRING, country STRING, channel STRING, status STRING, \
+    decline_reason STRING";
 /// How long the query's start waits for the first burst.
 const FIRST_BURST: Duration = Duration::from_secs(1);
 

@@ -13,8 +13,9 @@ use clap::error::ErrorKind;
 use consumer::command::Command;
 use consumer::config::cli::{Cli, OutputFormat};
 use consumer::dashboard::theme::Theme;
-use consumer::demo::Demo;
+use consumer::demo::{self, Demo};
 use consumer::event::Event;
+use consumer::schema::TableSchema;
 use consumer::sink::json::Json;
 use consumer::sink::table::Table;
 use consumer::sink::{Output, OutputError};
@@ -88,6 +89,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let mut config = cli.config(demo.as_ref().map(Demo::servers))?;
     if demo.is_some() {
         config.demo = Demo::hints();
+        config.schema = Some(match config.schema {
+            Some(schema) => schema,
+            None => TableSchema::parse(demo::SCHEMA).context("the demo's schema")?,
+        });
     }
     let query = streaming::start(config, events)?;
     let shown = show(format, received, query.commands());

@@ -216,6 +216,10 @@ impl Cli {
             dead_letter_topic: self.dead_letter_topic(&topics)?,
             schema: self.schema(query.is_none())?,
             query: query.unwrap_or_else(|| DEFAULT_QUERY.to_owned()),
+            query_file: match self.query_file.trim() {
+                "" => None,
+                path => Some(path.to_owned()),
+            },
             kafka,
             topics,
             group_id: or(self.group_id.trim(), DEFAULT_GROUP_ID).to_owned(),
@@ -300,9 +304,11 @@ impl Cli {
             "" => return Ok(None),
             text => text,
         };
-        TableSchema::parse(text)
-            .map(Some)
-            .map_err(|error| SettingsError::new("SCHEMA", text, error.to_string()))
+        TableSchema::parse(text).map(Some).map_err(|error| {
+            let reason = error.to_string();
+            let reason = reason.strip_prefix("SCHEMA: ").unwrap_or(&reason);
+            SettingsError::new("SCHEMA", text, reason)
+        })
     }
 
     fn trigger(&self) -> Result<TriggerMode, SettingsError> {

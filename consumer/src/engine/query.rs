@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
@@ -30,7 +30,7 @@ use super::execution::{Environment, Execution};
 use super::feed::{FeedExec, FeedTable};
 use super::functions::clock::TriggerClock;
 use super::functions::exact;
-use super::refusal::{Refusal, check_optimized, check_written};
+use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
 use super::spark;
 
 /// The name under which every stream can be queried, whatever its topics are called.
@@ -107,6 +107,7 @@ impl Query {
         let clock = TriggerClock::default();
         let state = session(table, names, &clock)?;
         let mut statement = parse(text)?;
+        check_parsed(&statement)?;
         spark::rewrite(&mut statement, table.fields());
 
         let written = complete(state.statement_to_plan(statement))?;
@@ -118,14 +119,23 @@ impl Query {
         let physical = complete(planner.create_physical_plan(&optimized, &state))?;
 
         let environment = Environment::new(state.config().clone(), Arc::clone(state.runtime_env()));
-        Ok(Self {
+        let query = Self {
             environment,
             clock,
             table: Arc::clone(table),
             columns: columns_read(&physical)?,
-            schema: physical.schema(),
+            schema: readable(&physical.schema(), names),
             plan: cut(&physical)?,
-        })
+        };
+        query.rehearse()?;
+        Ok(query)
+    }
+
+    /// Runs all parts over no records: what DataFusion plans but cannot run is told at once.
+    fn rehearse(&self) -> Result<(), DataFusionError> {
+        let states = self.partial()?.finish()?;
+        let reduced = self.reduce(states)?;
+        self.result(reduced).map(|_nothing| ())
     }
 
     /// The columns of a result.
@@ -205,7 +215,11 @@ impl Query {
             }
             Plan::Rows(_) => (states.into_iter().collect(), 0),
         };
-        let rows = concat_batches(&self.schema, &batches)?;
+        let named = batches
+            .into_iter()
+            .map(|batch| RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let rows = concat_batches(&self.schema, &named)?;
         Ok(Outcome { rows, groups })
     }
 }
@@ -237,6 +251,26 @@ impl Partial {
     pub fn finish(self) -> Result<Vec<RecordBatch>, DataFusionError> {
         self.0.finish()
     }
+}
+
+/// The result's columns as the query names them: `sum(amount)`, not `sum(transactions.amount)`.
+fn readable(schema: &SchemaRef, names: &[String]) -> SchemaRef {
+    let tables: Vec<String> = std::iter::once(TABLE)
+        .chain(names.iter().map(String::as_str))
+        .map(|table| format!("{table}."))
+        .collect();
+    let fields: Vec<Field> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let mut name = field.name().clone();
+            for table in &tables {
+                name = name.replace(table, "");
+            }
+            field.as_ref().clone().with_name(name)
+        })
+        .collect();
+    Arc::new(Schema::new(fields))
 }
 
 fn parse(text: &str) -> Result<Statement, QueryError> {

@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::{DataType, Fields};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
     FunctionArguments, Ident, ObjectName, Value, VisitMut, VisitorMut, visit_expressions_mut,
 };
 
@@ -23,7 +23,6 @@ const RENAMED: &[(&str, &str)] = &[
     ("ceiling", "ceil"),
     ("char_length", "character_length"),
     ("collect_list", "array_agg"),
-    ("date_diff", "datediff"),
     ("dayofmonth", "day"),
     ("every", "bool_and"),
     ("explode", "unnest"),
@@ -136,7 +135,14 @@ fn rewrite_call(expr: &mut Expr) {
             let mut counted = call.clone();
             counted.name = ObjectName::from(vec![Ident::new("count")]);
             counted.args = argument_list(vec![FunctionArgExpr::Wildcard]);
-            counted.filter = Some(Box::new(condition.clone()));
+            counted.filter = Some(Box::new(match call.filter.clone() {
+                Some(filter) => Expr::Nested(Box::new(Expr::BinaryOp {
+                    left: Box::new(Expr::Nested(filter)),
+                    op: BinaryOperator::And,
+                    right: Box::new(Expr::Nested(Box::new(condition.clone()))),
+                })),
+                None => condition.clone(),
+            }));
             Some(Expr::Function(counted))
         }
         (name, [value]) => {

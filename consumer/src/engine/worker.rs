@@ -218,6 +218,7 @@ impl Worker {
             Event::LettersStuck(partition) => {
                 if let Some(reader) = self.reader(&partition.topic, partition.partition) {
                     reader.letters_stuck(actions);
+                    tell_caught_up(reader, actions);
                 }
                 Ok(())
             }

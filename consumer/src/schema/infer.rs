@@ -41,7 +41,7 @@ pub struct Inferred {
     pub left_out: Vec<LeftOut>,
     /// Records that the schema comes from.
     pub samples: usize,
-    /// Records passed over because they are not JSON objects.
+    /// Records passed over because they are not JSON objects, or not like the others.
     pub bad: usize,
 }
 
@@ -98,13 +98,20 @@ pub enum InferError {
 pub fn infer<'a>(samples: impl IntoIterator<Item = &'a [u8]>) -> Result<Inferred, InferError> {
     let mut seen = Objects::default();
     let (mut good, mut bad) = (0, 0);
+    let mut objects = Vec::new();
     for sample in samples {
         match serde_json::from_slice::<Members>(sample) {
-            Ok(members) => {
-                seen.add(members);
-                good += 1;
-            }
+            Ok(members) => objects.push(members),
             Err(_) => bad += 1,
+        }
+    }
+    let usual = Usual::of(&objects);
+    for members in objects {
+        if usual.fits(&members) {
+            seen.add(members);
+            good += 1;
+        } else {
+            bad += 1;
         }
     }
     if good == 0 {
@@ -124,6 +131,47 @@ pub fn infer<'a>(samples: impl IntoIterator<Item = &'a [u8]>) -> Result<Inferred
         samples: good,
         bad,
     })
+}
+
+/// What kind of value each field nearly always has: the few records that differ are bad ones, and one
+/// of them must not decide that an amount is no number.
+struct Usual(HashMap<String, u8>);
+
+impl Usual {
+    /// So many times as many as all others together.
+    const OUTWEIGHS: usize = 9;
+
+    fn of(objects: &[Members<'_>]) -> Self {
+        let mut counts: HashMap<&str, HashMap<u8, usize>> = HashMap::new();
+        for (name, value) in objects.iter().flat_map(|members| &members.0) {
+            if let Some(kind) = kind(value) {
+                *counts.entry(name).or_default().entry(kind).or_default() += 1;
+            }
+        }
+        let usual = counts.into_iter().filter_map(|(name, kinds)| {
+            let all: usize = kinds.values().sum();
+            let (kind, count) = kinds.into_iter().max_by_key(|(_, count)| *count)?;
+            (count >= Self::OUTWEIGHS * (all - count)).then(|| (name.to_owned(), kind))
+        });
+        Self(usual.collect())
+    }
+
+    fn fits(&self, members: &Members<'_>) -> bool {
+        members.0.iter().all(|(name, value)| {
+            let usual = self.0.get(name);
+            kind(value).is_none_or(|kind| usual.is_none_or(|usual| *usual == kind))
+        })
+    }
+}
+
+/// A letter for the kind of a value; none for null, which fits every kind.
+fn kind(value: &RawValue) -> Option<u8> {
+    match value.get().as_bytes().first() {
+        None | Some(b'n') => None,
+        Some(b'f') => Some(b't'),
+        Some(first @ (b't' | b'"' | b'[' | b'{')) => Some(*first),
+        Some(_) => Some(b'0'),
+    }
 }
 
 /// What one field's values were so far.

@@ -244,6 +244,8 @@ struct Member {
     paused: u64,
     reads_headers: bool,
     brokers: Vec<Broker>,
+    /// Whether it has been said that no broker answers.
+    all_down: bool,
     has_news: bool,
     read: Read,
     /// Partitions whose end librdkafka has come to, though perhaps not this thread.
@@ -268,6 +270,7 @@ impl Member {
             paused: 0,
             reads_headers,
             brokers: Vec::new(),
+            all_down: false,
             has_news: false,
             read: Read::default(),
             reached: Vec::new(),
@@ -380,6 +383,8 @@ impl Member {
             Command::Trigger => self.step(consumer, Event::Trigger),
             Command::Proceed => self.step(consumer, Event::Proceed),
             Command::LetterSettled(partition) => {
+                // What waited for it can be handed over.
+                self.has_news = true;
                 self.step(consumer, Event::LetterSettled(&partition))
             }
             Command::LettersStuck(partition) => {
@@ -524,6 +529,7 @@ impl Member {
             }
             Seen::Statistics(statistics) => {
                 let brokers = statistics.brokers(&self.brokers);
+                self.all_down &= brokers.iter().all(|broker| !broker.up);
                 if brokers != self.brokers {
                     self.brokers.clone_from(&brokers);
                     self.report(Report::Brokers(brokers));
@@ -546,10 +552,13 @@ impl Member {
                         | RDKafkaErrorCode::BrokerTransportFailure
                         | RDKafkaErrorCode::Resolve,
                     ) => tracing::debug!(%error, "{reason}"),
-                    Some(RDKafkaErrorCode::AllBrokersDown) => self.notice(
-                        Level::Warning,
-                        "no broker answers; waiting for them".to_owned(),
-                    ),
+                    // Said again and again while it lasts, and by each worker.
+                    Some(RDKafkaErrorCode::AllBrokersDown) => {
+                        if self.settings.number == 0 && !mem::replace(&mut self.all_down, true) {
+                            let text = "no broker answers; waiting for them".to_owned();
+                            self.notice(Level::Warning, text);
+                        }
+                    }
                     _ => self.notice(Level::Warning, reason),
                 }
                 Ok(())

@@ -99,6 +99,7 @@ struct Driver {
     unread: BTreeSet<TopicPartition>,
     assigned: BTreeSet<TopicPartition>,
     assigned_at: Option<Instant>,
+    brokers_up: bool,
     told_of_others: bool,
     partitions: usize,
     /// Next offsets after the last batch.
@@ -106,6 +107,8 @@ struct Driver {
     /// Ends of the logs.
     latest: BTreeMap<TopicPartition, Offset>,
     full: bool,
+    /// A worker has told of something to hand over since the last batch.
+    has_news: bool,
     records_at_batch: u64,
     pulse: Pulse,
     pulse_at: Instant,
@@ -191,6 +194,8 @@ impl Driver {
             ends: of(|extent| extent.start),
             latest: of(|extent| extent.end),
             full: false,
+            has_news: false,
+            brokers_up: false,
             records_at_batch: 0,
             pulse: Pulse::default(),
             pulse_at: Instant::now(),
@@ -267,8 +272,9 @@ impl Driver {
                 .all(|partition| !self.available_now && !self.assigned.contains(partition))
     }
 
+    /// Whether there may be something to hand over.
     fn has_records(&self) -> bool {
-        self.counters.records.load(Ordering::Relaxed) > self.records_at_batch
+        self.has_news || self.counters.records.load(Ordering::Relaxed) > self.records_at_batch
     }
 
     /// Whether a batch is due. A grid point without records passes.
@@ -293,7 +299,10 @@ impl Driver {
             Report::CaughtUp(partition) => {
                 self.unread.remove(&partition);
             }
-            Report::Waiting { full } => self.full |= full,
+            Report::Waiting { full } => {
+                self.has_news = true;
+                self.full |= full;
+            }
             Report::Assigned(partitions) => {
                 if !self.available_now {
                     let text = format!("worker {number} reads {}", names(&partitions));
@@ -318,7 +327,10 @@ impl Driver {
                 self.partitions = self.partitions.max(self.latest.len());
             }
             // All see the same brokers.
-            Report::Brokers(brokers) if number == 0 => self.tell.event(Event::Brokers(brokers)),
+            Report::Brokers(brokers) if number == 0 => {
+                self.brokers_up = brokers.iter().any(|broker| broker.up);
+                self.tell.event(Event::Brokers(brokers));
+            }
             Report::Brokers(_) | Report::HandedOver(_) => {}
             Report::Notice(level, text) => self.tell.notice(level, text),
             Report::Failed(error) => return Err(error.into()),
@@ -330,6 +342,7 @@ impl Driver {
     fn batch(&mut self, started: Instant, always: bool) -> Result<(), StreamingError> {
         let timestamp = Utc::now();
         self.query.clock().set(timestamp);
+        self.has_news = false;
         self.records_at_batch = self.counters.records.load(Ordering::Relaxed);
         let contributions = self.hand_over()?;
         let gathered = started.elapsed();
@@ -353,7 +366,11 @@ impl Driver {
                 Output::Rows(batches) => rows.extend(batches),
             }
         }
-        let states = self.checkpoints.states();
+        // While a partition moves between workers its state stays in the result; what others of the
+        // group have read on from does not.
+        let states = self
+            .checkpoints
+            .states(|partition| !self.told_of_others || self.assigned.contains(partition));
         if !self.query.appends() {
             rows.extend(states.iter().flat_map(State::batches));
         }
@@ -457,7 +474,7 @@ impl Driver {
 
     /// Partitions that others of the group read are not in the result shown here.
     fn tell_of_others(&mut self, now: Instant) {
-        let settled = self.assigned_at.is_some_and(|at| now - at >= SETTLING);
+        let settled = self.brokers_up && self.assigned_at.is_some_and(|at| now - at >= SETTLING);
         let missing = self.partitions.saturating_sub(self.assigned.len());
         if settled && missing > 0 && !self.told_of_others {
             self.tell.notice(

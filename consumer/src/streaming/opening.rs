@@ -39,20 +39,21 @@ pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, Strea
         _ => &[],
     };
     Query::plan(&config.query, schema.table(), names).map_err(|error| {
-        let text = config
-            .query
-            .split_whitespace()
-            .collect::<Vec<_>>()
-            .join(" ");
-        SettingsError::new("QUERY", excerpt(&text), error.to_string()).into()
+        let reason = error.to_string();
+        let error = match &config.query_file {
+            Some(path) => SettingsError::new("QUERY_FILE", path, reason),
+            None => SettingsError::new("QUERY", excerpt(&config.query), reason),
+        };
+        error.into()
     })
 }
 
 /// The beginning of a query, so that an error stays one line.
 fn excerpt(text: &str) -> String {
     const MOST: usize = 60;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if text.chars().count() <= MOST {
-        return text.to_owned();
+        return text;
     }
     let mut cut: String = text.chars().take(MOST).collect();
     cut.push('…');

@@ -194,10 +194,11 @@ impl Reader {
         }
     }
 
-    /// Whether it has caught up just now; true once. If nothing is read after that, then only when
-    /// its dead letters are written too: what is handed over next is all there is.
+    /// Whether it has caught up just now; true once. Not before its dead letters are written, since
+    /// nothing is handed over before; but stuck ones hold up only what must be complete.
     pub(super) fn has_caught_up(&mut self) -> bool {
-        let now = self.caught_up == CaughtUp::Now && !(self.stop_at_end && self.letters > 0);
+        let goes_without = self.letters_stuck && !self.stop_at_end;
+        let now = self.caught_up == CaughtUp::Now && (self.letters == 0 || goes_without);
         if now {
             self.caught_up = CaughtUp::Told;
         }

@@ -137,3 +137,16 @@ fn values_in_one_another_have_an_end() {
         assert_eq!(ddl(&[&deep]), "n BIGINT");
     }
 }
+
+#[test]
+fn a_few_bad_records_do_not_decide() {
+    let mut samples = vec![r#"{"amount": 12.50, "n": 1}"#; 30];
+    samples.insert(7, r#"{"amount": "12.50 EUR", "n": 1}"#);
+    samples.insert(11, r#"{"amount": 3.10, "n": {}}"#);
+    let inferred = infer(samples.iter().map(|sample| sample.as_bytes())).unwrap();
+    assert_eq!(
+        inferred.schema.to_string(),
+        "amount DECIMAL(18,2), n BIGINT"
+    );
+    assert_eq!((inferred.samples, inferred.bad), (30, 2));
+}
