@@ -36,13 +36,27 @@ fn refusal(sql: &str) -> Refusal {
 #[test]
 fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
     use Refusal::{
-        LimitedRows, ManyScans, NestedAggregate, NoScan, OrderDependent, OverRecords, SortedRows,
-        Subquery, Volatile,
+        Ignored, LimitedRows, ManyScans, NestedAggregate, NoScan, OrderDependent, OverRecords,
+        SortedRows, Subquery, Volatile,
     };
     let over = OverRecords;
     let order = |name: &str| OrderDependent(name.to_owned());
     let volatile = |name: &str| Volatile(name.to_owned());
     for (sql, reason) in [
+        (
+            "SELECT card_brand, count(*) FROM transactions GROUP BY card_brand WITH ROLLUP",
+            Ignored(
+                "GROUP BY … WITH …",
+                "write GROUP BY ROLLUP (a, b) or CUBE (a, b)",
+            ),
+        ),
+        (
+            "SELECT count(*) FROM transactions TABLESAMPLE (10 PERCENT)",
+            Ignored(
+                "TABLESAMPLE",
+                "choose by a column, for instance WHERE _offset % 10 = 0",
+            ),
+        ),
         ("SELECT 1", NoScan("payments".to_owned())),
         (
             "SELECT count(*) FROM transactions a JOIN transactions b ON a.quantity = b.quantity",
@@ -134,6 +148,20 @@ fn an_unknown_column_is_named() {
         .to_string();
     assert!(error.contains("amuont"), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn what_is_planned_but_cannot_run_is_told_at_once() {
+    assert!(plan("SELECT count(DISTINCT card_brand, quantity) FROM transactions").is_err());
+    assert!(plan("SELECT approx_distinct(CAST(amount AS DOUBLE)) FROM transactions").is_err());
+}
+
+#[test]
+fn columns_are_named_without_the_table() {
+    let query = plan("SELECT card_brand, sum(amount), count(*) FROM payments GROUP BY card_brand");
+    let schema = Arc::clone(query.unwrap().schema());
+    let names: Vec<_> = schema.fields().iter().map(|field| field.name()).collect();
+    assert_eq!(names, ["card_brand", "sum(amount)", "count(*)"]);
 }
 
 #[test]
@@ -261,6 +289,14 @@ fn names_of_spark_work_as_there() {
         (
             "SELECT max(date_trunc('DAY', timestamp)) FROM transactions",
             "1970-01-02T00:00:00Z",
+        ),
+        (
+            "SELECT count_if(amount > 0) FILTER (WHERE quantity > 1) FROM transactions",
+            "2",
+        ),
+        (
+            "SELECT max(date_format(timestamp, 'dd/MM/yyyy HH:mm')) FROM transactions",
+            "02/01/1970 02:00",
         ),
         ("SELECT sum(amount) FROM payments", "9.55"),
         ("SELECT sum(AMOUNT) FROM TRANSACTIONS", "9.55"),

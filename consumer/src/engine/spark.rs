@@ -145,6 +145,18 @@ fn rewrite_call(expr: &mut Expr) {
             }));
             Some(Expr::Function(counted))
         }
+        ("date_format", [value, Expr::Value(pattern)]) => {
+            let pattern = pattern.value.clone().into_string();
+            pattern.as_deref().and_then(strftime).map(|pattern| {
+                let mut formatted = call.clone();
+                let pattern = Value::SingleQuotedString(pattern).with_empty_span();
+                formatted.args = argument_list(vec![
+                    FunctionArgExpr::Expr(value.clone()),
+                    FunctionArgExpr::Expr(Expr::Value(pattern)),
+                ]);
+                Expr::Function(formatted)
+            })
+        }
         (name, [value]) => {
             DATE_PARTS
                 .iter()
@@ -165,6 +177,41 @@ fn rewrite_call(expr: &mut Expr) {
     if let Some(rewritten) = rewritten {
         *expr = rewritten;
     }
+}
+
+/// Spark's pattern of a date and time in strftime's letters; `None` if it is none of Spark's, or has
+/// letters beyond the common ones.
+fn strftime(pattern: &str) -> Option<String> {
+    if pattern.contains('%') {
+        return None;
+    }
+    let mut translated = String::new();
+    let mut rest = pattern;
+    while let Some(first) = rest.chars().next() {
+        let run = rest.len() - rest.trim_start_matches(first).len();
+        let (letters, behind) = rest.split_at(run);
+        translated.push_str(match letters {
+            "yyyy" | "y" => "%Y",
+            "yy" => "%y",
+            "MM" => "%m",
+            "MMM" => "%b",
+            "MMMM" => "%B",
+            "dd" => "%d",
+            "d" => "%-d",
+            "HH" => "%H",
+            "hh" => "%I",
+            "mm" => "%M",
+            "ss" => "%S",
+            "SSS" => "%3f",
+            "a" => "%p",
+            "E" | "EEE" => "%a",
+            "EEEE" => "%A",
+            _ if first.is_ascii_alphabetic() || first == '\'' => return None,
+            other => other,
+        });
+        rest = behind;
+    }
+    Some(translated)
 }
 
 fn simple_name(name: &ObjectName) -> Option<String> {
