@@ -106,7 +106,7 @@ impl Query {
             topics: vec!["transactions".into()],
             query: "SELECT card_brand, count(*) AS transactions,\n       sum(amount) AS total, max(amount) AS largest\nFROM transactions\nWHERE currency = 'EUR'\nGROUP BY card_brand\nORDER BY transactions DESC".into(),
             workers: 2,
-            interval: self.interval,
+            interval: Some(self.interval),
             demo,
         })));
         self.brokers(events, true);

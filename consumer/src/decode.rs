@@ -42,7 +42,7 @@ mod time;
 pub use defect::{Defect, Excerpt};
 pub use metadata::{Header, RecordMeta};
 
-/// The most bytes of JSON in one batch, so that no array's 32-bit offsets overflow. Whoever flushes by
+/// The most bytes of JSON and headers in one batch, so that no array's 32-bit offsets overflow. Whoever flushes by
 /// rows or [`Decoder::buffered_bytes`] never comes near.
 const MOST_BYTES: usize = i32::MAX as usize;
 
@@ -58,7 +58,7 @@ pub struct Decoder {
     spans: Vec<Span>,
     row: Row,
     rows: usize,
-    /// Bytes of JSON in the batch.
+    /// Bytes of JSON, and of headers that are read, in the batch.
     bytes: usize,
 }
 
@@ -150,10 +150,9 @@ impl Decoder {
     #[inline]
     pub fn push(&mut self, payload: Option<&[u8]>, meta: &RecordMeta<'_>) -> Result<(), Defect> {
         let payload = payload.ok_or(Defect::Tombstone)?;
-        if payload.len() > MOST_BYTES - self.bytes {
-            return Err(Defect::TooLarge {
-                bytes: payload.len(),
-            });
+        let bytes = payload.len() + self.header_bytes(meta);
+        if bytes > MOST_BYTES - self.bytes {
+            return Err(Defect::TooLarge { bytes });
         }
         self.scan(payload)?;
         self.row.clear();
@@ -170,8 +169,20 @@ impl Decoder {
             }
         }
         self.rows += 1;
-        self.bytes += payload.len();
+        self.bytes += bytes;
         Ok(())
+    }
+
+    /// Bytes of the headers, if they are read, with one for each.
+    #[inline]
+    fn header_bytes(&self, meta: &RecordMeta<'_>) -> usize {
+        if meta.headers.is_empty() || !self.reads_headers() {
+            return 0;
+        }
+        meta.headers
+            .iter()
+            .map(|header| 1 + header.key.len() + header.value.map_or(0, <[u8]>::len))
+            .sum()
     }
 
     /// Finds where the read columns' values stand, and checks the syntax of all others.

@@ -39,8 +39,8 @@ pub struct Started {
     pub query: String,
     /// Group members in this process.
     pub workers: usize,
-    /// Time between triggers, as set at the start.
-    pub interval: Duration,
+    /// Time between triggers, as set at the start; `None` if what is there is taken and no more.
+    pub interval: Option<Duration>,
     /// Set in the demo: what to tell the user about it, one line each.
     pub demo: Vec<String>,
 }

@@ -35,6 +35,9 @@ pub mod metadata;
 
 pub use ddl::SchemaError;
 
+/// How deep ARRAY and STRUCT may stand in one another: far above any need, far below the stack's end.
+const MAX_DEPTH: usize = 32;
+
 /// The columns of a topic's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSchema {

@@ -237,35 +237,56 @@ fn in_batches(query: &Query, stream: &[(Record, i32, usize)]) -> (RecordBatch, V
     (results.last().unwrap().clone(), results)
 }
 
-/// Rows as text, floats to 9 digits; sorted unless the query sorts them itself.
-fn comparable(batch: &RecordBatch, sorted: bool) -> Vec<Vec<String>> {
+/// One value: floats depend on the order of their additions, everything else is exact.
+#[derive(Clone, Debug)]
+enum Cell {
+    Exact(String),
+    Float(Option<f64>),
+}
+
+impl PartialEq for Cell {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Exact(left), Self::Exact(right)) => left == right,
+            (Self::Float(Some(left)), Self::Float(Some(right))) => {
+                // What cancels out to nearly nothing has no digits left to compare.
+                (left - right).abs() <= 1e-9 * left.abs().max(right.abs()).max(1e3)
+                    || left.is_nan() && right.is_nan()
+            }
+            (Self::Float(left), Self::Float(right)) => left.is_none() && right.is_none(),
+            _ => false,
+        }
+    }
+}
+
+/// The rows' values; sorted by the exact ones unless the query sorts them itself.
+fn comparable(batch: &RecordBatch, sorted: bool) -> Vec<Vec<Cell>> {
     let options = FormatOptions::default().with_null("NULL");
-    let columns: Vec<Vec<String>> = batch
+    let columns: Vec<Vec<Cell>> = batch
         .columns()
         .iter()
         .map(|column| {
             if *column.data_type() == DataType::Float64 {
                 let column = column.as_any().downcast_ref::<Float64Array>().unwrap();
-                return column
-                    .iter()
-                    .map(|value| {
-                        // What cancels out to nearly nothing has no digits left to compare.
-                        let value = value.map(|value| if value.abs() < 1e-6 { 0.0 } else { value });
-                        format!("{value:.8?}")
-                    })
-                    .collect();
+                return column.iter().map(Cell::Float).collect();
             }
             let formatter = ArrayFormatter::try_new(column, &options).unwrap();
             (0..column.len())
-                .map(|row| formatter.value(row).to_string())
+                .map(|row| Cell::Exact(formatter.value(row).to_string()))
                 .collect()
         })
         .collect();
-    let mut rows: Vec<Vec<String>> = (0..batch.num_rows())
+    let mut rows: Vec<Vec<Cell>> = (0..batch.num_rows())
         .map(|row| columns.iter().map(|column| column[row].clone()).collect())
         .collect();
     if !sorted {
-        rows.sort();
+        rows.sort_by_cached_key(|row| {
+            let exact = row.iter().filter_map(|cell| match cell {
+                Cell::Exact(text) => Some(text.clone()),
+                Cell::Float(_) => None,
+            });
+            exact.collect::<Vec<_>>()
+        });
     }
     rows
 }

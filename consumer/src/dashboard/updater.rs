@@ -56,7 +56,7 @@ impl Updater {
                 .collect()
         };
         self.snapshot.phase = Phase::CatchingUp;
-        self.snapshot.interval_ms = milliseconds(started.interval);
+        self.snapshot.interval_ms = milliseconds(started.interval.unwrap_or_default());
         self.snapshot.query = Query {
             name: escaped(&started.name).into_owned(),
             topics: own(&started.topics),

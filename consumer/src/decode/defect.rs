@@ -19,10 +19,10 @@ pub enum Defect {
     /// The value is empty, or blank.
     #[error("empty value")]
     Empty,
-    /// The value is larger than one batch of Arrow arrays can take.
+    /// The record is larger than what one batch of Arrow arrays, as full as it is, can take.
     #[error("too large: {bytes} bytes")]
     TooLarge {
-        /// The value's length.
+        /// The length of the value, and of the headers if they are read.
         bytes: usize,
     },
     /// The value is not UTF-8.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use thiserror::Error;
 
-use super::{Names, TableSchema, metadata, timestamp};
+use super::{MAX_DEPTH, Names, TableSchema, metadata, timestamp};
 use token::{Token, TokenKind, Tokens};
 
 mod token;
@@ -18,9 +18,6 @@ pub(crate) use token::is_plain_name;
 
 const TYPES: &str = "STRING, BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s), \
                      DATE, TIMESTAMP, TIMESTAMP_NTZ, BINARY, ARRAY<type>, STRUCT<name: type, …>";
-
-/// How deep ARRAY and STRUCT may stand in one another: far above any need, far below the stack's end.
-const MAX_DEPTH: usize = 32;
 
 /// Why a schema is refused. `at` counts characters from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

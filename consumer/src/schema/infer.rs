@@ -24,7 +24,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::{Names, TableSchema, metadata, timestamp};
+use super::{MAX_DEPTH, Names, TableSchema, metadata, timestamp};
 use number::Numbers;
 
 mod number;
@@ -114,7 +114,7 @@ pub fn infer<'a>(samples: impl IntoIterator<Item = &'a [u8]>) -> Result<Inferred
         });
     }
     let mut left_out = Vec::new();
-    let columns = seen.fields("", &mut left_out);
+    let columns = seen.fields("", 0, &mut left_out);
     if columns.is_empty() {
         return Err(InferError::NoColumns { samples: good });
     }
@@ -189,10 +189,18 @@ impl Seen {
         }
     }
 
-    /// The type, or why there is none. `path` names the field; parts of it that are left out go to
-    /// `left_out`.
-    fn data_type(&self, path: &str, left_out: &mut Vec<LeftOut>) -> Result<DataType, String> {
+    /// The type, or why there is none. `path` names the field, which stands in `depth` arrays and objects;
+    /// parts of it that are left out go to `left_out`.
+    fn data_type(
+        &self,
+        path: &str,
+        depth: usize,
+        left_out: &mut Vec<LeftOut>,
+    ) -> Result<DataType, String> {
         match self {
+            Self::List(_) | Self::Object(_) if depth == MAX_DEPTH => Err(format!(
+                "holds more than {MAX_DEPTH} arrays and objects in one another"
+            )),
             Self::Null => Err("holds only NULL".to_owned()),
             Self::Boolean => Ok(DataType::Boolean),
             Self::Number(numbers) => Ok(numbers.data_type()),
@@ -201,12 +209,12 @@ impl Seen {
             Self::List(item) if matches!(**item, Self::Null) => {
                 Err("holds only empty arrays".to_owned())
             }
-            Self::List(item) => match item.data_type(&format!("{path}[]"), left_out) {
+            Self::List(item) => match item.data_type(&format!("{path}[]"), depth + 1, left_out) {
                 Ok(item) => Ok(DataType::List(Arc::new(Field::new_list_field(item, true)))),
                 Err(why) => Err(format!("holds arrays, of which each {why}")),
             },
             Self::Object(objects) => {
-                let fields = objects.fields(&format!("{path}."), left_out);
+                let fields = objects.fields(&format!("{path}."), depth + 1, left_out);
                 if fields.is_empty() {
                     return Err("holds objects without a field that could be a column".to_owned());
                 }
@@ -249,7 +257,7 @@ impl Objects {
         &mut self.fields[place].1
     }
 
-    fn fields(&self, path: &str, left_out: &mut Vec<LeftOut>) -> Vec<Field> {
+    fn fields(&self, path: &str, depth: usize, left_out: &mut Vec<LeftOut>) -> Vec<Field> {
         let mut names = Names::new();
         let mut fields = Vec::new();
         for (name, seen) in &self.fields {
@@ -259,7 +267,7 @@ impl Objects {
             } else if name.is_empty() {
                 Err("has no name".to_owned())
             } else {
-                seen.data_type(&column, left_out)
+                seen.data_type(&column, depth, left_out)
                     .map_err(|why| format!("{why}; give SCHEMA"))
             };
             match data_type {

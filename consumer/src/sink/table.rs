@@ -37,12 +37,15 @@ impl<W: Write> Table<W> {
 
     fn started(&mut self, started: &Started) -> io::Result<()> {
         let topics = started.topics.join(", ");
+        let when = started.interval.map_or_else(
+            || "once, what is there".to_owned(),
+            |interval| format!("every {}", number::duration(interval)),
+        );
         writeln!(
             self.out,
-            "{} reads {}, every {}, with {}",
+            "{} reads {}, {when}, with {}",
             escaped(&started.name),
             escaped(&topics),
-            number::duration(started.interval),
             counted(started.workers as u64, "worker")
         )?;
         for line in &started.demo {

@@ -44,8 +44,8 @@ pub(super) fn run(
 ) -> Result<(), StreamingError> {
     let tell = Teller(events.clone());
     let interval = match config.trigger {
-        TriggerMode::Interval(interval) => interval,
-        TriggerMode::AvailableNow => Duration::ZERO,
+        TriggerMode::Interval(interval) => Some(interval),
+        TriggerMode::AvailableNow => None,
     };
     tell.event(Event::Started(Arc::new(Started {
         name: config.group_id.clone(),

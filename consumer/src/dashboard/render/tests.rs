@@ -40,7 +40,7 @@ impl Stage {
                     FROM transactions\nGROUP BY card_brand\nORDER BY transactions DESC"
                 .into(),
             workers: 2,
-            interval: Duration::from_secs(1),
+            interval: Some(Duration::from_secs(1)),
             demo: demo.iter().map(|line| (*line).into()).collect(),
         })));
         stage.brokers(&[1, 2, 3]);

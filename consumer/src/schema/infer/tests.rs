@@ -127,3 +127,13 @@ fn without_a_good_record_there_is_no_schema() {
         Err(InferError::NoColumns { samples: 1 })
     );
 }
+
+#[test]
+fn values_in_one_another_have_an_end() {
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let nested = |levels| format!("{}1{}", open.repeat(levels), close.repeat(levels));
+        assert!(TableSchema::parse(&type_of(&[&nested(32)])).is_ok());
+        let deep = format!(r#"{{"x":{},"n":1}}"#, nested(33));
+        assert_eq!(ddl(&[&deep]), "n BIGINT");
+    }
+}
