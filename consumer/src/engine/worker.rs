@@ -80,7 +80,12 @@ pub enum Action {
     /// All that was there when the query was started has been read from this partition.
     CaughtUp(TopicPartition),
     /// Take what each partition has read.
-    HandOver(Vec<Contribution>),
+    HandOver {
+        /// One a partition that has read anything.
+        contributions: Vec<Contribution>,
+        /// Whether others keep theirs back until their dead letters are written.
+        kept_back: bool,
+    },
 }
 
 /// What stops a worker, and with it the query.
@@ -287,7 +292,11 @@ impl Worker {
         for reader in &mut self.readers {
             contributions.extend(reader.hand_over()?);
         }
-        actions.push(Action::HandOver(contributions));
+        let kept_back = self.readers.iter().any(Reader::keeps_back);
+        actions.push(Action::HandOver {
+            contributions,
+            kept_back,
+        });
         Ok(())
     }
 

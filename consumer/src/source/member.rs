@@ -64,8 +64,8 @@ pub enum Command {
 /// What a member tells.
 #[derive(Debug)]
 pub enum Report {
-    /// What it has read, on [`Command::Trigger`].
-    HandedOver(Vec<Contribution>),
+    /// What it has read, on [`Command::Trigger`], and whether there is more that waits for dead letters.
+    HandedOver(Vec<Contribution>, bool),
     /// Partitions that are its own from now on.
     Assigned(Vec<TopicPartition>),
     /// Partitions that are not.
@@ -473,9 +473,12 @@ impl Member {
                 }
                 Action::Resume(partition) => self.resume(consumer, &partition)?,
                 Action::CaughtUp(partition) => self.report(Report::CaughtUp(partition)),
-                Action::HandOver(contributions) => {
+                Action::HandOver {
+                    contributions,
+                    kept_back,
+                } => {
                     self.has_news = false;
-                    self.report(Report::HandedOver(contributions));
+                    self.report(Report::HandedOver(contributions, kept_back));
                 }
                 Action::DeadLetter { .. } | Action::Hold => {}
             }

@@ -106,6 +106,8 @@ struct Driver {
     /// Ends of the logs.
     latest: BTreeMap<TopicPartition, Offset>,
     full: bool,
+    /// Whether some of what has been read waits for its dead letters.
+    kept_back: bool,
     records_at_batch: u64,
     pulse: Pulse,
     pulse_at: Instant,
@@ -191,6 +193,7 @@ impl Driver {
             ends: of(|extent| extent.start),
             latest: of(|extent| extent.end),
             full: false,
+            kept_back: false,
             records_at_batch: 0,
             pulse: Pulse::default(),
             pulse_at: Instant::now(),
@@ -268,7 +271,7 @@ impl Driver {
     }
 
     fn has_records(&self) -> bool {
-        self.counters.records.load(Ordering::Relaxed) > self.records_at_batch
+        self.kept_back || self.counters.records.load(Ordering::Relaxed) > self.records_at_batch
     }
 
     /// Whether a batch is due. A grid point without records passes.
@@ -319,7 +322,7 @@ impl Driver {
             }
             // All see the same brokers.
             Report::Brokers(brokers) if number == 0 => self.tell.event(Event::Brokers(brokers)),
-            Report::Brokers(_) | Report::HandedOver(_) => {}
+            Report::Brokers(_) | Report::HandedOver(..) => {}
             Report::Notice(level, text) => self.tell.notice(level, text),
             Report::Failed(error) => return Err(error.into()),
         }
@@ -387,11 +390,13 @@ impl Driver {
             member.remote.send(MemberCommand::Trigger);
         }
         let mut contributions = Vec::new();
+        self.kept_back = false;
         let mut awaited = self.members.len();
         while awaited > 0 {
             match self.reports.recv() {
-                Ok((_, Report::HandedOver(parts))) => {
+                Ok((_, Report::HandedOver(parts, kept_back))) => {
                     contributions.extend(parts);
+                    self.kept_back |= kept_back;
                     awaited -= 1;
                 }
                 Ok((number, report)) => self.report(number, report)?,

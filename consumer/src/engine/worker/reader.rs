@@ -240,10 +240,15 @@ impl Reader {
         Ok(())
     }
 
+    /// Whether it hands nothing over because dead letters are on their way.
+    pub(super) fn keeps_back(&self) -> bool {
+        self.letters > 0
+    }
+
     /// What it has read since the last time; `None` while dead letters are on their way, or without
     /// records.
     pub(super) fn hand_over(&mut self) -> Result<Option<Contribution>, WorkerError> {
-        if self.letters > 0 || self.next == self.start {
+        if self.keeps_back() || self.next == self.start {
             return Ok(None);
         }
         self.aggregate()?;
