@@ -121,6 +121,8 @@ impl WorkerError {
 ///
 /// Whoever takes a record gives it back when it has been handed over or dropped, and not when a batch
 /// begins: workers read on while others still hand over, and no batch may have more than its share.
+/// Only what waits for dead letters that cannot be written is given back before: else partitions that
+/// wait would take the share of all others, and nothing would go on. It comes on top of a batch later.
 #[derive(Clone, Debug)]
 pub struct Allowance(Option<Arc<AtomicU64>>);
 
@@ -221,8 +223,9 @@ impl Worker {
                 Ok(())
             }
             Event::LettersStuck(partition) => {
-                if let Some(reader) = self.reader(&partition.topic, partition.partition) {
-                    reader.letters_stuck(actions);
+                if let Some(index) = self.position(&partition.topic, partition.partition) {
+                    let held_up = self.readers[index].letters_stuck(actions);
+                    self.plan.allowance.give_back(held_up);
                 }
                 Ok(())
             }
@@ -235,14 +238,14 @@ impl Worker {
             .readers
             .extract_if(.., |reader| reader.partition() == partition);
         for reader in dropped {
-            self.plan.allowance.give_back(reader.records());
+            self.plan.allowance.give_back(reader.allowed());
         }
     }
 
     /// Drops all partitions.
     pub fn clear(&mut self) {
         for reader in self.readers.drain(..) {
-            self.plan.allowance.give_back(reader.records());
+            self.plan.allowance.give_back(reader.allowed());
         }
     }
 

@@ -403,7 +403,7 @@ impl Driver {
                 Err(_) => return Err(MemberError::Panicked.into()),
             }
         }
-        let taken = contributions.iter().map(|part| part.records).sum();
+        let taken = contributions.iter().map(|part| part.allowed).sum();
         contributions.retain(|part| {
             let state = match &part.output {
                 Output::State(state, _) => state.clone(),
