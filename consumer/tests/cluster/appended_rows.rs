@@ -39,7 +39,11 @@ fn each_row_once(brokers: &Brokers) {
         .zip(ends(brokers, TOPIC))
         .map(|(partition, end)| (partition, (0..end).collect()))
         .collect();
-    assert!(offsets == expected, "{:?}", offsets.iter().map(|(_, all)| all.len()).collect::<Vec<_>>());
+    assert!(
+        offsets == expected,
+        "{:?}",
+        offsets.iter().map(|(_, all)| all.len()).collect::<Vec<_>>()
+    );
     let mut adder = Adder::default();
     for batch in &told.batches {
         let brands = texts(&batch.rows, "card_brand");
@@ -106,7 +110,11 @@ fn inferred(brokers: &Brokers) {
     let rows = &told.batches.last().unwrap().rows;
     let totals: BTreeMap<String, (i128, i64)> = texts(rows, "card_brand")
         .into_iter()
-        .zip(decimals(rows, "total", 2).into_iter().zip(integers(rows, "n")))
+        .zip(
+            decimals(rows, "total", 2)
+                .into_iter()
+                .zip(integers(rows, "n")),
+        )
         .collect();
     let expected = generated(&generator(), RECORDS)
         .into_iter()

@@ -31,9 +31,16 @@ pub fn trials() -> Vec<Trial> {
         trial("an_open_transaction_is_not_waited_for", open_transaction),
         trial("markers_alone_are_an_empty_result", markers_alone),
         trial("an_empty_topic_is_an_empty_result", empty_topic),
-        trial("counting_an_empty_topic_results_in_0", count_of_an_empty_topic),
+        trial(
+            "counting_an_empty_topic_results_in_0",
+            count_of_an_empty_topic,
+        ),
     ];
-    aborted.into_iter().chain(two_topics).chain(others).collect()
+    aborted
+        .into_iter()
+        .chain(two_topics)
+        .chain(others)
+        .collect()
 }
 
 /// Good records of `brand` over both partitions.
@@ -89,7 +96,11 @@ fn open_transaction(brokers: &Brokers) {
     write(brokers, TOPIC, &records("before", 10, &mut adder));
     let producer = transactional(brokers, TOPIC);
     producer.begin_transaction().unwrap();
-    send(&producer, TOPIC, &records("open", 10, &mut Adder::default()));
+    send(
+        &producer,
+        TOPIC,
+        &records("open", 10, &mut Adder::default()),
+    );
     producer.flush(DEADLINE).unwrap();
     let told = run(config(brokers, TOPIC));
     assert_eq!((told.totals(), told.records()), (adder.totals(), 10));
@@ -101,7 +112,11 @@ fn markers_alone(brokers: &Brokers) {
     create_topic(brokers, TOPIC, 2, &[]);
     let producer = transactional(brokers, TOPIC);
     producer.begin_transaction().unwrap();
-    send(&producer, TOPIC, &records("aborted", 10, &mut Adder::default()));
+    send(
+        &producer,
+        TOPIC,
+        &records("aborted", 10, &mut Adder::default()),
+    );
     producer.flush(DEADLINE).unwrap();
     producer.abort_transaction(DEADLINE).unwrap();
     let told = run(config(brokers, TOPIC));
@@ -122,7 +137,11 @@ fn two_topics(brokers: &Brokers, mode: &str, trigger: TriggerMode) {
     send(&producer, &b, &records("only there", 100, &mut adder));
     producer.commit_transaction(DEADLINE).unwrap();
     producer.begin_transaction().unwrap();
-    send(&producer, &b, &records("aborted", 100, &mut Adder::default()));
+    send(
+        &producer,
+        &b,
+        &records("aborted", 100, &mut Adder::default()),
+    );
     producer.flush(DEADLINE).unwrap();
     producer.abort_transaction(DEADLINE).unwrap();
 

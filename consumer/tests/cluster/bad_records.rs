@@ -80,7 +80,11 @@ fn as_they_came(brokers: &Brokers) {
         PARTITIONS,
         &[("message.timestamp.type", "CreateTime")],
     );
-    let hour_ago = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 - 3_600_000;
+    let hour_ago = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as i64
+        - 3_600_000;
     let mut records = Vec::new();
     let mut bad = Vec::new();
     let mut adder = Adder::default();
@@ -144,9 +148,9 @@ fn as_they_came(brokers: &Brokers) {
             ),
         ]
         .map(|(key, value)| (key.to_owned(), Some(value.into_bytes())));
-        let place = letters.iter().position(|letter| {
-            own.iter().all(|header| letter.headers.contains(header))
-        });
+        let place = letters
+            .iter()
+            .position(|letter| own.iter().all(|header| letter.headers.contains(header)));
         let letter = letters.remove(place.unwrap_or_else(|| panic!("{what}: no letter")));
         assert_eq!(letter.value, record.value, "{what}");
         assert_eq!(letter.key, record.key, "{what}");
@@ -196,8 +200,16 @@ fn of_a_load(brokers: &Brokers) {
     assert_eq!(told.bad_records(), expected.len() as u64);
 
     let letters = read(brokers, &format!("{TOPIC}.dead-letters"));
-    let mut written: Vec<Vec<u8>> = letters.into_iter().filter_map(|letter| letter.value).collect();
+    let mut written: Vec<Vec<u8>> = letters
+        .into_iter()
+        .filter_map(|letter| letter.value)
+        .collect();
     written.sort();
     expected.sort();
-    assert!(written == expected, "{} of {}", written.len(), expected.len());
+    assert!(
+        written == expected,
+        "{} of {}",
+        written.len(),
+        expected.len()
+    );
 }

@@ -8,9 +8,7 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Output, Stdio};
-use std::sync::{
-    Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use producer::KafkaSettings;
 
@@ -52,7 +50,10 @@ pub fn presence() -> Presence {
 
 /// Stops the brokers and deletes their data, if they were started.
 pub fn clean() {
-    let cleaner = CLEANER.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let cleaner = CLEANER
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
     if let Some(mut cleaner) = cleaner {
         drop(cleaner.stdin.take());
         cleaner.wait().expect("the cluster is cleaned up");

@@ -122,7 +122,9 @@ pub fn texts(rows: &RecordBatch, name: &str) -> Vec<String> {
     let column = rows.column_by_name(name).expect(name);
     let column = cast(column, &DataType::Utf8).unwrap();
     let values = column.as_string::<i32>().iter();
-    values.map(|text| text.unwrap_or("NULL").to_owned()).collect()
+    values
+        .map(|text| text.unwrap_or("NULL").to_owned())
+        .collect()
 }
 
 /// A column of whole numbers.

@@ -19,7 +19,10 @@ const AT_MOST: Duration = Duration::from_secs(10);
 pub fn trials() -> Vec<Trial> {
     ["available-now", "interval"]
         .map(|mode| {
-            let name = format!("first_totals_come_within_seconds_{}", mode.replace('-', "_"));
+            let name = format!(
+                "first_totals_come_within_seconds_{}",
+                mode.replace('-', "_")
+            );
             trial(&name, move |brokers| first_totals(brokers, mode))
         })
         .into()
@@ -60,7 +63,9 @@ fn first_totals(brokers: &Brokers, mode: &str) {
         (brand, row["transactions"].as_i64().unwrap())
     });
     let expected = generated(&generator(), RECORDS);
-    let expected = expected.into_iter().map(|(brand, totals)| (brand, totals.count));
+    let expected = expected
+        .into_iter()
+        .map(|(brand, totals)| (brand, totals.count));
     assert_eq!(
         counts.collect::<std::collections::BTreeMap<_, _>>(),
         expected.collect()

@@ -8,10 +8,10 @@ use libtest_mimic::Trial;
 use producer::Pace;
 
 use crate::brokers::Brokers;
+use crate::disturbing_trial;
 use crate::expected::generated;
 use crate::published::{generator, publish};
 use crate::running::{INTERVAL, config, start};
-use crate::disturbing_trial;
 
 const TOPIC: &str = "lost-broker";
 const RECORDS: u64 = 60_000;

@@ -10,8 +10,8 @@
 
 mod appended_rows;
 mod available_now;
-mod batch_limit;
 mod bad_records;
+mod batch_limit;
 mod brokers;
 mod exact_totals;
 mod expected;

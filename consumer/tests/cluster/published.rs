@@ -36,14 +36,45 @@ pub fn publish(
     count: u64,
     pace: Pace,
 ) -> Report {
-    let settings = Settings {
+    run(
+        &Settings {
+            count: Some(count),
+            ..settings(brokers, topic, partitions, generator, pace)
+        },
+        &Stop::new(),
+    )
+}
+
+/// Publishes records of `generator` by the producer until a request to stop.
+pub fn publish_until(
+    stop: &Stop,
+    brokers: &Brokers,
+    topic: &str,
+    partitions: i32,
+    generator: GeneratorSettings,
+    pace: Pace,
+) -> Report {
+    run(&settings(brokers, topic, partitions, generator, pace), stop)
+}
+
+fn settings(
+    brokers: &Brokers,
+    topic: &str,
+    partitions: i32,
+    generator: GeneratorSettings,
+    pace: Pace,
+) -> Settings {
+    Settings {
         kafka: brokers.settings(),
         topic: TopicSettings::new(topic, partitions, REPLICATION).unwrap(),
         generator,
         pace,
-        count: Some(count),
-    };
-    let report = producer::run(&settings, &Stop::new(), |_| {}).unwrap();
+        count: None,
+    }
+}
+
+fn run(settings: &Settings, stop: &Stop) -> Report {
+    let report = producer::run(settings, stop, |_| {}).unwrap();
     assert!(report.is_complete(), "{}", report.counts());
     report
 }

@@ -6,29 +6,32 @@ use std::time::{Duration, Instant};
 
 use consumer::config::Config;
 use libtest_mimic::Trial;
-use producer::Pace;
+use producer::{Pace, Stop};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::brokers::Brokers;
 use crate::expected::generated;
-use crate::published::{DEADLINE, generator, publish};
+use crate::published::{DEADLINE, generator, publish_until};
 use crate::running::{INTERVAL, config, start};
 use crate::trial;
 
 const TOPIC: &str = "rebalance";
 const PARTITIONS: i32 = 6;
-const RECORDS: u64 = 30_000;
-const PER_SECOND: u32 = 3_000;
+const PER_SECOND: u32 = 2_000;
 
 pub fn trials() -> Vec<Trial> {
     vec![trial("partitions_move_and_no_total_changes", move_about)]
 }
 
 fn move_about(brokers: &Brokers) {
+    let stop = &Stop::new();
     thread::scope(|scope| {
         let pace = Pace::PerSecond(PER_SECOND.try_into().unwrap());
-        scope.spawn(move || publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, pace));
+        let producing =
+            scope.spawn(move || publish_until(stop, brokers, TOPIC, PARTITIONS, generator(), pace));
+        // However this ends, the producer must.
+        let _stop = StopAtEnd(stop);
         let mut running = start(Config {
             workers: 3,
             trigger: INTERVAL,
@@ -40,27 +43,39 @@ fn move_about(brokers: &Brokers) {
         for _ in 0..2 {
             // Another one comes into the group, takes its share, and goes.
             let (leave, left) = mpsc::channel::<()>();
-            let intruder = scope.spawn(move || intrude(brokers, &left));
+            let (has, partitions) = mpsc::channel();
+            let intruder = scope.spawn(move || intrude(brokers, &has, &left));
             running.until("partitions are given up", |told| {
                 told.pulse.partitions < PARTITIONS as usize
             });
+            partitions.recv_timeout(DEADLINE).unwrap();
             let read = running.told.records();
             running.until_records(read + 1_000);
             leave.send(()).unwrap();
-            assert!(intruder.join().unwrap() > 0, "it had no partition");
+            intruder.join().unwrap();
             running.until("all partitions are back", |told| {
                 told.pulse.partitions == PARTITIONS as usize
             });
         }
-        running.until_records(RECORDS);
+        stop.request();
+        let published = producing.join().unwrap().acknowledged;
+        running.until_records(published);
         let told = running.stop();
-        assert_eq!(told.totals(), generated(&generator(), RECORDS));
-        assert_eq!(told.records(), RECORDS);
+        assert_eq!(told.totals(), generated(&generator(), published));
+        assert_eq!(told.records(), published);
     });
 }
 
-/// A member that reads and commits nothing; how many partitions it had.
-fn intrude(brokers: &Brokers, left: &mpsc::Receiver<()>) -> usize {
+struct StopAtEnd<'a>(&'a Stop);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.request();
+    }
+}
+
+/// A member that reads and commits nothing, and tells when it has got partitions.
+fn intrude(brokers: &Brokers, has: &mpsc::Sender<()>, left: &mpsc::Receiver<()>) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers.servers())
         .set("group.id", TOPIC)
@@ -70,12 +85,13 @@ fn intrude(brokers: &Brokers, left: &mpsc::Receiver<()>) -> usize {
         .unwrap();
     consumer.subscribe(&[TOPIC]).unwrap();
     let deadline = Instant::now() + DEADLINE;
-    let mut had = 0;
     while left.try_recv() == Err(mpsc::TryRecvError::Empty) && Instant::now() < deadline {
         if let Some(message) = consumer.poll(Duration::from_millis(50)) {
             message.unwrap();
         }
-        had = had.max(consumer.assignment().unwrap().count());
+        if consumer.assignment().unwrap().count() > 0 {
+            // Told once is enough; later there may be nobody to hear it.
+            let _ = has.send(());
+        }
     }
-    had
 }

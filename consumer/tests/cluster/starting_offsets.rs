@@ -20,7 +20,10 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("latest_begins_behind_what_is_there", latest),
         trial("a_time_begins_with_its_first_record", from_a_time),
-        trial("a_time_that_has_not_come_begins_at_the_ends", from_the_future),
+        trial(
+            "a_time_that_has_not_come_begins_at_the_ends",
+            from_the_future,
+        ),
     ]
 }
 
