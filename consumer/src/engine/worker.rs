@@ -80,7 +80,12 @@ pub enum Action {
     /// All that was there when the query was started has been read from this partition.
     CaughtUp(TopicPartition),
     /// Take what each partition has read.
-    HandOver(Vec<Contribution>),
+    HandOver {
+        /// One a partition that has read anything.
+        contributions: Vec<Contribution>,
+        /// Whether others keep theirs back until their dead letters are written.
+        kept_back: bool,
+    },
 }
 
 /// What stops a worker, and with it the query.
@@ -116,6 +121,8 @@ impl WorkerError {
 ///
 /// Whoever takes a record gives it back when it has been handed over or dropped, and not when a batch
 /// begins: workers read on while others still hand over, and no batch may have more than its share.
+/// Only what waits for dead letters that cannot be written is given back before: else partitions that
+/// wait would take the share of all others, and nothing would go on. It comes on top of a batch later.
 #[derive(Clone, Debug)]
 pub struct Allowance(Option<Arc<AtomicU64>>);
 
@@ -216,8 +223,10 @@ impl Worker {
                 Ok(())
             }
             Event::LettersStuck(partition) => {
-                if let Some(reader) = self.reader(&partition.topic, partition.partition) {
-                    reader.letters_stuck(actions);
+                if let Some(index) = self.position(&partition.topic, partition.partition) {
+                    let Self { readers, plan, .. } = self;
+                    let reader = &mut readers[index];
+                    plan.allowance.give_back(reader.letters_stuck(actions));
                     tell_caught_up(reader, actions);
                 }
                 Ok(())
@@ -231,14 +240,14 @@ impl Worker {
             .readers
             .extract_if(.., |reader| reader.partition() == partition);
         for reader in dropped {
-            self.plan.allowance.give_back(reader.records());
+            self.plan.allowance.give_back(reader.allowed());
         }
     }
 
     /// Drops all partitions.
     pub fn clear(&mut self) {
         for reader in self.readers.drain(..) {
-            self.plan.allowance.give_back(reader.records());
+            self.plan.allowance.give_back(reader.allowed());
         }
     }
 
@@ -288,7 +297,11 @@ impl Worker {
         for reader in &mut self.readers {
             contributions.extend(reader.hand_over()?);
         }
-        actions.push(Action::HandOver(contributions));
+        let kept_back = self.readers.iter().any(Reader::keeps_back);
+        actions.push(Action::HandOver {
+            contributions,
+            kept_back,
+        });
         Ok(())
     }
 

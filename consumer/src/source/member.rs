@@ -64,8 +64,8 @@ pub enum Command {
 /// What a member tells.
 #[derive(Debug)]
 pub enum Report {
-    /// What it has read, on [`Command::Trigger`].
-    HandedOver(Vec<Contribution>),
+    /// What it has read, on [`Command::Trigger`], and whether there is more that waits for dead letters.
+    HandedOver(Vec<Contribution>, bool),
     /// Partitions that are its own from now on.
     Assigned(Vec<TopicPartition>),
     /// Partitions that are not.
@@ -383,8 +383,6 @@ impl Member {
             Command::Trigger => self.step(consumer, Event::Trigger),
             Command::Proceed => self.step(consumer, Event::Proceed),
             Command::LetterSettled(partition) => {
-                // What waited for it can be handed over.
-                self.has_news = true;
                 self.step(consumer, Event::LetterSettled(&partition))
             }
             Command::LettersStuck(partition) => {
@@ -478,9 +476,12 @@ impl Member {
                 }
                 Action::Resume(partition) => self.resume(consumer, &partition)?,
                 Action::CaughtUp(partition) => self.report(Report::CaughtUp(partition)),
-                Action::HandOver(contributions) => {
+                Action::HandOver {
+                    contributions,
+                    kept_back,
+                } => {
                     self.has_news = false;
-                    self.report(Report::HandedOver(contributions));
+                    self.report(Report::HandedOver(contributions, kept_back));
                 }
                 Action::DeadLetter { .. } | Action::Hold => {}
             }

@@ -107,8 +107,8 @@ struct Driver {
     /// Ends of the logs.
     latest: BTreeMap<TopicPartition, Offset>,
     full: bool,
-    /// A worker has told of something to hand over since the last batch.
-    has_news: bool,
+    /// Whether some of what has been read waits for its dead letters.
+    kept_back: bool,
     records_at_batch: u64,
     pulse: Pulse,
     pulse_at: Instant,
@@ -194,7 +194,7 @@ impl Driver {
             ends: of(|extent| extent.start),
             latest: of(|extent| extent.end),
             full: false,
-            has_news: false,
+            kept_back: false,
             brokers_up: false,
             records_at_batch: 0,
             pulse: Pulse::default(),
@@ -274,7 +274,7 @@ impl Driver {
 
     /// Whether there may be something to hand over.
     fn has_records(&self) -> bool {
-        self.has_news || self.counters.records.load(Ordering::Relaxed) > self.records_at_batch
+        self.kept_back || self.counters.records.load(Ordering::Relaxed) > self.records_at_batch
     }
 
     /// Whether a batch is due. A grid point without records passes.
@@ -299,10 +299,7 @@ impl Driver {
             Report::CaughtUp(partition) => {
                 self.unread.remove(&partition);
             }
-            Report::Waiting { full } => {
-                self.has_news = true;
-                self.full |= full;
-            }
+            Report::Waiting { full } => self.full |= full,
             Report::Assigned(partitions) => {
                 if !self.available_now {
                     let text = format!("worker {number} reads {}", names(&partitions));
@@ -331,7 +328,7 @@ impl Driver {
                 self.brokers_up = brokers.iter().any(|broker| broker.up);
                 self.tell.event(Event::Brokers(brokers));
             }
-            Report::Brokers(_) | Report::HandedOver(_) => {}
+            Report::Brokers(_) | Report::HandedOver(..) => {}
             Report::Notice(level, text) => self.tell.notice(level, text),
             Report::Failed(error) => return Err(error.into()),
         }
@@ -342,7 +339,6 @@ impl Driver {
     fn batch(&mut self, started: Instant, always: bool) -> Result<(), StreamingError> {
         let timestamp = Utc::now();
         self.query.clock().set(timestamp);
-        self.has_news = false;
         self.records_at_batch = self.counters.records.load(Ordering::Relaxed);
         let contributions = self.hand_over()?;
         let gathered = started.elapsed();
@@ -404,18 +400,20 @@ impl Driver {
             member.remote.send(MemberCommand::Trigger);
         }
         let mut contributions = Vec::new();
+        self.kept_back = false;
         let mut awaited = self.members.len();
         while awaited > 0 {
             match self.reports.recv() {
-                Ok((_, Report::HandedOver(parts))) => {
+                Ok((_, Report::HandedOver(parts, kept_back))) => {
                     contributions.extend(parts);
+                    self.kept_back |= kept_back;
                     awaited -= 1;
                 }
                 Ok((number, report)) => self.report(number, report)?,
                 Err(_) => return Err(MemberError::Panicked.into()),
             }
         }
-        let taken = contributions.iter().map(|part| part.records).sum();
+        let taken = contributions.iter().map(|part| part.allowed).sum();
         contributions.retain(|part| {
             let state = match &part.output {
                 Output::State(state, _) => state.clone(),

@@ -33,6 +33,8 @@ pub struct Contribution {
     pub records: u64,
     /// Of these, bad.
     pub bad: u64,
+    /// Of these, how many still count against the batch's allowance.
+    pub allowed: u64,
     /// What they make.
     pub output: Output,
 }
@@ -71,6 +73,7 @@ pub(super) struct Reader {
     next: Offset,
     records: u64,
     bad: u64,
+    allowed: u64,
     until: Offset,
     stop_at_end: bool,
     caught_up: CaughtUp,
@@ -114,6 +117,7 @@ impl Reader {
             next: from.next,
             records: 0,
             bad: 0,
+            allowed: 0,
             until,
             stop_at_end: plan.stop_at_end,
             caught_up: if caught_up {
@@ -133,9 +137,9 @@ impl Reader {
         &self.partition
     }
 
-    /// Records read for this batch.
-    pub(super) fn records(&self) -> u64 {
-        self.records
+    /// How many records read for this batch count against its allowance.
+    pub(super) fn allowed(&self) -> u64 {
+        self.allowed
     }
 
     pub(super) fn next(&self) -> Offset {
@@ -171,6 +175,7 @@ impl Reader {
         }
         self.next = offset.next();
         self.records += 1;
+        self.allowed += 1;
         if self.next >= self.until {
             self.tell_caught_up();
         }
@@ -241,10 +246,15 @@ impl Reader {
         Ok(())
     }
 
+    /// Whether it hands nothing over because dead letters are on their way.
+    pub(super) fn keeps_back(&self) -> bool {
+        self.letters > 0
+    }
+
     /// What it has read since the last time; `None` while dead letters are on their way, or without
     /// records.
     pub(super) fn hand_over(&mut self) -> Result<Option<Contribution>, WorkerError> {
-        if self.letters > 0 || self.next == self.start {
+        if self.keeps_back() || self.next == self.start {
             return Ok(None);
         }
         self.aggregate()?;
@@ -273,6 +283,7 @@ impl Reader {
             end: self.next,
             records: mem::take(&mut self.records),
             bad: mem::take(&mut self.bad),
+            allowed: mem::take(&mut self.allowed),
             output,
         }))
     }
@@ -289,11 +300,13 @@ impl Reader {
         self.resume(actions);
     }
 
-    pub(super) fn letters_stuck(&mut self, actions: &mut Vec<Action>) {
+    /// How many records no longer count against the batch's allowance.
+    pub(super) fn letters_stuck(&mut self, actions: &mut Vec<Action>) -> u64 {
         if !mem::replace(&mut self.letters_stuck, true) && !self.paused {
             self.paused = true;
             actions.push(Action::Pause(self.partition.clone()));
         }
+        mem::take(&mut self.allowed)
     }
 
     fn resume(&mut self, actions: &mut Vec<Action>) {

@@ -1,0 +1,124 @@
+//! A query without an aggregate gives each record's row once, in the order of its partition; and what a
+//! schema is inferred from is read like all else.
+
+use std::collections::BTreeMap;
+
+use consumer::config::Config;
+use consumer::event::Level;
+use libtest_mimic::Trial;
+use producer::{Generator, Pace};
+
+use crate::brokers::Brokers;
+use crate::expected::{Adder, decimals, generated, integers, texts};
+use crate::published::{ends, generator, publish};
+use crate::running::{INTERVAL, Told, config, run, start};
+use crate::trial;
+
+const RECORDS: u64 = 20_000;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("each_row_comes_once_in_offset_order", each_row_once),
+        trial("a_filter_at_intervals_gives_each_row_once", filtered),
+        trial("a_schema_is_inferred_from_the_records", inferred),
+    ]
+}
+
+fn each_row_once(brokers: &Brokers) {
+    const TOPIC: &str = "appended";
+    publish(brokers, TOPIC, 4, generator(), RECORDS, Pace::Max);
+    let told = run(Config {
+        query: "SELECT _partition, _offset, card_brand, amount FROM transactions".to_owned(),
+        workers: 2,
+        max_records_per_batch: Some(3_000),
+        ..config(brokers, TOPIC)
+    });
+    assert!(told.batches.len() >= 7);
+    let offsets = offsets(&told);
+    let expected: BTreeMap<i64, Vec<i64>> = (0..)
+        .zip(ends(brokers, TOPIC))
+        .map(|(partition, end)| (partition, (0..end).collect()))
+        .collect();
+    assert!(
+        offsets == expected,
+        "{:?}",
+        offsets.iter().map(|(_, all)| all.len()).collect::<Vec<_>>()
+    );
+    let mut adder = Adder::default();
+    for batch in &told.batches {
+        let brands = texts(&batch.rows, "card_brand");
+        for (brand, cents) in brands.iter().zip(decimals(&batch.rows, "amount", 2)) {
+            adder.add(brand, cents);
+        }
+    }
+    assert_eq!(adder.totals(), generated(&generator(), RECORDS));
+}
+
+fn filtered(brokers: &Brokers) {
+    const TOPIC: &str = "appended-filtered";
+    publish(brokers, TOPIC, 4, generator(), RECORDS, Pace::Max);
+    let mut expected: Vec<i128> = Vec::new();
+    let mut records = Generator::new(generator());
+    for _ in 0..RECORDS {
+        let cents = records.next_record().transaction.unwrap().amount.get();
+        expected.extend((cents > 5_000).then_some(i128::from(cents)));
+    }
+    let mut running = start(Config {
+        query: "SELECT _partition, _offset, amount FROM transactions WHERE amount > 50".to_owned(),
+        workers: 2,
+        trigger: INTERVAL,
+        ..config(brokers, TOPIC)
+    });
+    running.until_records(RECORDS);
+    let told = running.stop();
+    for (partition, offsets) in offsets(&told) {
+        assert!(offsets.is_sorted_by(|a, b| a < b), "of {partition}");
+    }
+    let batches = told.batches.iter();
+    let mut rows: Vec<i128> = batches
+        .flat_map(|batch| decimals(&batch.rows, "amount", 2))
+        .collect();
+    rows.sort_unstable();
+    expected.sort_unstable();
+    assert!(rows == expected, "{} of {}", rows.len(), expected.len());
+}
+
+/// The offsets of all rows, by partition, as they came.
+fn offsets(told: &Told) -> BTreeMap<i64, Vec<i64>> {
+    let mut all: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for batch in &told.batches {
+        assert!(batch.append);
+        let partitions = integers(&batch.rows, "_partition");
+        for (partition, offset) in partitions.into_iter().zip(integers(&batch.rows, "_offset")) {
+            all.entry(partition).or_default().push(offset);
+        }
+    }
+    all
+}
+
+fn inferred(brokers: &Brokers) {
+    const TOPIC: &str = "inferred";
+    publish(brokers, TOPIC, 4, generator(), RECORDS, Pace::Max);
+    let told = run(Config {
+        query: "SELECT card_brand, CAST(sum(amount) AS DECIMAL(20,2)) AS total, count(*) AS n, \
+                min(timestamp) AS first FROM transactions GROUP BY card_brand"
+            .to_owned(),
+        schema: None,
+        ..config(brokers, TOPIC)
+    });
+    assert!(told.told(Level::Info, &["SCHEMA inferred", "card_brand STRING"]));
+    let rows = &told.batches.last().unwrap().rows;
+    let totals: BTreeMap<String, (i128, i64)> = texts(rows, "card_brand")
+        .into_iter()
+        .zip(
+            decimals(rows, "total", 2)
+                .into_iter()
+                .zip(integers(rows, "n")),
+        )
+        .collect();
+    let expected = generated(&generator(), RECORDS)
+        .into_iter()
+        .map(|(brand, totals)| (brand, (totals.sum, totals.count)))
+        .collect();
+    assert_eq!(totals, expected);
+}

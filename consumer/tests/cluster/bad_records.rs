@@ -1,0 +1,215 @@
+//! Every kind of bad record among good ones: the good ones count, and each bad one stands in the
+//! dead-letter topic as it came.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use consumer::config::Config;
+use libtest_mimic::Trial;
+use producer::{Pace, Ratio};
+
+use crate::brokers::Brokers;
+use crate::expected::{Adder, generated};
+use crate::published::{Record, create_topic, generator, publish, read, write};
+use crate::running::{INTERVAL, config, run, start};
+use crate::trial;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("every_bad_record_is_a_dead_letter_as_it_came", as_they_came),
+        trial("bad_records_of_a_load_are_counted_and_kept", of_a_load),
+    ]
+}
+
+/// What is wrong, the value, and what the reason says of it.
+fn bad_values() -> Vec<(&'static str, Option<Vec<u8>>, &'static str)> {
+    let good = br#"{"card_brand":"Visa","amount":12.50}"#;
+    let deep = [b"{\"x\":".as_slice(), &[b'['; 200], &[b']'; 200], b"}"].concat();
+    let text = |text: &str| Some(text.as_bytes().to_vec());
+    vec![
+        ("truncated", Some(good[..20].to_vec()), "truncated"),
+        ("two objects", Some([good.as_slice(), good].concat()), ""),
+        ("not JSON", text("upstream connect error"), ""),
+        ("XML", text("<transaction/>"), ""),
+        (
+            "not UTF-8",
+            Some(b"{\"card_brand\":\"Vi\xffsa\",\"amount\":1}".to_vec()),
+            "UTF-8",
+        ),
+        ("an array", text("[1,2]"), "object"),
+        ("a string", text("\"Visa\""), "object"),
+        ("a number", text("42"), "object"),
+        ("null", text("null"), "object"),
+        ("empty", Some(Vec::new()), ""),
+        ("blank", text(" \n"), ""),
+        ("a tombstone", None, "tombstone"),
+        ("too deep", Some(deep), "deep"),
+        (
+            "a wrong type",
+            text(r#"{"card_brand":"Visa","amount":true}"#),
+            "amount",
+        ),
+        (
+            "an amount in words",
+            text(r#"{"card_brand":"Visa","amount":"12.50 EUR"}"#),
+            "amount",
+        ),
+        (
+            "a brand that is an object",
+            text(r#"{"card_brand":{},"amount":1}"#),
+            "card_brand",
+        ),
+        (
+            "too many digits before the point",
+            text(r#"{"card_brand":"Visa","amount":12345678901.00}"#),
+            "amount",
+        ),
+        (
+            "too many digits behind the point",
+            text(r#"{"card_brand":"Visa","amount":12.345}"#),
+            "amount",
+        ),
+    ]
+}
+
+fn as_they_came(brokers: &Brokers) {
+    const TOPIC: &str = "bad-records";
+    const PARTITIONS: i32 = 3;
+    create_topic(
+        brokers,
+        TOPIC,
+        PARTITIONS,
+        &[("message.timestamp.type", "CreateTime")],
+    );
+    let hour_ago = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as i64
+        - 3_600_000;
+    let mut records = Vec::new();
+    let mut bad = Vec::new();
+    let mut adder = Adder::default();
+    let mut next_offsets = [0; PARTITIONS as usize];
+    let mut add = |mut record: Record| {
+        let place = records.len() as i64;
+        let next = &mut next_offsets[record.partition as usize];
+        record.timestamp = Some(hour_ago + place * 1_001);
+        record.offset = *next;
+        *next += 1;
+        records.push(record.clone());
+        record
+    };
+    for round in 0..2 {
+        for (number, (what, value, reason)) in bad_values().into_iter().enumerate() {
+            let number = number as i32;
+            let partition = (number + round) % PARTITIONS;
+            let cents = i128::from(number) * 100 + 7;
+            adder.add("Visa", cents);
+            add(Record::good(partition, "Visa", cents));
+            let record = add(Record {
+                partition,
+                // Some have a key and headers, and some do not.
+                key: (number % 4 != 3).then(|| format!("{what} \u{e9} {round}").into_bytes()),
+                value,
+                headers: match number % 3 {
+                    0 => vec![
+                        ("trace".to_owned(), Some(vec![0, 255, b'"'])),
+                        ("trace".to_owned(), None),
+                        ("empty".to_owned(), Some(Vec::new())),
+                    ],
+                    1 => vec![("cardstream.reason".to_owned(), Some(b"another".to_vec()))],
+                    _ => Vec::new(),
+                },
+                ..Record::default()
+            });
+            bad.push((record, what, reason));
+            adder.add("Mastercard", cents + 1);
+            add(Record::good(partition, "Mastercard", cents + 1));
+        }
+    }
+    write(brokers, TOPIC, &records);
+
+    let told = run(Config {
+        workers: 2,
+        ..config(brokers, TOPIC)
+    });
+    assert_eq!(told.totals(), adder.totals());
+    assert_eq!(told.records(), records.len() as u64);
+    assert_eq!(told.bad_records(), bad.len() as u64);
+
+    let mut letters = read(brokers, &format!("{TOPIC}.dead-letters"));
+    for (record, what, reason) in &bad {
+        let own = [
+            ("cardstream.topic", TOPIC.to_owned()),
+            ("cardstream.partition", record.partition.to_string()),
+            ("cardstream.offset", record.offset.to_string()),
+            (
+                "cardstream.timestamp",
+                record.timestamp.unwrap().to_string(),
+            ),
+        ]
+        .map(|(key, value)| (key.to_owned(), Some(value.into_bytes())));
+        let place = letters
+            .iter()
+            .position(|letter| own.iter().all(|header| letter.headers.contains(header)));
+        let letter = letters.remove(place.unwrap_or_else(|| panic!("{what}: no letter")));
+        assert_eq!(letter.value, record.value, "{what}");
+        assert_eq!(letter.key, record.key, "{what}");
+        assert_eq!(letter.timestamp, record.timestamp, "{what}");
+        let (before, after) = letter.headers.split_at(record.headers.len());
+        assert_eq!(before, record.headers, "{what}");
+        assert_eq!(after[..4], own, "{what}");
+        let [(key, Some(why))] = &after[4..] else {
+            panic!("{what}: {after:?}");
+        };
+        let why = String::from_utf8_lossy(why);
+        assert_eq!(key, "cardstream.reason");
+        assert!(!why.is_empty() && why.contains(reason), "{what}: {why}");
+    }
+    assert_eq!(letters, [], "letters that nothing was the reason for");
+}
+
+fn of_a_load(brokers: &Brokers) {
+    const TOPIC: &str = "bad-load";
+    const RECORDS: u64 = 20_000;
+    let generator = producer::GeneratorSettings {
+        bad_ratio: Ratio::new(0.05).unwrap(),
+        late_ratio: Ratio::new(0.05).unwrap(),
+        out_of_order: Ratio::new(0.05).unwrap(),
+        ..generator()
+    };
+    publish(brokers, TOPIC, 6, generator.clone(), RECORDS, Pace::Max);
+    let mut expected: Vec<Vec<u8>> = Vec::new();
+    let mut records = producer::Generator::new(generator.clone());
+    for _ in 0..RECORDS {
+        let record = records.next_record();
+        if record.damage.is_some() {
+            expected.push(record.payload.to_vec());
+        }
+    }
+    assert!(expected.len() > 500);
+
+    let mut running = start(Config {
+        workers: 2,
+        trigger: INTERVAL,
+        ..config(brokers, TOPIC)
+    });
+    running.until_records(RECORDS);
+    let told = running.stop();
+    assert_eq!(told.totals(), generated(&generator, RECORDS));
+    assert_eq!(told.records(), RECORDS);
+    assert_eq!(told.bad_records(), expected.len() as u64);
+
+    let letters = read(brokers, &format!("{TOPIC}.dead-letters"));
+    let mut written: Vec<Vec<u8>> = letters
+        .into_iter()
+        .filter_map(|letter| letter.value)
+        .collect();
+    written.sort();
+    expected.sort();
+    assert!(
+        written == expected,
+        "{} of {}",
+        written.len(),
+        expected.len()
+    );
+}

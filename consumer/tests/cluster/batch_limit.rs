@@ -1,0 +1,62 @@
+//! MAX_RECORDS_PER_BATCH is a limit for all workers of a process together, in every batch.
+
+use std::thread;
+
+use consumer::config::Config;
+use libtest_mimic::Trial;
+use producer::Pace;
+
+use crate::brokers::Brokers;
+use crate::expected::generated;
+use crate::published::{generator, publish};
+use crate::running::{INTERVAL, Told, config, run, start};
+use crate::trial;
+
+const RECORDS: u64 = 20_000;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("a_batch_limit_holds_with_available_now", available_now),
+        trial("a_batch_limit_holds_while_records_come", while_records_come),
+    ]
+}
+
+fn available_now(brokers: &Brokers) {
+    const TOPIC: &str = "limit-now";
+    const LIMIT: u64 = 777;
+    publish(brokers, TOPIC, 6, generator(), RECORDS, Pace::Max);
+    let told = run(Config {
+        workers: 2,
+        max_records_per_batch: Some(LIMIT),
+        ..config(brokers, TOPIC)
+    });
+    assert!(told.batches.len() as u64 >= RECORDS / LIMIT);
+    check(&told, LIMIT);
+}
+
+fn while_records_come(brokers: &Brokers) {
+    const TOPIC: &str = "limit-interval";
+    const LIMIT: u64 = 1_500;
+    // More than a batch may take before the pace, less after it: full batches and others.
+    let pace = Pace::PerSecond(4_000.try_into().unwrap());
+    thread::scope(|scope| {
+        scope.spawn(|| publish(brokers, TOPIC, 6, generator(), RECORDS, pace));
+        let mut running = start(Config {
+            workers: 2,
+            trigger: INTERVAL,
+            max_records_per_batch: Some(LIMIT),
+            ..config(brokers, TOPIC)
+        });
+        running.until_records(RECORDS);
+        check(&running.stop(), LIMIT);
+    });
+}
+
+fn check(told: &Told, limit: u64) {
+    for batch in &told.batches {
+        let records = batch.progress.num_input_rows;
+        assert!(records <= limit, "{records} in a batch of at most {limit}");
+    }
+    assert_eq!(told.totals(), generated(&generator(), RECORDS));
+    assert_eq!(told.records(), RECORDS);
+}

@@ -1,0 +1,179 @@
+//! One cluster for all tests, started by the first one that needs it.
+//!
+//! However the tests end, interrupted or killed, the cluster goes too: a shell that holds the other end
+//! of a pipe to this process cleans up when the pipe closes.
+
+use std::env;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, Child, Command, Output, Stdio};
+use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use producer::KafkaSettings;
+
+const REQUIRE: &str = "CARDSTREAM_REQUIRE_CLUSTER";
+const BROKERS: u16 = 3;
+
+static CLUSTER: OnceLock<Result<Brokers, String>> = OnceLock::new();
+static CLEANER: Mutex<Option<Child>> = Mutex::new(None);
+
+/// Three brokers.
+pub struct Brokers {
+    servers: String,
+    data: PathBuf,
+    undisturbed: RwLock<()>,
+}
+
+/// Whether there are brokers to test with.
+pub enum Presence {
+    Here(&'static Brokers),
+    /// What they would need is missing, which is allowed.
+    Lacks(String),
+    Failed(String),
+}
+
+/// The brokers; the first call starts them.
+pub fn presence() -> Presence {
+    if let Some(missing) = missing() {
+        let reason = format!("{missing} is missing");
+        return match env::var_os(REQUIRE) {
+            Some(value) if value == "1" => Presence::Failed(format!("{reason}, and {REQUIRE}=1")),
+            _ => Presence::Lacks(reason),
+        };
+    }
+    match CLUSTER.get_or_init(start) {
+        Ok(brokers) => Presence::Here(brokers),
+        Err(reason) => Presence::Failed(reason.clone()),
+    }
+}
+
+/// Stops the brokers and deletes their data, if they were started.
+pub fn clean() {
+    let cleaner = CLEANER
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    if let Some(mut cleaner) = cleaner {
+        drop(cleaner.stdin.take());
+        cleaner.wait().expect("the cluster is cleaned up");
+    }
+}
+
+fn missing() -> Option<&'static str> {
+    let runs = |program: &str| {
+        let mut version = Command::new(program);
+        version.arg("--version").stdout(Stdio::null());
+        version.stderr(Stdio::null()).stdin(Stdio::null());
+        version.status().is_ok_and(|status| status.success())
+    };
+    ["java", "mvn"].into_iter().find(|program| !runs(program))
+}
+
+fn start() -> Result<Brokers, String> {
+    let data = tempfile::Builder::new()
+        .prefix("cardstream-cluster-")
+        .tempdir()
+        .map_err(|error| format!("no folder for the cluster: {error}"))?
+        .keep();
+    let (kafka, zookeeper) = free_ports();
+    let cleaner = Command::new("sh")
+        .args(["-c", "cat >/dev/null; exec \"$0\" clean"])
+        .arg(script())
+        .env("DATA_DIR", &data)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        // What interrupts the tests must not reach it.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("no shell to clean up with: {error}"))?;
+    *CLEANER.lock().unwrap_or_else(PoisonError::into_inner) = Some(cleaner);
+    let brokers = Brokers {
+        servers: (kafka..kafka + BROKERS)
+            .map(|port| format!("127.0.0.1:{port}"))
+            .collect::<Vec<_>>()
+            .join(","),
+        data,
+        undisturbed: RwLock::new(()),
+    };
+    let up = brokers
+        .command("up")
+        .env("KAFKA_PORT", kafka.to_string())
+        .env("ZOOKEEPER_PORT", zookeeper.to_string())
+        .output();
+    succeeded("cluster up", up)?;
+    Ok(brokers)
+}
+
+fn script() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../zookeeper-kafka/cluster")
+}
+
+fn succeeded(what: &str, output: std::io::Result<Output>) -> Result<(), String> {
+    let output = output.map_err(|error| format!("{what}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{what} failed: {}", words.trim()))
+}
+
+/// The first of the brokers' ports, and ZooKeeper's, below those that the system gives to connections.
+fn free_ports() -> (u16, u16) {
+    let span = BROKERS + 1;
+    let offset = u16::try_from(process::id() % 2000).expect("below 2000");
+    (0..2000)
+        .map(|step| 22_000 + (offset + step) % 2000 * span)
+        .find(|first| {
+            let all: Result<Vec<_>, _> = (*first..first + span)
+                .map(|port| TcpListener::bind(("127.0.0.1", port)))
+                .collect();
+            all.is_ok()
+        })
+        .map(|first| (first, first + BROKERS))
+        .expect("four free ports in a row")
+}
+
+impl Brokers {
+    /// `host:port`, separated by commas.
+    pub fn servers(&self) -> &str {
+        &self.servers
+    }
+
+    pub fn settings(&self) -> KafkaSettings {
+        KafkaSettings::parse(&self.servers, "", &[]).unwrap()
+    }
+
+    /// While this is held, no test takes brokers away.
+    pub fn undisturbed(&self) -> RwLockReadGuard<'_, ()> {
+        self.undisturbed
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While this is held, no other test runs.
+    pub fn alone(&self) -> RwLockWriteGuard<'_, ()> {
+        self.undisturbed
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `kill -9`.
+    pub fn kill(&self, broker: u8) {
+        let killed = self.command("kill").arg(broker.to_string()).output();
+        succeeded("cluster kill", killed).unwrap();
+    }
+
+    /// Starts a killed broker again; returns when it serves.
+    pub fn start(&self, broker: u8) {
+        let started = self.command("start").arg(broker.to_string()).output();
+        succeeded("cluster start", started).unwrap();
+    }
+
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(script());
+        command.arg(name).env("DATA_DIR", &self.data);
+        command.stdin(Stdio::null());
+        command
+    }
+}

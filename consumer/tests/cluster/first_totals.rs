@@ -1,0 +1,73 @@
+//! How long the program takes from its start to the first totals.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use producer::Pace;
+
+use crate::brokers::Brokers;
+use crate::expected::generated;
+use crate::published::{generator, publish};
+use crate::trial;
+
+const TOPIC: &str = "first-totals";
+const RECORDS: u64 = 500;
+const AT_MOST: Duration = Duration::from_secs(10);
+
+pub fn trials() -> Vec<Trial> {
+    ["available-now", "interval"]
+        .map(|mode| {
+            let name = format!(
+                "first_totals_come_within_seconds_{}",
+                mode.replace('-', "_")
+            );
+            trial(&name, move |brokers| first_totals(brokers, mode))
+        })
+        .into()
+}
+
+fn first_totals(brokers: &Brokers, mode: &str) {
+    let topic = format!("{TOPIC}-{mode}");
+    publish(brokers, &topic, 6, generator(), RECORDS, Pace::Max);
+    let start = Instant::now();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
+        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
+        .env("TOPIC", &topic)
+        .env("GROUP_ID", &topic)
+        .env("TRIGGER", mode)
+        .env("OUTPUT", "json")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut lines = BufReader::new(program.stdout.take().unwrap());
+    lines.read_line(&mut line).unwrap();
+    let took = start.elapsed();
+    // Its reader has gone: that ends it.
+    drop(lines);
+    if mode == "interval" {
+        program.kill().unwrap();
+    }
+    let status = program.wait().unwrap();
+    assert!(mode == "interval" || status.success());
+    writeln!(std::io::stderr(), "first totals, {mode}: {took:?}").unwrap();
+    assert!(took < AT_MOST, "{took:?}");
+
+    let batch: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let rows = batch["result"].as_array().unwrap().iter();
+    let counts = rows.map(|row| {
+        let brand = row["card_brand"].as_str().unwrap().to_owned();
+        (brand, row["transactions"].as_i64().unwrap())
+    });
+    let expected = generated(&generator(), RECORDS);
+    let expected = expected
+        .into_iter()
+        .map(|(brand, totals)| (brand, totals.count));
+    assert_eq!(
+        counts.collect::<std::collections::BTreeMap<_, _>>(),
+        expected.collect()
+    );
+}

@@ -1,0 +1,97 @@
+//! Partitions move between members of the group while records flow.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use consumer::config::Config;
+use libtest_mimic::Trial;
+use producer::{Pace, Stop};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+use crate::brokers::Brokers;
+use crate::expected::generated;
+use crate::published::{DEADLINE, generator, publish_until};
+use crate::running::{INTERVAL, config, start};
+use crate::trial;
+
+const TOPIC: &str = "rebalance";
+const PARTITIONS: i32 = 6;
+const PER_SECOND: u32 = 2_000;
+
+pub fn trials() -> Vec<Trial> {
+    vec![trial("partitions_move_and_no_total_changes", move_about)]
+}
+
+fn move_about(brokers: &Brokers) {
+    let stop = &Stop::new();
+    thread::scope(|scope| {
+        let pace = Pace::PerSecond(PER_SECOND.try_into().unwrap());
+        let producing =
+            scope.spawn(move || publish_until(stop, brokers, TOPIC, PARTITIONS, generator(), pace));
+        // However this ends, the producer must.
+        let _stop = StopAtEnd(stop);
+        let mut running = start(Config {
+            workers: 3,
+            trigger: INTERVAL,
+            ..config(brokers, TOPIC)
+        });
+        running.until("all partitions are read", |told| {
+            told.pulse.partitions == PARTITIONS as usize && told.records() > 0
+        });
+        for _ in 0..2 {
+            // Another one comes into the group, takes its share, and goes.
+            let (leave, left) = mpsc::channel::<()>();
+            let (has, partitions) = mpsc::channel();
+            let intruder = scope.spawn(move || intrude(brokers, &has, &left));
+            running.until("partitions are given up", |told| {
+                told.pulse.partitions < PARTITIONS as usize
+            });
+            partitions.recv_timeout(DEADLINE).unwrap();
+            let read = running.told.records();
+            running.until_records(read + 1_000);
+            leave.send(()).unwrap();
+            intruder.join().unwrap();
+            running.until("all partitions are back", |told| {
+                told.pulse.partitions == PARTITIONS as usize
+            });
+        }
+        stop.request();
+        let published = producing.join().unwrap().acknowledged;
+        running.until_records(published);
+        let told = running.stop();
+        assert_eq!(told.totals(), generated(&generator(), published));
+        assert_eq!(told.records(), published);
+    });
+}
+
+struct StopAtEnd<'a>(&'a Stop);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.request();
+    }
+}
+
+/// A member that reads and commits nothing, and tells when it has got partitions.
+fn intrude(brokers: &Brokers, has: &mpsc::Sender<()>, left: &mpsc::Receiver<()>) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers.servers())
+        .set("group.id", TOPIC)
+        .set("partition.assignment.strategy", "cooperative-sticky")
+        .set("enable.auto.commit", "false")
+        .create()
+        .unwrap();
+    consumer.subscribe(&[TOPIC]).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    while left.try_recv() == Err(mpsc::TryRecvError::Empty) && Instant::now() < deadline {
+        if let Some(message) = consumer.poll(Duration::from_millis(50)) {
+            message.unwrap();
+        }
+        if consumer.assignment().unwrap().count() > 0 {
+            // Told once is enough; later there may be nobody to hear it.
+            let _ = has.send(());
+        }
+    }
+}

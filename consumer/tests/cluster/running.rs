@@ -1,0 +1,156 @@
+//! A running query and what it has told until now.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use consumer::command::Command;
+use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, TriggerMode};
+use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
+use consumer::schema::TableSchema;
+use consumer::sink::dead_letters::OnFailure;
+use consumer::source::topics::StartingOffsets;
+use consumer::streaming::{self, StreamingQuery};
+use crossbeam_channel::{Receiver, unbounded};
+
+use crate::brokers::Brokers;
+use crate::expected::{ByBrand, resulted};
+use crate::published::DEADLINE;
+
+/// Often, so that tests see many batches.
+pub const INTERVAL: TriggerMode = TriggerMode::Interval(Duration::from_millis(200));
+
+/// The default query over `topic`, which also names the group, with all that is there.
+pub fn config(brokers: &Brokers, topic: &str) -> Config {
+    Config {
+        kafka: brokers.settings(),
+        topics: vec![topic.to_owned()],
+        group_id: topic.to_owned(),
+        query_file: None,
+        query: DEFAULT_QUERY.to_owned(),
+        schema: Some(TableSchema::parse(DEFAULT_SCHEMA).unwrap()),
+        trigger: TriggerMode::AvailableNow,
+        max_records_per_batch: None,
+        starting_offsets: StartingOffsets::Earliest,
+        workers: 1,
+        dead_letter_topic: format!("{topic}.dead-letters"),
+        on_dead_letter_failure: OnFailure::Pause,
+        demo: Vec::new(),
+    }
+}
+
+/// A query that has been started.
+pub struct Running {
+    query: StreamingQuery,
+    events: Receiver<Event>,
+    pub told: Told,
+}
+
+/// What a query has told.
+#[derive(Default)]
+pub struct Told {
+    pub batches: Vec<Arc<Batch>>,
+    pub notices: Vec<Notice>,
+    pub brokers: Vec<Broker>,
+    pub pulse: Pulse,
+    pub stopped: bool,
+}
+
+impl Told {
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Started(_) => {}
+            Event::Batch(batch) => self.batches.push(batch),
+            Event::Pulse(pulse) => self.pulse = pulse,
+            Event::Brokers(brokers) => self.brokers = brokers,
+            Event::Notice(notice) => self.notices.push(notice),
+            Event::Stopped => self.stopped = true,
+        }
+    }
+
+    /// Records in all batches.
+    pub fn records(&self) -> u64 {
+        let batches = self.batches.iter();
+        batches.map(|batch| batch.progress.num_input_rows).sum()
+    }
+
+    /// Bad ones among them.
+    pub fn bad_records(&self) -> u64 {
+        let batches = self.batches.iter();
+        batches.map(|batch| batch.progress.num_bad_rows).sum()
+    }
+
+    /// The last batch's result of the default query.
+    pub fn totals(&self) -> ByBrand {
+        let last = self.batches.last();
+        last.map_or_else(ByBrand::new, |batch| resulted(&batch.rows))
+    }
+
+    /// Whether an error was told whose text has all of `words`.
+    pub fn told_error(&self, words: &[&str]) -> bool {
+        self.told(Level::Error, words)
+    }
+
+    /// Whether a notice was told whose text has all of `words`.
+    pub fn told(&self, level: Level, words: &[&str]) -> bool {
+        self.notices.iter().any(|notice| {
+            notice.level == level && words.iter().all(|word| notice.text.contains(word))
+        })
+    }
+}
+
+/// Starts a query.
+pub fn start(config: Config) -> Running {
+    let (sender, events) = unbounded();
+    let query = streaming::start(config, sender).unwrap();
+    Running {
+        query,
+        events,
+        told: Told::default(),
+    }
+}
+
+/// Runs a query that ends by itself.
+pub fn run(config: Config) -> Told {
+    let mut running = start(config);
+    running.until("the query ends", |told| told.stopped);
+    running.query.join().unwrap();
+    running.told
+}
+
+impl Running {
+    /// Waits until what was told shows a fact.
+    pub fn until(&mut self, fact: &str, shows: impl Fn(&Told) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        while !shows(&self.told) {
+            match self.events.recv_deadline(deadline) {
+                Ok(event) => self.told.hear(event),
+                Err(_) => panic!(
+                    "not so: {fact}; {} records in {} batches, {:?}, {:?}",
+                    self.told.records(),
+                    self.told.batches.len(),
+                    self.told.pulse,
+                    self.told.notices,
+                ),
+            }
+            assert!(
+                !self.told.stopped || shows(&self.told),
+                "the query has stopped before {fact}"
+            );
+        }
+    }
+
+    /// Waits until so many records are in batches.
+    pub fn until_records(&mut self, count: u64) {
+        self.until(&format!("{count} records are read"), |told| {
+            told.records() >= count
+        });
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub fn stop(mut self) -> Told {
+        self.query.commands().send(Command::Stop).unwrap();
+        self.until("the query stops", |told| told.stopped);
+        self.query.join().unwrap();
+        self.told
+    }
+}

@@ -1,0 +1,155 @@
+//! Dead letters that cannot be written: their partition waits and the others go on, until they can be
+//! written or are given up.
+
+use consumer::config::Config;
+use consumer::event::Level;
+use consumer::sink::dead_letters::OnFailure;
+use libtest_mimic::Trial;
+
+use crate::brokers::Brokers;
+use crate::expected::Adder;
+use crate::published::{Record, alter_topic, create_topic, read, write};
+use crate::running::{INTERVAL, config, start};
+use crate::trial;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "a_partition_waits_until_its_dead_letters_can_be_written",
+            waits,
+        ),
+        trial("refused_dead_letters_are_dropped_if_so_set", drops),
+        trial(
+            "a_batch_limit_lets_others_pass_a_partition_that_waits",
+            passes,
+        ),
+    ]
+}
+
+/// Good records with one bad one among those of partition 0.
+fn records(partitions: i32, rounds: i32) -> (Vec<Record>, Adder) {
+    let mut records = Vec::new();
+    let mut adder = Adder::default();
+    for round in 0..rounds {
+        for partition in 0..partitions {
+            let cents = i128::from(round * partitions + partition);
+            let brand = format!("of {partition}");
+            adder.add(&brand, cents);
+            records.push(Record::good(partition, &brand, cents));
+            if partition == 0 && round == rounds / 2 {
+                records.push(Record::of(
+                    0,
+                    "bad, and longer than one hundred bytes: ".repeat(5),
+                ));
+            }
+        }
+    }
+    (records, adder)
+}
+
+fn waits(brokers: &Brokers) {
+    const TOPIC: &str = "waiting-letters";
+    let dead_letters = format!("{TOPIC}.dead-letters");
+    create_topic(brokers, TOPIC, 2, &[]);
+    create_topic(brokers, &dead_letters, 1, &[("max.message.bytes", "100")]);
+    let (before, mut adder) = records(2, 50);
+    write(brokers, TOPIC, &before);
+
+    let mut running = start(Config {
+        workers: 2,
+        trigger: INTERVAL,
+        ..config(brokers, TOPIC)
+    });
+    let of_other = adder.totals()["of 1"];
+    running.until("the other partition is read", |told| {
+        told.totals().get("of 1") == Some(&of_other)
+    });
+    running.until("an error tells that the partition waits", |told| {
+        told.told_error(&["waiting-letters", "0", "waits", "DEAD_LETTER_TOPIC"])
+    });
+    running.until("it is paused", |told| told.pulse.paused == 1);
+    // More comes to both; only the other one may go on.
+    let (after, more) = records(2, 10);
+    write(brokers, TOPIC, &after);
+    running.until_records(60);
+    assert_eq!(running.told.totals().get("of 0"), None);
+    assert_eq!(running.told.bad_records(), 0);
+
+    alter_topic(brokers, &dead_letters, &[("max.message.bytes", "1000000")]);
+    running.until_records((before.len() + after.len()) as u64);
+    assert!(running.told.told(Level::Info, &["written again"]));
+    let told = running.stop();
+    adder.add_all(&more);
+    assert_eq!(told.totals(), adder.totals());
+    assert_eq!(told.records(), (before.len() + after.len()) as u64);
+    assert_eq!(told.bad_records(), 2);
+    // At least once: what was said to have failed may have been written after all.
+    let mut written: Vec<_> = read(brokers, &dead_letters)
+        .into_iter()
+        .flat_map(|letter| letter.headers)
+        .filter(|(key, _)| key == "cardstream.offset")
+        .map(|(_, value)| String::from_utf8(value.unwrap()).unwrap())
+        .collect();
+    written.sort();
+    written.dedup();
+    assert_eq!(written, ["26", "57"]);
+}
+
+fn drops(brokers: &Brokers) {
+    const TOPIC: &str = "dropped-letters";
+    let dead_letters = format!("{TOPIC}.dead-letters");
+    create_topic(brokers, TOPIC, 2, &[]);
+    create_topic(brokers, &dead_letters, 1, &[("max.message.bytes", "100")]);
+    let (records, adder) = records(2, 50);
+    write(brokers, TOPIC, &records);
+
+    let mut running = start(Config {
+        trigger: INTERVAL,
+        on_dead_letter_failure: OnFailure::Drop,
+        ..config(brokers, TOPIC)
+    });
+    running.until_records(records.len() as u64);
+    let told = running.stop();
+    assert!(told.told_error(&["dropped", &dead_letters]));
+    assert_eq!(told.totals(), adder.totals());
+    assert_eq!(told.bad_records(), 1);
+    assert_eq!(read(brokers, &dead_letters), []);
+}
+
+fn passes(brokers: &Brokers) {
+    const TOPIC: &str = "waiting-letters-limited";
+    const LIMIT: u64 = 20;
+    let dead_letters = format!("{TOPIC}.dead-letters");
+    create_topic(brokers, TOPIC, 2, &[]);
+    create_topic(brokers, &dead_letters, 1, &[("max.message.bytes", "100")]);
+    // What follows a bad record takes all that a batch may have.
+    let of = |partition, brand: &'static str| {
+        (0..100).map(move |cents| Record::good(partition, brand, cents))
+    };
+    let bad = Record::of(0, "bad ".repeat(100));
+    let first: Vec<_> = std::iter::once(bad).chain(of(0, "behind")).collect();
+    write(brokers, TOPIC, &first);
+
+    let mut running = start(Config {
+        trigger: INTERVAL,
+        max_records_per_batch: Some(LIMIT),
+        ..config(brokers, TOPIC)
+    });
+    running.until("it waits", |told| told.told_error(&["waits"]));
+    let others: Vec<_> = of(1, "others").collect();
+    write(brokers, TOPIC, &others);
+    running.until_records(others.len() as u64);
+    for batch in &running.told.batches {
+        assert!(batch.progress.num_input_rows <= LIMIT);
+    }
+    alter_topic(brokers, &dead_letters, &[("max.message.bytes", "1000000")]);
+    running.until_records((first.len() + others.len()) as u64);
+    let told = running.stop();
+    let totals = told.totals();
+    let counts = totals.values().map(|totals| totals.count);
+    assert_eq!(counts.collect::<Vec<_>>(), [100, 100]);
+    // What has waited comes on top of one batch.
+    for batch in &told.batches {
+        assert!(batch.progress.num_input_rows <= 2 * LIMIT);
+    }
+}
