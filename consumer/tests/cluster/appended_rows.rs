@@ -42,7 +42,7 @@ fn each_row_once(brokers: &Brokers) {
     assert!(
         offsets == expected,
         "{:?}",
-        offsets.iter().map(|(_, all)| all.len()).collect::<Vec<_>>()
+        offsets.values().map(Vec::len).collect::<Vec<_>>()
     );
     let mut adder = Adder::default();
     for batch in &told.batches {

@@ -1,6 +1,6 @@
 //! How long the program takes from its start to the first totals.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ fn first_totals(brokers: &Brokers, mode: &str) {
     }
     let status = program.wait().unwrap();
     assert!(mode == "interval" || status.success());
-    writeln!(std::io::stderr(), "first totals, {mode}: {took:?}").unwrap();
+    eprintln!("first totals, {mode}: {took:?}");
     assert!(took < AT_MOST, "{took:?}");
 
     let batch: serde_json::Value = serde_json::from_str(&line).unwrap();

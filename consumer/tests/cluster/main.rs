@@ -6,7 +6,12 @@
 //!
 //! Without Java or Maven all is ignored, unless CARDSTREAM_REQUIRE_CLUSTER=1.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
 
 mod appended_rows;
 mod available_now;
