@@ -20,31 +20,68 @@ pub struct Checkpoint {
     pub state: State,
 }
 
+/// Counts how often a partition has been taken over, so that whoever holds an older one can be told from
+/// its owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Epoch(u64);
+
+/// A partition in the hands of a new owner.
+#[derive(Clone, Debug)]
+pub struct TakenOver {
+    /// Which.
+    pub partition: TopicPartition,
+    /// Its newest checkpoint: where the owner reads on.
+    pub from: Checkpoint,
+    /// What the owner moves the checkpoint on with.
+    pub epoch: Epoch,
+}
+
 /// The newest checkpoint of every partition, shared by the workers of a process.
 #[derive(Clone, Debug, Default)]
-pub struct Checkpoints(Arc<Mutex<BTreeMap<TopicPartition, Checkpoint>>>);
+pub struct Checkpoints(Arc<Mutex<BTreeMap<TopicPartition, Kept>>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    newest: Checkpoint,
+    epoch: Epoch,
+}
 
 impl Checkpoints {
-    /// The newest checkpoint of `partition`, if it has been read or its start is known.
-    pub fn latest(&self, partition: &TopicPartition) -> Option<Checkpoint> {
-        self.all().get(partition).cloned()
-    }
-
     /// Fixes where reading of `partition` begins; if that is known already, it stays.
     pub fn begin(&self, partition: TopicPartition, start: Offset) {
-        self.all().entry(partition).or_insert(Checkpoint {
-            next: start,
-            state: State::default(),
-        });
+        self.all()
+            .entry(partition)
+            .or_insert_with(|| Kept::starting_at(start));
     }
 
-    /// Replaces the checkpoint that ends at `previous`. `false`, and nothing changes, if the newest
-    /// one ends elsewhere: then whoever made this one has lost the partition meanwhile.
+    /// Hands `partition` to a new owner; whoever had it before moves nothing any more. One that is not
+    /// known begins at `start`.
+    pub fn take_over(&self, partition: TopicPartition, start: Offset) -> TakenOver {
+        let mut all = self.all();
+        let kept = all
+            .entry(partition.clone())
+            .or_insert_with(|| Kept::starting_at(start));
+        kept.epoch.0 += 1;
+        TakenOver {
+            partition,
+            from: kept.newest.clone(),
+            epoch: kept.epoch,
+        }
+    }
+
+    /// Replaces the checkpoint that ends at `previous`. `false`, and nothing changes, if the partition
+    /// has been taken over since `epoch`, or the newest one ends elsewhere.
     #[must_use]
-    pub fn advance(&self, partition: &TopicPartition, previous: Offset, new: Checkpoint) -> bool {
+    pub fn advance(
+        &self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        previous: Offset,
+        new: Checkpoint,
+    ) -> bool {
         match self.all().get_mut(partition) {
-            Some(latest) if latest.next == previous => {
-                *latest = new;
+            Some(kept) if kept.epoch == epoch && kept.newest.next == previous => {
+                kept.newest = new;
                 true
             }
             _ => false,
@@ -56,12 +93,24 @@ impl Checkpoints {
         self.all()
             .iter()
             .filter(|(partition, _)| wanted(partition))
-            .map(|(_, checkpoint)| checkpoint.state.clone())
+            .map(|(_, kept)| kept.newest.state.clone())
             .collect()
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Checkpoint>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn starting_at(start: Offset) -> Self {
+        Self {
+            newest: Checkpoint {
+                next: start,
+                state: State::default(),
+            },
+            epoch: Epoch::default(),
+        }
     }
 }
 
@@ -69,21 +118,37 @@ impl Checkpoints {
 mod tests {
     use super::*;
 
+    fn at(next: i64) -> Checkpoint {
+        Checkpoint {
+            next: Offset(next),
+            state: State::default(),
+        }
+    }
+
     #[test]
     fn a_worker_that_has_lost_the_partition_changes_nothing() {
         let checkpoints = Checkpoints::default();
         let partition = TopicPartition::new("t", 0);
-        checkpoints.begin(partition.clone(), Offset(5));
-        let at = |next| Checkpoint {
-            next: Offset(next),
-            state: State::default(),
-        };
+        let old = checkpoints.take_over(partition.clone(), Offset(5));
+        let new = checkpoints.take_over(partition.clone(), Offset(5));
+        assert_eq!(new.from.next, Offset(5));
 
-        assert!(checkpoints.advance(&partition, Offset(5), at(9)));
-        assert!(!checkpoints.advance(&partition, Offset(5), at(7)));
+        // Both stand where the newest checkpoint ends.
+        assert!(!checkpoints.advance(&partition, old.epoch, Offset(5), at(7)));
+        assert!(checkpoints.advance(&partition, new.epoch, Offset(5), at(9)));
+        assert!(!checkpoints.advance(&partition, old.epoch, Offset(9), at(11)));
 
-        let latest = checkpoints.latest(&partition).map(|latest| latest.next);
-        assert_eq!(latest, Some(Offset(9)));
+        let third = checkpoints.take_over(partition, Offset(5));
+        assert_eq!(third.from.next, Offset(9));
+    }
+
+    #[test]
+    fn records_are_moved_over_once() {
+        let checkpoints = Checkpoints::default();
+        let partition = TopicPartition::new("t", 0);
+        let owner = checkpoints.take_over(partition.clone(), Offset(5));
+        assert!(checkpoints.advance(&partition, owner.epoch, Offset(5), at(9)));
+        assert!(!checkpoints.advance(&partition, owner.epoch, Offset(5), at(9)));
     }
 
     #[test]
@@ -92,7 +157,7 @@ mod tests {
         let partition = TopicPartition::new("t", 0);
         checkpoints.begin(partition.clone(), Offset(5));
         checkpoints.begin(partition.clone(), Offset(0));
-        let latest = checkpoints.latest(&partition).map(|latest| latest.next);
-        assert_eq!(latest, Some(Offset(5)));
+        let owner = checkpoints.take_over(partition, Offset(0));
+        assert_eq!(owner.from.next, Offset(5));
     }
 }

@@ -50,7 +50,3 @@ impl Display for Offset {
         self.0.fmt(f)
     }
 }
-
-/// Counts micro-batches from 0.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BatchId(pub u64);

@@ -17,7 +17,9 @@
 //! # Ok::<(), consumer::streaming::StreamingError>(())
 //! ```
 
+mod coverage;
 mod driver;
+mod members;
 mod opening;
 mod report;
 
@@ -74,7 +76,7 @@ impl StreamingError {
     }
 }
 
-/// A query that has been started. Dropping it does not stop it.
+/// A query that has been started. It stops when this, and with it the way to command it, is dropped.
 pub struct StreamingQuery {
     commands: Sender<Command>,
     thread: JoinHandle<Result<(), StreamingError>>,
@@ -110,10 +112,18 @@ pub fn start(config: Config, events: Sender<Event>) -> Result<StreamingQuery, St
     let thread = thread::Builder::new()
         .name("query".to_owned())
         .spawn(move || {
-            let outcome = driver::run(&config, &events, &inbox);
-            // Whoever started it may have stopped listening.
-            let _ = events.send(Event::Stopped);
-            outcome
+            let events = TellStopped(events);
+            driver::run(&config, &events.0, &inbox)
         })?;
     Ok(StreamingQuery { commands, thread })
+}
+
+/// Tells that the query has ended, whatever ends it.
+struct TellStopped(Sender<Event>);
+
+impl Drop for TellStopped {
+    fn drop(&mut self) {
+        // Whoever started it may have stopped listening.
+        let _ = self.0.send(Event::Stopped);
+    }
 }

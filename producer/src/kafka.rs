@@ -227,7 +227,7 @@ pub(crate) fn is_all_down(error: &KafkaError) -> bool {
 
 /// The reason without the client's name in front (`cardstream#producer-1]: `) and the timing
 /// behind it.
-pub(crate) fn readable(reason: &str) -> String {
+pub fn readable(reason: &str) -> String {
     let start = reason.rfind("]: ").map_or(0, |at| at + 3);
     let reason = &reason[start..];
     let end = reason.rfind(" (after ").unwrap_or(reason.len());

@@ -47,6 +47,7 @@ pub struct Execution {
     feed: Arc<Feed>,
     stream: SendableRecordBatchStream,
     output: Vec<RecordBatch>,
+    output_bytes: usize,
 }
 
 impl Execution {
@@ -72,6 +73,7 @@ impl Execution {
             feed,
             stream,
             output: Vec::new(),
+            output_bytes: 0,
         })
     }
 
@@ -79,6 +81,11 @@ impl Execution {
     pub fn push(&mut self, batch: RecordBatch) -> Result<()> {
         self.feed.push(batch);
         self.poll().map(|_ended| ())
+    }
+
+    /// The size of what it has yielded so far.
+    pub fn output_bytes(&self) -> usize {
+        self.output_bytes
     }
 
     /// Tells the plan that its rows have ended and returns all that it has yielded.
@@ -102,6 +109,7 @@ impl Execution {
                 Poll::Ready(Some(batch)) => {
                     let batch = batch?;
                     if batch.num_rows() > 0 {
+                        self.output_bytes += batch.get_array_memory_size();
                         self.output.push(batch);
                     }
                 }

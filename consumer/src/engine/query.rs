@@ -244,6 +244,11 @@ impl Partial {
         self.0.push(records)
     }
 
+    /// The size of the rows so far; of an aggregate they come only at the end.
+    pub fn row_bytes(&self) -> usize {
+        self.0.output_bytes()
+    }
+
     /// Ends the batch: the state of its groups, or its rows.
     ///
     /// # Errors

@@ -6,7 +6,8 @@
 //!
 //! - What a partition has read is handed over whole, records, state and offset together, or dropped
 //!   whole, when the partition is revoked.
-//! - A partition with dead letters that are not written yet hands over nothing until they are.
+//! - A partition with dead letters that are not written yet hands over nothing until they are, and
+//!   takes no more records once a trigger has found it so.
 //! - A record that is not taken ([`Action::Hold`]) has left no trace and comes again after
 //!   [`Event::Proceed`].
 
@@ -21,7 +22,7 @@ use thiserror::Error;
 
 use self::reader::{Reader, Taken};
 use super::query::{Query, error_text};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Epoch, TakenOver};
 use crate::decode::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
@@ -33,10 +34,8 @@ pub use self::reader::{Contribution, Output};
 pub enum Event<'a> {
     /// The partition is this worker's from now on.
     Assigned {
-        /// Which.
-        partition: TopicPartition,
-        /// Its newest state and where to read on.
-        from: Checkpoint,
+        /// Which, and its newest state.
+        taken_over: TakenOver,
         /// Where its log ended when the query was started.
         until: Offset,
     },
@@ -57,10 +56,10 @@ pub enum Event<'a> {
     Trigger,
     /// The batch is done: records that were not taken may come again.
     Proceed,
-    /// A dead letter has been written, or given up.
-    LetterSettled(&'a TopicPartition),
+    /// A dead letter has been written, or given up. One of an earlier owner is none of ours.
+    LetterSettled(&'a TopicPartition, Epoch),
     /// Dead letters of this partition cannot be written now.
-    LettersStuck(&'a TopicPartition),
+    LettersStuck(&'a TopicPartition, Epoch),
 }
 
 /// What a worker wants done.
@@ -70,7 +69,11 @@ pub enum Action {
     DeadLetter {
         /// Why it is bad.
         reason: String,
+        /// Whose it is.
+        epoch: Epoch,
     },
+    /// The record just handed in came after the query was started, and is not asked for.
+    Ignore,
     /// The record just handed in is not taken: keep it, and fetch no more of its partition.
     Hold,
     /// Fetch no more of this partition.
@@ -79,11 +82,13 @@ pub enum Action {
     Resume(TopicPartition),
     /// All that was there when the query was started has been read from this partition.
     CaughtUp(TopicPartition),
+    /// A trigger should come: a partition has no place for more, or what it kept back can be handed over.
+    BatchFull,
     /// Take what each partition has read.
     HandOver {
         /// One a partition that has read anything.
         contributions: Vec<Contribution>,
-        /// Whether others keep theirs back until their dead letters are written.
+        /// Whether others keep theirs back until dead letters are written that are on their way.
         kept_back: bool,
     },
 }
@@ -179,11 +184,6 @@ impl Worker {
         }
     }
 
-    /// Whether [`RecordMeta::headers`] must be given.
-    pub fn reads_headers(&self) -> bool {
-        self.readers.iter().any(Reader::reads_headers)
-    }
-
     /// Takes one event; what is to be done is added to `actions`.
     ///
     /// # Errors
@@ -191,12 +191,12 @@ impl Worker {
     pub fn step(&mut self, event: Event<'_>, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         match event {
             Event::Record { meta, payload } => self.record(&meta, payload, actions),
-            Event::Idle => self.readers.iter_mut().try_for_each(Reader::aggregate),
-            Event::Assigned {
-                partition,
-                from,
-                until,
-            } => self.assigned(partition, from, until, actions),
+            Event::Idle => self.readers.iter_mut().try_for_each(|reader| {
+                reader.aggregate()?;
+                reader.tell_full(actions);
+                Ok(())
+            }),
+            Event::Assigned { taken_over, until } => self.assigned(taken_over, until, actions),
             Event::Revoked(partition) => {
                 self.drop_reader(partition);
                 Ok(())
@@ -215,15 +215,16 @@ impl Worker {
                 }
                 Ok(())
             }
-            Event::LetterSettled(partition) => {
-                if let Some(reader) = self.reader(&partition.topic, partition.partition) {
+            Event::LetterSettled(partition, epoch) => {
+                if let Some(index) = self.owned(partition, epoch) {
+                    let reader = &mut self.readers[index];
                     reader.letter_settled(actions);
                     tell_caught_up(reader, actions);
                 }
                 Ok(())
             }
-            Event::LettersStuck(partition) => {
-                if let Some(index) = self.position(&partition.topic, partition.partition) {
+            Event::LettersStuck(partition, epoch) => {
+                if let Some(index) = self.owned(partition, epoch) {
                     let Self { readers, plan, .. } = self;
                     let reader = &mut readers[index];
                     plan.allowance.give_back(reader.letters_stuck(actions));
@@ -232,6 +233,19 @@ impl Worker {
                 Ok(())
             }
         }
+    }
+
+    /// The next offset of each of its partitions.
+    pub fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Offset)> {
+        self.readers
+            .iter()
+            .map(|reader| (reader.partition(), reader.next()))
+    }
+
+    /// How many of its partitions are not fetched for now, though there may be more of them.
+    pub fn paused(&self) -> usize {
+        let paused = self.readers.iter().filter(|reader| reader.is_paused());
+        paused.count()
     }
 
     /// What it has read and not handed over is read again by whoever has the partition next.
@@ -244,22 +258,25 @@ impl Worker {
         }
     }
 
-    /// Drops all partitions.
-    pub fn clear(&mut self) {
-        for reader in self.readers.drain(..) {
-            self.plan.allowance.give_back(reader.allowed());
-        }
+    /// Drops all partitions, and tells which they were.
+    pub fn clear(&mut self) -> Vec<TopicPartition> {
+        self.readers
+            .drain(..)
+            .map(|reader| {
+                self.plan.allowance.give_back(reader.allowed());
+                reader.partition().clone()
+            })
+            .collect()
     }
 
     fn assigned(
         &mut self,
-        partition: TopicPartition,
-        from: Checkpoint,
+        taken_over: TakenOver,
         until: Offset,
         actions: &mut Vec<Action>,
     ) -> Result<(), WorkerError> {
-        self.drop_reader(&partition);
-        let (reader, caught_up) = Reader::open(&self.plan, partition, from, until)?;
+        self.drop_reader(&taken_over.partition);
+        let (reader, caught_up) = Reader::open(&self.plan, taken_over, until)?;
         if caught_up {
             actions.push(Action::CaughtUp(reader.partition().clone()));
             if self.plan.stop_at_end {
@@ -284,9 +301,18 @@ impl Worker {
         let reader = &mut readers[index];
         match reader.take(meta, payload, || plan.allowance.take())? {
             Taken::Yes => {}
-            Taken::Bad(reason) => actions.push(Action::DeadLetter { reason }),
-            Taken::No => actions.push(Action::Hold),
-            Taken::BehindTheEnd => actions.push(Action::Pause(reader.partition().clone())),
+            Taken::Bad(reason) => actions.push(Action::DeadLetter {
+                reason,
+                epoch: reader.epoch(),
+            }),
+            Taken::No => {
+                actions.push(Action::Hold);
+                reader.tell_full(actions);
+            }
+            Taken::BehindTheEnd => {
+                actions.push(Action::Ignore);
+                actions.push(Action::Pause(reader.partition().clone()));
+            }
         }
         tell_caught_up(reader, actions);
         Ok(())
@@ -310,6 +336,12 @@ impl Worker {
         self.readers.get_mut(index)
     }
 
+    /// The reader of `partition`, unless it has been taken over since `epoch`.
+    fn owned(&mut self, partition: &TopicPartition, epoch: Epoch) -> Option<usize> {
+        self.position(&partition.topic, partition.partition)
+            .filter(|index| self.readers[*index].epoch() == epoch)
+    }
+
     fn position(&mut self, topic: &str, partition: i32) -> Option<usize> {
         let is_it = |reader: &Reader| {
             let own = reader.partition();
@@ -327,3 +359,6 @@ fn tell_caught_up(reader: &mut Reader, actions: &mut Vec<Action>) {
         actions.push(Action::CaughtUp(reader.partition().clone()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 //!
 //! The client is made for the first letter: most queries never write one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -23,16 +23,21 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
+use crate::checkpoint::Epoch;
 use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::source::member::{Command, MemberRemote};
 
+/// The largest message that librdkafka sends.
+const MOST_BYTES: &str = "1000000000";
 /// Letters that may be on their way at a time.
 const ON_THEIR_WAY: usize = 1000;
 /// How long a letter may take before its partition is said to be stuck.
 const DELIVERY: Duration = Duration::from_secs(5);
 /// Between two tries to write letters that could not be written.
 const RETRY: Duration = Duration::from_secs(2);
+/// Between two looks at a client that has nothing to do.
+const POLL: Duration = Duration::from_secs(1);
 /// Between two looks at what has been delivered.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -51,15 +56,22 @@ pub enum OnFailure {
 pub struct Letter {
     record: OwnedMessage,
     reason: String,
+    epoch: Epoch,
     sender: MemberRemote,
 }
 
 impl Letter {
-    /// A letter with a copy of `message`; `sender` hears of it.
-    pub fn new<M: Message>(message: &M, reason: String, sender: MemberRemote) -> Self {
+    /// A letter with a copy of `message`; `sender`, who has the partition since `epoch`, hears of it.
+    pub fn new<M: Message>(
+        message: &M,
+        reason: String,
+        epoch: Epoch,
+        sender: MemberRemote,
+    ) -> Self {
         Self {
             record: crate::source::member::owned(message),
             reason,
+            epoch,
             sender,
         }
     }
@@ -135,7 +147,7 @@ pub fn spawn(
                 tell: Box::new(tell),
                 producer: None,
                 waiting: VecDeque::new(),
-                stuck: HashMap::new(),
+                stuck: HashSet::new(),
                 retry_at: None,
             };
             office.run(&letters);
@@ -145,7 +157,7 @@ pub fn spawn(
 
 /// What became of letters, told by librdkafka.
 #[derive(Default)]
-struct Deliveries(Mutex<Vec<(Box<Letter>, Option<KafkaError>)>>);
+struct Deliveries(Mutex<Vec<(Arc<Letter>, Option<KafkaError>)>>);
 
 #[derive(Default)]
 struct LetterContext(Arc<Deliveries>);
@@ -157,9 +169,9 @@ impl ClientContext for LetterContext {
 }
 
 impl ProducerContext for LetterContext {
-    type DeliveryOpaque = Box<Letter>;
+    type DeliveryOpaque = Arc<Letter>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, letter: Box<Letter>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, letter: Arc<Letter>) {
         let error = result.as_ref().err().map(|(error, _)| error.clone());
         self.0
             .0
@@ -173,30 +185,36 @@ struct Office {
     settings: DeadLetterSettings,
     tell: Box<dyn Fn(Level, String) + Send>,
     producer: Option<(BaseProducer<LetterContext>, Arc<Deliveries>)>,
-    waiting: VecDeque<Box<Letter>>,
-    /// Letters that could not be written, counted by partition.
-    stuck: HashMap<TopicPartition, usize>,
+    waiting: VecDeque<Arc<Letter>>,
+    /// Partitions whose letters cannot be written.
+    stuck: HashSet<TopicPartition>,
     retry_at: Option<Instant>,
 }
 
 impl Office {
     fn run(&mut self, letters: &Receiver<Letter>) {
         loop {
-            let busy = !self.waiting.is_empty() || self.in_flight() > 0;
-            let received = if busy {
-                letters.recv_timeout(LOOK)
-            } else {
-                letters.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            match received {
-                Ok(letter) => self.waiting.push_back(Box::new(letter)),
+            match letters.recv_timeout(self.sleep()) {
+                Ok(letter) => self.waiting.push_back(Arc::new(letter)),
                 Err(RecvTimeoutError::Timeout) => {}
                 // All workers have ended; what they have not been told of is read again.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.waiting.extend(letters.try_iter().map(Box::new));
+            self.waiting.extend(letters.try_iter().map(Arc::new));
             self.write();
             self.settle();
+        }
+    }
+
+    /// How long nothing is to be done, unless letters come.
+    fn sleep(&self) -> Duration {
+        if self.in_flight() > 0 {
+            return LOOK;
+        }
+        match self.retry_at {
+            _ if self.waiting.is_empty() => POLL,
+            Some(at) => at.saturating_duration_since(Instant::now()),
+            None => LOOK,
         }
     }
 
@@ -232,11 +250,12 @@ impl Office {
                 self.waiting.push_front(letter);
                 return;
             }
-            let record = letter.record.clone();
-            let headers = letter.headers();
-            let mut entry =
-                BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.settings.topic, letter)
-                    .headers(headers);
+            let record = &letter.record;
+            let mut entry = BaseRecord::<[u8], [u8], _>::with_opaque_to(
+                &self.settings.topic,
+                Arc::clone(&letter),
+            )
+            .headers(letter.headers());
             if let Some(key) = record.key() {
                 entry = entry.key(key);
             }
@@ -246,8 +265,8 @@ impl Office {
             if let Some(timestamp) = record.timestamp().to_millis() {
                 entry = entry.timestamp(timestamp);
             }
-            if let Err((error, entry)) = producer.send(entry) {
-                self.failed(entry.delivery_opaque, &error);
+            if let Err((error, _)) = producer.send(entry) {
+                self.failed(letter, &error);
                 return;
             }
         }
@@ -258,13 +277,18 @@ impl Office {
         let deliveries = Arc::new(Deliveries::default());
         let mut config = self.settings.client.clone();
         config
-            .set("enable.idempotence", "true")
+            // Repeated letters can be told; an idempotent client would break on what it cannot repeat.
+            .set("enable.idempotence", "false")
+            .set("acks", "all")
             .set("linger.ms", "5")
+            // A record that some topic took must not be too large for this one.
+            .set("message.max.bytes", MOST_BYTES)
             .set("message.timeout.ms", DELIVERY.as_millis().to_string());
         let producer = config.create_with_context(LetterContext(Arc::clone(&deliveries)))?;
         let admin: AdminClient<DefaultClientContext> = self.settings.client.create()?;
         let topic = NewTopic::new(&self.settings.topic, -1, TopicReplication::Fixed(-1))
-            .set("message.timestamp.type", "CreateTime");
+            .set("message.timestamp.type", "CreateTime")
+            .set("max.message.bytes", MOST_BYTES);
         let options = AdminOptions::new().request_timeout(Some(DELIVERY));
         // It is there already, or the brokers make it by themselves: the first letter will tell.
         match futures::executor::block_on(admin.create_topics([&topic], &options)) {
@@ -291,20 +315,21 @@ impl Office {
 
     fn written(&mut self, letter: &Letter) {
         let partition = letter.partition();
-        if self.stuck.remove(&partition).is_some() {
+        if self.stuck.remove(&partition) {
             (self.tell)(
                 Level::Info,
                 format!("dead letters of {partition} are written again"),
             );
         }
-        letter.sender.send(Command::LetterSettled(partition));
+        letter
+            .sender
+            .send(Command::LetterSettled(partition, letter.epoch));
     }
 
-    fn failed(&mut self, letter: Box<Letter>, error: &KafkaError) {
+    fn failed(&mut self, letter: Arc<Letter>, error: &KafkaError) {
         let partition = letter.partition();
         let topic = &self.settings.topic;
-        let first = !self.stuck.contains_key(&partition);
-        *self.stuck.entry(partition.clone()).or_default() += 1;
+        let first = self.stuck.insert(partition.clone());
         let reason = error
             .rdkafka_error_code()
             .map_or_else(|| error.to_string(), |code| code.to_string());
@@ -318,7 +343,9 @@ impl Office {
                         ),
                     );
                 }
-                letter.sender.send(Command::LetterSettled(partition));
+                letter
+                    .sender
+                    .send(Command::LetterSettled(partition, letter.epoch));
             }
             OnFailure::Pause => {
                 if first {
@@ -330,7 +357,9 @@ impl Office {
                         ),
                     );
                 }
-                letter.sender.send(Command::LettersStuck(partition));
+                letter
+                    .sender
+                    .send(Command::LettersStuck(partition, letter.epoch));
                 self.waiting.push_back(letter);
                 self.retry_at = Some(Instant::now() + RETRY);
             }

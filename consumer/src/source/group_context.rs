@@ -16,7 +16,7 @@ use rdkafka::{ClientContext, Offset as KafkaOffset, TopicPartitionList};
 use serde::Deserialize;
 
 use super::topics::Extent;
-use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::checkpoint::{Checkpoints, TakenOver};
 use crate::event::Broker;
 use crate::position::{Offset, TopicPartition};
 
@@ -24,10 +24,10 @@ use crate::position::{Offset, TopicPartition};
 #[derive(Debug)]
 pub enum Seen {
     /// These partitions are read from now on.
-    Assigned(Vec<(TopicPartition, Checkpoint)>),
+    Assigned(Vec<TakenOver>),
     /// These are not.
     Revoked(Vec<TopicPartition>),
-    /// librdkafka's numbers, once a second.
+    /// librdkafka's numbers, a few times a second.
     Statistics(Statistics),
     /// Something is wrong with the connection.
     Error(KafkaError, String),
@@ -41,7 +41,7 @@ pub struct GroupContext {
 }
 
 impl GroupContext {
-    /// A context that begins where `checkpoints` end.
+    /// A context whose partitions are read on where `checkpoints` end.
     pub fn new(checkpoints: Checkpoints, extents: Arc<BTreeMap<TopicPartition, Extent>>) -> Self {
         Self {
             checkpoints,
@@ -62,28 +62,27 @@ impl GroupContext {
             .map_or(Offset(0), |extent| extent.end)
     }
 
-    /// The checkpoint that `partition` is to be read from, and the same for librdkafka.
-    pub fn begin(
+    /// Takes `partitions` over at their checkpoints; the list is the same for librdkafka.
+    pub fn take_over(
         &self,
         partitions: &[TopicPartition],
-    ) -> Result<(Vec<(TopicPartition, Checkpoint)>, TopicPartitionList), KafkaError> {
+    ) -> Result<(Vec<TakenOver>, TopicPartitionList), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
-        let mut begun = Vec::with_capacity(partitions.len());
+        let mut all = Vec::with_capacity(partitions.len());
         for partition in partitions {
             let start = self
                 .extents
                 .get(partition)
                 .map_or(Offset(0), |extent| extent.start);
-            self.checkpoints.begin(partition.clone(), start);
-            let checkpoint = self.checkpoints.latest(partition).unwrap_or_default();
+            let taken_over = self.checkpoints.take_over(partition.clone(), start);
             list.add_partition_offset(
                 &partition.topic,
                 partition.partition,
-                KafkaOffset::Offset(checkpoint.next.0),
+                KafkaOffset::Offset(taken_over.from.next.0),
             )?;
-            begun.push((partition.clone(), checkpoint));
+            all.push(taken_over);
         }
-        Ok((begun, list))
+        Ok((all, list))
     }
 
     fn saw(&self, seen: Seen) {
@@ -111,8 +110,8 @@ impl ConsumerContext for GroupContext {
             .map(|element| TopicPartition::new(element.topic(), element.partition()))
             .collect();
         let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            self.begin(&partitions).and_then(|(begun, list)| {
-                self.saw(Seen::Assigned(begun));
+            self.take_over(&partitions).and_then(|(taken, list)| {
+                self.saw(Seen::Assigned(taken));
                 if incremental {
                     consumer.incremental_assign(&list)
                 } else {

@@ -26,7 +26,10 @@ pub fn first_records(
     extents: &BTreeMap<TopicPartition, Extent>,
     mut go_on: impl FnMut(bool) -> bool,
 ) -> Result<Vec<Vec<u8>>, KafkaError> {
-    let consumer: BaseConsumer = config.create()?;
+    let consumer: BaseConsumer = config
+        .clone()
+        .set("enable.partition.eof", "true")
+        .create()?;
     let mut list = TopicPartitionList::with_capacity(extents.len());
     for (partition, extent) in extents {
         list.add_partition_offset(

@@ -45,6 +45,9 @@ pub enum TopicsError {
     /// The brokers do not know the topic, yet.
     #[error("there is no topic {0}; TOPIC names it, and the producer creates it")]
     Missing(String),
+    /// A broker was lost, or the topic is new.
+    #[error("{0} has no leader for now; are all brokers up?")]
+    Leaderless(TopicPartition),
     /// The brokers refuse.
     #[error("the brokers refuse topic {topic}: {reason}")]
     Refused {
@@ -173,9 +176,17 @@ fn offsets_at<C: ConsumerContext>(
     for element in answered.elements() {
         let partition = TopicPartition::new(element.topic(), element.partition());
         if let Err(error) = element.error() {
-            return Err(TopicsError::Refused {
-                topic: partition.to_string(),
-                reason: error.to_string(),
+            return Err(match error.rdkafka_error_code() {
+                Some(
+                    RDKafkaErrorCode::LeaderNotAvailable
+                    | RDKafkaErrorCode::NotLeaderForPartition
+                    | RDKafkaErrorCode::UnknownTopicOrPartition
+                    | RDKafkaErrorCode::UnknownPartition,
+                ) => TopicsError::Leaderless(partition),
+                _ => TopicsError::Refused {
+                    topic: partition.to_string(),
+                    reason: error.to_string(),
+                },
             });
         }
         if let KafkaOffset::Offset(offset) = element.offset() {

@@ -4,15 +4,16 @@
 //! One trigger at a time: all workers hand over at it, what they hand over advances the checkpoints,
 //! and the result is computed from the states of all partitions, while the workers read on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use crossbeam_channel::{Receiver, Sender, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, select};
 
+use super::coverage::Coverage;
+use super::members::Members;
 use super::opening::{self, Opened};
 use super::report::{BatchFacts, Reporter};
 use super::{MemberError, StreamingError};
@@ -22,19 +23,18 @@ use crate::config::{Config, TriggerMode};
 use crate::engine::query::{Query, error_text};
 use crate::engine::state::State;
 use crate::engine::trigger::Trigger;
-use crate::engine::worker::{Allowance, Contribution, Output, WorkerPlan};
+use crate::engine::worker::{Allowance, Contribution, Output};
 use crate::event::{Batch, Event, Level, Notice, Pulse, Started};
 use crate::position::{Offset, TopicPartition};
-use crate::sink::dead_letters::{self, DeadLetterSettings};
-use crate::source::member::{
-    self, Assignment, Command as MemberCommand, Counters, MemberHandle, MemberSettings, Report,
-};
-use crate::source::topics::Extent;
+use crate::source::member::{Command as MemberCommand, Report};
 
 /// Between two pulses.
 const PULSE: Duration = Duration::from_millis(250);
-/// A group that is still moving partitions about has until then to settle.
-const SETTLING: Duration = Duration::from_secs(5);
+/// How long a batch waits for dead letters that are on their way: without them it would lack whatever
+/// their partitions have read.
+const LETTERS: Duration = Duration::from_millis(200);
+/// The same of the last batch: what it lacks is lost to the result.
+const LAST_LETTERS: Duration = Duration::from_secs(5);
 
 /// Runs a query until it is stopped, done, or fails.
 pub(super) fn run(
@@ -59,9 +59,9 @@ pub(super) fn run(
     let Some(opened) = opened else {
         return Ok(());
     };
-    let mut driver = Driver::start(config, opened, tell)?;
+    let mut driver = Driver::start(config, opened, interval, tell)?;
     let outcome = driver.run(inbox);
-    driver.end(outcome)
+    outcome.and(driver.members.stop())
 }
 
 /// Tells events to whoever started the query, who may have stopped listening.
@@ -87,115 +87,68 @@ struct Driver {
     query: Query,
     available_now: bool,
     limited: bool,
-    members: Vec<MemberHandle>,
-    reports: Receiver<(usize, Report)>,
-    office: Option<JoinHandle<()>>,
+    members: Members,
     checkpoints: Checkpoints,
     allowance: Allowance,
-    counters: Arc<Counters>,
     trigger: Trigger,
     reporter: Reporter,
-    /// What was there at the start and has not been read.
-    unread: BTreeSet<TopicPartition>,
-    assigned: BTreeSet<TopicPartition>,
-    assigned_at: Option<Instant>,
+    coverage: Coverage,
     brokers_up: bool,
     told_of_others: bool,
-    partitions: usize,
     /// Next offsets after the last batch.
     ends: BTreeMap<TopicPartition, Offset>,
     /// Ends of the logs.
     latest: BTreeMap<TopicPartition, Offset>,
+    /// Whether some partition waits for a batch.
     full: bool,
-    /// Whether some of what has been read waits for its dead letters.
-    kept_back: bool,
     records_at_batch: u64,
     pulse: Pulse,
     pulse_at: Instant,
 }
 
 impl Driver {
-    fn start(config: &Config, opened: Opened, tell: Teller) -> Result<Self, StreamingError> {
-        let Opened {
-            extents,
-            table,
-            query,
-        } = opened;
-        let available_now = config.trigger == TriggerMode::AvailableNow;
+    fn start(
+        config: &Config,
+        opened: Opened,
+        interval: Option<Duration>,
+        tell: Teller,
+    ) -> Result<Self, StreamingError> {
         let allowance = Allowance::new(config.max_records_per_batch);
-        let (sender, reports) = unbounded();
-        let teller = tell.clone();
-        let (letters, office) = dead_letters::spawn(
-            DeadLetterSettings {
-                client: config.kafka.client_config(),
-                topic: config.dead_letter_topic.clone(),
-                on_failure: config.on_dead_letter_failure,
-            },
-            move |level, text| teller.notice(level, text),
-        )?;
-        let extents = Arc::new(extents);
         let checkpoints = Checkpoints::default();
-        for (partition, extent) in extents.iter() {
+        for (partition, extent) in opened.extents.iter() {
             checkpoints.begin(partition.clone(), extent.start);
         }
-        let counters = Arc::new(Counters::default());
-        let mut members = Vec::with_capacity(config.workers);
-        for number in 0..config.workers {
-            members.push(member::spawn(MemberSettings {
-                number,
-                client: opening::client(config),
-                assignment: assignment(config, &extents, number, available_now),
-                plan: WorkerPlan {
-                    query: query.clone(),
-                    table: table.clone(),
-                    stop_at_end: available_now,
-                    allowance: allowance.clone(),
-                },
-                checkpoints: checkpoints.clone(),
-                extents: Arc::clone(&extents),
-                reports: sender.clone(),
-                letters: letters.clone(),
-                counters: Arc::clone(&counters),
-            })?);
-        }
-        let interval = match config.trigger {
-            TriggerMode::Interval(interval) => interval,
-            TriggerMode::AvailableNow => Duration::ZERO,
-        };
+        let teller = tell.clone();
+        let tell_notice = move |level, text| teller.notice(level, text);
+        let members = Members::start(config, &opened, &checkpoints, &allowance, tell_notice)?;
+        let extents = opened.extents;
         let unread = extents
             .iter()
             .filter(|(_, extent)| extent.start < extent.end)
             .map(|(partition, _)| partition.clone())
             .collect();
-        let of = |offset: fn(&Extent) -> Offset| {
-            extents
-                .iter()
-                .map(|(partition, extent)| (partition.clone(), offset(extent)))
-                .collect()
-        };
         Ok(Self {
             tell,
-            reporter: Reporter::new(&config.group_id, &config.query, query.appends()),
-            query,
-            available_now,
+            reporter: Reporter::new(&config.group_id, &config.query, opened.query.appends()),
+            query: opened.query,
+            available_now: interval.is_none(),
             limited: config.max_records_per_batch.is_some(),
             members,
-            reports,
-            office: Some(office),
             checkpoints,
             allowance,
-            counters,
-            trigger: Trigger::new(interval),
-            unread,
-            assigned: BTreeSet::new(),
-            assigned_at: None,
-            told_of_others: false,
-            partitions: extents.len(),
-            ends: of(|extent| extent.start),
-            latest: of(|extent| extent.end),
-            full: false,
-            kept_back: false,
+            trigger: Trigger::new(interval.unwrap_or_default()),
+            coverage: Coverage::new(extents.len(), unread),
             brokers_up: false,
+            told_of_others: false,
+            ends: extents
+                .iter()
+                .map(|(of, at)| (of.clone(), at.start))
+                .collect(),
+            latest: extents
+                .iter()
+                .map(|(of, at)| (of.clone(), at.end))
+                .collect(),
+            full: false,
             records_at_batch: 0,
             pulse: Pulse::default(),
             pulse_at: Instant::now(),
@@ -206,9 +159,9 @@ impl Driver {
         loop {
             let now = Instant::now();
             if self.is_due(now) {
-                let done = self.available_now && self.has_caught_up();
+                let done = self.available_now && self.coverage.has_read_all();
                 self.trigger.fired(now);
-                self.batch(now, done)?;
+                self.batch(now, done, LETTERS)?;
                 if done {
                     return Ok(());
                 }
@@ -220,7 +173,7 @@ impl Driver {
                 until = until.min(next);
             }
             select! {
-                recv(self.reports) -> report => match report {
+                recv(self.members.reports) -> report => match report {
                     Ok((number, report)) => self.report(number, report)?,
                     Err(_) => return Err(MemberError::Panicked.into()),
                 },
@@ -230,51 +183,19 @@ impl Driver {
                     }
                     Ok(Command::SetInterval(_)) => {}
                     // What has been read is shown before the end.
-                    Ok(Command::Stop) | Err(_) => return self.batch(Instant::now(), false),
+                    Ok(Command::Stop) | Err(_) => {
+                        return self.batch(Instant::now(), false, LAST_LETTERS);
+                    }
                 },
                 default(until.saturating_duration_since(now)) => {}
             }
         }
     }
 
-    /// Stops the workers and waits for them.
-    fn end(mut self, outcome: Result<(), StreamingError>) -> Result<(), StreamingError> {
-        for member in &self.members {
-            member.remote.send(MemberCommand::Stop);
-        }
-        let mut outcome = outcome;
-        for member in self.members.drain(..) {
-            let ended = member.join();
-            if outcome.is_ok() {
-                outcome = ended.map_err(StreamingError::from);
-            }
-        }
-        if let Some(office) = self.office.take()
-            && office.join().is_err()
-            && outcome.is_ok()
-        {
-            outcome = Err(StreamingError::Panicked);
-        }
-        outcome
-    }
-
-    fn has_caught_up(&self) -> bool {
-        let nothing_left = match self.assigned_at {
-            None => self.partitions == 0,
-            Some(_) if self.available_now => true,
-            Some(_) => !self.assigned.is_empty(),
-        };
-        // What other processes read is not waited for.
-        nothing_left
-            && self
-                .unread
-                .iter()
-                .all(|partition| !self.available_now && !self.assigned.contains(partition))
-    }
-
     /// Whether there may be something to hand over.
     fn has_records(&self) -> bool {
-        self.kept_back || self.counters.records.load(Ordering::Relaxed) > self.records_at_batch
+        let read = self.members.counters.records.load(Ordering::Relaxed);
+        self.full || read > self.records_at_batch
     }
 
     /// Whether a batch is due. A grid point without records passes.
@@ -282,10 +203,10 @@ impl Driver {
         // A user's limit is a limit a batch and so a rate; our own only bounds memory.
         let cannot_wait = self.full && !self.limited;
         if self.available_now {
-            return self.full || self.has_caught_up();
+            return self.full || self.coverage.has_read_all();
         }
         if self.trigger.next().is_none() {
-            return self.has_records() && (self.full || self.has_caught_up());
+            return self.has_records() && (self.full || self.coverage.has_read_own(now));
         }
         if self.trigger.is_due(now) && !self.has_records() {
             self.trigger.fired(now);
@@ -296,51 +217,51 @@ impl Driver {
 
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
         match report {
-            Report::CaughtUp(partition) => {
-                self.unread.remove(&partition);
-            }
-            Report::Waiting { full } => self.full |= full,
+            Report::CaughtUp(partition) => self.coverage.caught_up(&partition),
+            Report::BatchFull => self.full = true,
             Report::Assigned(partitions) => {
                 if !self.available_now {
                     let text = format!("worker {number} reads {}", names(&partitions));
                     self.tell.notice(Level::Info, text);
                 }
-                self.assigned.extend(partitions);
-                self.assigned_at = Some(Instant::now());
+                self.coverage.assigned(number, partitions, Instant::now());
             }
             Report::Revoked(partitions) => {
                 let text = format!("worker {number} gives up {}", names(&partitions));
                 self.tell.notice(Level::Info, text);
-                for partition in &partitions {
-                    self.assigned.remove(partition);
-                }
-                self.assigned_at = Some(Instant::now());
+                self.coverage.revoked(number, &partitions, Instant::now());
             }
             Report::Ends(ends) => {
                 for (partition, end) in ends {
                     let latest = self.latest.entry(partition).or_default();
                     *latest = end.max(*latest);
                 }
-                self.partitions = self.partitions.max(self.latest.len());
+                self.coverage.grow(self.latest.len());
             }
             // All see the same brokers.
             Report::Brokers(brokers) if number == 0 => {
                 self.brokers_up = brokers.iter().any(|broker| broker.up);
                 self.tell.event(Event::Brokers(brokers));
             }
-            Report::Brokers(_) | Report::HandedOver(..) => {}
+            Report::Brokers(_) | Report::Waiting | Report::HandedOver { .. } => {}
             Report::Notice(level, text) => self.tell.notice(level, text),
             Report::Failed(error) => return Err(error.into()),
         }
         Ok(())
     }
 
-    /// One micro-batch. Without records none results, unless `always`.
-    fn batch(&mut self, started: Instant, always: bool) -> Result<(), StreamingError> {
+    /// One micro-batch, which waits so long for dead letters. Without records none results, unless
+    /// `always`.
+    fn batch(
+        &mut self,
+        started: Instant,
+        always: bool,
+        letters: Duration,
+    ) -> Result<(), StreamingError> {
         let timestamp = Utc::now();
         self.query.clock().set(timestamp);
-        self.records_at_batch = self.counters.records.load(Ordering::Relaxed);
-        let contributions = self.hand_over()?;
+        self.records_at_batch = self.members.counters.records.load(Ordering::Relaxed);
+        let contributions = self.hand_over(started + letters)?;
         let gathered = started.elapsed();
         let records: u64 = contributions.iter().map(|part| part.records).sum();
         if records == 0 && !always {
@@ -366,7 +287,7 @@ impl Driver {
         // group have read on from does not.
         let states = self
             .checkpoints
-            .states(|partition| !self.told_of_others || self.assigned.contains(partition));
+            .states(|partition| !self.told_of_others || self.coverage.reads(partition));
         if !self.query.appends() {
             rows.extend(states.iter().flat_map(State::batches));
         }
@@ -378,8 +299,9 @@ impl Driver {
         facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
         facts.gathering = gathered;
         facts.duration = started.elapsed();
-        facts.busy = Duration::from_nanos(self.counters.busy_nanos.swap(0, Ordering::Relaxed))
-            / u32::try_from(self.members.len().max(1)).unwrap_or(1);
+        let busy = self.members.counters.busy_nanos.swap(0, Ordering::Relaxed);
+        facts.busy =
+            Duration::from_nanos(busy) / u32::try_from(self.members.len().max(1)).unwrap_or(1);
         let progress = self
             .reporter
             .progress(&facts, &self.ends, &self.latest, started);
@@ -395,24 +317,9 @@ impl Driver {
 
     /// Lets every worker hand over, and moves the checkpoints on. What comes from one that has lost
     /// the partition meanwhile is dropped: its successor reads it again.
-    fn hand_over(&mut self) -> Result<Vec<Contribution>, StreamingError> {
-        for member in &self.members {
-            member.remote.send(MemberCommand::Trigger);
-        }
+    fn hand_over(&mut self, deadline: Instant) -> Result<Vec<Contribution>, StreamingError> {
         let mut contributions = Vec::new();
-        self.kept_back = false;
-        let mut awaited = self.members.len();
-        while awaited > 0 {
-            match self.reports.recv() {
-                Ok((_, Report::HandedOver(parts, kept_back))) => {
-                    contributions.extend(parts);
-                    self.kept_back |= kept_back;
-                    awaited -= 1;
-                }
-                Ok((number, report)) => self.report(number, report)?,
-                Err(_) => return Err(MemberError::Panicked.into()),
-            }
-        }
+        while self.gather(&mut contributions)? && self.await_full(deadline)? {}
         let taken = contributions.iter().map(|part| part.allowed).sum();
         contributions.retain(|part| {
             let state = match &part.output {
@@ -420,16 +327,54 @@ impl Driver {
                 Output::Rows(_) => State::default(),
             };
             let next = part.end;
-            self.checkpoints
-                .advance(&part.partition, part.start, Checkpoint { next, state })
+            self.checkpoints.advance(
+                &part.partition,
+                part.epoch,
+                part.start,
+                Checkpoint { next, state },
+            )
         });
         contributions.sort_by(|a, b| a.partition.cmp(&b.partition));
-        self.full = false;
         self.allowance.give_back(taken);
-        for member in &self.members {
-            member.remote.send(MemberCommand::Proceed);
-        }
+        self.members.tell(|| MemberCommand::Proceed);
         Ok(contributions)
+    }
+
+    /// Takes what the workers have read; whether there is more that waits for dead letters.
+    fn gather(&mut self, into: &mut Vec<Contribution>) -> Result<bool, StreamingError> {
+        self.full = false;
+        self.members.tell(|| MemberCommand::Trigger);
+        let mut awaited = self.members.len();
+        let mut more = false;
+        while awaited > 0 {
+            match self.members.report(None)? {
+                Some((
+                    _,
+                    Report::HandedOver {
+                        contributions,
+                        kept_back,
+                    },
+                )) => {
+                    into.extend(contributions);
+                    more |= kept_back;
+                    awaited -= 1;
+                }
+                Some((number, report)) => self.report(number, report)?,
+                None => {}
+            }
+        }
+        Ok(more)
+    }
+
+    /// Waits until some partition can hand over; `false` if none can before `deadline`.
+    fn await_full(&mut self, deadline: Instant) -> Result<bool, StreamingError> {
+        while !self.full {
+            match self.members.report(Some(deadline))? {
+                Some((number, report)) => self.report(number, report)?,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     fn send_pulse(&mut self, now: Instant) {
@@ -438,7 +383,7 @@ impl Driver {
         }
         self.pulse_at = now + PULSE;
         self.tell_of_others(now);
-        let counters = &self.counters;
+        let counters = &self.members.counters;
         let read = counters.records.load(Ordering::Relaxed);
         let behind: u64 = self
             .latest
@@ -452,7 +397,7 @@ impl Driver {
             bytes: counters.bytes.load(Ordering::Relaxed),
             dead_letters: counters.bad.load(Ordering::Relaxed),
             lag: behind.saturating_sub(read.saturating_sub(self.records_at_batch)),
-            partitions: self.assigned.len(),
+            partitions: self.coverage.len(),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
             next_trigger: None,
             interval: self.trigger.interval(),
@@ -472,35 +417,20 @@ impl Driver {
 
     /// Partitions that others of the group read are not in the result shown here.
     fn tell_of_others(&mut self, now: Instant) {
-        let settled = self.brokers_up && self.assigned_at.is_some_and(|at| now - at >= SETTLING);
-        let missing = self.partitions.saturating_sub(self.assigned.len());
-        if settled && missing > 0 && !self.told_of_others {
+        let missing = self.coverage.missing();
+        let are_others = self.brokers_up && missing > 0 && self.coverage.is_settled(now);
+        if are_others && !self.told_of_others {
             self.tell.notice(
                 Level::Warning,
                 format!(
                     "{missing} of {} partitions are read by other members of the group {}: the \
                      result is without them; give this process a GROUP_ID of its own",
-                    self.partitions,
+                    self.coverage.partitions(),
                     self.reporter.name()
                 ),
             );
         }
-        self.told_of_others = settled && missing > 0;
-    }
-}
-
-/// available-now takes all partitions without a group, so that no join is waited for.
-fn assignment(
-    config: &Config,
-    extents: &BTreeMap<TopicPartition, Extent>,
-    number: usize,
-    available_now: bool,
-) -> Assignment {
-    if available_now {
-        let own = extents.keys().skip(number).step_by(config.workers);
-        Assignment::Fixed(own.cloned().collect())
-    } else {
-        Assignment::Group(config.topics.clone())
+        self.told_of_others = are_others;
     }
 }
 

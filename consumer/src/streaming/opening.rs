@@ -1,6 +1,7 @@
 //! From settings to all that a query needs to run: partitions, schema, plan.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -26,7 +27,7 @@ const TOPIC_RETRY: Duration = Duration::from_secs(1);
 
 /// A query that is ready to run.
 pub(super) struct Opened {
-    pub extents: BTreeMap<TopicPartition, Extent>,
+    pub extents: Arc<BTreeMap<TopicPartition, Extent>>,
     pub table: TableSchema,
     pub query: Query,
 }
@@ -72,12 +73,12 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         ("group.id", &config.group_id),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
-        ("enable.partition.eof", "true"),
         // An offset that is gone is an error: going on elsewhere would make totals wrong.
         ("auto.offset.reset", "error"),
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "10000"),
-        ("statistics.interval.ms", "1000"),
+        // They tell when the end of a log is reached, however its last records are hidden.
+        ("statistics.interval.ms", "250"),
         // Five minutes, the default, is long for a broker that is back or a partition that is new.
         ("topic.metadata.refresh.interval.ms", "10000"),
         // librdkafka waits a whole second when its queue is full, unless told otherwise.
@@ -95,36 +96,35 @@ pub(super) fn open(
     let servers = config.kafka.bootstrap_servers();
     let consumer: BaseConsumer<Quiet> = client(config).create_with_context(Quiet)?;
     let waits = config.trigger != TriggerMode::AvailableNow;
-    let mut told = false;
-    let partitions = loop {
-        match topics::partitions(&consumer, servers, &config.topics) {
-            Ok(partitions) => break partitions,
+    let mut told = None;
+    let extents = loop {
+        let found = topics::partitions(&consumer, servers, &config.topics).and_then(|partitions| {
+            topics::extents(&consumer, servers, &partitions, config.starting_offsets)
+        });
+        let reason = match found {
+            Ok(extents) => break extents,
             Err(TopicsError::Missing(topic)) if waits => {
-                if !told {
-                    tell(
-                        Level::Warning,
-                        format!("there is no topic {topic} yet; waiting for it"),
-                    );
-                    told = true;
-                }
+                format!("there is no topic {topic} yet; waiting for it")
             }
+            Err(error @ TopicsError::Leaderless(_)) if waits => error.to_string(),
             // Brokers that were reached a moment ago come back.
-            Err(error @ TopicsError::Unreachable { .. }) if told => {
-                tell(Level::Warning, error.to_string());
-            }
+            Err(error @ TopicsError::Unreachable { .. }) if told.is_some() => error.to_string(),
             Err(error) => return Err(error.into()),
+        };
+        if told.as_ref() != Some(&reason) {
+            tell(Level::Warning, reason.clone());
+            told = Some(reason);
         }
         if is_stopped(inbox, TOPIC_RETRY) {
             return Ok(None);
         }
     };
-    let extents = topics::extents(&consumer, servers, &partitions, config.starting_offsets)?;
     let Some(table) = table(config, &extents, inbox, &mut tell)? else {
         return Ok(None);
     };
     let query = plan(config, &table)?;
     Ok(Some(Opened {
-        extents,
+        extents: Arc::new(extents),
         table,
         query,
     }))
@@ -172,14 +172,11 @@ fn table(
     Ok(Some(inferred.schema))
 }
 
+/// A query that nobody can command any more is stopped.
 fn is_stopped(inbox: &Receiver<Command>, within: Duration) -> bool {
     match inbox.recv_timeout(within) {
-        Ok(Command::Stop) => true,
+        Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => true,
         Ok(Command::SetInterval(_)) | Err(RecvTimeoutError::Timeout) => false,
-        Err(RecvTimeoutError::Disconnected) => {
-            std::thread::sleep(within);
-            false
-        }
     }
 }
 

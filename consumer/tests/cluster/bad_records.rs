@@ -1,6 +1,8 @@
 //! Every kind of bad record among good ones: the good ones count, and each bad one stands in the
 //! dead-letter topic as it came.
 
+use std::num::NonZeroU32;
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use consumer::config::Config;
@@ -9,7 +11,7 @@ use producer::{Pace, Ratio};
 
 use crate::brokers::Brokers;
 use crate::expected::{Adder, generated};
-use crate::published::{Record, create_topic, generator, publish, read, write};
+use crate::published::{Record, create_topic, generator, publish, publish_until, read, write};
 use crate::running::{INTERVAL, config, run, start};
 use crate::trial;
 
@@ -17,6 +19,11 @@ pub fn trials() -> Vec<Trial> {
     vec![
         trial("every_bad_record_is_a_dead_letter_as_it_came", as_they_came),
         trial("bad_records_of_a_load_are_counted_and_kept", of_a_load),
+        trial("bad_records_without_end_hold_up_no_batch", without_end),
+        trial(
+            "bad_records_among_large_rows_are_passed_over",
+            among_large_rows,
+        ),
     ]
 }
 
@@ -212,4 +219,56 @@ fn of_a_load(brokers: &Brokers) {
         written.len(),
         expected.len()
     );
+}
+
+fn without_end(brokers: &Brokers) {
+    const TOPIC: &str = "bad-stream";
+    let generator = producer::GeneratorSettings {
+        bad_ratio: Ratio::new(0.2).unwrap(),
+        ..generator()
+    };
+    let stop = producer::Stop::new();
+    thread::scope(|scope| {
+        let publishing = scope.spawn(|| {
+            let pace = Pace::PerSecond(NonZeroU32::new(1_000).unwrap());
+            publish_until(&stop, brokers, TOPIC, 2, generator.clone(), pace)
+        });
+        let mut running = start(Config {
+            trigger: INTERVAL,
+            ..config(brokers, TOPIC)
+        });
+        // Batches come while there is hardly a moment without a letter on its way.
+        running.until("many batches have come", |told| told.batches.len() >= 20);
+        assert!(!publishing.is_finished());
+        stop.request();
+        let published = publishing.join().unwrap().acknowledged;
+        running.until_records(published);
+        let told = running.stop();
+        assert_eq!(told.totals(), generated(&generator, published));
+    });
+}
+
+fn among_large_rows(brokers: &Brokers) {
+    const TOPIC: &str = "bad-large";
+    create_topic(brokers, TOPIC, 1, &[]);
+    // More than a batch may have in rows, with bad ones all along.
+    let large = "x".repeat(500_000);
+    let records: Vec<_> = (0..120)
+        .map(|number| match number % 5 {
+            4 => Record::of(0, "bad"),
+            _ => Record::good(0, &large, number),
+        })
+        .collect();
+    write(brokers, TOPIC, &records);
+    for max_records_per_batch in [None, Some(25)] {
+        let told = run(Config {
+            query: "SELECT card_brand FROM transactions".to_owned(),
+            max_records_per_batch,
+            ..config(brokers, TOPIC)
+        });
+        let rows = told.batches.iter().map(|batch| batch.rows.num_rows());
+        assert_eq!(rows.sum::<usize>(), 96);
+        assert_eq!(told.bad_records(), 24);
+        assert!(told.batches.len() > 2);
+    }
 }

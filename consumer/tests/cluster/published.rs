@@ -195,6 +195,19 @@ pub fn ends(brokers: &Brokers, topic: &str) -> Vec<i64> {
     ends_of(&consumer, topic)
 }
 
+/// Waits until the logs of the topic's partitions have so many places in all.
+pub fn await_ends(brokers: &Brokers, topic: &str, places: i64) {
+    let deadline = Instant::now() + DEADLINE;
+    let consumer = reader(brokers);
+    loop {
+        let there: i64 = ends_of(&consumer, topic).iter().sum();
+        if there == places {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{there} places, not {places}");
+    }
+}
+
 fn reader(brokers: &Brokers) -> BaseConsumer {
     client(brokers)
         .set("group.id", "a test that reads")

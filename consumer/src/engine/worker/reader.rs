@@ -5,7 +5,7 @@ use std::mem;
 use datafusion::arrow::array::RecordBatch;
 
 use super::{Action, WorkerError, WorkerPlan};
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Epoch, TakenOver};
 use crate::decode::{Decoder, RecordMeta};
 use crate::engine::query::{Partial, Query};
 use crate::engine::state::State;
@@ -19,12 +19,16 @@ const CHUNK_BYTES: usize = 4 << 20;
 const MOST_ROW_BYTES: usize = 16 << 20;
 /// Dead letters of a partition that may be on their way at a time.
 const MOST_LETTERS: usize = 10_000;
+/// The same in bytes of their values.
+const MOST_LETTER_BYTES: usize = 16 << 20;
 
 /// What a partition has read for a batch.
 #[derive(Debug)]
 pub struct Contribution {
     /// Which partition.
     pub partition: TopicPartition,
+    /// As whose.
+    pub epoch: Epoch,
     /// Its first offset in this batch: where the checkpoint before ended.
     pub start: Offset,
     /// One past its last.
@@ -62,10 +66,10 @@ pub(super) enum Taken {
 
 pub(super) struct Reader {
     partition: TopicPartition,
+    epoch: Epoch,
     query: Query,
     decoder: Decoder,
     partial: Option<Partial>,
-    row_bytes: usize,
     state: State,
     /// The first offset of this batch.
     start: Offset,
@@ -77,10 +81,47 @@ pub(super) struct Reader {
     until: Offset,
     stop_at_end: bool,
     caught_up: CaughtUp,
+    letters: Letters,
+    /// Its rows are as many as a batch may have.
     full: bool,
-    letters: usize,
-    letters_stuck: bool,
+    /// It has told so, or has nothing to tell.
+    told_full: bool,
+    /// The process's batch may have no more records.
+    starved: bool,
+    /// It could not hand over at the last trigger, for its dead letters.
+    overdue: bool,
+    /// Not fetched, because of any of the above.
     paused: bool,
+    /// A record has come that was not taken.
+    holding: bool,
+}
+
+/// Dead letters that are on their way.
+#[derive(Default)]
+struct Letters {
+    count: usize,
+    /// Of all since there were none.
+    bytes: usize,
+    /// They cannot be written for now.
+    stuck: bool,
+}
+
+impl Letters {
+    fn add(&mut self, bytes: usize) {
+        self.count += 1;
+        self.bytes += bytes;
+    }
+
+    fn settle_one(&mut self) {
+        self.count = self.count.saturating_sub(1);
+        if self.count == 0 {
+            *self = Self::default();
+        }
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.count >= MOST_LETTERS || self.bytes >= MOST_LETTER_BYTES
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,10 +135,14 @@ impl Reader {
     /// A reader that starts at a checkpoint, and whether it has nothing to catch up with.
     pub(super) fn open(
         plan: &WorkerPlan,
-        partition: TopicPartition,
-        from: Checkpoint,
+        taken_over: TakenOver,
         until: Offset,
     ) -> Result<(Self, bool), WorkerError> {
+        let TakenOver {
+            partition,
+            from,
+            epoch,
+        } = taken_over;
         let decoder = Decoder::new(&plan.table, plan.query.columns()).map_err(|error| {
             WorkerError::Query {
                 partition: partition.clone(),
@@ -108,10 +153,10 @@ impl Reader {
         let caught_up = from.next >= until;
         let reader = Self {
             partition,
+            epoch,
             query: plan.query.clone(),
             decoder,
             partial: None,
-            row_bytes: 0,
             state: from.state,
             start: from.next,
             next: from.next,
@@ -125,16 +170,28 @@ impl Reader {
             } else {
                 CaughtUp::No
             },
+            letters: Letters::default(),
             full: false,
-            letters: 0,
-            letters_stuck: false,
+            told_full: false,
+            starved: false,
+            overdue: false,
             paused: false,
+            holding: false,
         };
         Ok((reader, caught_up))
     }
 
     pub(super) fn partition(&self) -> &TopicPartition {
         &self.partition
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Whether it is not fetched for now, though there may be more of it.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// How many records read for this batch count against its allowance.
@@ -144,10 +201,6 @@ impl Reader {
 
     pub(super) fn next(&self) -> Offset {
         self.next
-    }
-
-    pub(super) fn reads_headers(&self) -> bool {
-        self.decoder.reads_headers()
     }
 
     /// Takes a record, if `allowed`, which is asked only when all else allows it.
@@ -168,9 +221,10 @@ impl Reader {
             self.tell_caught_up();
             return Ok(Taken::BehindTheEnd);
         }
-        if self.full || self.letters >= MOST_LETTERS || !allowed() {
-            self.full = true;
+        self.starved = self.starved || !self.waits() && !allowed();
+        if self.waits() {
             self.paused = true;
+            self.holding = true;
             return Ok(Taken::No);
         }
         self.next = offset.next();
@@ -181,7 +235,7 @@ impl Reader {
         }
         if let Err(defect) = self.decoder.push(payload, meta) {
             self.bad += 1;
-            self.letters += 1;
+            self.letters.add(payload.map_or(0, <[u8]>::len));
             return Ok(Taken::Bad(defect.to_string()));
         }
         if self.decoder.len() >= CHUNK_RECORDS
@@ -202,8 +256,8 @@ impl Reader {
     /// Whether it has caught up just now; true once. Not before its dead letters are written, since
     /// nothing is handed over before; but stuck ones hold up only what must be complete.
     pub(super) fn has_caught_up(&mut self) -> bool {
-        let goes_without = self.letters_stuck && !self.stop_at_end;
-        let now = self.caught_up == CaughtUp::Now && (self.letters == 0 || goes_without);
+        let goes_without = self.letters.stuck && !self.stop_at_end;
+        let now = self.caught_up == CaughtUp::Now && (self.letters.count == 0 || goes_without);
         if now {
             self.caught_up = CaughtUp::Told;
         }
@@ -212,8 +266,9 @@ impl Reader {
 
     /// The log's end: whatever lies before the end at the start has been read.
     pub(super) fn reached_end(&mut self) {
-        // Not if a record is kept that has not been taken: it comes again.
-        if !self.full {
+        // What is fetched anew after a pause has another end; and a record that was not taken comes
+        // again.
+        if !self.paused && !self.holding {
             self.next = self.next.max(self.until);
             self.tell_caught_up();
         }
@@ -228,10 +283,6 @@ impl Reader {
             .decoder
             .flush()
             .map_err(|error| WorkerError::arrow(self, error))?;
-        if self.query.appends() {
-            self.row_bytes += batch.get_array_memory_size();
-            self.full |= self.row_bytes >= MOST_ROW_BYTES;
-        }
         let mut partial = match self.partial.take() {
             Some(partial) => partial,
             None => self
@@ -242,19 +293,27 @@ impl Reader {
         partial
             .push(batch)
             .map_err(|error| WorkerError::query(self, &error))?;
+        self.full |= partial.row_bytes() >= MOST_ROW_BYTES;
         self.partial = Some(partial);
         Ok(())
     }
 
-    /// Whether it hands nothing over because dead letters are on their way.
+    /// Whether it will hand over as soon as its dead letters are written, which is soon.
     pub(super) fn keeps_back(&self) -> bool {
-        self.letters > 0
+        self.letters.count > 0 && !self.letters.stuck
     }
 
     /// What it has read since the last time; `None` while dead letters are on their way, or without
     /// records.
     pub(super) fn hand_over(&mut self) -> Result<Option<Contribution>, WorkerError> {
-        if self.keeps_back() || self.next == self.start {
+        if self.letters.count > 0 {
+            // Where bad records keep coming, some would be on their way at every trigger: it takes no
+            // more until it has handed over.
+            self.overdue = true;
+            return Ok(None);
+        }
+        self.overdue = false;
+        if self.next == self.start {
             return Ok(None);
         }
         self.aggregate()?;
@@ -276,9 +335,11 @@ impl Reader {
             }
             Output::State(self.state.clone(), touched as u64)
         };
-        self.row_bytes = 0;
+        self.full = false;
+        self.told_full = false;
         Ok(Some(Contribution {
             partition: self.partition.clone(),
+            epoch: self.epoch,
             start: mem::replace(&mut self.start, self.next),
             end: self.next,
             records: mem::take(&mut self.records),
@@ -290,29 +351,48 @@ impl Reader {
 
     /// The next batch has begun.
     pub(super) fn proceed(&mut self, actions: &mut Vec<Action>) {
-        self.full = self.query.appends() && self.row_bytes >= MOST_ROW_BYTES;
+        self.starved = false;
         self.resume(actions);
     }
 
     pub(super) fn letter_settled(&mut self, actions: &mut Vec<Action>) {
-        self.letters = self.letters.saturating_sub(1);
-        self.letters_stuck &= self.letters > 0;
+        self.letters.settle_one();
+        if self.letters.count == 0 && self.overdue {
+            actions.push(Action::BatchFull);
+        }
         self.resume(actions);
     }
 
     /// How many records no longer count against the batch's allowance.
     pub(super) fn letters_stuck(&mut self, actions: &mut Vec<Action>) -> u64 {
-        if !mem::replace(&mut self.letters_stuck, true) && !self.paused {
+        if !mem::replace(&mut self.letters.stuck, true) && !self.paused {
             self.paused = true;
             actions.push(Action::Pause(self.partition.clone()));
         }
         mem::take(&mut self.allowed)
     }
 
+    /// Tells, once a batch, that it has no place for more.
+    pub(super) fn tell_full(&mut self, actions: &mut Vec<Action>) {
+        let is_full = self.full || self.starved || self.letters.are_too_many();
+        if is_full && !mem::replace(&mut self.told_full, true) {
+            actions.push(Action::BatchFull);
+        }
+    }
+
+    fn waits(&self) -> bool {
+        self.full
+            || self.starved
+            || self.overdue
+            || self.letters.stuck
+            || self.letters.are_too_many()
+    }
+
     fn resume(&mut self, actions: &mut Vec<Action>) {
-        let held_back = self.full || self.letters_stuck || self.letters >= MOST_LETTERS;
-        if self.paused && !held_back {
+        if self.paused && !self.waits() {
             self.paused = false;
+            self.holding = false;
+            self.told_full = false;
             actions.push(Action::Resume(self.partition.clone()));
         }
     }

@@ -1,0 +1,282 @@
+//! What a worker does with events that come in any order.
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+
+use super::*;
+use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::engine::state::State;
+
+const COUNT: &str = "SELECT count(*) AS n FROM transactions";
+
+/// A worker with partition 0, and whatever it has said.
+struct Bench {
+    worker: Worker,
+    checkpoints: Checkpoints,
+    partition: TopicPartition,
+    epoch: Epoch,
+    actions: Vec<Action>,
+    next: i64,
+}
+
+impl Bench {
+    fn new(query: &str, until: i64, allowance: Option<u64>, stop_at_end: bool) -> Self {
+        let table = TableSchema::parse("brand STRING").unwrap();
+        let mut bench = Self {
+            worker: Worker::new(WorkerPlan {
+                query: Query::plan(query, table.table(), &[]).unwrap(),
+                table,
+                stop_at_end,
+                allowance: Allowance::new(allowance),
+            }),
+            checkpoints: Checkpoints::default(),
+            partition: TopicPartition::new("t", 0),
+            epoch: Epoch::default(),
+            actions: Vec::new(),
+            next: 0,
+        };
+        bench.assign(until);
+        bench
+    }
+
+    fn assign(&mut self, until: i64) {
+        let taken_over = self
+            .checkpoints
+            .take_over(self.partition.clone(), Offset(0));
+        self.epoch = taken_over.epoch;
+        self.next = taken_over.from.next.0;
+        self.step(Event::Assigned {
+            taken_over,
+            until: Offset(until),
+        });
+    }
+
+    fn step(&mut self, event: Event<'_>) {
+        self.worker.step(event, &mut self.actions).unwrap();
+    }
+
+    /// The next record; `false` if it is not taken, and so comes again.
+    fn record(&mut self, payload: &str) -> bool {
+        let meta = RecordMeta {
+            topic: "t",
+            partition: 0,
+            offset: self.next,
+            timestamp_ms: None,
+            key: None,
+            headers: &[],
+        };
+        let payload = Some(payload.as_bytes());
+        self.worker
+            .step(Event::Record { meta, payload }, &mut self.actions)
+            .unwrap();
+        let taken = !self.said(|action| matches!(action, Action::Hold));
+        self.next += i64::from(taken);
+        taken
+    }
+
+    fn settled(&mut self) {
+        let (partition, epoch) = (self.partition.clone(), self.epoch);
+        self.step(Event::LetterSettled(&partition, epoch));
+    }
+
+    /// Whether it has said this; it is then forgotten.
+    fn said(&mut self, what: impl Fn(&Action) -> bool) -> bool {
+        self.actions.extract_if(.., |action| what(action)).count() > 0
+    }
+
+    fn said_full(&mut self) -> bool {
+        self.said(|action| matches!(action, Action::BatchFull))
+    }
+
+    /// What a trigger brings, and whether something is kept back.
+    fn trigger(&mut self) -> (Vec<Contribution>, bool) {
+        self.step(Event::Trigger);
+        let mut handed_over = None;
+        for action in std::mem::take(&mut self.actions) {
+            match action {
+                Action::HandOver {
+                    contributions,
+                    kept_back,
+                } => handed_over = Some((contributions, kept_back)),
+                other => self.actions.push(other),
+            }
+        }
+        handed_over.unwrap()
+    }
+
+    /// The count that the contributions' states stand for.
+    fn count(&self, contributions: &[Contribution]) -> i64 {
+        let states = contributions.iter().flat_map(|part| match &part.output {
+            Output::State(state, _) => state.batches().collect::<Vec<_>>(),
+            Output::Rows(_) => panic!("no state"),
+        });
+        let rows = self.worker.plan.query.result(states).unwrap().rows;
+        rows.column(0).as_primitive::<Int64Type>().value(0)
+    }
+}
+
+const GOOD: &str = r#"{"brand":"Visa"}"#;
+
+#[test]
+fn a_partition_whose_letters_are_on_their_way_at_each_trigger_hands_over() {
+    let mut bench = Bench::new(COUNT, 0, None, false);
+    bench.record(GOOD);
+    bench.record("bad");
+    let (contributions, kept_back) = bench.trigger();
+    assert!(contributions.is_empty() && kept_back);
+    bench.step(Event::Proceed);
+
+    // More bad records come; without an end to them nothing would ever be handed over.
+    assert!(!bench.record("bad"));
+    assert!(!bench.said_full());
+    bench.settled();
+    assert!(bench.said_full());
+    let (contributions, kept_back) = bench.trigger();
+    assert!(!kept_back);
+    assert_eq!(bench.count(&contributions), 1);
+    assert_eq!((contributions[0].records, contributions[0].bad), (2, 1));
+
+    bench.step(Event::Proceed);
+    assert!(bench.said(|action| matches!(action, Action::Resume(_))));
+    assert!(bench.record(GOOD));
+}
+
+#[test]
+fn stuck_letters_are_not_waited_for_and_come_later() {
+    let mut bench = Bench::new(COUNT, 0, Some(2), false);
+    bench.record("bad");
+    bench.record(GOOD);
+    let (partition, epoch) = (bench.partition.clone(), bench.epoch);
+    bench.step(Event::LettersStuck(&partition, epoch));
+    assert!(bench.said(|action| matches!(action, Action::Pause(_))));
+    assert_eq!(bench.worker.paused(), 1);
+    assert!(!bench.trigger().1);
+    // Its share of the batch is free for others.
+    assert!(bench.worker.plan.allowance.take());
+
+    bench.settled();
+    assert!(bench.said_full());
+    let (contributions, _) = bench.trigger();
+    assert_eq!(bench.count(&contributions), 1);
+    bench.step(Event::Proceed);
+    assert_eq!(bench.worker.paused(), 0);
+}
+
+#[test]
+fn letters_of_an_earlier_owner_do_not_count() {
+    let mut bench = Bench::new(COUNT, 0, None, false);
+    bench.record("bad");
+    let (partition, earlier) = (bench.partition.clone(), bench.epoch);
+    bench.step(Event::Revoked(&partition));
+    bench.assign(0);
+    bench.record("bad");
+    bench.step(Event::LetterSettled(&partition, earlier));
+    bench.step(Event::LettersStuck(&partition, earlier));
+    let (contributions, kept_back) = bench.trigger();
+    assert!(contributions.is_empty() && kept_back);
+}
+
+#[test]
+fn an_end_that_was_seen_before_a_pause_is_not_the_end() {
+    let mut bench = Bench::new(COUNT, 10, Some(1), true);
+    assert!(bench.record(GOOD));
+    assert!(!bench.record(GOOD));
+    assert!(bench.said_full());
+    let partition = bench.partition.clone();
+    bench.step(Event::ReachedEnd(&partition));
+    assert!(!bench.said(|action| matches!(action, Action::CaughtUp(_))));
+
+    let (contributions, _) = bench.trigger();
+    assert_eq!(contributions[0].end, Offset(1));
+    bench.worker.plan.allowance.give_back(1);
+    bench.step(Event::Proceed);
+    assert!(bench.record(GOOD));
+    bench.step(Event::ReachedEnd(&partition));
+    assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
+    let (contributions, _) = bench.trigger();
+    assert_eq!(
+        (contributions[0].start, contributions[0].end),
+        (Offset(1), Offset(10))
+    );
+}
+
+#[test]
+fn rows_that_fill_a_batch_ask_for_a_trigger_though_no_record_follows() {
+    let mut bench = Bench::new("SELECT brand FROM transactions", 3, None, true);
+    let large = format!(r#"{{"brand":"{}"}}"#, "x".repeat(9 << 20));
+    bench.record(&large);
+    bench.record(&large);
+    assert!(!bench.said_full());
+    bench.step(Event::Idle);
+    assert!(bench.said_full());
+    bench.step(Event::Idle);
+    assert!(!bench.said_full(), "it is told once");
+    // The last one is hidden: it was part of a transaction that was aborted.
+    let partition = bench.partition.clone();
+    bench.step(Event::ReachedEnd(&partition));
+    assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
+    let (contributions, _) = bench.trigger();
+    let Output::Rows(rows) = &contributions[0].output else {
+        panic!("a state");
+    };
+    assert_eq!(rows.iter().map(|rows| rows.num_rows()).sum::<usize>(), 2);
+}
+
+#[test]
+fn rows_that_a_filter_leaves_out_fill_nothing() {
+    let mut bench = Bench::new(
+        "SELECT brand FROM transactions WHERE brand = 'Visa'",
+        0,
+        None,
+        false,
+    );
+    let large = format!(r#"{{"brand":"{}"}}"#, "x".repeat(9 << 20));
+    for _ in 0..3 {
+        assert!(bench.record(&large));
+        bench.step(Event::Idle);
+    }
+    assert!(!bench.said_full());
+}
+
+#[test]
+fn a_partition_that_is_lost_gives_back_its_share() {
+    let mut bench = Bench::new(COUNT, 0, Some(2), false);
+    assert!(bench.record(GOOD) && bench.record(GOOD) && !bench.record(GOOD));
+    let partition = bench.partition.clone();
+    bench.step(Event::Revoked(&partition));
+    bench.assign(0);
+    assert!(bench.record(GOOD) && bench.record(GOOD) && !bench.record(GOOD));
+}
+
+#[test]
+fn state_goes_on_from_the_checkpoint() {
+    let mut bench = Bench::new(COUNT, 0, None, false);
+    for _ in 0..3 {
+        bench.record(GOOD);
+    }
+    let (contributions, _) = bench.trigger();
+    let [part] = contributions.as_slice() else {
+        panic!("{contributions:?}");
+    };
+    let Output::State(state, _) = &part.output else {
+        panic!("rows");
+    };
+    let checkpoint = Checkpoint {
+        next: part.end,
+        state: State::clone(state),
+    };
+    assert!(
+        bench
+            .checkpoints
+            .advance(&part.partition, part.epoch, part.start, checkpoint)
+    );
+    // What has been read since is dropped, and read again.
+    bench.record(GOOD);
+    let partition = bench.partition.clone();
+    bench.step(Event::Revoked(&partition));
+    bench.assign(0);
+    assert_eq!(bench.next, 3);
+    bench.record(GOOD);
+    let (contributions, _) = bench.trigger();
+    assert_eq!(bench.count(&contributions), 4);
+}

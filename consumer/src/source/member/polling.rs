@@ -1,0 +1,614 @@
+//! The loop of one member: records from librdkafka to the worker, and what the worker says to whom it
+//! concerns.
+
+use std::collections::BTreeSet;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Headers, Message};
+
+use super::held::Held;
+use super::{Assignment, Command, MemberError, MemberRemote, MemberSettings, Report, wake};
+use crate::checkpoint::TakenOver;
+use crate::decode::{Header, RecordMeta};
+use crate::engine::worker::{Action, Event, Worker};
+use crate::event::{Broker, Level};
+use crate::position::{Offset, TopicPartition};
+use crate::sink::dead_letters::Letter;
+use crate::source::group_context::{GroupContext, Seen, Statistics};
+
+/// Records between two looks at the commands.
+const RECORDS_A_TURN: usize = 1024;
+/// How long `poll` looks at an empty queue: callbacks that it serves count as empty.
+const LOOK: Duration = Duration::from_millis(1);
+/// What statistics say of a partition's end is so long doubtful after the partition has been fetched
+/// anew: they may be of before.
+const DOUBTFUL: Duration = Duration::from_secs(1);
+/// The longest sleep: librdkafka wants to be polled now and then.
+const SLEEP: Duration = Duration::from_secs(1);
+/// Before a new client joins in place of one that broke.
+const BACKOFF: Duration = Duration::from_secs(1);
+/// How long a broker may take to say what a partition holds.
+const ANSWER: Duration = Duration::from_secs(2);
+
+type GroupConsumer = BaseConsumer<GroupContext>;
+
+/// Why a session with the brokers ended.
+enum End {
+    Stopped,
+    /// After a fatal error: a new client joins the group.
+    Anew(String),
+}
+
+/// Records read and not counted yet.
+#[derive(Default)]
+struct Read {
+    records: u64,
+    bytes: u64,
+}
+
+pub(super) struct Member {
+    settings: MemberSettings,
+    remote: MemberRemote,
+    worker: Worker,
+    actions: Vec<Action>,
+    held: Held,
+    /// The topic, if it is one: librdkafka need not be asked for each record's.
+    only_topic: Option<Arc<str>>,
+    reads_headers: bool,
+    brokers: Vec<Broker>,
+    /// Whether it has been said that no broker answers.
+    all_down: bool,
+    /// Records that nobody has been told of.
+    has_news: bool,
+    read: Read,
+    /// As counted with all others.
+    paused: u64,
+    /// What this client has paused. It forgets neither when a partition is revoked nor when it comes
+    /// back.
+    paused_in_client: BTreeSet<TopicPartition>,
+    /// Partitions whose end librdkafka has come to, though perhaps not this thread.
+    reached: Vec<TopicPartition>,
+    /// When a partition was last fetched anew, after a pause or from another member.
+    refetched_at: Option<Instant>,
+}
+
+impl Member {
+    pub(super) fn new(settings: MemberSettings, remote: MemberRemote) -> Self {
+        let query = &settings.plan.query;
+        let reads_headers = query
+            .columns()
+            .iter()
+            .any(|column| query.table().field(*column).name() == "_headers");
+        let mut topics: Vec<_> = settings.extents.keys().map(|known| &known.topic).collect();
+        topics.dedup();
+        let only_topic = match topics.as_slice() {
+            [topic] => Some(Arc::clone(topic)),
+            _ => None,
+        };
+        Self {
+            worker: Worker::new(settings.plan.clone()),
+            settings,
+            remote,
+            actions: Vec::new(),
+            held: Held::default(),
+            only_topic,
+            reads_headers,
+            brokers: Vec::new(),
+            all_down: false,
+            has_news: false,
+            read: Read::default(),
+            paused: 0,
+            paused_in_client: BTreeSet::new(),
+            reached: Vec::new(),
+            refetched_at: None,
+        }
+    }
+
+    /// Reads until it is told to stop.
+    pub(super) fn run(
+        &mut self,
+        inbox: &Receiver<Command>,
+        wake_up: &Sender<()>,
+        woken: &Receiver<()>,
+    ) -> Result<(), MemberError> {
+        loop {
+            let context = GroupContext::new(
+                self.settings.checkpoints.clone(),
+                Arc::clone(&self.settings.extents),
+            );
+            let mut consumer: GroupConsumer = self
+                .settings
+                .client
+                .create_with_context(context)
+                .map_err(MemberError::client("starting the Kafka client"))?;
+            let sender = wake_up.clone();
+            consumer.set_nonempty_callback(move || wake(&sender));
+            self.join(&consumer)?;
+            match self.session(&consumer, inbox, woken)? {
+                End::Stopped => return Ok(()),
+                End::Anew(reason) => {
+                    self.notice(
+                        Level::Warning,
+                        format!("worker {} joins anew: {reason}", self.settings.number),
+                    );
+                    self.forget_client();
+                    if self.back_off(inbox) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn join(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
+        match self.settings.assignment.clone() {
+            Assignment::Group(topics) => {
+                let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+                consumer
+                    .subscribe(&topics)
+                    .map_err(MemberError::client("joining the group"))
+            }
+            Assignment::Fixed(partitions) => {
+                let failed = || MemberError::client("taking partitions");
+                let (taken, list) = consumer
+                    .context()
+                    .take_over(&partitions)
+                    .map_err(failed())?;
+                consumer.assign(&list).map_err(failed())?;
+                self.assigned(consumer, taken)
+            }
+        }
+    }
+
+    /// All that stood in relation to a client that is gone.
+    fn forget_client(&mut self) {
+        let lost = self.worker.clear();
+        if !lost.is_empty() {
+            self.report(Report::Revoked(lost));
+        }
+        self.actions.clear();
+        self.held.clear();
+        self.reached.clear();
+        self.paused_in_client.clear();
+        self.has_news = false;
+        self.count_paused();
+    }
+
+    /// Waits before the next client is made; `true` if it is to stop.
+    fn back_off(&self, inbox: &Receiver<Command>) -> bool {
+        let until = Instant::now() + BACKOFF;
+        loop {
+            match inbox.recv_deadline(until) {
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(Command::Trigger) => self.report(Report::HandedOver {
+                    contributions: Vec::new(),
+                    kept_back: false,
+                }),
+                Ok(_) => {}
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+
+    fn session(
+        &mut self,
+        consumer: &GroupConsumer,
+        inbox: &Receiver<Command>,
+        woken: &Receiver<()>,
+    ) -> Result<End, MemberError> {
+        loop {
+            let turn = Instant::now();
+            let mut drained = false;
+            for _ in 0..RECORDS_A_TURN {
+                match consumer.poll(LOOK) {
+                    Some(Ok(message)) => self.record(consumer, &message)?,
+                    Some(Err(error)) => {
+                        if let Some(end) = self.error(consumer, error)? {
+                            return Ok(end);
+                        }
+                    }
+                    None => {
+                        drained = true;
+                        break;
+                    }
+                }
+            }
+            let mut busy = self.read.records > 0;
+            self.count();
+            for seen in consumer.context().take_seen() {
+                drained = false;
+                self.saw(consumer, seen)?;
+            }
+            if drained {
+                // What was fetched before these ends has been seen now.
+                for partition in mem::take(&mut self.reached) {
+                    self.step(consumer, Event::ReachedEnd(&partition))?;
+                }
+                self.step(consumer, Event::Idle)?;
+                self.tell_waiting();
+            }
+            let waited = if drained { LOOK } else { Duration::ZERO };
+            while let Ok(command) = inbox.try_recv() {
+                if matches!(command, Command::Stop) {
+                    return Ok(End::Stopped);
+                }
+                (busy, drained) = (true, false);
+                self.command(consumer, command)?;
+            }
+            if busy {
+                let busy = turn.elapsed().saturating_sub(waited);
+                let busy = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
+                let counters = &self.settings.counters;
+                counters.busy_nanos.fetch_add(busy, Ordering::Relaxed);
+            }
+            if drained {
+                // Woken or not, all is looked at again.
+                let _ = woken.recv_timeout(SLEEP);
+            }
+        }
+    }
+
+    fn command(&mut self, consumer: &GroupConsumer, command: Command) -> Result<(), MemberError> {
+        match command {
+            Command::Trigger => self.step(consumer, Event::Trigger),
+            Command::Proceed => self.step(consumer, Event::Proceed),
+            Command::LetterSettled(partition, epoch) => {
+                self.step(consumer, Event::LetterSettled(&partition, epoch))
+            }
+            Command::LettersStuck(partition, epoch) => {
+                self.step(consumer, Event::LettersStuck(&partition, epoch))
+            }
+            Command::Stop => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn record<M: Message>(
+        &mut self,
+        consumer: &GroupConsumer,
+        message: &M,
+    ) -> Result<(), MemberError> {
+        let payload = message.payload();
+        self.read.records += 1;
+        self.read.bytes += payload.map_or(0, <[u8]>::len) as u64;
+        self.has_news = true;
+        let mut headers = Vec::new();
+        if self.reads_headers
+            && let Some(all) = message.headers()
+        {
+            headers.extend(all.iter().map(|header| Header {
+                key: header.key,
+                value: header.value,
+            }));
+        }
+        let meta = RecordMeta {
+            topic: match &self.only_topic {
+                Some(topic) => topic,
+                None => message.topic(),
+            },
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_ms: message.timestamp().to_millis(),
+            key: message.key(),
+            headers: &headers,
+        };
+        self.worker
+            .step(Event::Record { meta, payload }, &mut self.actions)?;
+        if self.actions.is_empty() {
+            return Ok(());
+        }
+        self.act_on_record(consumer, message)?;
+        self.act(consumer)
+    }
+
+    /// Does those actions that are about the record itself.
+    #[cold]
+    fn act_on_record<M: Message>(
+        &mut self,
+        consumer: &GroupConsumer,
+        message: &M,
+    ) -> Result<(), MemberError> {
+        let mut others = Vec::new();
+        for action in mem::take(&mut self.actions) {
+            match action {
+                Action::DeadLetter { reason, epoch } => {
+                    self.settings.counters.bad.fetch_add(1, Ordering::Relaxed);
+                    let letter = Letter::new(message, reason, epoch, self.remote.clone());
+                    self.settings.letters.send(letter);
+                }
+                Action::Hold => {
+                    // It is counted when it comes again.
+                    self.uncount(message);
+                    let partition = TopicPartition::new(message.topic(), message.partition());
+                    self.pause(consumer, partition)?;
+                    self.held.push(message);
+                }
+                Action::Ignore => self.uncount(message),
+                other => others.push(other),
+            }
+        }
+        self.actions = others;
+        Ok(())
+    }
+
+    fn uncount<M: Message>(&mut self, message: &M) {
+        self.read.records -= 1;
+        self.read.bytes -= message.payload().map_or(0, <[u8]>::len) as u64;
+    }
+
+    fn step(&mut self, consumer: &GroupConsumer, event: Event<'_>) -> Result<(), MemberError> {
+        self.worker.step(event, &mut self.actions)?;
+        self.act(consumer)
+    }
+
+    fn act(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
+        for action in mem::take(&mut self.actions) {
+            match action {
+                Action::Pause(partition) => self.pause(consumer, partition)?,
+                Action::Resume(partition) => self.resume(consumer, &partition)?,
+                Action::CaughtUp(partition) => {
+                    self.count();
+                    self.report(Report::CaughtUp(partition));
+                }
+                Action::BatchFull => {
+                    self.count();
+                    self.report(Report::BatchFull);
+                }
+                Action::HandOver {
+                    contributions,
+                    kept_back,
+                } => {
+                    self.has_news = false;
+                    self.report(Report::HandedOver {
+                        contributions,
+                        kept_back,
+                    });
+                }
+                Action::DeadLetter { .. } | Action::Hold | Action::Ignore => {}
+            }
+        }
+        self.count_paused();
+        Ok(())
+    }
+
+    fn pause(
+        &mut self,
+        consumer: &GroupConsumer,
+        partition: TopicPartition,
+    ) -> Result<(), MemberError> {
+        self.reached.retain(|reached| *reached != partition);
+        if self.paused_in_client.contains(&partition) {
+            return Ok(());
+        }
+        consumer
+            .pause(&one(&partition))
+            .map_err(MemberError::client("pausing a partition"))?;
+        self.paused_in_client.insert(partition);
+        Ok(())
+    }
+
+    /// What was kept of the partition comes first; it may be kept again.
+    fn resume(
+        &mut self,
+        consumer: &GroupConsumer,
+        partition: &TopicPartition,
+    ) -> Result<(), MemberError> {
+        for message in self.held.take(partition) {
+            self.record(consumer, &message)?;
+        }
+        if self.held.has(partition) {
+            return Ok(());
+        }
+        self.resume_in_client(consumer, partition)
+    }
+
+    fn resume_in_client(
+        &mut self,
+        consumer: &GroupConsumer,
+        partition: &TopicPartition,
+    ) -> Result<(), MemberError> {
+        if self.paused_in_client.remove(partition) {
+            self.refetched_at = Some(Instant::now());
+            consumer
+                .resume(&one(partition))
+                .map_err(MemberError::client("resuming a partition"))?;
+        }
+        Ok(())
+    }
+
+    fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
+        match seen {
+            Seen::Assigned(taken) => self.assigned(consumer, taken),
+            Seen::Revoked(partitions) => {
+                for partition in &partitions {
+                    self.step(consumer, Event::Revoked(partition))?;
+                    self.held.take(partition);
+                    self.reached.retain(|reached| reached != partition);
+                }
+                self.refetched_at = Some(Instant::now());
+                self.report(Report::Revoked(partitions));
+                Ok(())
+            }
+            Seen::Statistics(statistics) => {
+                self.saw_statistics(consumer, &statistics);
+                Ok(())
+            }
+            Seen::Error(error, reason) => {
+                match error.rdkafka_error_code() {
+                    // Brokers that come and go are told one by one; and what is wrong with fetching
+                    // comes from polling too.
+                    Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
+                        tracing::debug!(%error, "{reason}");
+                    }
+                    // Said again and again while it lasts, and by each worker.
+                    Some(RDKafkaErrorCode::AllBrokersDown) => {
+                        if self.settings.number == 0 && !mem::replace(&mut self.all_down, true) {
+                            let text = "no broker answers; waiting for them".to_owned();
+                            self.notice(Level::Warning, text);
+                        }
+                    }
+                    _ => self.notice(Level::Warning, producer::kafka::readable(&reason)),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn saw_statistics(&mut self, consumer: &GroupConsumer, statistics: &Statistics) {
+        let brokers = statistics.brokers(&self.brokers);
+        self.all_down &= brokers.iter().all(|broker| !broker.up);
+        if brokers != self.brokers {
+            self.brokers.clone_from(&brokers);
+            self.report(Report::Brokers(brokers));
+        }
+        self.report(Report::Ends(statistics.ends().collect()));
+        if self.refetched_at.is_none_or(|at| at.elapsed() >= DOUBTFUL) {
+            let context = consumer.context();
+            let reached = statistics
+                .reached_ends()
+                .filter(|(partition, end)| *end >= context.end(partition))
+                .map(|(partition, _)| partition)
+                .filter(|partition| !self.paused_in_client.contains(partition));
+            self.reached.extend(reached);
+        }
+    }
+
+    fn assigned(
+        &mut self,
+        consumer: &GroupConsumer,
+        taken: Vec<TakenOver>,
+    ) -> Result<(), MemberError> {
+        let partitions = taken.iter().map(|taken| taken.partition.clone());
+        self.report(Report::Assigned(partitions.collect()));
+        for taken_over in taken {
+            self.resume_in_client(consumer, &taken_over.partition)?;
+            let until = consumer.context().end(&taken_over.partition);
+            self.step(consumer, Event::Assigned { taken_over, until })?;
+        }
+        Ok(())
+    }
+
+    fn error(
+        &mut self,
+        consumer: &GroupConsumer,
+        error: KafkaError,
+    ) -> Result<Option<End>, MemberError> {
+        match error {
+            KafkaError::MessageConsumptionFatal(code) => Ok(Some(End::Anew(code.to_string()))),
+            KafkaError::MessageConsumption(
+                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
+            ) => Err(MemberError::RecordsLost(self.what_is_lost(consumer))),
+            KafkaError::MessageConsumption(code) => match refused(code) {
+                Some(refused) => Err(refused),
+                None => {
+                    tracing::debug!(%code, "while polling");
+                    Ok(None)
+                }
+            },
+            other => {
+                tracing::debug!(error = %other, "while polling");
+                Ok(None)
+            }
+        }
+    }
+
+    /// librdkafka's error names no partition; the brokers know which begin later, or end earlier, than
+    /// where reading goes on.
+    fn what_is_lost(&self, consumer: &GroupConsumer) -> String {
+        let mut lost = Vec::new();
+        for (partition, next) in self.worker.positions() {
+            let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
+            match ends {
+                Ok((first, _)) if next < Offset(first) => {
+                    lost.push(format!("{partition} begins at {first}, not at {next}"));
+                }
+                Ok((_, end)) if Offset(end) < next => {
+                    lost.push(format!("{partition} ends at {end}, before {next}"));
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, %partition, "where it begins"),
+            }
+        }
+        if lost.is_empty() {
+            "the brokers no longer have the next offset".to_owned()
+        } else {
+            lost.join(", ")
+        }
+    }
+
+    /// Tells all what this thread has read. Not with each record: all members count in one place.
+    fn count(&mut self) {
+        let read = mem::take(&mut self.read);
+        let counters = &self.settings.counters;
+        counters.records.fetch_add(read.records, Ordering::Relaxed);
+        counters.bytes.fetch_add(read.bytes, Ordering::Relaxed);
+    }
+
+    fn count_paused(&mut self) {
+        let paused = self.worker.paused() as u64;
+        let counter = &self.settings.counters.paused;
+        if paused > self.paused {
+            counter.fetch_add(paused - self.paused, Ordering::Relaxed);
+        } else {
+            counter.fetch_sub(self.paused - paused, Ordering::Relaxed);
+        }
+        self.paused = paused;
+    }
+
+    fn tell_waiting(&mut self) {
+        self.count();
+        if self.has_news {
+            self.has_news = false;
+            self.report(Report::Waiting);
+        }
+    }
+
+    fn notice(&self, level: Level, text: String) {
+        self.report(Report::Notice(level, text));
+    }
+
+    fn report(&self, report: Report) {
+        // Nobody listens any more if the query has ended.
+        let _ = self.settings.reports.send((self.settings.number, report));
+    }
+}
+
+/// What brokers will go on refusing.
+fn refused(code: RDKafkaErrorCode) -> Option<MemberError> {
+    let (what, mend) = match code {
+        RDKafkaErrorCode::TopicAuthorizationFailed => (
+            "this user the topic",
+            "let them allow READ and DESCRIBE, or name another user with -X",
+        ),
+        RDKafkaErrorCode::GroupAuthorizationFailed => (
+            "this user the consumer group",
+            "let them allow READ of the group, or name another with GROUP_ID",
+        ),
+        RDKafkaErrorCode::SaslAuthenticationFailed => (
+            "the user or the password",
+            "correct sasl.username and sasl.password in -X or KAFKA_PROPERTIES",
+        ),
+        RDKafkaErrorCode::InvalidGroupId => {
+            ("the consumer group's name", "name another with GROUP_ID")
+        }
+        _ => return None,
+    };
+    Some(MemberError::Refused {
+        what,
+        reason: code.to_string(),
+        mend,
+    })
+}
+
+fn one(partition: &TopicPartition) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition(&partition.topic, partition.partition);
+    list
+}

@@ -1,0 +1,140 @@
+//! Which partitions this process reads, and whether it has read what was there at the start.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::position::TopicPartition;
+
+/// A group that moves partitions about has until then to settle.
+const SETTLING: Duration = Duration::from_secs(5);
+
+/// The partitions of one process.
+pub(super) struct Coverage {
+    /// Of the topics.
+    partitions: usize,
+    /// The member that reads each.
+    readers: BTreeMap<TopicPartition, usize>,
+    /// Those whose records from before the start have not been read.
+    unread: BTreeSet<TopicPartition>,
+    changed_at: Option<Instant>,
+}
+
+impl Coverage {
+    /// Of so many partitions none is read; `unread` have records.
+    pub(super) fn new(partitions: usize, unread: BTreeSet<TopicPartition>) -> Self {
+        Self {
+            partitions,
+            readers: BTreeMap::new(),
+            unread,
+            changed_at: None,
+        }
+    }
+
+    /// The topics have at least so many partitions.
+    pub(super) fn grow(&mut self, partitions: usize) {
+        self.partitions = self.partitions.max(partitions);
+    }
+
+    pub(super) fn assigned(
+        &mut self,
+        member: usize,
+        partitions: Vec<TopicPartition>,
+        now: Instant,
+    ) {
+        for partition in partitions {
+            self.readers.insert(partition, member);
+        }
+        self.changed_at = Some(now);
+    }
+
+    /// What another member has been assigned meanwhile stays.
+    pub(super) fn revoked(&mut self, member: usize, partitions: &[TopicPartition], now: Instant) {
+        for partition in partitions {
+            if self.readers.get(partition) == Some(&member) {
+                self.readers.remove(partition);
+            }
+        }
+        self.changed_at = Some(now);
+    }
+
+    pub(super) fn caught_up(&mut self, partition: &TopicPartition) {
+        self.unread.remove(partition);
+    }
+
+    /// Whether all that was there at the start has been read.
+    pub(super) fn has_read_all(&self) -> bool {
+        self.unread.is_empty()
+    }
+
+    /// The same of what this process reads: what others of its group read is not waited for, but its
+    /// own members have time to join.
+    pub(super) fn has_read_own(&self, now: Instant) -> bool {
+        !self.readers.is_empty()
+            && (self.missing() == 0 || self.is_settled(now))
+            && !self.unread.iter().any(|unread| self.reads(unread))
+    }
+
+    /// Whether partitions have stayed where they are for a while.
+    pub(super) fn is_settled(&self, now: Instant) -> bool {
+        self.changed_at
+            .is_some_and(|at| now.saturating_duration_since(at) >= SETTLING)
+    }
+
+    pub(super) fn reads(&self, partition: &TopicPartition) -> bool {
+        self.readers.contains_key(partition)
+    }
+
+    /// How many it reads.
+    pub(super) fn len(&self) -> usize {
+        self.readers.len()
+    }
+
+    /// How many it does not read.
+    pub(super) fn missing(&self) -> usize {
+        self.partitions.saturating_sub(self.readers.len())
+    }
+
+    /// Of how many.
+    pub(super) fn partitions(&self) -> usize {
+        self.partitions
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(number: i32) -> TopicPartition {
+        TopicPartition::new("t", number)
+    }
+
+    #[test]
+    fn a_partition_that_has_moved_on_is_not_lost_with_its_old_reader() {
+        let now = Instant::now();
+        let mut coverage = Coverage::new(1, BTreeSet::new());
+        coverage.assigned(0, vec![partition(0)], now);
+        coverage.assigned(1, vec![partition(0)], now);
+        coverage.revoked(0, &[partition(0)], now);
+        assert!(coverage.reads(&partition(0)));
+        coverage.revoked(1, &[partition(0)], now);
+        assert!(!coverage.reads(&partition(0)));
+    }
+
+    #[test]
+    fn own_members_are_waited_for_and_others_are_not() {
+        let now = Instant::now();
+        let mut coverage = Coverage::new(2, BTreeSet::from([partition(0), partition(1)]));
+        assert!(!coverage.has_read_own(now));
+        coverage.assigned(0, vec![partition(0)], now);
+        coverage.caught_up(&partition(0));
+        assert!(!coverage.has_read_own(now));
+        assert!(coverage.has_read_own(now + SETTLING));
+        assert!(!coverage.has_read_all());
+
+        coverage.assigned(1, vec![partition(1)], now + SETTLING);
+        assert!(!coverage.has_read_own(now + 3 * SETTLING));
+        coverage.caught_up(&partition(1));
+        assert!(coverage.has_read_own(now + SETTLING));
+        assert!(coverage.has_read_all());
+    }
+}

@@ -1,0 +1,140 @@
+//! All group members of a query, and the thread that writes their dead letters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+
+use super::opening::{self, Opened};
+use super::{MemberError, StreamingError};
+use crate::checkpoint::Checkpoints;
+use crate::config::{Config, TriggerMode};
+use crate::engine::worker::{Allowance, WorkerPlan};
+use crate::event::Level;
+use crate::position::TopicPartition;
+use crate::sink::dead_letters::{self, DeadLetterSettings};
+use crate::source::member::{
+    self, Assignment, Command, Counters, MemberHandle, MemberSettings, Report,
+};
+use crate::source::topics::Extent;
+
+/// Running members. They stop when this is dropped, whatever the reason.
+pub(super) struct Members {
+    handles: Vec<MemberHandle>,
+    dead_letters: Option<JoinHandle<()>>,
+    /// What members tell, each with its number.
+    pub(super) reports: Receiver<(usize, Report)>,
+    /// What all have counted.
+    pub(super) counters: Arc<Counters>,
+}
+
+impl Members {
+    /// Starts them; `tell` gets what a person would want to know of dead letters.
+    pub(super) fn start(
+        config: &Config,
+        opened: &Opened,
+        checkpoints: &Checkpoints,
+        allowance: &Allowance,
+        tell: impl Fn(Level, String) + Send + 'static,
+    ) -> Result<Self, StreamingError> {
+        let (sender, reports) = unbounded();
+        let (letters, dead_letters) = dead_letters::spawn(
+            DeadLetterSettings {
+                client: config.kafka.client_config(),
+                topic: config.dead_letter_topic.clone(),
+                on_failure: config.on_dead_letter_failure,
+            },
+            tell,
+        )?;
+        let mut members = Self {
+            handles: Vec::with_capacity(config.workers),
+            dead_letters: Some(dead_letters),
+            reports,
+            counters: Arc::new(Counters::default()),
+        };
+        for number in 0..config.workers {
+            members.handles.push(member::spawn(MemberSettings {
+                number,
+                client: opening::client(config),
+                assignment: assignment(config, &opened.extents, number),
+                plan: WorkerPlan {
+                    query: opened.query.clone(),
+                    table: opened.table.clone(),
+                    stop_at_end: config.trigger == TriggerMode::AvailableNow,
+                    allowance: allowance.clone(),
+                },
+                checkpoints: checkpoints.clone(),
+                extents: Arc::clone(&opened.extents),
+                reports: sender.clone(),
+                letters: letters.clone(),
+                counters: Arc::clone(&members.counters),
+            })?);
+        }
+        Ok(members)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.handles.len()
+    }
+
+    /// Tells all the same.
+    pub(super) fn tell(&self, command: impl Fn() -> Command) {
+        for member in &self.handles {
+            member.remote.send(command());
+        }
+    }
+
+    /// The next report; `None` if none comes until `deadline`.
+    pub(super) fn report(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<Option<(usize, Report)>, MemberError> {
+        let received = match deadline {
+            Some(deadline) => self.reports.recv_deadline(deadline),
+            None => self.reports.recv().map_err(RecvTimeoutError::from),
+        };
+        match received {
+            Ok(report) => Ok(Some(report)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(MemberError::Panicked),
+        }
+    }
+
+    /// Stops all and waits for them.
+    pub(super) fn stop(mut self) -> Result<(), StreamingError> {
+        self.tell(|| Command::Stop);
+        let mut outcome = Ok(());
+        for member in self.handles.drain(..) {
+            outcome = outcome.and(member.join().map_err(StreamingError::from));
+        }
+        if let Some(thread) = self.dead_letters.take()
+            && thread.join().is_err()
+        {
+            outcome = outcome.and(Err(StreamingError::Panicked));
+        }
+        outcome
+    }
+}
+
+impl Drop for Members {
+    fn drop(&mut self) {
+        self.tell(|| Command::Stop);
+    }
+}
+
+/// available-now takes all partitions without a group, so that no join is waited for.
+fn assignment(
+    config: &Config,
+    extents: &BTreeMap<TopicPartition, Extent>,
+    number: usize,
+) -> Assignment {
+    match config.trigger {
+        TriggerMode::AvailableNow => {
+            let own = extents.keys().skip(number).step_by(config.workers);
+            Assignment::Fixed(own.cloned().collect())
+        }
+        TriggerMode::Interval(_) => Assignment::Group(config.topics.clone()),
+    }
+}
