@@ -25,6 +25,7 @@ FROM manifests AS producer-dependencies
 RUN cargo build --release --locked -p producer
 
 FROM producer-dependencies AS producer-build
+RUN rm -r producer
 COPY producer producer
 # Cargo goes by time, and the sources are older than what was built from the empty ones.
 RUN touch producer/src/*.rs && cargo build --release --locked -p producer
@@ -33,6 +34,7 @@ FROM producer-dependencies AS consumer-dependencies
 RUN cargo build --release --locked -p consumer
 
 FROM consumer-dependencies AS consumer-build
+RUN rm -r producer consumer
 COPY producer producer
 COPY consumer consumer
 RUN touch producer/src/*.rs consumer/src/*.rs && cargo build --release --locked -p consumer
