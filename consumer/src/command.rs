@@ -6,7 +6,7 @@ use std::time::Duration;
 /// seen in the events that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Finish the batch that runs, write its checkpoint and end.
+    /// Show what has been read and end.
     Stop,
     /// Trigger at this interval from now on.
     SetInterval(Duration),

@@ -95,7 +95,7 @@ pub struct Broker {
 pub enum Level {
     /// For instance partitions assigned.
     Info,
-    /// For instance a checkpoint that took longer than its interval; the query goes on. A broker lost is
+    /// For instance a topic that is not there yet; the query goes on. A broker lost is
     /// no notice of its own: [`Broker::changes`] tells it from two events.
     Warning,
     /// For instance dead letters that cannot be written.

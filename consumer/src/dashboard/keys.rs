@@ -13,7 +13,7 @@ use crate::command::Command;
 pub const KEYS: [(&str, &str); 11] = [
     (
         "q  Ctrl-C",
-        "stop after this batch and its checkpoint; again: leave at once",
+        "stop after this batch; again: leave at once",
     ),
     ("?  F1", "this help"),
     ("space", "freeze the picture; the query goes on"),
