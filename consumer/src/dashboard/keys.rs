@@ -11,10 +11,7 @@ use crate::command::Command;
 
 /// All keys and what they do: for the help, and in this order.
 pub const KEYS: [(&str, &str); 11] = [
-    (
-        "q  Ctrl-C",
-        "stop after this batch; again: leave at once",
-    ),
+    ("q  Ctrl-C", "stop after this batch; again: leave at once"),
     ("?  F1", "this help"),
     ("space", "freeze the picture; the query goes on"),
     ("↑ ↓  k j", "move through the rows"),

@@ -23,10 +23,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
-use crate::checkpoint::Epoch;
 use crate::event::Level;
 use crate::position::TopicPartition;
-use crate::source::member::{Command, MemberRemote};
 
 /// The largest message that librdkafka sends.
 const MOST_BYTES: &str = "1000000000";
@@ -51,28 +49,33 @@ pub enum OnFailure {
     Drop,
 }
 
+/// What becomes of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is written, or given up.
+    Settled,
+    /// It cannot be written for now.
+    Stuck,
+}
+
 /// A bad record on its way.
-#[derive(Debug)]
 pub struct Letter {
     record: OwnedMessage,
     reason: String,
-    epoch: Epoch,
-    sender: MemberRemote,
+    tell: Box<dyn Fn(Fate) + Send + Sync>,
 }
 
 impl Letter {
-    /// A letter with a copy of `message`; `sender`, who has the partition since `epoch`, hears of it.
-    pub fn new<M: Message>(
-        message: &M,
+    /// A letter with a bad record; `tell` hears what becomes of it.
+    pub fn new(
+        record: OwnedMessage,
         reason: String,
-        epoch: Epoch,
-        sender: MemberRemote,
+        tell: impl Fn(Fate) + Send + Sync + 'static,
     ) -> Self {
         Self {
-            record: crate::source::member::owned(message),
+            record,
             reason,
-            epoch,
-            sender,
+            tell: Box::new(tell),
         }
     }
 
@@ -321,9 +324,7 @@ impl Office {
                 format!("dead letters of {partition} are written again"),
             );
         }
-        letter
-            .sender
-            .send(Command::LetterSettled(partition, letter.epoch));
+        (letter.tell)(Fate::Settled);
     }
 
     fn failed(&mut self, letter: Arc<Letter>, error: &KafkaError) {
@@ -343,9 +344,7 @@ impl Office {
                         ),
                     );
                 }
-                letter
-                    .sender
-                    .send(Command::LetterSettled(partition, letter.epoch));
+                (letter.tell)(Fate::Settled);
             }
             OnFailure::Pause => {
                 if first {
@@ -357,9 +356,7 @@ impl Office {
                         ),
                     );
                 }
-                letter
-                    .sender
-                    .send(Command::LettersStuck(partition, letter.epoch));
+                (letter.tell)(Fate::Stuck);
                 self.waiting.push_back(letter);
                 self.retry_at = Some(Instant::now() + RETRY);
             }

@@ -4,6 +4,7 @@
 //! The thread sleeps only where nothing is there: librdkafka wakes it when something comes, and so does
 //! everyone who sends it a command.
 
+mod fetching;
 mod held;
 mod polling;
 
@@ -24,8 +25,6 @@ use crate::engine::worker::{Contribution, WorkerError, WorkerPlan};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::sink::dead_letters::DeadLetters;
-
-pub(crate) use self::held::owned;
 
 /// How a member gets its partitions.
 #[derive(Clone, Debug)]

@@ -25,11 +25,6 @@ impl Held {
             .extract_if(.., |message| is_of(message, partition))
             .collect()
     }
-
-    /// Forgets all.
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
 }
 
 fn is_of(message: &OwnedMessage, partition: &TopicPartition) -> bool {
@@ -37,7 +32,7 @@ fn is_of(message: &OwnedMessage, partition: &TopicPartition) -> bool {
 }
 
 /// A copy that is librdkafka's no longer.
-pub(crate) fn owned<M: Message>(message: &M) -> OwnedMessage {
+pub(super) fn owned<M: Message>(message: &M) -> OwnedMessage {
     OwnedMessage::new(
         message.payload().map(<[u8]>::to_vec),
         message.key().map(<[u8]>::to_vec),

@@ -1,35 +1,31 @@
 //! The loop of one member: records from librdkafka to the worker, and what the worker says to whom it
 //! concerns.
 
-use std::collections::BTreeSet;
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
 
-use super::held::Held;
+use super::fetching::Fetching;
+use super::held::owned;
 use super::{Assignment, Command, MemberError, MemberRemote, MemberSettings, Report, wake};
-use crate::checkpoint::TakenOver;
+use crate::checkpoint::{Epoch, TakenOver};
 use crate::decode::{Header, RecordMeta};
 use crate::engine::worker::{Action, Event, Worker};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
-use crate::sink::dead_letters::Letter;
+use crate::sink::dead_letters::{Fate, Letter};
 use crate::source::group_context::{GroupContext, Seen, Statistics};
 
 /// Records between two looks at the commands.
 const RECORDS_A_TURN: usize = 1024;
 /// How long `poll` looks at an empty queue: callbacks that it serves count as empty.
 const LOOK: Duration = Duration::from_millis(1);
-/// What statistics say of a partition's end is so long doubtful after the partition has been fetched
-/// anew: they may be of before.
-const DOUBTFUL: Duration = Duration::from_secs(1);
 /// The longest sleep: librdkafka wants to be polled now and then.
 const SLEEP: Duration = Duration::from_secs(1);
 /// Before a new client joins in place of one that broke.
@@ -58,7 +54,7 @@ pub(super) struct Member {
     remote: MemberRemote,
     worker: Worker,
     actions: Vec<Action>,
-    held: Held,
+    fetching: Fetching,
     /// The topic, if it is one: librdkafka need not be asked for each record's.
     only_topic: Option<Arc<str>>,
     reads_headers: bool,
@@ -70,13 +66,6 @@ pub(super) struct Member {
     read: Read,
     /// As counted with all others.
     paused: u64,
-    /// What this client has paused. It forgets neither when a partition is revoked nor when it comes
-    /// back.
-    paused_in_client: BTreeSet<TopicPartition>,
-    /// Partitions whose end librdkafka has come to, though perhaps not this thread.
-    reached: Vec<TopicPartition>,
-    /// When a partition was last fetched anew, after a pause or from another member.
-    refetched_at: Option<Instant>,
 }
 
 impl Member {
@@ -97,7 +86,7 @@ impl Member {
             settings,
             remote,
             actions: Vec::new(),
-            held: Held::default(),
+            fetching: Fetching::default(),
             only_topic,
             reads_headers,
             brokers: Vec::new(),
@@ -105,9 +94,6 @@ impl Member {
             has_news: false,
             read: Read::default(),
             paused: 0,
-            paused_in_client: BTreeSet::new(),
-            reached: Vec::new(),
-            refetched_at: None,
         }
     }
 
@@ -174,9 +160,7 @@ impl Member {
             self.report(Report::Revoked(lost));
         }
         self.actions.clear();
-        self.held.clear();
-        self.reached.clear();
-        self.paused_in_client.clear();
+        self.fetching = Fetching::default();
         self.has_news = false;
         self.count_paused();
     }
@@ -228,7 +212,7 @@ impl Member {
             }
             if drained {
                 // What was fetched before these ends has been seen now.
-                for partition in mem::take(&mut self.reached) {
+                for partition in self.fetching.take_reached() {
                     self.step(consumer, Event::ReachedEnd(&partition))?;
                 }
                 self.step(consumer, Event::Idle)?;
@@ -320,15 +304,12 @@ impl Member {
             match action {
                 Action::DeadLetter { reason, epoch } => {
                     self.settings.counters.bad.fetch_add(1, Ordering::Relaxed);
-                    let letter = Letter::new(message, reason, epoch, self.remote.clone());
-                    self.settings.letters.send(letter);
+                    self.write_letter(message, reason, epoch);
                 }
                 Action::Hold => {
                     // It is counted when it comes again.
                     self.uncount(message);
-                    let partition = TopicPartition::new(message.topic(), message.partition());
-                    self.pause(consumer, partition)?;
-                    self.held.push(message);
+                    self.fetching.hold(consumer, message)?;
                 }
                 Action::Ignore => self.uncount(message),
                 other => others.push(other),
@@ -336,6 +317,19 @@ impl Member {
         }
         self.actions = others;
         Ok(())
+    }
+
+    fn write_letter<M: Message>(&self, message: &M, reason: String, epoch: Epoch) {
+        let remote = self.remote.clone();
+        let partition = TopicPartition::new(message.topic(), message.partition());
+        let letter = Letter::new(owned(message), reason, move |fate| {
+            let partition = partition.clone();
+            remote.send(match fate {
+                Fate::Settled => Command::LetterSettled(partition, epoch),
+                Fate::Stuck => Command::LettersStuck(partition, epoch),
+            });
+        });
+        self.settings.letters.send(letter);
     }
 
     fn uncount<M: Message>(&mut self, message: &M) {
@@ -351,7 +345,7 @@ impl Member {
     fn act(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
         for action in mem::take(&mut self.actions) {
             match action {
-                Action::Pause(partition) => self.pause(consumer, partition)?,
+                Action::Pause(partition) => self.fetching.pause(consumer, partition)?,
                 Action::Resume(partition) => self.resume(consumer, &partition)?,
                 Action::CaughtUp(partition) => {
                     self.count();
@@ -378,49 +372,16 @@ impl Member {
         Ok(())
     }
 
-    fn pause(
-        &mut self,
-        consumer: &GroupConsumer,
-        partition: TopicPartition,
-    ) -> Result<(), MemberError> {
-        self.reached.retain(|reached| *reached != partition);
-        if self.paused_in_client.contains(&partition) {
-            return Ok(());
-        }
-        consumer
-            .pause(&one(&partition))
-            .map_err(MemberError::client("pausing a partition"))?;
-        self.paused_in_client.insert(partition);
-        Ok(())
-    }
-
     /// What was kept of the partition comes first; it may be kept again.
     fn resume(
         &mut self,
         consumer: &GroupConsumer,
         partition: &TopicPartition,
     ) -> Result<(), MemberError> {
-        for message in self.held.take(partition) {
+        for message in self.fetching.take_held(partition) {
             self.record(consumer, &message)?;
         }
-        if self.held.has(partition) {
-            return Ok(());
-        }
-        self.resume_in_client(consumer, partition)
-    }
-
-    fn resume_in_client(
-        &mut self,
-        consumer: &GroupConsumer,
-        partition: &TopicPartition,
-    ) -> Result<(), MemberError> {
-        if self.paused_in_client.remove(partition) {
-            self.refetched_at = Some(Instant::now());
-            consumer
-                .resume(&one(partition))
-                .map_err(MemberError::client("resuming a partition"))?;
-        }
-        Ok(())
+        self.fetching.resume(consumer, partition)
     }
 
     fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
@@ -429,10 +390,8 @@ impl Member {
             Seen::Revoked(partitions) => {
                 for partition in &partitions {
                     self.step(consumer, Event::Revoked(partition))?;
-                    self.held.take(partition);
-                    self.reached.retain(|reached| reached != partition);
+                    self.fetching.revoked(partition);
                 }
-                self.refetched_at = Some(Instant::now());
                 self.report(Report::Revoked(partitions));
                 Ok(())
             }
@@ -469,15 +428,7 @@ impl Member {
             self.report(Report::Brokers(brokers));
         }
         self.report(Report::Ends(statistics.ends().collect()));
-        if self.refetched_at.is_none_or(|at| at.elapsed() >= DOUBTFUL) {
-            let context = consumer.context();
-            let reached = statistics
-                .reached_ends()
-                .filter(|(partition, end)| *end >= context.end(partition))
-                .map(|(partition, _)| partition)
-                .filter(|partition| !self.paused_in_client.contains(partition));
-            self.reached.extend(reached);
-        }
+        self.fetching.note_ends(statistics, consumer.context());
     }
 
     fn assigned(
@@ -488,7 +439,7 @@ impl Member {
         let partitions = taken.iter().map(|taken| taken.partition.clone());
         self.report(Report::Assigned(partitions.collect()));
         for taken_over in taken {
-            self.resume_in_client(consumer, &taken_over.partition)?;
+            self.fetching.resume(consumer, &taken_over.partition)?;
             let until = consumer.context().end(&taken_over.partition);
             self.step(consumer, Event::Assigned { taken_over, until })?;
         }
@@ -605,10 +556,4 @@ fn refused(code: RDKafkaErrorCode) -> Option<MemberError> {
         reason: code.to_string(),
         mend,
     })
-}
-
-fn one(partition: &TopicPartition) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(1);
-    list.add_partition(&partition.topic, partition.partition);
-    list
 }
