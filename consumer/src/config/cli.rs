@@ -11,7 +11,9 @@ use chrono::{DateTime, Utc};
 use clap::Parser;
 use producer::{KafkaSettings, SettingsError};
 
-use super::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, SHORTEST_INTERVAL, TriggerMode};
+use super::{
+    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, SHORTEST_INTERVAL, TriggerMode,
+};
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
@@ -103,7 +105,7 @@ pub struct Cli {
     )]
     schema: String,
 
-    /// Time between batches, such as 500ms or 1m; 10ms is the shortest
+    /// Time between batches, such as 500ms or 1m; from 10ms to 24h
     #[arg(long, env, value_name = "DURATION", default_value = DEFAULT_BATCH_INTERVAL)]
     batch_interval: String,
 
@@ -318,6 +320,9 @@ impl Cli {
             .map_err(|_| wrong("write a duration such as 500ms, 5s or 1m"))?;
         if interval < SHORTEST_INTERVAL {
             return Err(wrong("10ms is the shortest"));
+        }
+        if interval > LONGEST_INTERVAL {
+            return Err(wrong("24h is the longest"));
         }
         match self.trigger.trim() {
             "" | "interval" => Ok(TriggerMode::Interval(interval)),
