@@ -3,6 +3,7 @@
 //! [`cli`] is how users write them; another program may fill in a [`Config`] itself.
 
 pub mod cli;
+mod properties;
 
 use std::time::Duration;
 

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use clap::Parser;
 use producer::{KafkaSettings, SettingsError};
 
+use super::properties::OWN_PROPERTIES;
 use super::{
     Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, SHORTEST_INTERVAL, TriggerMode,
 };
@@ -211,7 +212,12 @@ impl Cli {
     /// The first setting that is wrong.
     pub fn config(&self, servers: Option<&str>) -> Result<Config, SettingsError> {
         let servers = servers.unwrap_or(&self.kafka_bootstrap_servers);
-        let kafka = KafkaSettings::parse(servers, &self.kafka_properties, &self.property)?;
+        let kafka = KafkaSettings::parse_beside(
+            &OWN_PROPERTIES,
+            servers,
+            &self.kafka_properties,
+            &self.property,
+        )?;
         let topics = self.topics()?;
         let query = self.query()?;
         Ok(Config {
