@@ -6,6 +6,7 @@
 //! `tracing` event with the target `librdkafka`.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::sync::{Mutex, PoisonError};
 
 use rdkafka::ClientContext;
@@ -26,6 +27,9 @@ const ALIASES: [(&str, &str); 5] = [
     ("queue.buffering.max.ms", "linger.ms"),
     ("auto.commit.enable", "enable.auto.commit"),
 ];
+
+/// What may stand before a broker's address.
+const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 
 /// Bootstrap servers and librdkafka properties, checked.
 #[derive(Clone, PartialEq, Eq)]
@@ -61,7 +65,8 @@ impl KafkaSettings {
     /// separated by `;` or line breaks) and each `-X key=value`, which come last and win.
     ///
     /// # Errors
-    /// When a pair is not one, librdkafka does not know a key or does not accept its value.
+    /// When a broker's address or a pair is not one, librdkafka does not know a key or does not
+    /// accept its value.
     pub fn parse(
         bootstrap_servers: &str,
         properties: &str,
@@ -96,20 +101,8 @@ impl KafkaSettings {
             }
             checked.push(check(own, setting, key.trim(), value.trim())?);
         }
-        let bootstrap_servers = bootstrap_servers.trim();
-        if bootstrap_servers
-            .split(',')
-            .any(|server| server.trim().is_empty())
-        {
-            let mend = "name at least one broker as host:port, several separated by commas";
-            return Err(SettingsError::new(
-                "KAFKA_BOOTSTRAP_SERVERS",
-                bootstrap_servers,
-                mend,
-            ));
-        }
         Ok(Self {
-            bootstrap_servers: bootstrap_servers.to_owned(),
+            bootstrap_servers: check_servers(bootstrap_servers.trim())?,
             properties: checked,
         })
     }
@@ -140,6 +133,52 @@ impl KafkaSettings {
         config.set_log_level(log_level());
         config
     }
+}
+
+/// Brokers' addresses, `host:port`, separated by commas. librdkafka takes the port for 9092 when
+/// there is none, and passes over whatever else it cannot read.
+fn check_servers(servers: &str) -> Result<String, SettingsError> {
+    match servers.split(',').find(|server| !is_server(server.trim())) {
+        None => Ok(servers.to_owned()),
+        Some(wrong) => Err(SettingsError::new(
+            "KAFKA_BOOTSTRAP_SERVERS",
+            servers,
+            format!(
+                "'{}' is not host:port; name at least one broker, several separated by commas",
+                wrong.trim()
+            ),
+        )),
+    }
+}
+
+fn is_server(server: &str) -> bool {
+    let address = match server.split_once("://") {
+        None => server,
+        Some((protocol, address)) => {
+            if !PROTOCOLS.contains(&protocol.to_ascii_lowercase().as_str()) {
+                return false;
+            }
+            address
+        }
+    };
+    if is_ipv6(address) {
+        return true;
+    }
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, "9092"));
+    let is_host = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(host) => is_ipv6(host),
+        None => !host.contains(|c: char| c.is_whitespace() || "/:[]".contains(c)),
+    };
+    is_host && !host.is_empty() && port.parse().is_ok_and(|port: u16| port > 0)
+}
+
+/// The zone, as in `fe80::1%eth0`, may be anything.
+fn is_ipv6(host: &str) -> bool {
+    let address = host.split_once('%').map_or(host, |(address, _)| address);
+    address.parse::<Ipv6Addr>().is_ok()
 }
 
 /// A property that librdkafka accepts, under its first name, so that it takes the place of what a
@@ -353,6 +392,42 @@ mod tests {
         let config = settings.client_config_over(&[("linger.ms", "20")]);
         assert_eq!(config.get("linger.ms"), Some("3"));
         assert_eq!(config.get("queue.buffering.max.ms"), None);
+    }
+
+    #[test]
+    fn brokers_are_hosts_with_or_without_port_and_protocol() {
+        for servers in [
+            "kafka",
+            "kafka_1:9092, kafka-2.example.com:9093",
+            "127.0.0.1:65535",
+            "[::1]:9092,::1,[fe80::1%eth0]:9092",
+            "SASL_SSL://kafka:9092",
+        ] {
+            let settings = KafkaSettings::parse(servers, "", &[]);
+            assert_eq!(settings.unwrap().bootstrap_servers(), servers);
+        }
+    }
+
+    #[test]
+    fn what_is_no_broker_is_named() {
+        for (servers, wrong) in [
+            ("", ""),
+            (",", ""),
+            ("a:1,", ""),
+            (":9092", ":9092"),
+            ("a:1,b c:2", "b c:2"),
+            ("a:0", "a:0"),
+            ("a:65536", "a:65536"),
+            ("a:port", "a:port"),
+            ("a:b:1", "a:b:1"),
+            ("[a]:1", "[a]:1"),
+            ("a:1/topic", "a:1/topic"),
+            ("http://a:1", "http://a:1"),
+        ] {
+            let error = KafkaSettings::parse(servers, "", &[]).unwrap_err();
+            let start = format!("KAFKA_BOOTSTRAP_SERVERS={servers}: '{wrong}' is not host:port; ");
+            assert!(error.to_string().starts_with(&start), "{error}");
+        }
     }
 
     #[test]
