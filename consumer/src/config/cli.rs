@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Parser;
+use producer::topic::check_name;
 use producer::{KafkaSettings, SettingsError};
 
 use super::properties::OWN_PROPERTIES;
@@ -259,11 +260,16 @@ impl Cli {
     }
 
     fn topics(&self) -> Result<Vec<String>, SettingsError> {
+        let names = or(self.topic.trim(), DEFAULT_TOPIC);
         let mut topics: Vec<String> = Vec::new();
-        for name in or(self.topic.trim(), DEFAULT_TOPIC).split(',') {
-            let name = topic_name("TOPIC", name.trim())?;
-            if !topics.contains(&name) {
-                topics.push(name);
+        for name in names.split(',').map(str::trim) {
+            if name.is_empty() {
+                let mend = "a comma has no topic's name beside it; add one or take the comma away";
+                return Err(SettingsError::new("TOPIC", names, mend));
+            }
+            check_name("TOPIC", name)?;
+            if !topics.iter().any(|topic| topic == name) {
+                topics.push(name.to_owned());
             }
         }
         Ok(topics)
@@ -284,7 +290,8 @@ impl Cli {
                 "bad records would be read again and again; name a topic that is not read",
             ));
         }
-        topic_name("DEAD_LETTER_TOPIC", &name)
+        check_name("DEAD_LETTER_TOPIC", &name)?;
+        Ok(name)
     }
 
     /// `None` for the default one.
@@ -373,21 +380,4 @@ where
             let mend = format!("write a whole number from {smallest} to {largest}");
             SettingsError::new(setting, text, mend)
         })
-}
-
-/// Kafka's rule for topic names.
-fn topic_name(setting: &'static str, name: &str) -> Result<String, SettingsError> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty()
-        || name.len() > 249
-        || !name.chars().all(allowed)
-        || matches!(name, "." | "..")
-    {
-        return Err(SettingsError::new(
-            setting,
-            name,
-            "a topic's name is made of letters, digits, '.', '_' and '-', 249 at most",
-        ));
-    }
-    Ok(name.to_owned())
 }
