@@ -3,6 +3,7 @@
 //! Every value is taken as text and read here, so that whatever is wrong with it is said in one line
 //! with its setting's name. An empty value is no value.
 
+use std::fmt::Display;
 use std::fs;
 use std::str::FromStr;
 use std::time::Duration;
@@ -34,7 +35,7 @@ const DEAD_LETTER_SUFFIX: &str = ".dead-letters";
 const MOST_WORKERS: usize = 256;
 
 const EXIT_CODES: &str = "\
-Without KAFKA_BOOTSTRAP_SERVERS a demo runs, with a broker and a producer inside.
+Without KAFKA_BOOTSTRAP_SERVERS a demo runs, with three brokers and a producer inside.
 Every setting may be a flag or an environment variable; the flag wins.
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
@@ -188,7 +189,7 @@ impl Cli {
     /// If OUTPUT or TABLE_ROWS is wrong.
     pub fn output(&self, terminal: bool) -> Result<OutputFormat, SettingsError> {
         let rows = self.table_rows.trim();
-        let rows = number::<usize>("TABLE_ROWS", or(rows, DEFAULT_TABLE_ROWS), 1, usize::MAX)?;
+        let rows = number("TABLE_ROWS", or(rows, DEFAULT_TABLE_ROWS), None)?;
         match self.output.trim() {
             "dashboard" if !terminal => Err(SettingsError::new(
                 "OUTPUT",
@@ -235,14 +236,13 @@ impl Cli {
             trigger: self.trigger()?,
             max_records_per_batch: match self.max_records_per_batch.trim() {
                 "" => None,
-                records => Some(number("MAX_RECORDS_PER_BATCH", records, 1, u64::MAX)?),
+                records => Some(number("MAX_RECORDS_PER_BATCH", records, None)?),
             },
             starting_offsets: self.starting_offsets()?,
             workers: number(
                 "WORKERS",
                 or(self.workers.trim(), DEFAULT_WORKERS),
-                1,
-                MOST_WORKERS,
+                Some(MOST_WORKERS),
             )?,
             on_dead_letter_failure: match self.on_dead_letter_failure.trim() {
                 "" | "pause" => OnFailure::Pause,
@@ -301,7 +301,11 @@ impl Cli {
             (query, "") => Ok(Some(query.to_owned())),
             ("", path) => {
                 let text = fs::read_to_string(path).map_err(|error| {
-                    SettingsError::new("QUERY_FILE", path, format!("cannot be read: {error}"))
+                    SettingsError::new(
+                        "QUERY_FILE",
+                        path,
+                        format!("it cannot be read: {error}; name a file that holds a query"),
+                    )
                 })?;
                 Ok(Some(text))
             }
@@ -369,15 +373,18 @@ fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }
 
-fn number<T>(setting: &'static str, text: &str, smallest: T, largest: T) -> Result<T, SettingsError>
+/// A number from 1 to `most`, if there is a most.
+fn number<T>(setting: &'static str, text: &str, most: Option<T>) -> Result<T, SettingsError>
 where
-    T: FromStr + PartialOrd + std::fmt::Display + Copy,
+    T: FromStr + PartialOrd + Display + From<u8>,
 {
-    text.parse()
-        .ok()
-        .filter(|value| (smallest..=largest).contains(value))
-        .ok_or_else(|| {
-            let mend = format!("write a whole number from {smallest} to {largest}");
-            SettingsError::new(setting, text, mend)
-        })
+    let fits =
+        |number: &T| *number >= T::from(1) && most.as_ref().is_none_or(|most| number <= most);
+    text.parse().ok().filter(fits).ok_or_else(|| {
+        let mend = match &most {
+            Some(most) => format!("write a whole number from 1 to {most}"),
+            None => "write a whole number, 1 or more".to_owned(),
+        };
+        SettingsError::new(setting, text, mend)
+    })
 }
