@@ -23,6 +23,7 @@ use consumer::streaming::{self, StreamingError};
 use consumer::{dashboard, sink};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use producer::SettingsError;
+use producer::kafka::DEFAULT_BOOTSTRAP_SERVERS;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use tracing_subscriber::EnvFilter;
@@ -83,7 +84,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     start_log(format, &events)?;
     if cli.is_demo() {
         // Wrong settings are told before brokers are started for them.
-        cli.config(Some("localhost:9092"))?;
+        let config = cli.config(Some(DEFAULT_BOOTSTRAP_SERVERS))?;
+        Demo::check(&config.topics)?;
     }
     let demo = cli.is_demo().then(Demo::start).transpose()?;
     let mut config = cli.config(demo.as_ref().map(Demo::servers))?;
