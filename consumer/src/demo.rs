@@ -3,7 +3,6 @@
 
 mod brokers;
 
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -43,10 +42,9 @@ pub enum DemoError {
 
 /// A running demo. It ends when it is dropped.
 pub struct Demo {
-    servers: String,
     stop: Stop,
     producer: Option<JoinHandle<()>>,
-    _brokers: Arc<Brokers>,
+    brokers: Brokers,
 }
 
 impl Demo {
@@ -55,9 +53,8 @@ impl Demo {
     /// # Errors
     /// If either cannot be started.
     pub fn start() -> Result<Self, DemoError> {
-        let brokers = Arc::new(Brokers::start(TOPIC, PARTITIONS, REPLICATION)?);
-        let servers = brokers.servers().to_owned();
-        let settings = settings(&servers)?;
+        let brokers = Brokers::start(TOPIC, PARTITIONS, REPLICATION)?;
+        let settings = settings(brokers.servers())?;
         let stop = Stop::new();
         let stopped = stop.clone();
         let (first, burst) = bounded(1);
@@ -77,16 +74,32 @@ impl Demo {
         // Without it the query waits by itself.
         let _ = burst.recv_timeout(FIRST_BURST);
         Ok(Self {
-            servers,
             stop,
             producer: Some(producer),
-            _brokers: brokers,
+            brokers,
         })
     }
 
     /// The demo's brokers, `host:port`, separated by commas.
     pub fn servers(&self) -> &str {
-        &self.servers
+        self.brokers.servers()
+    }
+
+    /// Whether the demo has `topics`: nobody could make another one in its brokers.
+    ///
+    /// # Errors
+    /// The first that it has not.
+    pub fn check(topics: &[String]) -> Result<(), SettingsError> {
+        match topics.iter().find(|topic| *topic != TOPIC) {
+            None => Ok(()),
+            Some(other) => Err(SettingsError::new(
+                "TOPIC",
+                other,
+                format!(
+                    "the demo has no topic but {TOPIC}; set KAFKA_BOOTSTRAP_SERVERS to read your own"
+                ),
+            )),
+        }
     }
 
     /// What to tell the user, a line each.

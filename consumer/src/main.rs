@@ -14,6 +14,7 @@ use consumer::command::Command;
 use consumer::config::cli::{Cli, OutputFormat};
 use consumer::dashboard::theme::Theme;
 use consumer::demo::{self, Demo};
+use consumer::escape::escaped;
 use consumer::event::Event;
 use consumer::schema::TableSchema;
 use consumer::sink::json::Json;
@@ -23,6 +24,9 @@ use consumer::streaming::{self, StreamingError};
 use consumer::{dashboard, sink};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use producer::SettingsError;
+use producer::kafka::DEFAULT_BOOTSTRAP_SERVERS;
+use producer::topic::TopicError;
+use rdkafka::error::KafkaError;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use tracing_subscriber::EnvFilter;
@@ -44,13 +48,36 @@ fn main() -> ExitCode {
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            fail(&format!("{error:#}"));
-            let wrong = error.is::<SettingsError>()
-                || error
-                    .downcast_ref::<StreamingError>()
-                    .is_some_and(StreamingError::is_wrong_usage);
+            fail(&reason(&error));
+            let wrong = is_wrong_usage(&error);
             ExitCode::from(if wrong { WRONG_USAGE } else { FAILED })
         }
+    }
+}
+
+/// The error with its causes, of which some are told by the error itself.
+fn reason(error: &anyhow::Error) -> String {
+    let causes = error.chain().skip(1).map(ToString::to_string);
+    causes.fold(error.to_string(), |reason, cause| {
+        if reason.contains(&cause) {
+            reason
+        } else {
+            format!("{reason}: {cause}")
+        }
+    })
+}
+
+/// Whether the user wrote something wrong. That is so, too, when librdkafka takes properties one by one
+/// but not together, or does not find the files that they name.
+fn is_wrong_usage(error: &anyhow::Error) -> bool {
+    match error.downcast_ref::<StreamingError>() {
+        Some(StreamingError::Unreachable(TopicError::Client(_))) => true,
+        Some(StreamingError::Client(reason)) => matches!(
+            reason,
+            KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)
+        ),
+        Some(error) => error.is_wrong_usage(),
+        None => error.is::<SettingsError>(),
     }
 }
 
@@ -74,7 +101,7 @@ fn read_cli() -> Result<Cli, ExitCode> {
 
 fn fail(reason: &str) {
     // Without standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "error: {reason}");
+    let _ = writeln!(io::stderr(), "error: {}", escaped(reason));
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
@@ -83,7 +110,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     start_log(format, &events)?;
     if cli.is_demo() {
         // Wrong settings are told before brokers are started for them.
-        cli.config(Some("localhost:9092"))?;
+        let config = cli.config(Some(DEFAULT_BOOTSTRAP_SERVERS))?;
+        Demo::check(&config.topics)?;
     }
     let demo = cli.is_demo().then(Demo::start).transpose()?;
     let mut config = cli.config(demo.as_ref().map(Demo::servers))?;
@@ -212,5 +240,24 @@ fn theme() -> Theme {
     match std::env::var_os("NO_COLOR") {
         Some(value) if !value.is_empty() => Theme::plain(),
         _ => Theme::coloured(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_that_the_error_tells_itself_is_told_once() {
+        let cause = || io::Error::other("no threads are left");
+        let told = anyhow!(StreamingError::Thread(cause()));
+        assert_eq!(
+            reason(&told),
+            "a thread cannot be started: no threads are left"
+        );
+        let untold = anyhow!(cause()).context("cannot start the log");
+        assert_eq!(reason(&untold), "cannot start the log: no threads are left");
     }
 }

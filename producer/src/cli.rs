@@ -26,6 +26,18 @@ const DEFAULT_EVENT_TIME_START: &str = "2020-01-01T00:00:00Z";
 const DEFAULT_RATIO: &str = "0";
 const DEFAULT_CARDS: &str = "2000";
 
+/// Properties that what the producer promises rests on, and what to do about each.
+const OWN_PROPERTIES: [(&str, &str); 3] = [
+    ("enable.idempotence", WRITTEN_ONCE),
+    ("acks", WRITTEN_ONCE),
+    (
+        "transactional.id",
+        "records are written without transactions; leave it out",
+    ),
+];
+const WRITTEN_ONCE: &str =
+    "each record is written once, and acknowledged by all in-sync replicas; leave it out";
+
 /// Believable card transactions into a Kafka topic: endless random bursts, or a load with RATE.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_CODES, max_term_width = 100)]
@@ -150,7 +162,8 @@ impl Cli {
             at_least_1("COUNT", count, "a number of records, such as 100000")
         })?;
         Ok(Settings {
-            kafka: KafkaSettings::parse(
+            kafka: KafkaSettings::parse_beside(
+                &OWN_PROPERTIES,
                 or(&self.kafka_bootstrap_servers, DEFAULT_BOOTSTRAP_SERVERS),
                 &self.kafka_properties,
                 &self.property,
@@ -323,7 +336,7 @@ mod tests {
 
     #[test]
     fn a_wrong_value_is_told_with_setting_value_and_mend_in_one_line() {
-        let cases: [(&[&str], &str); 12] = [
+        let cases: [(&[&str], &str); 15] = [
             (&["--count", "abc"], "COUNT=abc: give a number of records"),
             (&["--count", "0"], "COUNT=0: give a number of records"),
             (&["--bad-ratio", "2"], "BAD_RATIO=2: give a ratio from 0"),
@@ -356,6 +369,15 @@ mod tests {
             (
                 &["-X", "no.such=1"],
                 "-X no.such=1: No such configuration property",
+            ),
+            (&["-X", "acks=1"], "-X acks=1: each record is written once"),
+            (
+                &["-X", "enable.idempotence=false"],
+                "-X enable.idempotence=false: each record is written once",
+            ),
+            (
+                &["-X", "transactional.id=a"],
+                "-X transactional.id=a: records are written without transactions",
             ),
         ];
         for (args, start) in cases {

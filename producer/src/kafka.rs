@@ -1,10 +1,12 @@
 //! How to reach Kafka: bootstrap servers and librdkafka properties, the same for every program.
 //!
 //! Properties are checked one by one where they enter, so that an error names the one that is
-//! wrong. Values that may be secret are never shown, neither in errors nor by `Debug`. What
-//! librdkafka logs becomes a `tracing` event with the target `librdkafka`.
+//! wrong. Those that a program's promises rest on are its own, and refused. Values that may be
+//! secret are never shown, neither in errors nor by `Debug`. What librdkafka logs becomes a
+//! `tracing` event with the target `librdkafka`.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::sync::{Mutex, PoisonError};
 
 use rdkafka::ClientContext;
@@ -15,6 +17,19 @@ use crate::settings::SettingsError;
 
 /// Where brokers are when nothing else is said.
 pub const DEFAULT_BOOTSTRAP_SERVERS: &str = "localhost:9092";
+
+/// Second names of properties that programs here set or keep to themselves, each with the first.
+/// librdkafka takes both for one, so that the last of them counts.
+const ALIASES: [(&str, &str); 5] = [
+    ("metadata.broker.list", "bootstrap.servers"),
+    ("request.required.acks", "acks"),
+    ("delivery.timeout.ms", "message.timeout.ms"),
+    ("queue.buffering.max.ms", "linger.ms"),
+    ("auto.commit.enable", "enable.auto.commit"),
+];
+
+/// What may stand before a broker's address.
+const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 
 /// Bootstrap servers and librdkafka properties, checked.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,8 +65,23 @@ impl KafkaSettings {
     /// separated by `;` or line breaks) and each `-X key=value`, which come last and win.
     ///
     /// # Errors
-    /// When a pair is not one, librdkafka does not know a key or does not accept its value.
+    /// When a broker's address or a pair is not one, librdkafka does not know a key or does not
+    /// accept its value.
     pub fn parse(
+        bootstrap_servers: &str,
+        properties: &str,
+        overrides: &[String],
+    ) -> Result<Self, SettingsError> {
+        Self::parse_beside(&[], bootstrap_servers, properties, overrides)
+    }
+
+    /// As [`parse`](Self::parse), for a program that has properties of its `own`: each with what a
+    /// user who sets it is told to do instead.
+    ///
+    /// # Errors
+    /// As there, and when a user sets one of them.
+    pub fn parse_beside(
+        own: &[(&str, &str)],
         bootstrap_servers: &str,
         properties: &str,
         overrides: &[String],
@@ -64,26 +94,15 @@ impl KafkaSettings {
         let from_flags = overrides.iter().map(|pair| ("-X", pair.as_str()));
         let mut checked = Vec::new();
         for (setting, pair) in from_env.chain(from_flags) {
-            let Some((key, value)) = pair.split_once('=') else {
-                let mend = "write key=value, for instance compression.type=lz4";
+            let (key, value) = pair.split_once('=').unwrap_or_default();
+            if key.trim().is_empty() {
+                let mend = "write key=value, for instance security.protocol=ssl";
                 return Err(SettingsError::new(setting, pair, mend));
-            };
-            checked.push(check(setting, key.trim(), value.trim())?);
-        }
-        let bootstrap_servers = bootstrap_servers.trim();
-        if bootstrap_servers
-            .split(',')
-            .any(|server| server.trim().is_empty())
-        {
-            let mend = "name at least one broker as host:port, several separated by commas";
-            return Err(SettingsError::new(
-                "KAFKA_BOOTSTRAP_SERVERS",
-                bootstrap_servers,
-                mend,
-            ));
+            }
+            checked.push(check(own, setting, key.trim(), value.trim())?);
         }
         Ok(Self {
-            bootstrap_servers: bootstrap_servers.to_owned(),
+            bootstrap_servers: check_servers(bootstrap_servers.trim())?,
             properties: checked,
         })
     }
@@ -116,19 +135,71 @@ impl KafkaSettings {
     }
 }
 
-/// A property that librdkafka accepts.
-fn check(setting: &'static str, key: &str, value: &str) -> Result<(String, String), SettingsError> {
+/// Brokers' addresses, `host:port`, separated by commas. librdkafka takes the port for 9092 when
+/// there is none, and passes over whatever else it cannot read.
+fn check_servers(servers: &str) -> Result<String, SettingsError> {
+    match servers.split(',').find(|server| !is_server(server.trim())) {
+        None => Ok(servers.to_owned()),
+        Some(wrong) => Err(SettingsError::new(
+            "KAFKA_BOOTSTRAP_SERVERS",
+            servers,
+            format!(
+                "'{}' is not host:port; name at least one broker, several separated by commas",
+                wrong.trim()
+            ),
+        )),
+    }
+}
+
+fn is_server(server: &str) -> bool {
+    let address = match server.split_once("://") {
+        None => server,
+        Some((protocol, address)) => {
+            if !PROTOCOLS.contains(&protocol.to_ascii_lowercase().as_str()) {
+                return false;
+            }
+            address
+        }
+    };
+    if is_ipv6(address) {
+        return true;
+    }
+    let (host, port) = address.rsplit_once(':').unwrap_or((address, "9092"));
+    let is_host = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(host) => is_ipv6(host),
+        None => !host.contains(|c: char| c.is_whitespace() || "/:[]".contains(c)),
+    };
+    is_host && !host.is_empty() && port.parse().is_ok_and(|port: u16| port > 0)
+}
+
+/// The zone, as in `fe80::1%eth0`, may be anything.
+fn is_ipv6(host: &str) -> bool {
+    let address = host.split_once('%').map_or(host, |(address, _)| address);
+    address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// A property that librdkafka accepts, under its first name, so that it takes the place of what a
+/// program would set.
+fn check(
+    own: &[(&str, &str)],
+    setting: &'static str,
+    key: &str,
+    value: &str,
+) -> Result<(String, String), SettingsError> {
     let pair = format!("{key}={}", shown(key, value));
-    if matches!(key, "bootstrap.servers" | "metadata.broker.list") {
-        return Err(SettingsError::new(
-            setting,
-            pair,
-            "set KAFKA_BOOTSTRAP_SERVERS instead",
-        ));
+    let alias = ALIASES.iter().find(|(second, _)| *second == key);
+    let first = alias.map_or(key, |(_, first)| first);
+    let servers = ("bootstrap.servers", "set KAFKA_BOOTSTRAP_SERVERS instead");
+    let mut taken = own.iter().chain([&servers]);
+    if let Some((_, mend)) = taken.find(|(key, _)| *key == first) {
+        return Err(SettingsError::new(setting, pair, *mend));
     }
     let mut config = ClientConfig::new();
     match config.set(key, value).create_native_config() {
-        Ok(_) => Ok((key.to_owned(), value.to_owned())),
+        Ok(_) => Ok((first.to_owned(), value.to_owned())),
         Err(KafkaError::ClientConfig(_, reason, ..)) if !reason.is_empty() => {
             // librdkafka repeats the value in some of its reasons.
             let reason = match is_secret(key) {
@@ -284,13 +355,79 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_without_equals_sign_is_refused() {
-        assert!(error("", &["linger.ms"]).contains("write key=value"));
+    fn a_pair_without_key_or_equals_sign_is_refused() {
+        for pair in ["linger.ms", "=3", ""] {
+            assert!(error("", &[pair]).contains("write key=value"), "{pair}");
+        }
     }
 
     #[test]
     fn bootstrap_servers_have_one_place() {
-        assert!(error("", &["bootstrap.servers=x:1"]).contains("set KAFKA_BOOTSTRAP_SERVERS"));
+        for key in ["bootstrap.servers", "metadata.broker.list"] {
+            let message = error("", &[&format!("{key}=x:1")]);
+            assert_eq!(
+                message,
+                format!("-X {key}=x:1: set KAFKA_BOOTSTRAP_SERVERS instead")
+            );
+        }
+    }
+
+    #[test]
+    fn a_property_of_the_programs_own_is_refused_under_either_name() {
+        let own = [("acks", "leave it out")];
+        for key in ["acks", "request.required.acks"] {
+            let pair = format!("{key}=1");
+            let error = KafkaSettings::parse_beside(&own, "a:1", &pair, &[]).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("KAFKA_PROPERTIES={key}=1: leave it out")
+            );
+        }
+        assert!(KafkaSettings::parse_beside(&own, "a:1", "linger.ms=1", &[]).is_ok());
+    }
+
+    #[test]
+    fn a_property_under_its_second_name_overrides_a_default_under_its_first() {
+        let settings = KafkaSettings::parse("a:1", "queue.buffering.max.ms=3", &[]).unwrap();
+        let config = settings.client_config_over(&[("linger.ms", "20")]);
+        assert_eq!(config.get("linger.ms"), Some("3"));
+        assert_eq!(config.get("queue.buffering.max.ms"), None);
+    }
+
+    #[test]
+    fn brokers_are_hosts_with_or_without_port_and_protocol() {
+        for servers in [
+            "kafka",
+            "kafka_1:9092, kafka-2.example.com:9093",
+            "127.0.0.1:65535",
+            "[::1]:9092,::1,[fe80::1%eth0]:9092",
+            "SASL_SSL://kafka:9092",
+        ] {
+            let settings = KafkaSettings::parse(servers, "", &[]);
+            assert_eq!(settings.unwrap().bootstrap_servers(), servers);
+        }
+    }
+
+    #[test]
+    fn what_is_no_broker_is_named() {
+        for (servers, wrong) in [
+            ("", ""),
+            (",", ""),
+            ("a:1,", ""),
+            (":9092", ":9092"),
+            ("a:1,b c:2", "b c:2"),
+            ("a:0", "a:0"),
+            ("a:65536", "a:65536"),
+            ("a:port", "a:port"),
+            ("a:b:1", "a:b:1"),
+            ("[a]:1", "[a]:1"),
+            ("a:1/topic", "a:1/topic"),
+            ("http://a:1", "http://a:1"),
+        ] {
+            let error = KafkaSettings::parse(servers, "", &[]).unwrap_err();
+            let start = format!("KAFKA_BOOTSTRAP_SERVERS={servers}: '{wrong}' is not host:port; ");
+            assert!(error.to_string().starts_with(&start), "{error}");
+        }
     }
 
     #[test]

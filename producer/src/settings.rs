@@ -18,13 +18,26 @@ pub struct SettingsError {
 
 impl SettingsError {
     /// The setting `setting` cannot be `value`; `mend` says what is wrong and what is right.
-    pub fn new(setting: &'static str, value: impl Into<String>, mend: impl Into<String>) -> Self {
+    pub fn new(setting: &'static str, value: impl AsRef<str>, mend: impl AsRef<str>) -> Self {
         Self {
             setting,
-            value: value.into(),
-            mend: mend.into(),
+            value: in_one_line(value.as_ref()),
+            mend: in_one_line(mend.as_ref()),
         }
     }
+}
+
+/// Line breaks, and whatever else a terminal would obey, written out.
+fn in_one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 /// What a run publishes, where and how fast.
@@ -40,4 +53,15 @@ pub struct Settings {
     pub pace: Pace,
     /// After how many records to end; never when `None`.
     pub count: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_whatever_the_value_is() {
+        let error = SettingsError::new("TOPIC", "a\nb\u{1b}[2J", "write 'é'");
+        assert_eq!(error.to_string(), r"TOPIC=a\nb\u{1b}[2J: write 'é'");
+    }
 }

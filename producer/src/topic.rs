@@ -47,12 +47,7 @@ impl TopicSettings {
     /// # Errors
     /// When Kafka does not allow the name or a number is out of its range.
     pub fn new(name: &str, partitions: i32, replication: i32) -> Result<Self, SettingsError> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let possible = (1..=249).contains(&name.len()) && !matches!(name, "." | "..");
-        if !possible || !name.bytes().all(allowed) {
-            let mend = "a topic's name is 1 to 249 letters, digits, '.', '_' and '-'";
-            return Err(SettingsError::new("TOPIC", name, mend));
-        }
+        check_name("TOPIC", name)?;
         if !(1..=100_000).contains(&partitions) {
             let mend = "give a number of partitions from 1 to 100000, such as 6";
             return Err(SettingsError::new(
@@ -80,6 +75,21 @@ impl TopicSettings {
     pub fn name(&self) -> &str {
         &self.name
     }
+}
+
+/// Kafka's rule for a topic's name, which `setting` holds.
+///
+/// # Errors
+/// When Kafka does not allow it.
+pub fn check_name(setting: &'static str, name: &str) -> Result<(), SettingsError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let possible = (1..=249).contains(&name.len()) && !matches!(name, "." | "..");
+    if possible && name.bytes().all(allowed) {
+        return Ok(());
+    }
+    let mend =
+        "a topic's name is 1 to 249 of the letters a to z and A to Z, digits, '.', '_' and '-'";
+    Err(SettingsError::new(setting, name, mend))
 }
 
 /// Why there is no topic to write to.

@@ -3,15 +3,20 @@
 //! Every value is taken as text and read here, so that whatever is wrong with it is said in one line
 //! with its setting's name. An empty value is no value.
 
+use std::fmt::Display;
 use std::fs;
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Parser;
+use producer::topic::check_name;
 use producer::{KafkaSettings, SettingsError};
 
-use super::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, SHORTEST_INTERVAL, TriggerMode};
+use super::properties::OWN_PROPERTIES;
+use super::{
+    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, SHORTEST_INTERVAL, TriggerMode,
+};
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
@@ -30,7 +35,7 @@ const DEAD_LETTER_SUFFIX: &str = ".dead-letters";
 const MOST_WORKERS: usize = 256;
 
 const EXIT_CODES: &str = "\
-Without KAFKA_BOOTSTRAP_SERVERS a demo runs, with a broker and a producer inside.
+Without KAFKA_BOOTSTRAP_SERVERS a demo runs, with three brokers and a producer inside.
 Every setting may be a flag or an environment variable; the flag wins.
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
@@ -103,7 +108,7 @@ pub struct Cli {
     )]
     schema: String,
 
-    /// Time between batches, such as 500ms or 1m; 10ms is the shortest
+    /// Time between batches, such as 500ms or 1m; from 10ms to 24h
     #[arg(long, env, value_name = "DURATION", default_value = DEFAULT_BATCH_INTERVAL)]
     batch_interval: String,
 
@@ -184,7 +189,7 @@ impl Cli {
     /// If OUTPUT or TABLE_ROWS is wrong.
     pub fn output(&self, terminal: bool) -> Result<OutputFormat, SettingsError> {
         let rows = self.table_rows.trim();
-        let rows = number::<usize>("TABLE_ROWS", or(rows, DEFAULT_TABLE_ROWS), 1, usize::MAX)?;
+        let rows = number("TABLE_ROWS", or(rows, DEFAULT_TABLE_ROWS), None)?;
         match self.output.trim() {
             "dashboard" if !terminal => Err(SettingsError::new(
                 "OUTPUT",
@@ -209,7 +214,12 @@ impl Cli {
     /// The first setting that is wrong.
     pub fn config(&self, servers: Option<&str>) -> Result<Config, SettingsError> {
         let servers = servers.unwrap_or(&self.kafka_bootstrap_servers);
-        let kafka = KafkaSettings::parse(servers, &self.kafka_properties, &self.property)?;
+        let kafka = KafkaSettings::parse_beside(
+            &OWN_PROPERTIES,
+            servers,
+            &self.kafka_properties,
+            &self.property,
+        )?;
         let topics = self.topics()?;
         let query = self.query()?;
         Ok(Config {
@@ -226,14 +236,13 @@ impl Cli {
             trigger: self.trigger()?,
             max_records_per_batch: match self.max_records_per_batch.trim() {
                 "" => None,
-                records => Some(number("MAX_RECORDS_PER_BATCH", records, 1, u64::MAX)?),
+                records => Some(number("MAX_RECORDS_PER_BATCH", records, None)?),
             },
             starting_offsets: self.starting_offsets()?,
             workers: number(
                 "WORKERS",
                 or(self.workers.trim(), DEFAULT_WORKERS),
-                1,
-                MOST_WORKERS,
+                Some(MOST_WORKERS),
             )?,
             on_dead_letter_failure: match self.on_dead_letter_failure.trim() {
                 "" | "pause" => OnFailure::Pause,
@@ -251,11 +260,16 @@ impl Cli {
     }
 
     fn topics(&self) -> Result<Vec<String>, SettingsError> {
+        let names = or(self.topic.trim(), DEFAULT_TOPIC);
         let mut topics: Vec<String> = Vec::new();
-        for name in or(self.topic.trim(), DEFAULT_TOPIC).split(',') {
-            let name = topic_name("TOPIC", name.trim())?;
-            if !topics.contains(&name) {
-                topics.push(name);
+        for name in names.split(',').map(str::trim) {
+            if name.is_empty() {
+                let mend = "a comma has no topic's name beside it; add one or take the comma away";
+                return Err(SettingsError::new("TOPIC", names, mend));
+            }
+            check_name("TOPIC", name)?;
+            if !topics.iter().any(|topic| topic == name) {
+                topics.push(name.to_owned());
             }
         }
         Ok(topics)
@@ -276,7 +290,8 @@ impl Cli {
                 "bad records would be read again and again; name a topic that is not read",
             ));
         }
-        topic_name("DEAD_LETTER_TOPIC", &name)
+        check_name("DEAD_LETTER_TOPIC", &name)?;
+        Ok(name)
     }
 
     /// `None` for the default one.
@@ -286,7 +301,11 @@ impl Cli {
             (query, "") => Ok(Some(query.to_owned())),
             ("", path) => {
                 let text = fs::read_to_string(path).map_err(|error| {
-                    SettingsError::new("QUERY_FILE", path, format!("cannot be read: {error}"))
+                    SettingsError::new(
+                        "QUERY_FILE",
+                        path,
+                        format!("it cannot be read: {error}; name a file that holds a query"),
+                    )
                 })?;
                 Ok(Some(text))
             }
@@ -318,6 +337,9 @@ impl Cli {
             .map_err(|_| wrong("write a duration such as 500ms, 5s or 1m"))?;
         if interval < SHORTEST_INTERVAL {
             return Err(wrong("10ms is the shortest"));
+        }
+        if interval > LONGEST_INTERVAL {
+            return Err(wrong("24h is the longest"));
         }
         match self.trigger.trim() {
             "" | "interval" => Ok(TriggerMode::Interval(interval)),
@@ -351,32 +373,18 @@ fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }
 
-fn number<T>(setting: &'static str, text: &str, smallest: T, largest: T) -> Result<T, SettingsError>
+/// A number from 1 to `most`, if there is a most.
+fn number<T>(setting: &'static str, text: &str, most: Option<T>) -> Result<T, SettingsError>
 where
-    T: FromStr + PartialOrd + std::fmt::Display + Copy,
+    T: FromStr + PartialOrd + Display + From<u8>,
 {
-    text.parse()
-        .ok()
-        .filter(|value| (smallest..=largest).contains(value))
-        .ok_or_else(|| {
-            let mend = format!("write a whole number from {smallest} to {largest}");
-            SettingsError::new(setting, text, mend)
-        })
-}
-
-/// Kafka's rule for topic names.
-fn topic_name(setting: &'static str, name: &str) -> Result<String, SettingsError> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty()
-        || name.len() > 249
-        || !name.chars().all(allowed)
-        || matches!(name, "." | "..")
-    {
-        return Err(SettingsError::new(
-            setting,
-            name,
-            "a topic's name is made of letters, digits, '.', '_' and '-', 249 at most",
-        ));
-    }
-    Ok(name.to_owned())
+    let fits =
+        |number: &T| *number >= T::from(1) && most.as_ref().is_none_or(|most| number <= most);
+    text.parse().ok().filter(fits).ok_or_else(|| {
+        let mend = match &most {
+            Some(most) => format!("write a whole number from 1 to {most}"),
+            None => "write a whole number, 1 or more".to_owned(),
+        };
+        SettingsError::new(setting, text, mend)
+    })
 }

@@ -30,10 +30,10 @@ pub const KEYS: [(&str, &str); 11] = [
     ),
 ];
 
-/// The intervals that + and - step through.
-const INTERVALS_MS: [u64; 15] = [
+/// The intervals that + and - step through, from the shortest that can be set to the longest.
+const INTERVALS_MS: [u64; 19] = [
     10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000,
-    600_000,
+    600_000, 1_800_000, 3_600_000, 21_600_000, 86_400_000,
 ];
 
 /// Rows that PgUp and PgDn move by.
@@ -179,6 +179,7 @@ fn interval(view: &mut View, snapshot: &Snapshot, longer: bool) -> Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
     use crate::dashboard::theme::Theme;
     use crate::dashboard::updater::Updater;
     use crate::event::{Event, Pulse};
@@ -250,6 +251,17 @@ mod tests {
             assert_eq!(seat.press(KeyCode::Char('-')), set(expected));
         }
         assert_eq!(seat.press(KeyCode::Char('-')), Asked::Nothing);
+    }
+
+    #[test]
+    fn steps_lead_from_the_shortest_interval_to_the_longest() {
+        let steps = INTERVALS_MS.map(Duration::from_millis);
+        assert!(steps.is_sorted_by(|a, b| a < b));
+        assert_eq!(steps.first(), Some(&SHORTEST_INTERVAL));
+        assert_eq!(steps.last(), Some(&LONGEST_INTERVAL));
+        let mut seat = Seat::new();
+        seat.view.asked = Some(LONGEST_INTERVAL);
+        assert_eq!(seat.press(KeyCode::Char('+')), Asked::Nothing);
     }
 
     #[test]

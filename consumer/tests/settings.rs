@@ -1,0 +1,304 @@
+//! Wrong settings, as a user of the program meets them: one line on standard error that names the setting,
+//! its value and the mend; exit code 2 for what was written wrong and 1 for what failed; and soon.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What is wrong is told by then, brokers that do not answer included.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+const FAILED: i32 = 1;
+const WRONG_USAGE: i32 = 2;
+
+/// The line by which the program ends, with `settings` in its environment and nothing else.
+fn told(settings: &[(&str, &str)], flags: &[&str], code: i32) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
+        .args(flags)
+        .env_clear()
+        .env("RUST_BACKTRACE", "1")
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    let printed = all_of(program.stdout.take().unwrap());
+    let said = all_of(program.stderr.take().unwrap());
+    let within =
+        |all: mpsc::Receiver<String>| all.recv_timeout(DEADLINE.saturating_sub(started.elapsed()));
+    let (Ok(said), Ok(printed)) = (within(said), within(printed)) else {
+        program.kill().unwrap();
+        program.wait().unwrap();
+        panic!("it runs on: {settings:?} {flags:?}");
+    };
+    assert_eq!(program.wait().unwrap().code(), Some(code), "{said}");
+    assert_eq!(printed, "", "{said}");
+    let line = said.strip_suffix('\n').expect(&said);
+    assert!(!line.contains('\n'), "{said}");
+    line.strip_prefix("error: ").expect(line).to_owned()
+}
+
+/// What comes through a pipe, at its end.
+fn all_of(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, all) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        // A test that has given up listens no more.
+        let _ = sender.send(text);
+    });
+    all
+}
+
+/// `setting` cannot be `value`, which the program says together with `mend`.
+fn refuses(setting: &str, value: &str, mend: &str) {
+    let line = told(&[(setting, value)], &[], WRONG_USAGE);
+    is_about(&line, &format!("{setting}={value}: "), mend);
+}
+
+/// The same of `-X pair`.
+fn refuses_property(pair: &str, mend: &str) {
+    let line = told(&[], &["-X", pair], WRONG_USAGE);
+    is_about(&line, &format!("-X {pair}: "), mend);
+}
+
+fn is_about(line: &str, setting: &str, mend: &str) {
+    let rest = line.strip_prefix(setting).expect(line);
+    assert!(rest.contains(mend), "{line}");
+}
+
+#[test]
+fn a_column_that_is_not_there_is_named_with_those_that_are() {
+    refuses("QUERY", "SELECT nope FROM transactions", "nope");
+    refuses("QUERY", "SELECT nope FROM transactions", "card_brand");
+}
+
+#[test]
+fn a_table_that_is_not_there_is_named() {
+    refuses("QUERY", "SELECT count(*) FROM nowhere", "nowhere");
+}
+
+#[test]
+fn a_function_that_is_not_there_is_named() {
+    refuses("QUERY", "SELECT nofn(amount) FROM transactions", "'nofn'");
+}
+
+#[test]
+fn sql_that_is_none_is_refused_where_it_goes_wrong() {
+    refuses("QUERY", "SELEC 1", "found: SELEC at Line: 1, Column: 1");
+    refuses("QUERY", "SELECT count(*) FROM", "found: EOF");
+}
+
+#[test]
+fn a_query_that_cannot_be_kept_is_refused_with_the_reason() {
+    refuses(
+        "QUERY",
+        "SELECT count(*) FROM transactions a, transactions b",
+        "(a join)",
+    );
+    refuses(
+        "QUERY",
+        "SELECT max(amount) > (SELECT 1) FROM transactions",
+        "a subquery",
+    );
+}
+
+#[test]
+fn a_long_query_over_several_lines_is_told_in_one() {
+    let query = format!(
+        "SELECT\n  nope,\n  '{}'\nFROM transactions",
+        "x".repeat(100)
+    );
+    let line = told(&[("QUERY", &query)], &[], WRONG_USAGE);
+    is_about(&line, "QUERY=SELECT nope, 'xxx", "…: ");
+}
+
+#[test]
+fn a_query_file_that_holds_no_query_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    refuses("QUERY_FILE", &write("empty.sql", ""), "it is empty");
+    refuses("QUERY_FILE", &write("blank.sql", " \n"), "it is empty");
+    refuses("QUERY_FILE", &write("wrong.sql", "SELEC"), "SELEC");
+    let missing = folder.path().join("missing.sql");
+    refuses(
+        "QUERY_FILE",
+        missing.to_str().unwrap(),
+        "No such file or directory (os error 2); name a file that holds a query",
+    );
+}
+
+#[test]
+fn query_and_query_file_exclude_each_other() {
+    let both = [("QUERY", "SELECT 1"), ("QUERY_FILE", "one.sql")];
+    let line = told(&both, &[], WRONG_USAGE);
+    is_about(&line, "QUERY_FILE=one.sql: ", "leave one of them out");
+}
+
+#[test]
+fn an_interval_is_a_duration_within_its_bounds() {
+    refuses("BATCH_INTERVAL", "0s", "10ms is the shortest");
+    refuses("BATCH_INTERVAL", "25h", "24h is the longest");
+    refuses("BATCH_INTERVAL", "100000y", "24h is the longest");
+    for garbage in ["5", "soon", "-1s", "99999999999999999999s"] {
+        refuses("BATCH_INTERVAL", garbage, "500ms, 5s or 1m");
+    }
+}
+
+#[test]
+fn words_are_one_of_a_few() {
+    refuses("TRIGGER", "once", "use interval or available-now");
+    refuses("OUTPUT", "xml", "use dashboard, table or json");
+    refuses("ON_DEAD_LETTER_FAILURE", "retry", "use pause or drop");
+}
+
+#[test]
+fn numbers_are_whole_and_not_zero() {
+    for wrong in ["0", "-1", "1.5", "many"] {
+        refuses("WORKERS", wrong, "write a whole number from 1 to 256");
+        refuses(
+            "MAX_RECORDS_PER_BATCH",
+            wrong,
+            "write a whole number, 1 or more",
+        );
+        refuses("TABLE_ROWS", wrong, "write a whole number, 1 or more");
+    }
+    refuses("WORKERS", "257", "from 1 to 256");
+}
+
+#[test]
+fn a_flag_is_told_as_its_setting_and_wins() {
+    let line = told(&[("WORKERS", "2")], &["--workers", "0"], WRONG_USAGE);
+    is_about(&line, "WORKERS=0: ", "write a whole number");
+}
+
+#[test]
+fn topics_have_names_that_kafka_allows() {
+    refuses("TOPIC", "card transactions", "a topic's name is");
+    refuses("TOPIC", "transactions,", "take the comma away");
+    refuses("DEAD_LETTER_TOPIC", "bad/records", "a topic's name is");
+}
+
+#[test]
+fn the_demo_has_one_topic() {
+    refuses("TOPIC", "payments", "set KAFKA_BOOTSTRAP_SERVERS");
+}
+
+#[test]
+fn dead_letters_do_not_go_where_they_come_from() {
+    refuses("DEAD_LETTER_TOPIC", "transactions", "that is not read");
+}
+
+#[test]
+fn a_schema_is_told_where_it_goes_wrong() {
+    refuses("SCHEMA", "amount MONEY", "unknown type 'MONEY'");
+    refuses("SCHEMA", "amount", "the type of column 'amount'");
+    // Line breaks are written out, so that it stays one line.
+    let line = told(&[("SCHEMA", "a STRING,\nb MONEY")], &[], WRONG_USAGE);
+    is_about(&line, r"SCHEMA=a STRING,\nb MONEY: ", "'MONEY'");
+}
+
+#[test]
+fn starting_offsets_are_an_end_or_a_time() {
+    for wrong in ["first", "2026-01-31", "12"] {
+        refuses("STARTING_OFFSETS", wrong, "use earliest, latest or a time");
+    }
+}
+
+#[test]
+fn the_dashboard_needs_a_terminal() {
+    refuses("OUTPUT", "dashboard", "use table or json");
+}
+
+#[test]
+fn a_property_that_librdkafka_does_not_take_is_named() {
+    refuses_property("no.such.key=1", "No such configuration property");
+    refuses_property("fetch.min.bytes=many", "Invalid value");
+    refuses_property("fetch.min.bytes", "write key=value");
+    refuses_property("=1", "write key=value");
+    refuses("KAFKA_PROPERTIES", "no.such.key=1", "No such configuration");
+}
+
+#[test]
+fn a_property_that_totals_depend_on_is_refused() {
+    refuses_property("group.id=mine", "set GROUP_ID instead");
+    refuses_property("auto.offset.reset=latest", "set STARTING_OFFSETS instead");
+    refuses_property(
+        "bootstrap.servers=a:1",
+        "set KAFKA_BOOTSTRAP_SERVERS instead",
+    );
+    refuses_property("enable.auto.commit=true", "leave it out");
+    refuses("KAFKA_PROPERTIES", "acks=1", "leave it out");
+}
+
+#[test]
+fn properties_that_do_not_go_together_are_wrong_usage() {
+    let servers = [("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")];
+    let flags = ["-Xsecurity.protocol=ssl", "-Xssl.ca.location=/no/such/file"];
+    let line = told(&servers, &flags, WRONG_USAGE);
+    assert!(line.contains("ssl.ca.location"), "{line}");
+    assert!(line.contains("check -X and KAFKA_PROPERTIES"), "{line}");
+}
+
+#[test]
+fn a_secret_is_not_repeated() {
+    let line = told(&[], &["-X", "sasl.passwrd=hunter2"], WRONG_USAGE);
+    is_about(&line, "-X sasl.passwrd=***: ", "CONFIGURATION.md");
+}
+
+#[test]
+fn a_flag_that_is_not_there_is_named() {
+    let line = told(&[], &["--batch-intervall=1s"], WRONG_USAGE);
+    is_about(
+        &line,
+        "unexpected argument '--batch-intervall' found",
+        "see --help",
+    );
+}
+
+#[test]
+fn what_is_no_broker_is_named() {
+    for wrong in ["kafka:port", "http://kafka:9092", "a b:9092", ","] {
+        refuses("KAFKA_BOOTSTRAP_SERVERS", wrong, "is not host:port");
+    }
+}
+
+/// What is said of brokers that do not answer.
+fn unreachable(server: &str) -> String {
+    let line = told(&[("KAFKA_BOOTSTRAP_SERVERS", server)], &[], FAILED);
+    is_about(
+        &line,
+        &format!("no broker of KAFKA_BOOTSTRAP_SERVERS={server} answered within 8 s "),
+        "start the brokers or correct the setting",
+    );
+    line
+}
+
+#[test]
+fn a_port_that_is_closed_is_a_failure() {
+    // Nobody listens at the port of tcpmux.
+    assert!(unreachable("127.0.0.1:1").contains("Connection refused"));
+}
+
+#[test]
+fn a_host_that_is_not_there_is_a_failure() {
+    let host = "no-such-host.invalid";
+    assert!(unreachable(&format!("{host}:9092")).contains(&format!("Failed to resolve '{host}")));
+}
+
+#[test]
+fn a_port_at_which_nobody_answers_is_a_failure() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    unreachable(&silent.local_addr().unwrap().to_string());
+}

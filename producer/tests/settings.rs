@@ -1,0 +1,168 @@
+//! Wrong settings, as a user of the program meets them: one line on standard error that names the
+//! setting, its value and the mend; exit code 2 for what was written wrong and 1 for what failed;
+//! and soon.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What is wrong is told by then, brokers that do not answer included.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+const FAILED: i32 = 1;
+const WRONG_USAGE: i32 = 2;
+
+/// The line by which the program ends, with `settings` in its environment and nothing else.
+fn told(settings: &[(&str, &str)], flags: &[&str], code: i32) -> String {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_producer"))
+        .args(flags)
+        .env_clear()
+        .env("RUST_BACKTRACE", "1")
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    let printed = all_of(program.stdout.take().unwrap());
+    let said = all_of(program.stderr.take().unwrap());
+    let within =
+        |all: mpsc::Receiver<String>| all.recv_timeout(DEADLINE.saturating_sub(started.elapsed()));
+    let (Ok(said), Ok(printed)) = (within(said), within(printed)) else {
+        program.kill().unwrap();
+        program.wait().unwrap();
+        panic!("it runs on: {settings:?} {flags:?}");
+    };
+    assert_eq!(program.wait().unwrap().code(), Some(code), "{said}");
+    assert_eq!(printed, "", "{said}");
+    let line = said.strip_suffix('\n').expect(&said);
+    assert!(!line.contains('\n'), "{said}");
+    line.strip_prefix("error: ").expect(line).to_owned()
+}
+
+/// What comes through a pipe, at its end.
+fn all_of(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+    let (sender, all) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        // A test that has given up listens no more.
+        let _ = sender.send(text);
+    });
+    all
+}
+
+/// `setting` cannot be `value`, which the program says together with `mend`.
+fn refuses(setting: &str, value: &str, mend: &str) {
+    let line = told(&[(setting, value)], &[], WRONG_USAGE);
+    is_about(&line, &format!("{setting}={value}: "), mend);
+}
+
+fn is_about(line: &str, setting: &str, mend: &str) {
+    let rest = line.strip_prefix(setting).expect(line);
+    assert!(rest.contains(mend), "{line}");
+}
+
+#[test]
+fn a_lower_bound_is_not_above_the_upper() {
+    refuses("BURST_MIN", "30", "not be above BURST_MAX=20; lower it");
+    refuses("PAUSE_MIN", "2m", "not be above PAUSE_MAX=1m; lower it");
+}
+
+#[test]
+fn bursts_and_pauses_are_within_their_bounds() {
+    refuses("BURST_MIN", "0", "at least 1");
+    refuses("BURST_MAX", "1000001", "at most 1000000");
+    refuses("PAUSE_MAX", "2days", "at most 1 day");
+    refuses("PAUSE_MIN", "5", "with its unit");
+}
+
+#[test]
+fn numbers_are_whole_and_in_range() {
+    refuses("RATE", "0", "such as 1000, or max");
+    refuses("COUNT", "0", "a number of records");
+    refuses("SEED", "-1", "a whole number");
+    refuses("CARDS", "0", "from 1 to 1000000");
+    refuses("TOPIC_PARTITIONS", "0", "from 1 to 100000");
+    refuses("TOPIC_REPLICATION", "three", "a whole number");
+}
+
+#[test]
+fn ratios_are_from_none_to_all() {
+    for setting in ["LATE_RATIO", "OUT_OF_ORDER", "BAD_RATIO"] {
+        for wrong in ["1.1", "-0.1", "NaN", "half"] {
+            refuses(setting, wrong, "give a ratio from 0 (none) to 1 (all)");
+        }
+    }
+}
+
+#[test]
+fn a_time_is_rfc_3339() {
+    refuses("EVENT_TIME_START", "now", "such as 2020-01-01T00:00:00Z");
+}
+
+#[test]
+fn a_topic_has_a_name_that_kafka_allows() {
+    refuses("TOPIC", "card transactions", "a topic's name is");
+    // Line breaks are written out, so that it stays one line.
+    let line = told(&[("TOPIC", "a\nb")], &[], WRONG_USAGE);
+    is_about(&line, r"TOPIC=a\nb: ", "a topic's name is");
+}
+
+#[test]
+fn what_the_producer_promises_cannot_be_set_away() {
+    for pair in [
+        "acks=1",
+        "request.required.acks=1",
+        "enable.idempotence=false",
+    ] {
+        let line = told(&[], &["-X", pair], WRONG_USAGE);
+        is_about(&line, &format!("-X {pair}: "), "leave it out");
+    }
+    refuses(
+        "KAFKA_PROPERTIES",
+        "bootstrap.servers=a:1",
+        "set KAFKA_BOOTSTRAP_SERVERS",
+    );
+}
+
+#[test]
+fn a_property_that_librdkafka_does_not_take_is_named() {
+    refuses("KAFKA_PROPERTIES", "no.such.key=1", "No such configuration");
+    refuses("KAFKA_PROPERTIES", "linger.ms", "write key=value");
+}
+
+#[test]
+fn properties_that_do_not_go_together_are_wrong_usage() {
+    let flags = ["-Xsecurity.protocol=ssl", "-Xssl.ca.location=/no/such/file"];
+    let line = told(&[], &flags, WRONG_USAGE);
+    assert!(line.contains("ssl.ca.location"), "{line}");
+    assert!(line.contains("check -X and KAFKA_PROPERTIES"), "{line}");
+}
+
+#[test]
+fn a_flag_that_is_not_there_is_named() {
+    let line = told(&[], &["--rates=1"], WRONG_USAGE);
+    is_about(&line, "unexpected argument '--rates' found", "see --help");
+}
+
+#[test]
+fn what_is_no_broker_is_named() {
+    refuses("KAFKA_BOOTSTRAP_SERVERS", "kafka:port", "is not host:port");
+}
+
+#[test]
+fn brokers_that_do_not_answer_are_a_failure() {
+    // Nobody listens at the port of tcpmux.
+    let line = told(&[("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")], &[], FAILED);
+    is_about(
+        &line,
+        "no broker of KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1 answered within 8 s ",
+        "start the brokers or correct the setting",
+    );
+}
