@@ -25,8 +25,6 @@ use consumer::{dashboard, sink};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use producer::SettingsError;
 use producer::kafka::DEFAULT_BOOTSTRAP_SERVERS;
-use producer::topic::TopicError;
-use rdkafka::error::KafkaError;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use tracing_subscriber::EnvFilter;
@@ -67,15 +65,8 @@ fn reason(error: &anyhow::Error) -> String {
     })
 }
 
-/// Whether the user wrote something wrong. That is so, too, when librdkafka takes properties one by one
-/// but not together, or does not find the files that they name.
 fn is_wrong_usage(error: &anyhow::Error) -> bool {
     match error.downcast_ref::<StreamingError>() {
-        Some(StreamingError::Unreachable(TopicError::Client(_))) => true,
-        Some(StreamingError::Client(reason)) => matches!(
-            reason,
-            KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)
-        ),
         Some(error) => error.is_wrong_usage(),
         None => error.is::<SettingsError>(),
     }

@@ -29,6 +29,7 @@ use std::thread::{self, JoinHandle};
 use crossbeam_channel::{Sender, unbounded};
 use producer::SettingsError;
 use producer::topic::TopicError;
+use rdkafka::error::KafkaError;
 use thiserror::Error;
 
 use crate::command::Command;
@@ -51,7 +52,7 @@ pub enum StreamingError {
     Topics(#[from] TopicsError),
     /// The Kafka client cannot be made.
     #[error("the Kafka client cannot be started: {0}")]
-    Client(#[from] rdkafka::error::KafkaError),
+    Client(#[from] KafkaError),
     /// Without records there is nothing to infer a schema from.
     #[error("SCHEMA is not set and cannot be inferred: {0}")]
     NoSchema(String),
@@ -70,9 +71,16 @@ pub enum StreamingError {
 }
 
 impl StreamingError {
-    /// Whether the user wrote something wrong, as opposed to something having failed.
+    /// Whether the user wrote something wrong, as opposed to something having failed. That is so, too,
+    /// when librdkafka takes properties one by one but not together, or does not find the files that
+    /// they name.
     pub fn is_wrong_usage(&self) -> bool {
-        matches!(self, Self::Settings(_))
+        matches!(
+            self,
+            Self::Settings(_)
+                | Self::Unreachable(TopicError::Client(_))
+                | Self::Client(KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
+        )
     }
 }
 

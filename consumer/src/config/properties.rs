@@ -6,7 +6,7 @@ const OFFSETS: &str =
 const MEMBERS: &str =
     "all members of a query's group use cooperative-sticky and the classic protocol; leave it out";
 const LETTERS: &str =
-    "each dead letter is written once, and acknowledged by all in-sync replicas; leave it out";
+    "each dead letter is acknowledged by all in-sync replicas, and may come twice; leave it out";
 
 /// Each with what to do instead.
 pub(super) const OWN_PROPERTIES: [(&str, &str); 11] = [

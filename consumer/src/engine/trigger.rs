@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
+
 /// The times of one query's batches.
 #[derive(Clone, Debug)]
 pub struct Trigger {
@@ -14,10 +16,11 @@ pub struct Trigger {
 }
 
 impl Trigger {
-    /// A schedule that waits for the first batch.
+    /// A schedule that waits for the first batch. An interval beyond what BATCH_INTERVAL may be is
+    /// the nearest that it may be.
     pub fn new(interval: Duration) -> Self {
         Self {
-            interval,
+            interval: bounded(interval),
             next: None,
         }
     }
@@ -53,11 +56,15 @@ impl Trigger {
 
     /// Changes the interval: the next batch is due that long after `now`.
     pub fn set_interval(&mut self, interval: Duration, now: Instant) {
-        self.interval = interval;
+        self.interval = bounded(interval);
         if self.next.is_some() {
-            self.next = Some(now + interval);
+            self.next = Some(now + self.interval);
         }
     }
+}
+
+fn bounded(interval: Duration) -> Duration {
+    interval.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL)
 }
 
 #[cfg(test)]
@@ -95,6 +102,16 @@ mod tests {
         trigger.fired(start);
         trigger.fired(start + 23 * SECOND);
         assert_eq!(trigger.next(), Some(start + 25 * SECOND));
+    }
+
+    #[test]
+    fn no_interval_is_out_of_bounds() {
+        let start = Instant::now();
+        let mut trigger = Trigger::new(Duration::MAX);
+        trigger.fired(start);
+        assert_eq!(trigger.next(), Some(start + LONGEST_INTERVAL));
+        trigger.set_interval(Duration::ZERO, start);
+        assert_eq!(trigger.next(), Some(start + SHORTEST_INTERVAL));
     }
 
     #[test]
