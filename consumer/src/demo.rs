@@ -16,6 +16,8 @@ use thiserror::Error;
 use self::brokers::Brokers;
 
 const TOPIC: &str = "transactions";
+/// What DEAD_LETTER_TOPIC is unless it is set.
+const DEAD_LETTERS: &str = "transactions.dead-letters";
 const PARTITIONS: i32 = 6;
 const REPLICATION: i32 = 3;
 /// What the producer's records have, so that a query can be planned before there are any.
@@ -53,7 +55,7 @@ impl Demo {
     /// # Errors
     /// If either cannot be started.
     pub fn start() -> Result<Self, DemoError> {
-        let brokers = Brokers::start(TOPIC, PARTITIONS, REPLICATION)?;
+        let brokers = Brokers::start(&[TOPIC, DEAD_LETTERS], PARTITIONS, REPLICATION)?;
         let settings = settings(brokers.servers())?;
         let stop = Stop::new();
         let stopped = stop.clone();

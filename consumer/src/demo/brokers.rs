@@ -26,15 +26,24 @@ pub(super) struct Brokers {
 }
 
 impl Brokers {
-    pub(super) fn start(topic: &str, partitions: i32, replication: i32) -> Result<Self, DemoError> {
+    /// Three brokers with these topics: they have no request to create one.
+    pub(super) fn start(
+        topics: &[&str],
+        partitions: i32,
+        replication: i32,
+    ) -> Result<Self, DemoError> {
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "3");
         let owner: BaseProducer<Quiet> = config
             .create_with_context(Quiet)
             .map_err(|error| DemoError::Brokers(error.to_string()))?;
-        let topic = CString::new(topic).map_err(|error| DemoError::Brokers(error.to_string()))?;
+        let topics = topics
+            .iter()
+            .map(|topic| CString::new(*topic))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| DemoError::Brokers(error.to_string()))?;
         // SAFETY: the client is alive, and so the cluster, which belongs to it, is as long as it is;
-        // `topic` outlives the call; the list of servers is copied before the cluster can go.
+        // `topics` outlive the calls; the list of servers is copied before the cluster can go.
         let servers = unsafe {
             let cluster = sys::rd_kafka_handle_mock_cluster(owner.client().native_ptr());
             if cluster.is_null() {
@@ -43,10 +52,13 @@ impl Brokers {
                 ));
             }
             sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
-            let created =
-                sys::rd_kafka_mock_topic_create(cluster, topic.as_ptr(), partitions, replication);
-            if created != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
-                return Err(DemoError::Brokers(format!("{created:?}")));
+            for topic in &topics {
+                let topic = topic.as_ptr();
+                let created =
+                    sys::rd_kafka_mock_topic_create(cluster, topic, partitions, replication);
+                if created != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                    return Err(DemoError::Brokers(format!("{created:?}")));
+                }
             }
             CStr::from_ptr(sys::rd_kafka_mock_cluster_bootstraps(cluster))
                 .to_string_lossy()

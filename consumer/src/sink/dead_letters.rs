@@ -21,6 +21,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, OwnedMessage};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use crate::event::Level;
@@ -275,7 +276,7 @@ impl Office {
         }
     }
 
-    /// A client, and the topic, which keeps the records' own times.
+    /// A client, and the topic, which is made to keep the records' own times.
     fn open(&self) -> Result<(BaseProducer<LetterContext>, Arc<Deliveries>), KafkaError> {
         let deliveries = Arc::new(Deliveries::default());
         let mut config = self.settings.client.clone();
@@ -287,18 +288,29 @@ impl Office {
             // A record that some topic took must not be too large for this one.
             .set("message.max.bytes", MOST_BYTES)
             .set("message.timeout.ms", DELIVERY.as_millis().to_string());
-        let producer = config.create_with_context(LetterContext(Arc::clone(&deliveries)))?;
+        let producer: BaseProducer<_> =
+            config.create_with_context(LetterContext(Arc::clone(&deliveries)))?;
+        let topics = producer.client().fetch_metadata(None, DELIVERY)?;
+        let is_there = |found: &MetadataTopic| found.name() == self.settings.topic;
+        if !topics.topics().iter().any(is_there) {
+            self.create_topic()?;
+        }
+        Ok((producer, deliveries))
+    }
+
+    fn create_topic(&self) -> Result<(), KafkaError> {
         let admin: AdminClient<DefaultClientContext> = self.settings.client.create()?;
         let topic = NewTopic::new(&self.settings.topic, -1, TopicReplication::Fixed(-1))
             .set("message.timestamp.type", "CreateTime")
             .set("max.message.bytes", MOST_BYTES);
         let options = AdminOptions::new().request_timeout(Some(DELIVERY));
-        // It is there already, or the brokers make it by themselves: the first letter will tell.
+        // The brokers may make it by themselves, or another process was faster: the first letter will
+        // tell.
         match futures::executor::block_on(admin.create_topics([&topic], &options)) {
             Ok(answers) => tracing::debug!(?answers, "dead-letter topic"),
             Err(error) => tracing::debug!(%error, "dead-letter topic"),
         }
-        Ok((producer, deliveries))
+        Ok(())
     }
 
     fn settle(&mut self) {
