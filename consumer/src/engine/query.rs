@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
@@ -31,7 +31,7 @@ use super::feed::{FeedExec, FeedTable};
 use super::functions::clock::TriggerClock;
 use super::functions::exact;
 use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
-use super::spark;
+use super::{naming, spark};
 
 /// The name under which every stream can be queried, whatever its topics are called.
 pub const TABLE: &str = "transactions";
@@ -108,6 +108,7 @@ impl Query {
         let state = session(table, names, &clock)?;
         let mut statement = parse(text)?;
         check_parsed(&statement)?;
+        naming::name_columns(&mut statement);
         spark::rewrite(&mut statement, table.fields());
 
         let written = complete(state.statement_to_plan(statement))?;
@@ -124,7 +125,7 @@ impl Query {
             clock,
             table: Arc::clone(table),
             columns: columns_read(&physical)?,
-            schema: readable(&physical.schema(), names),
+            schema: physical.schema(),
             plan: cut(&physical)?,
         };
         query.rehearse()?;
@@ -251,26 +252,6 @@ impl Partial {
     pub fn finish(self) -> Result<Vec<RecordBatch>, DataFusionError> {
         self.0.finish()
     }
-}
-
-/// The result's columns as the query names them: `sum(amount)`, not `sum(transactions.amount)`.
-fn readable(schema: &SchemaRef, names: &[String]) -> SchemaRef {
-    let tables: Vec<String> = std::iter::once(TABLE)
-        .chain(names.iter().map(String::as_str))
-        .map(|table| format!("{table}."))
-        .collect();
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let mut name = field.name().clone();
-            for table in &tables {
-                name = name.replace(table, "");
-            }
-            field.as_ref().clone().with_name(name)
-        })
-        .collect();
-    Arc::new(Schema::new(fields))
 }
 
 fn parse(text: &str) -> Result<Statement, QueryError> {
