@@ -38,7 +38,7 @@ fn refusal(sql: &str) -> Refusal {
 fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
     use Refusal::{
         Ignored, LimitedRows, ManyScans, NestedAggregate, NoScan, OrderDependent, OverRecords,
-        SortedRows, Subquery, Volatile,
+        ReadsNothing, SortedRows, Subquery, Volatile,
     };
     let over = OverRecords;
     let order = |name: &str| OrderDependent(name.to_owned());
@@ -59,6 +59,20 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
             ),
         ),
         ("SELECT 1", NoScan("payments".to_owned())),
+        (
+            "SELECT count(*) FROM transactions WHERE false",
+            ReadsNothing,
+        ),
+        (
+            "SELECT card_brand FROM transactions WHERE 1 = 2",
+            ReadsNothing,
+        ),
+        ("SELECT count(*) FROM transactions LIMIT 0", ReadsNothing),
+        ("SELECT card_brand FROM transactions LIMIT 0", ReadsNothing),
+        (
+            "SELECT card_brand, count(*) FROM transactions GROUP BY card_brand HAVING false",
+            ReadsNothing,
+        ),
         (
             "SELECT count(*) FROM transactions a JOIN transactions b ON a.quantity = b.quantity",
             ManyScans("a join"),

@@ -346,7 +346,7 @@ fn complete<T>(
     })
 }
 
-fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, DataFusionError> {
+fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, QueryError> {
     let mut columns = None;
     plan.apply(|node| {
         if let Some(feed) = node.downcast_ref::<FeedExec>() {
@@ -354,10 +354,7 @@ fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, DataFusionE
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    // The optimizer may find that a query has no rows (`WHERE false`): then nothing is read.
-    columns.ok_or_else(|| {
-        DataFusionError::Plan("it never has rows, whatever the records are".to_owned())
-    })
+    columns.ok_or(QueryError::Refused(Refusal::ReadsNothing))
 }
 
 /// Cuts the plan at its lowest aggregate (the optimizer may have put others above it). It comes as one

@@ -27,6 +27,11 @@ pub enum Refusal {
     /// `SELECT 1`.
     #[error("it reads no table; write FROM {0}")]
     NoScan(String),
+    /// `WHERE false`, `LIMIT 0`: the optimizer leaves no scan.
+    #[error(
+        "it reads no records, whatever they are: a condition in it is never true, or its LIMIT is 0"
+    )]
+    ReadsNothing,
     /// A join, a union, or the table named twice.
     #[error(
         "it reads the table more than once ({0}); a query is kept over one scan: use FILTER (WHERE …) or CASE \
