@@ -127,6 +127,14 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
             order("last_value"),
         ),
         (
+            "SELECT first_value(amount ORDER BY quantity) FROM transactions",
+            order("first_value"),
+        ),
+        (
+            "SELECT string_agg(card_brand || channel, ',' ORDER BY card_brand) FROM transactions",
+            order("string_agg"),
+        ),
+        (
             "SELECT array_agg(amount) FROM transactions",
             order("array_agg"),
         ),
@@ -394,6 +402,30 @@ fn names_of_spark_work_as_there() {
         ("SELECT max(channel) FROM transactions", "pos"),
         ("SELECT max(`Channel`) FROM transactions", "pos"),
         ("SELECT sum(amount * 1.1) FROM transactions", "10.505"),
+    ] {
+        assert_eq!(result(sql), rows(&[&[expected]]), "{sql}");
+    }
+}
+
+#[test]
+fn what_is_ordered_by_itself_does_not_depend_on_the_records_order() {
+    for (sql, expected) in [
+        (
+            "SELECT array_agg(card_brand ORDER BY card_brand DESC) FROM transactions",
+            "[b, b, a, a]",
+        ),
+        (
+            "SELECT collect_list(amount ORDER BY amount) FROM transactions",
+            "[-3.00, 0.05, 2.50, 10.00]",
+        ),
+        (
+            "SELECT string_agg(quantity, '+' ORDER BY quantity) FROM transactions",
+            "1+2+3+4",
+        ),
+        (
+            "SELECT first_value(upper(card_brand) ORDER BY amount, card_brand) FROM transactions",
+            "A",
+        ),
     ] {
         assert_eq!(result(sql), rows(&[&[expected]]), "{sql}");
     }
