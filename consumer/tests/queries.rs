@@ -432,6 +432,19 @@ fn what_is_ordered_by_itself_does_not_depend_on_the_records_order() {
 }
 
 #[test]
+fn a_field_of_an_element_is_found_by_its_name() {
+    let table = Arc::clone(TableSchema::parse("x INT").unwrap().table());
+    for sql in [
+        "SELECT max(_headers[1].key) FROM transactions",
+        "SELECT max(_headers[1].KEY), max(_headers[1]['key']) FROM transactions",
+    ] {
+        if let Err(error) = Query::plan(sql, &table, &[]) {
+            panic!("{sql}: {error}");
+        }
+    }
+}
+
+#[test]
 fn an_average_is_rounded_half_up() {
     // 10 / 3 and 5 / 8 in cents, to six digits.
     let query =

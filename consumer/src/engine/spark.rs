@@ -10,8 +10,9 @@ use datafusion::arrow::datatypes::{DataType, Fields};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Value, VisitMut, VisitorMut, visit_expressions_mut,
+    AccessExpr, BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArgumentList, FunctionArguments, Ident, ObjectName, Value, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 
 /// Spark's name and DataFusion's, where the arguments are the same.
@@ -60,6 +61,9 @@ pub fn rewrite(statement: &mut Statement, columns: &Fields) {
     collect_names(columns, &mut names);
     let _ = statement.visit(&mut Identifiers { names });
     let _: ControlFlow<()> = visit_expressions_mut(statement.as_mut(), |expr| {
+        if let Expr::CompoundFieldAccess { root, access_chain } = expr {
+            rewrite_access(root, access_chain);
+        }
         rewrite_call(expr);
         ControlFlow::Continue(())
     });
@@ -103,6 +107,29 @@ impl Identifiers {
             && let Some(name) = self.names.get(&word.value.to_lowercase())
         {
             *word = Ident::with_quote('"', name.clone());
+        }
+    }
+}
+
+/// `_headers[1].key`: behind `[1]` DataFusion wants a field's name as text. Words before it may be those
+/// of a table or column, and it finds these itself.
+fn rewrite_access(root: &Expr, chain: &mut [AccessExpr]) {
+    let behind = match root {
+        Expr::Identifier(_) => chain
+            .iter()
+            .position(|access| !matches!(access, AccessExpr::Dot(_)))
+            .unwrap_or(chain.len()),
+        _ => 0,
+    };
+    for access in &mut chain[behind..] {
+        if let AccessExpr::Dot(field) = access
+            && let Expr::Identifier(word) = field
+        {
+            let name = match word.quote_style {
+                Some(_) => word.value.clone(),
+                None => word.value.to_lowercase(),
+            };
+            *field = Expr::Value(Value::SingleQuotedString(name).with_empty_span());
         }
     }
 }
