@@ -33,6 +33,10 @@ use super::functions::exact;
 use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
 use super::{naming, spark};
 
+mod explain;
+
+pub use explain::error_text;
+
 /// The name under which every stream can be queried, whatever its topics are called.
 pub const TABLE: &str = "transactions";
 
@@ -51,26 +55,6 @@ impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
         Self::Invalid(error_text(&error))
     }
-}
-
-/// What went wrong in one line, without the wrappings that DataFusion puts around it.
-pub fn error_text(error: &DataFusionError) -> String {
-    let mut text = error.find_root().strip_backtrace();
-    if let Some((first, _help)) = text.split_once("\n\n") {
-        text.truncate(first.len());
-    }
-    for wrapping in [
-        "Error during planning: ",
-        "Execution error: ",
-        "Schema error: ",
-        "SQL error: ",
-        "Arrow error: ",
-    ] {
-        if let Some(inner) = text.strip_prefix(wrapping) {
-            text = inner.to_owned();
-        }
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A query that has been checked and planned.
@@ -111,8 +95,10 @@ impl Query {
         naming::name_columns(&mut statement);
         spark::rewrite(&mut statement, table.fields());
 
-        let written = complete(state.statement_to_plan(statement))?;
         let name = names.first().map_or(TABLE, String::as_str);
+        let written = complete(state.statement_to_plan(statement)).map_err(|error| {
+            QueryError::Invalid(explain::lookup_error(&error, name, &functions(&state)))
+        })?;
         check_written(&written, name)?;
         let optimized = state.optimize(&written)?;
         check_optimized(&optimized)?;
@@ -333,6 +319,15 @@ fn session(
         }
     }
     Ok(context.state())
+}
+
+/// The names of all functions, Spark's among them.
+fn functions(state: &SessionState) -> Vec<&str> {
+    let mut names: Vec<&str> = spark::names().collect();
+    names.extend(state.scalar_functions().keys().map(String::as_str));
+    names.extend(state.aggregate_functions().keys().map(String::as_str));
+    names.extend(state.window_functions().keys().map(String::as_str));
+    names
 }
 
 /// Planning is async for catalogs that are far away; ours is not, so it never waits.

@@ -52,6 +52,15 @@ const DATE_PARTS: &[(&str, &str)] = &[
     ("year", "year"),
 ];
 
+/// Functions that are rewritten each in its own way.
+const REWRITTEN: &[&str] = &["count_if", "if", "isnotnull", "isnull"];
+
+/// The names that are understood here beside DataFusion's.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let listed = RENAMED.iter().chain(DATE_PARTS).map(|(theirs, _)| *theirs);
+    listed.chain(REWRITTEN.iter().copied())
+}
+
 /// Rewrites `statement` in place. `columns` are the table's.
 pub fn rewrite(statement: &mut Statement, columns: &Fields) {
     let Statement::Statement(statement) = statement else {
