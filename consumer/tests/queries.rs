@@ -8,6 +8,7 @@ use consumer::engine::query::{Query, QueryError, error_text};
 use consumer::engine::refusal::Refusal;
 use consumer::engine::state::State;
 use consumer::schema::TableSchema;
+use consumer::sink::cell::Cells;
 use datafusion::arrow::array::{
     ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray, StringViewArray,
     TimestampMicrosecondArray,
@@ -679,6 +680,40 @@ fn now_above_the_aggregate_is_the_time_of_the_trigger() {
     for time in ["2026-01-31T12:00:00Z", "2027-01-31T12:00:00Z"] {
         query.clock().set(time.parse().unwrap());
         assert_eq!(result_of(&query, &[records()]), rows(&[&["4", time]]));
+    }
+}
+
+#[test]
+fn thousands_are_separated_in_quantities_only() {
+    let many = batch(&[("a", 123_456, 2020); 1500], &[0; 1500]);
+    for (sql, expected) in [
+        (
+            "SELECT quantity, count(*), sum(quantity), max(quantity) FROM transactions GROUP BY quantity",
+            ["2020", "1,500", "3,030,000", "2020"],
+        ),
+        (
+            "SELECT max(year(timestamp)), max(amount), 100 * count(*), avg(quantity) FROM transactions",
+            ["1970", "1,234.56", "150,000", "2,020"],
+        ),
+        (
+            "SELECT q, n, n + 1, sum(n) OVER () FROM \
+             (SELECT quantity + 1 AS q, count(*) AS n FROM transactions GROUP BY 1 ORDER BY n LIMIT 3) AS t",
+            ["2021", "1,500", "1,501", "1,500"],
+        ),
+        (
+            "SELECT quantity, quantity * 10, amount, CAST(quantity AS DOUBLE) FROM transactions WHERE amount > 3",
+            ["2020", "20200", "1,234.56", "2,020"],
+        ),
+    ] {
+        let query = plan(sql).unwrap();
+        let mut partial = query.partial().unwrap();
+        partial
+            .push(many.project(query.columns()).unwrap())
+            .unwrap();
+        let shown = query.result(partial.finish().unwrap()).unwrap().rows;
+        let cells = Cells::of(&shown).unwrap();
+        let texts: Vec<_> = cells.iter().map(|cell| cell.text(0).unwrap()).collect();
+        assert_eq!(texts, expected, "{sql}");
     }
 }
 

@@ -31,7 +31,7 @@ use super::feed::{FeedExec, FeedTable};
 use super::functions::clock::TriggerClock;
 use super::functions::exact;
 use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
-use super::{naming, spark};
+use super::{naming, quantity, spark};
 
 mod explain;
 
@@ -111,7 +111,7 @@ impl Query {
             clock,
             table: Arc::clone(table),
             columns: columns_read(&physical)?,
-            schema: physical.schema(),
+            schema: quantity::marked(&physical.schema(), &optimized),
             plan: cut(&physical)?,
         };
         query.rehearse()?;
