@@ -234,7 +234,8 @@ fn known(text: &str) -> Option<String> {
     let missing = text.strip_prefix("This feature is not implemented: ")?;
     let missing = missing
         .trim_start_matches("Unsupported ")
-        .trim_start_matches("ast node ");
+        .trim_start_matches("ast node ")
+        .trim_start_matches("in sqltorel: ");
     Some(match missing.contains("not ") {
         true => missing.to_owned(),
         false => format!("not supported: {missing}"),
