@@ -7,6 +7,8 @@
 pub mod execution;
 pub mod feed;
 pub mod functions;
+pub mod naming;
+pub mod quantity;
 pub mod query;
 pub mod refusal;
 pub mod spark;

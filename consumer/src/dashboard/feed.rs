@@ -54,7 +54,14 @@ fn feed(
         };
         let Some(first) = first else {
             // What the query said last, before its end was seen, is taken in too.
-            return last;
+            let batches = events
+                .try_iter()
+                .take(1_000)
+                .filter_map(|event| match event {
+                    Event::Batch(batch) => Some(batch),
+                    _ => None,
+                });
+            return batches.last().or(last);
         };
         // What has arrived makes one snapshot; so much at most that a flood cannot hold the next one up.
         let (mut ended, now) = (false, Utc::now());
@@ -71,6 +78,26 @@ fn feed(
         publish.send_replace(Arc::new(updater.snapshot().clone()));
         if ended {
             return last;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::samples::brands;
+
+    #[test]
+    fn a_batch_that_came_before_the_stop_is_not_lost() {
+        // Which of two channels is looked at first is left to chance.
+        for _ in 0..20 {
+            let (sender, events) = crossbeam_channel::unbounded();
+            let (stop, stopped) = crossbeam_channel::bounded(0);
+            sender.send(Event::Batch(brands(7, &[]))).unwrap();
+            drop(stop);
+            let (publish, _snapshots) = watch::channel(Arc::default());
+            let last = feed(&events, &stopped, &publish);
+            assert_eq!(last.map(|batch| batch.progress.batch_id), Some(7));
         }
     }
 }

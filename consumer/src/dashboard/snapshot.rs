@@ -123,7 +123,7 @@ pub struct Row {
 /// One value of the result.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Cell {
-    /// For reading: all digits, thousands separated.
+    /// For reading: all digits, thousands of a quantity separated.
     pub text: String,
     /// For bars and sorting; `None` for text and NULL.
     pub value: Option<f64>,

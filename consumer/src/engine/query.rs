@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{Field, Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
@@ -31,7 +31,11 @@ use super::feed::{FeedExec, FeedTable};
 use super::functions::clock::TriggerClock;
 use super::functions::exact;
 use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
-use super::spark;
+use super::{naming, quantity, spark};
+
+mod explain;
+
+pub use explain::error_text;
 
 /// The name under which every stream can be queried, whatever its topics are called.
 pub const TABLE: &str = "transactions";
@@ -51,26 +55,6 @@ impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
         Self::Invalid(error_text(&error))
     }
-}
-
-/// What went wrong in one line, without the wrappings that DataFusion puts around it.
-pub fn error_text(error: &DataFusionError) -> String {
-    let mut text = error.find_root().strip_backtrace();
-    if let Some((first, _help)) = text.split_once("\n\n") {
-        text.truncate(first.len());
-    }
-    for wrapping in [
-        "Error during planning: ",
-        "Execution error: ",
-        "Schema error: ",
-        "SQL error: ",
-        "Arrow error: ",
-    ] {
-        if let Some(inner) = text.strip_prefix(wrapping) {
-            text = inner.to_owned();
-        }
-    }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A query that has been checked and planned.
@@ -108,10 +92,13 @@ impl Query {
         let state = session(table, names, &clock)?;
         let mut statement = parse(text)?;
         check_parsed(&statement)?;
+        naming::name_columns(&mut statement);
         spark::rewrite(&mut statement, table.fields());
 
-        let written = complete(state.statement_to_plan(statement))?;
         let name = names.first().map_or(TABLE, String::as_str);
+        let written = complete(state.statement_to_plan(statement)).map_err(|error| {
+            QueryError::Invalid(explain::lookup_error(&error, name, &functions(&state)))
+        })?;
         check_written(&written, name)?;
         let optimized = state.optimize(&written)?;
         check_optimized(&optimized)?;
@@ -124,7 +111,7 @@ impl Query {
             clock,
             table: Arc::clone(table),
             columns: columns_read(&physical)?,
-            schema: readable(&physical.schema(), names),
+            schema: quantity::marked(&physical.schema(), &optimized),
             plan: cut(&physical)?,
         };
         query.rehearse()?;
@@ -258,26 +245,6 @@ impl Partial {
     }
 }
 
-/// The result's columns as the query names them: `sum(amount)`, not `sum(transactions.amount)`.
-fn readable(schema: &SchemaRef, names: &[String]) -> SchemaRef {
-    let tables: Vec<String> = std::iter::once(TABLE)
-        .chain(names.iter().map(String::as_str))
-        .map(|table| format!("{table}."))
-        .collect();
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|field| {
-            let mut name = field.name().clone();
-            for table in &tables {
-                name = name.replace(table, "");
-            }
-            field.as_ref().clone().with_name(name)
-        })
-        .collect();
-    Arc::new(Schema::new(fields))
-}
-
 fn parse(text: &str) -> Result<Statement, QueryError> {
     let statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {})?;
     let mut statements = statements.into_iter();
@@ -359,6 +326,15 @@ fn session(
     Ok(context.state())
 }
 
+/// The names of all functions, Spark's among them.
+fn functions(state: &SessionState) -> Vec<&str> {
+    let mut names: Vec<&str> = spark::names().collect();
+    names.extend(state.scalar_functions().keys().map(String::as_str));
+    names.extend(state.aggregate_functions().keys().map(String::as_str));
+    names.extend(state.window_functions().keys().map(String::as_str));
+    names
+}
+
 /// Planning is async for catalogs that are far away; ours is not, so it never waits.
 fn complete<T>(
     planning: impl Future<Output = Result<T, DataFusionError>>,
@@ -370,7 +346,7 @@ fn complete<T>(
     })
 }
 
-fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, DataFusionError> {
+fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, QueryError> {
     let mut columns = None;
     plan.apply(|node| {
         if let Some(feed) = node.downcast_ref::<FeedExec>() {
@@ -378,10 +354,7 @@ fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, DataFusionE
         }
         Ok(TreeNodeRecursion::Continue)
     })?;
-    // The optimizer may find that a query has no rows (`WHERE false`): then nothing is read.
-    columns.ok_or_else(|| {
-        DataFusionError::Plan("it never has rows, whatever the records are".to_owned())
-    })
+    columns.ok_or(QueryError::Refused(Refusal::ReadsNothing))
 }
 
 /// Cuts the plan at its lowest aggregate (the optimizer may have put others above it). It comes as one

@@ -27,6 +27,11 @@ pub enum Refusal {
     /// `SELECT 1`.
     #[error("it reads no table; write FROM {0}")]
     NoScan(String),
+    /// `WHERE false`, `LIMIT 0`: the optimizer leaves no scan.
+    #[error(
+        "it reads no records, whatever they are: a condition in it is never true, or its LIMIT is 0"
+    )]
+    ReadsNothing,
     /// A join, a union, or the table named twice.
     #[error(
         "it reads the table more than once ({0}); a query is kept over one scan: use FILTER (WHERE …) or CASE \
@@ -67,8 +72,8 @@ pub enum Refusal {
     Volatile(String),
     /// `first_value`, `array_agg` and the like.
     #[error(
-        "{0} depends on the order of the records; order it by a unique key: \
-         {0}(… ORDER BY _partition, _offset)"
+        "{0} depends on the order of the records; order it by a unique key, \
+         {0}(… ORDER BY _partition, _offset), or by what it collects: {0}(x ORDER BY x)"
     )]
     OrderDependent(String),
 }
@@ -256,22 +261,30 @@ fn check_expressions(plan: &LogicalPlan) -> Result<(), Refusal> {
     refusal.map_or(Ok(()), Err)
 }
 
-/// `_partition` and `_offset` name a record; and a set of distinct values sorted by themselves has
-/// one order.
+/// Not if it is ordered by `_partition` and `_offset`, which name a record, nor if what it takes from a
+/// record follows from what it is ordered by: then records that are equal there may change places.
 fn depends_on_order(call: &AggregateFunction) -> bool {
     if !ORDER_DEPENDENT.contains(&call.func.name()) {
         return false;
     }
+    let keys: Vec<&Expr> = call.params.order_by.iter().map(|sort| &sort.expr).collect();
     let by = |name: &str| {
-        call.params
-            .order_by
-            .iter()
-            .any(|sort| matches!(&sort.expr, Expr::Column(column) if column.name == name))
+        keys.iter()
+            .any(|key| matches!(key, Expr::Column(column) if column.name == name))
     };
-    let by_itself = call.params.distinct
-        && matches!(
-            (call.params.order_by.as_slice(), call.params.args.first()),
-            ([sort], Some(value)) if sort.expr == *value
-        );
-    !(by_itself || by("_partition") && by("_offset"))
+    let unique = by("_partition") && by("_offset");
+    !(unique || call.params.args.iter().all(|taken| follows(taken, &keys)))
+}
+
+/// Whether `expr` is the same for all records that are equal in `keys`.
+fn follows(expr: &Expr, keys: &[&Expr]) -> bool {
+    let mut follows = true;
+    let _ = expr.apply(|part| {
+        if keys.contains(&part) {
+            return Ok(TreeNodeRecursion::Jump);
+        }
+        follows &= !matches!(part, Expr::Column(_)) && !part.is_volatile_node();
+        Ok(TreeNodeRecursion::Continue)
+    });
+    follows
 }

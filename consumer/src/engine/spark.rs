@@ -10,8 +10,10 @@ use datafusion::arrow::datatypes::{DataType, Fields};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CaseWhen, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, Value, VisitMut, VisitorMut, visit_expressions_mut,
+    AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType as SqlType, DuplicateTreatment, Expr,
+    Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByOptions, UnaryOperator, Value,
+    VisitMut, VisitorMut, visit_expressions_mut,
 };
 
 /// Spark's name and DataFusion's, where the arguments are the same.
@@ -22,16 +24,20 @@ const RENAMED: &[(&str, &str)] = &[
     ("bool_every", "bool_and"),
     ("ceiling", "ceil"),
     ("char_length", "character_length"),
-    ("collect_list", "array_agg"),
     ("dayofmonth", "day"),
+    ("endswith", "ends_with"),
     ("every", "bool_and"),
     ("explode", "unnest"),
     ("lcase", "lower"),
     ("len", "character_length"),
     ("listagg", "string_agg"),
+    ("percentile", "percentile_cont"),
     ("percentile_approx", "approx_percentile_cont"),
+    ("regexp", "regexp_like"),
+    ("rlike", "regexp_like"),
     ("size", "cardinality"),
     ("some", "bool_or"),
+    ("startswith", "starts_with"),
     ("std", "stddev"),
     ("ucase", "upper"),
     ("unix_timestamp", "to_unixtime"),
@@ -51,6 +57,29 @@ const DATE_PARTS: &[(&str, &str)] = &[
     ("year", "year"),
 ];
 
+/// Functions that are rewritten each in its own way.
+const REWRITTEN: &[&str] = &[
+    "collect_list",
+    "collect_set",
+    "count_if",
+    "date_add",
+    "date_diff",
+    "date_sub",
+    "datediff",
+    "dayofweek",
+    "if",
+    "isnotnull",
+    "isnull",
+    "locate",
+    "weekday",
+];
+
+/// The names that are understood here beside DataFusion's.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let listed = RENAMED.iter().chain(DATE_PARTS).map(|(theirs, _)| *theirs);
+    listed.chain(REWRITTEN.iter().copied())
+}
+
 /// Rewrites `statement` in place. `columns` are the table's.
 pub fn rewrite(statement: &mut Statement, columns: &Fields) {
     let Statement::Statement(statement) = statement else {
@@ -60,7 +89,11 @@ pub fn rewrite(statement: &mut Statement, columns: &Fields) {
     collect_names(columns, &mut names);
     let _ = statement.visit(&mut Identifiers { names });
     let _: ControlFlow<()> = visit_expressions_mut(statement.as_mut(), |expr| {
-        rewrite_call(expr);
+        match expr {
+            Expr::CompoundFieldAccess { root, access_chain } => rewrite_access(root, access_chain),
+            Expr::RLike { .. } => rewrite_rlike(expr),
+            _ => rewrite_call(expr),
+        }
         ControlFlow::Continue(())
     });
 }
@@ -107,6 +140,29 @@ impl Identifiers {
     }
 }
 
+/// `_headers[1].key`: behind `[1]` DataFusion wants a field's name as text. Words before it may be those
+/// of a table or column, and it finds these itself.
+fn rewrite_access(root: &Expr, chain: &mut [AccessExpr]) {
+    let behind = match root {
+        Expr::Identifier(_) => chain
+            .iter()
+            .position(|access| !matches!(access, AccessExpr::Dot(_)))
+            .unwrap_or(chain.len()),
+        _ => 0,
+    };
+    for access in &mut chain[behind..] {
+        if let AccessExpr::Dot(field) = access
+            && let Expr::Identifier(word) = field
+        {
+            let name = match word.quote_style {
+                Some(_) => word.value.clone(),
+                None => word.value.to_lowercase(),
+            };
+            *field = Expr::Value(Value::SingleQuotedString(name).with_empty_span());
+        }
+    }
+}
+
 fn rewrite_call(expr: &mut Expr) {
     let Expr::Function(call) = expr else {
         return;
@@ -135,48 +191,155 @@ fn rewrite_call(expr: &mut Expr) {
             let mut counted = call.clone();
             counted.name = ObjectName::from(vec![Ident::new("count")]);
             counted.args = argument_list(vec![FunctionArgExpr::Wildcard]);
-            counted.filter = Some(Box::new(match call.filter.clone() {
-                Some(filter) => Expr::Nested(Box::new(Expr::BinaryOp {
-                    left: Box::new(Expr::Nested(filter)),
-                    op: BinaryOperator::And,
-                    right: Box::new(Expr::Nested(Box::new(condition.clone()))),
-                })),
-                None => condition.clone(),
-            }));
+            filter_also(&mut counted, condition.clone());
             Some(Expr::Function(counted))
+        }
+        ("collect_list" | "collect_set", [value]) => {
+            // Both leave NULL out.
+            let mut collected = call.clone();
+            filter_also(&mut collected, Expr::IsNotNull(Box::new(nested(value))));
+            collected.name = ObjectName::from(vec![Ident::new("array_agg")]);
+            if name == "collect_set" {
+                collected.args = distinct_in_order(value);
+            }
+            Some(Expr::Function(collected))
+        }
+        // From Sunday, 1; `dow` begins with 0.
+        ("dayofweek", [value]) => {
+            let part = date_part(call, "dow", value);
+            Some(operation(part, BinaryOperator::Plus, one()))
+        }
+        // From Monday, 0; `isodow` begins with 1.
+        ("weekday", [value]) => {
+            let part = date_part(call, "isodow", value);
+            Some(operation(part, BinaryOperator::Minus, one()))
+        }
+        ("date_add", [date, days]) => {
+            Some(operation(as_date(date), BinaryOperator::Plus, nested(days)))
+        }
+        ("date_sub", [date, days]) => Some(operation(
+            as_date(date),
+            BinaryOperator::Minus,
+            nested(days),
+        )),
+        ("datediff" | "date_diff", [end, start]) => Some(operation(
+            as_date(end),
+            BinaryOperator::Minus,
+            as_date(start),
+        )),
+        ("locate", [part, text]) => {
+            let mut found = call.clone();
+            found.name = ObjectName::from(vec![Ident::new("strpos")]);
+            found.args = plain_arguments([text, part]);
+            Some(Expr::Function(found))
         }
         ("date_format", [value, Expr::Value(pattern)]) => {
             let pattern = pattern.value.clone().into_string();
             pattern.as_deref().and_then(strftime).map(|pattern| {
                 let mut formatted = call.clone();
-                let pattern = Value::SingleQuotedString(pattern).with_empty_span();
-                formatted.args = argument_list(vec![
-                    FunctionArgExpr::Expr(value.clone()),
-                    FunctionArgExpr::Expr(Expr::Value(pattern)),
-                ]);
+                let pattern = Expr::Value(Value::SingleQuotedString(pattern).with_empty_span());
+                formatted.args = plain_arguments([value, &pattern]);
                 Expr::Function(formatted)
             })
         }
-        (name, [value]) => {
-            DATE_PARTS
-                .iter()
-                .find(|(theirs, _)| *theirs == name)
-                .map(|(_, part)| {
-                    let mut extracted = call.clone();
-                    extracted.name = ObjectName::from(vec![Ident::new("date_part")]);
-                    let part = Value::SingleQuotedString((*part).to_owned()).with_empty_span();
-                    extracted.args = argument_list(vec![
-                        FunctionArgExpr::Expr(Expr::Value(part)),
-                        FunctionArgExpr::Expr(value.clone()),
-                    ]);
-                    Expr::Function(extracted)
-                })
-        }
+        (name, [value]) => DATE_PARTS
+            .iter()
+            .find(|(theirs, _)| *theirs == name)
+            .map(|(_, part)| date_part(call, part, value)),
         _ => None,
     };
     if let Some(rewritten) = rewritten {
         *expr = rewritten;
     }
+}
+
+/// `x RLIKE 'a'` is `regexp_like(x, 'a')`.
+fn rewrite_rlike(expr: &mut Expr) {
+    let Expr::RLike {
+        negated,
+        expr: text,
+        pattern,
+        ..
+    } = expr
+    else {
+        return;
+    };
+    let found = Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new("regexp_like")]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: plain_arguments([&**text, &**pattern]),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    });
+    *expr = match negated {
+        true => Expr::UnaryOp {
+            op: UnaryOperator::Not,
+            expr: Box::new(found),
+        },
+        false => found,
+    };
+}
+
+/// Lets `call` take only what fulfils `condition`, beside what its own FILTER says.
+fn filter_also(call: &mut Function, condition: Expr) {
+    call.filter = Some(Box::new(match call.filter.take() {
+        Some(filter) => operation(
+            Expr::Nested(filter),
+            BinaryOperator::And,
+            nested(&condition),
+        ),
+        None => condition,
+    }));
+}
+
+/// `DISTINCT value ORDER BY value`.
+fn distinct_in_order(value: &Expr) -> FunctionArguments {
+    FunctionArguments::List(FunctionArgumentList {
+        duplicate_treatment: Some(DuplicateTreatment::Distinct),
+        args: vec![FunctionArg::Unnamed(FunctionArgExpr::Expr(value.clone()))],
+        clauses: vec![FunctionArgumentClause::OrderBy(vec![OrderByExpr {
+            expr: value.clone(),
+            options: OrderByOptions::default(),
+            with_fill: None,
+        }])],
+    })
+}
+
+fn date_part(call: &Function, part: &str, value: &Expr) -> Expr {
+    let mut extracted = call.clone();
+    extracted.name = ObjectName::from(vec![Ident::new("date_part")]);
+    let part = Expr::Value(Value::SingleQuotedString(part.to_owned()).with_empty_span());
+    extracted.args = plain_arguments([&part, value]);
+    Expr::Function(extracted)
+}
+
+fn as_date(value: &Expr) -> Expr {
+    Expr::Cast {
+        kind: CastKind::Cast,
+        expr: Box::new(value.clone()),
+        data_type: SqlType::Date,
+        array: false,
+        format: None,
+    }
+}
+
+fn operation(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    nested(&Expr::BinaryOp {
+        left: Box::new(left),
+        op,
+        right: Box::new(right),
+    })
+}
+
+fn one() -> Expr {
+    Expr::Value(Value::Number("1".to_owned(), false).with_empty_span())
+}
+
+fn nested(expr: &Expr) -> Expr {
+    Expr::Nested(Box::new(expr.clone()))
 }
 
 /// Spark's pattern of a date and time in strftime's letters; `None` if it is none of Spark's, or has
@@ -242,4 +405,23 @@ fn argument_list(arguments: Vec<FunctionArgExpr>) -> FunctionArguments {
         args: arguments.into_iter().map(FunctionArg::Unnamed).collect(),
         clauses: Vec::new(),
     })
+}
+
+fn plain_arguments<'a>(arguments: impl IntoIterator<Item = &'a Expr>) -> FunctionArguments {
+    let expressions = arguments.into_iter().cloned();
+    argument_list(expressions.map(FunctionArgExpr::Expr).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn the_readme_has_all_names() {
+        let readme = include_str!("../../../README.md");
+        let missing: Vec<_> = names()
+            .filter(|name| !readme.contains(&format!("`{name}`")))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
 }

@@ -45,13 +45,6 @@ pub struct Inferred {
     pub bad: usize,
 }
 
-impl Inferred {
-    /// Why the schema has no column `name`, if the records have one.
-    pub fn left_out(&self, name: &str) -> Option<&LeftOut> {
-        self.left_out.iter().find(|left| left.column == name)
-    }
-}
-
 /// A field of the records that is no column, to be shown as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {

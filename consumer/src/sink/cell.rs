@@ -5,10 +5,11 @@
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use crate::engine::quantity::as_it_stands;
 use crate::escape::escaped;
 use crate::number;
 
@@ -22,6 +23,7 @@ pub struct Cells<'a> {
     array: &'a dyn Array,
     numbers: Option<ArrayRef>,
     scale: Option<usize>,
+    separated: bool,
 }
 
 impl<'a> Cells<'a> {
@@ -32,11 +34,11 @@ impl<'a> Cells<'a> {
             .fields()
             .iter()
             .zip(batch.columns())
-            .map(|(field, array)| Self::new(field.name(), array.as_ref()))
+            .map(|(field, array)| Self::new(field, array.as_ref()))
             .collect()
     }
 
-    fn new(name: &str, array: &'a dyn Array) -> Result<Self, ArrowError> {
+    fn new(field: &Field, array: &'a dyn Array) -> Result<Self, ArrowError> {
         // Times are UTC throughout; a zone is written only where it is another one.
         const LOCAL: &str = "%Y-%m-%d %H:%M:%S%.f";
         let zoned = match array.data_type() {
@@ -67,9 +69,10 @@ impl<'a> Cells<'a> {
             _ => None,
         };
         Ok(Self {
-            name: escaped(name).into_owned(),
+            name: escaped(field.name()).into_owned(),
             formatter: ArrayFormatter::try_new(array, &options)?,
             array,
+            separated: numbers.is_some() && !as_it_stands(field),
             numbers,
             scale,
         })
@@ -96,13 +99,13 @@ impl<'a> Cells<'a> {
         numbers.is_valid(row).then(|| numbers.value(row))
     }
 
-    /// The value in `row` for reading: escaped, thousands separated, all digits of a decimal.
+    /// The value in `row` for reading: escaped, thousands of a quantity separated, all digits of a decimal.
     pub fn text(&self, row: usize) -> Result<String, ArrowError> {
         if let (None, Some(value)) = (self.scale, self.value(row)) {
             return Ok(number::float(value));
         }
         let text = self.formatter.value(row).try_to_string()?;
-        Ok(match self.is_numeric() && !self.array.is_null(row) {
+        Ok(match self.separated && !self.array.is_null(row) {
             true => number::grouped(&text),
             false => escaped(&text).into_owned(),
         })

@@ -6,6 +6,7 @@ use datafusion::arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Arr
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::physical_expr_common::physical_expr::fmt_sql;
 
 use super::Outcome;
 use super::accumulator::seen;
@@ -14,7 +15,7 @@ use super::accumulator::seen;
 #[derive(Clone, Debug)]
 pub(super) struct Finish {
     outcome: Outcome,
-    /// The call as it stands in the query, for errors.
+    /// The call, for errors.
     call: String,
     input: DataType,
     output: DataType,
@@ -24,7 +25,7 @@ impl Finish {
     pub(super) fn new(outcome: Outcome, args: &AccumulatorArgs) -> Self {
         Self {
             outcome,
-            call: args.name.to_owned(),
+            call: call(outcome, args),
             input: args.expr_fields[0].data_type().clone(),
             output: args.return_field.data_type().clone(),
         }
@@ -99,6 +100,16 @@ impl Finish {
             self.call, self.output
         ))
     }
+}
+
+/// `sum(amount * 1.1)`: the planner's name for it has the table in it.
+fn call(outcome: Outcome, args: &AccumulatorArgs) -> String {
+    let function = match outcome {
+        Outcome::Sum => "sum",
+        Outcome::Average => "avg",
+    };
+    let distinct = if args.is_distinct { "DISTINCT " } else { "" };
+    format!("{function}({distinct}{})", fmt_sql(args.exprs[0].as_ref()))
 }
 
 #[expect(

@@ -1,0 +1,285 @@
+//! What is wrong with a query, in one plain line: what, where, and how to mend it.
+//!
+//! DataFusion speaks of its own insides: it names its catalog, its types and its classes of errors, and
+//! asks for a bug report. What it means is taken out of that here, and told in the words of SQL. A text
+//! that is not known here is passed on, without the wrappings.
+
+use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
+use datafusion::common::{Column, SchemaError};
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::parser::ParserError;
+
+mod words;
+
+use words::in_sql;
+
+/// Names at least so alike are taken for one another: 0 is not at all, 1 the same.
+const ALIKE: f64 = 0.5;
+
+/// The most columns that a message lists.
+const LISTED: usize = 20;
+
+/// What went wrong, in one line.
+pub fn error_text(error: &DataFusionError) -> String {
+    match error.find_root() {
+        DataFusionError::SchemaError(error, _) => match error.as_ref() {
+            SchemaError::FieldNotFound {
+                field,
+                valid_fields,
+            } => unknown_column(field, valid_fields),
+            SchemaError::AmbiguousReference { field } => {
+                format!("column {} could be several ones", field.name)
+            }
+            SchemaError::DuplicateQualifiedField { name, .. }
+            | SchemaError::DuplicateUnqualifiedField { name } => twice(name),
+        },
+        DataFusionError::SQL(error, _) => match error.as_ref() {
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => syntax(text),
+            ParserError::RecursionLimitExceeded => "it is nested too deeply".to_owned(),
+        },
+        root => told(&root.strip_backtrace()),
+    }
+}
+
+/// As [`error_text`], for what comes up when the names in a query are looked up: `table` is the one to
+/// read, `functions` are all there are.
+pub(super) fn lookup_error(error: &DataFusionError, table: &str, functions: &[&str]) -> String {
+    let text = error.find_root().strip_backtrace();
+    if let Some(name) = between(&text, "table '", "' not found") {
+        let name = name
+            .trim_start_matches("datafusion.")
+            .trim_start_matches("public.");
+        return format!("there is no table {name}; write FROM {table}");
+    }
+    if let Some(name) = between(&text, "Invalid function '", "'") {
+        return unknown_function(name, functions);
+    }
+    error_text(error)
+}
+
+fn unknown_column(field: &Column, valid: &[Column]) -> String {
+    // With its table, if the query has written one.
+    let shown = |column: &Column| match (&field.relation, &column.relation) {
+        (Some(_), Some(table)) => format!("{table}.{}", column.name),
+        _ => column.name.clone(),
+    };
+    let wanted = shown(field);
+    let mut names: Vec<String> = Vec::new();
+    for column in valid {
+        let name = shown(column);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let near = nearest(&wanted, names.iter().map(String::as_str));
+    let mut listed: Vec<&str> = near.clone();
+    listed.extend(
+        names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !near.contains(name)),
+    );
+    let more = match listed.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    listed.truncate(LISTED);
+    // A word that was not quoted has only small letters here.
+    let text = match near.is_empty() && field.name.contains(|c: char| c == ' ' || c.is_uppercase())
+    {
+        true => format!(" (a text stands in single quotes: '{}')", field.name),
+        false => String::new(),
+    };
+    format!(
+        "there is no column {wanted}{text}; there are {}{more}",
+        listed.join(", ")
+    )
+}
+
+fn unknown_function(name: &str, functions: &[&str]) -> String {
+    if name == "window" {
+        return "there is no window() yet; date_bin(INTERVAL '1 minute', timestamp) groups by minute"
+            .to_owned();
+    }
+    if functions.contains(&name) {
+        return format!("{name}() takes other arguments than these, or needs OVER (…)");
+    }
+    let mut near = nearest(name, functions.iter().copied());
+    near.truncate(3);
+    match near.is_empty() {
+        true => format!("there is no function {name}"),
+        false => format!(
+            "there is no function {name}; the nearest are {}",
+            near.join(", ")
+        ),
+    }
+}
+
+/// Those of `names` that are like `wanted`, the nearest first.
+fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let mut near: Vec<(f64, &str)> = names
+        .into_iter()
+        .map(|name| (normalized_levenshtein(&wanted, &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .collect();
+    near.sort_by(|(one, name), (other, than)| other.total_cmp(one).then(name.cmp(than)));
+    near.dedup();
+    near.into_iter().map(|(_, name)| name).collect()
+}
+
+/// `Expected: ), found: FROM at Line: 1, Column: 19`.
+fn syntax(text: &str) -> String {
+    let (what, place) = match text.rsplit_once(" at Line: ") {
+        Some((what, place)) => (
+            what,
+            format!("line {}: ", place.replace(", Column: ", ", column ")),
+        ),
+        None => (text, String::new()),
+    };
+    let what = what
+        .replace("Expected: ", "expected ")
+        .replace(", found: EOF", ", found the end of the query")
+        .replace(", found: ", ", found ");
+    format!("{place}{}", small(one_line(&what)))
+}
+
+fn twice(name: &str) -> String {
+    format!("two columns are called {name}; give one of them another name with AS")
+}
+
+/// The text of any other error.
+fn told(text: &str) -> String {
+    let mut text = text.trim();
+    while let Some(inner) = WRAPPINGS
+        .iter()
+        .find_map(|before| text.strip_prefix(before))
+    {
+        text = inner;
+    }
+    // What stands in braces is a part of the statement as the parser keeps it.
+    if let Some((told, tree)) = text.split_once(" { ")
+        && tree.contains("span: Span(")
+    {
+        text = told;
+    }
+    if let Some(said) = known(text) {
+        return small(in_sql(&one_line(&said)));
+    }
+    for behind in ["\n\n", ".\nThis issue was likely caused"] {
+        text = text.split(behind).next().unwrap_or(text);
+    }
+    small(in_sql(&one_line(text)))
+}
+
+/// What DataFusion puts before the text of an error, often several of them.
+const WRAPPINGS: &[&str] = &[
+    "Error during planning: ",
+    "Execution error: ",
+    "External error: ",
+    "Schema error: ",
+    "SQL error: ",
+    "Arrow error: ",
+    "Cast error: ",
+    "Parser error: ",
+    "Invalid argument error: ",
+    "Compute error: ",
+    "Internal error: ",
+];
+
+/// The errors that people make most, said as they would say it.
+fn known(text: &str) -> Option<String> {
+    if let Some((cause, call)) =
+        text.split_once(" No function matches the given name and argument types '")
+    {
+        return Some(wrong_arguments(cause, call));
+    }
+    if let Some(column) = between(text, "column \"", "\" must appear in the GROUP BY clause") {
+        return Some(format!(
+            "{column} must stand in GROUP BY, or inside an aggregate as in max({column})"
+        ));
+    }
+    if text.starts_with("Projections require unique expression names") {
+        let expression = between(text, "the expression \"", "\" at position")?;
+        let name = expression.rsplit(" AS ").next()?;
+        return Some(twice(name.rsplit('.').next().unwrap_or(name)));
+    }
+    if let Some(predicate) = between(text, "non-boolean predicate '", "' returning ") {
+        let kind = text.rsplit(" returning ").next()?;
+        return Some(format!("WHERE takes a condition; {predicate} is {kind}"));
+    }
+    if let Some(field) = between(text, "Field ", " not found in struct") {
+        return Some(format!("there is no field {field} in that STRUCT"));
+    }
+    if text.starts_with("Cannot access field at argument") {
+        return Some(
+            "only a STRUCT has fields; x[1] is the first element of an ARRAY x".to_owned(),
+        );
+    }
+    if text.starts_with("For SELECT DISTINCT, ORDER BY") {
+        return Some(
+            "with DISTINCT, ORDER BY takes only columns of the result, by name or as in ORDER BY 1"
+                .to_owned(),
+        );
+    }
+    for before in [
+        "Cannot infer common argument type for comparison operation ",
+        "Cannot coerce arithmetic expression ",
+    ] {
+        if let Some(operation) = text.strip_prefix(before) {
+            let operation = operation.trim_end_matches(" to valid types");
+            return Some(format!("{operation} is not defined; CAST one side"));
+        }
+    }
+    let missing = text.strip_prefix("This feature is not implemented: ")?;
+    let missing = missing
+        .trim_start_matches("Unsupported ")
+        .trim_start_matches("ast node ")
+        .trim_start_matches("in sqltorel: ");
+    Some(match missing.contains("not ") {
+        true => missing.to_owned(),
+        false => format!("not supported: {missing}"),
+    })
+}
+
+/// `cause` and the rest of `No function matches … 'call'. … Candidate functions: …`.
+fn wrong_arguments(cause: &str, call: &str) -> String {
+    if let Some((_, reason)) = cause.split_once("coercion failed with: ") {
+        return told(reason.trim_end_matches('.'));
+    }
+    let (call, candidates) = call.split_once("'.").unwrap_or((call, ""));
+    let candidates: Vec<&str> = candidates
+        .split_once("Candidate functions:")
+        .map_or("", |(_, list)| list)
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .take(3)
+        .collect();
+    format!(
+        "there is no {call}; there is {}",
+        candidates.join(", ").replace("NullAry()", "")
+    )
+}
+
+fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(behind).map(|(found, _)| found)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Begins with a small letter, as what stands behind a colon does; `COUNT` stays.
+fn small(mut text: String) -> String {
+    let mut chars = text.chars();
+    if let (Some(first), Some(second)) = (chars.next(), chars.next())
+        && first.is_ascii_uppercase()
+        && second.is_ascii_lowercase()
+    {
+        let first = first.to_ascii_lowercase().to_string();
+        text.replace_range(..1, &first);
+    }
+    text
+}

@@ -1,0 +1,94 @@
+//! DataFusion's types and literals in a text, in the words of SQL: `Decimal128(12, 2)` is
+//! `DECIMAL(12,2)`, and `Utf8("year")` is `'year'`.
+
+use crate::engine::query::TABLE;
+
+/// Names of types without arguments; with some, they are literals.
+const TYPES: &[(&str, &str)] = &[
+    ("Binary", "BINARY"),
+    ("Boolean", "BOOLEAN"),
+    ("Date32", "DATE"),
+    ("Float32", "FLOAT"),
+    ("Float64", "DOUBLE"),
+    ("Int16", "SMALLINT"),
+    ("Int32", "INT"),
+    ("Int64", "BIGINT"),
+    ("Int8", "TINYINT"),
+    ("Utf8", "STRING"),
+    ("Utf8View", "STRING"),
+];
+
+/// `text` with the types and literals in it in the words of SQL, and without the table's name.
+pub(super) fn in_sql(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let word = rest
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
+        if word == 0 {
+            let next = rest.chars().next().map_or(1, char::len_utf8);
+            out.push_str(&rest[..next]);
+            rest = &rest[next..];
+            continue;
+        }
+        let (name, behind) = rest.split_at(word);
+        let (said, left) = translated(name, behind);
+        out.push_str(&said);
+        rest = left;
+    }
+    out
+}
+
+/// What to say for `name` and perhaps its arguments in `behind`, and what is left behind it.
+fn translated<'a>(name: &'a str, behind: &'a str) -> (String, &'a str) {
+    if name == TABLE && behind.starts_with('.') {
+        return (String::new(), &behind[1..]);
+    }
+    let arguments = behind
+        .strip_prefix('(')
+        .and_then(|inside| inside.split_once(')'));
+    match (name, arguments) {
+        ("Decimal128" | "Decimal256", Some((arguments, left))) => {
+            let parts: Vec<&str> = arguments.split(',').map(str::trim).collect();
+            match parts.as_slice() {
+                [value, _, _] => ((*value).to_owned(), left),
+                _ => (format!("DECIMAL({})", parts.join(",")), left),
+            }
+        }
+        ("Timestamp", Some((arguments, left))) => {
+            let kind = match arguments.contains('"') {
+                true => "TIMESTAMP",
+                false => "TIMESTAMP_NTZ",
+            };
+            (kind.to_owned(), left)
+        }
+        ("Interval", Some((_, left))) => ("INTERVAL".to_owned(), left),
+        _ => match (TYPES.iter().find(|(kind, _)| *kind == name), arguments) {
+            (Some(_), Some((value, left))) => (value.replace('"', "'"), left),
+            (Some((_, kind)), None) => ((*kind).to_owned(), behind),
+            (None, _) => (name.to_owned(), behind),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_sql;
+
+    #[test]
+    fn types_and_literals_are_said_in_sql() {
+        for (text, expected) in [
+            ("Decimal128(12, 2) + Utf8View", "DECIMAL(12,2) + STRING"),
+            ("Timestamp(µs, \"UTC\") > Int64", "TIMESTAMP > BIGINT"),
+            (
+                "date_part(Utf8(\"year\"),transactions.at) = Int64(7)",
+                "date_part('year',at) = 7",
+            ),
+            ("x * Decimal128(1.1,2,1)", "x * 1.1"),
+            ("my_transactions.x, Booleans", "my_transactions.x, Booleans"),
+        ] {
+            assert_eq!(in_sql(text), expected);
+        }
+    }
+}
