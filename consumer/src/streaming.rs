@@ -112,9 +112,7 @@ impl StreamingQuery {
 /// # Errors
 /// If it cannot be started. What turns out later ends the query: [`StreamingQuery::join`] tells.
 pub fn start(config: Config, events: Sender<Event>) -> Result<StreamingQuery, StreamingError> {
-    if let Some(schema) = &config.schema {
-        opening::plan(&config, schema)?;
-    }
+    opening::check(&config)?;
     let (commands, inbox) = unbounded();
     opening::reach(&config)?;
     let thread = thread::Builder::new()

@@ -205,7 +205,7 @@ fn a_mistake_is_told_in_one_plain_line() {
         ),
         (
             "SELECT summ(amount) FROM transactions",
-            "there is no function summ; the nearest are sum, some",
+            "there is no function summ; names like it: sum, some",
         ),
         (
             "SELECT qqqqqqqq(amount) FROM transactions",

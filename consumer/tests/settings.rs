@@ -87,13 +87,21 @@ fn a_table_that_is_not_there_is_named() {
 
 #[test]
 fn a_function_that_is_not_there_is_named() {
-    refuses("QUERY", "SELECT nofn(amount) FROM transactions", "'nofn'");
+    refuses(
+        "QUERY",
+        "SELECT nofn(amount) FROM transactions",
+        "no function nofn",
+    );
 }
 
 #[test]
 fn sql_that_is_none_is_refused_where_it_goes_wrong() {
-    refuses("QUERY", "SELEC 1", "found: SELEC at Line: 1, Column: 1");
-    refuses("QUERY", "SELECT count(*) FROM", "found: EOF");
+    refuses(
+        "QUERY",
+        "SELEC 1",
+        "line 1, column 1: expected an SQL statement, found SELEC",
+    );
+    refuses("QUERY", "SELECT count(*) FROM", "found the end");
 }
 
 #[test]

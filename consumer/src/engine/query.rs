@@ -90,8 +90,7 @@ impl Query {
     pub fn plan(text: &str, table: &SchemaRef, names: &[String]) -> Result<Self, QueryError> {
         let clock = TriggerClock::default();
         let state = session(table, names, &clock)?;
-        let mut statement = parse(text)?;
-        check_parsed(&statement)?;
+        let mut statement = checked(text)?;
         naming::name_columns(&mut statement);
         spark::rewrite(&mut statement, table.fields());
 
@@ -116,6 +115,14 @@ impl Query {
         };
         query.rehearse()?;
         Ok(query)
+    }
+
+    /// What can be known of `text` without a table: whether it is SQL, and not refused as such.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn check(text: &str) -> Result<(), QueryError> {
+        checked(text).map(|_statement| ())
     }
 
     /// Runs all parts over no records: what DataFusion plans but cannot run is told at once.
@@ -243,6 +250,12 @@ impl Partial {
     pub fn finish(self) -> Result<Vec<RecordBatch>, DataFusionError> {
         self.0.finish()
     }
+}
+
+fn checked(text: &str) -> Result<Statement, QueryError> {
+    let statement = parse(text)?;
+    check_parsed(&statement)?;
+    Ok(statement)
 }
 
 fn parse(text: &str) -> Result<Statement, QueryError> {

@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use super::StreamingError;
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
-use crate::engine::query::Query;
+use crate::engine::query::{Query, QueryError};
 use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
@@ -39,14 +39,24 @@ pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, Strea
         [topic] => std::slice::from_ref(topic),
         _ => &[],
     };
-    Query::plan(&config.query, schema.table(), names).map_err(|error| {
-        let reason = error.to_string();
-        let error = match &config.query_file {
-            Some(path) => SettingsError::new("QUERY_FILE", path, reason),
-            None => SettingsError::new("QUERY", excerpt(&config.query), reason),
-        };
-        error.into()
-    })
+    Query::plan(&config.query, schema.table(), names).map_err(|error| wrong_query(config, &error))
+}
+
+/// Checks what can be checked before the schema is known.
+pub(super) fn check(config: &Config) -> Result<(), StreamingError> {
+    match &config.schema {
+        Some(schema) => plan(config, schema).map(|_query| ()),
+        None => Query::check(&config.query).map_err(|error| wrong_query(config, &error)),
+    }
+}
+
+fn wrong_query(config: &Config, error: &QueryError) -> StreamingError {
+    let reason = error.to_string();
+    let error = match &config.query_file {
+        Some(path) => SettingsError::new("QUERY_FILE", path, reason),
+        None => SettingsError::new("QUERY", excerpt(&config.query), reason),
+    };
+    error.into()
 }
 
 /// The beginning of a query, so that an error stays one line.

@@ -109,7 +109,7 @@ fn unknown_function(name: &str, functions: &[&str]) -> String {
     match near.is_empty() {
         true => format!("there is no function {name}"),
         false => format!(
-            "there is no function {name}; the nearest are {}",
+            "there is no function {name}; names like it: {}",
             near.join(", ")
         ),
     }
