@@ -190,7 +190,7 @@ impl Query {
                 partitions: 12,
                 paused: usize::from(gone),
                 next_trigger: (id > 0).then_some(wait),
-                interval: self.interval,
+                interval: Some(self.interval),
             }));
         }
     }

@@ -42,8 +42,8 @@ mod time;
 pub use defect::{Defect, Excerpt};
 pub use metadata::{Header, RecordMeta};
 
-/// The most bytes of JSON and headers in one batch, so that no array's 32-bit offsets overflow. Whoever flushes by
-/// rows or [`Decoder::buffered_bytes`] never comes near.
+/// The most bytes of JSON, keys and headers in one batch, so that no array's 32-bit offsets overflow. Whoever flushes by
+/// [`Decoder::bytes`] never comes near.
 const MOST_BYTES: usize = i32::MAX as usize;
 
 /// Collects records in a batch of the columns that a query reads.
@@ -58,7 +58,7 @@ pub struct Decoder {
     spans: Vec<Span>,
     row: Row,
     rows: usize,
-    /// Bytes of JSON, and of headers that are read, in the batch.
+    /// Bytes of JSON, of keys, and of headers that are read, in the batch.
     bytes: usize,
 }
 
@@ -84,13 +84,6 @@ impl Column {
         match self {
             Self::Value(builder) => builder.finish(),
             Self::Metadata(builder) => builder.finish(),
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        match self {
-            Self::Value(builder) => builder.bytes(),
-            Self::Metadata(builder) => builder.bytes(),
         }
     }
 }
@@ -150,7 +143,8 @@ impl Decoder {
     #[inline]
     pub fn push(&mut self, payload: Option<&[u8]>, meta: &RecordMeta<'_>) -> Result<(), Defect> {
         let payload = payload.ok_or(Defect::Tombstone)?;
-        let bytes = payload.len() + self.header_bytes(meta);
+        let key_bytes = meta.key.map_or(0, <[u8]>::len);
+        let bytes = payload.len() + key_bytes + self.header_bytes(meta);
         if bytes > MOST_BYTES - self.bytes {
             return Err(Defect::TooLarge { bytes });
         }
@@ -219,9 +213,10 @@ impl Decoder {
         self.rows == 0
     }
 
-    /// Bytes that the batch takes in memory, about.
-    pub fn buffered_bytes(&self) -> usize {
-        self.columns.iter().map(Column::bytes).sum()
+    /// Bytes of JSON, of keys, and of headers that are read, in the batch: its columns take less than that, but
+    /// for a few bytes a value.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The batch of all records pushed since the last flush, of [`Self::schema`]; it has its number of

@@ -75,8 +75,8 @@ pub struct Pulse {
     pub paused: usize,
     /// Time until the next trigger; `None` while the first batch is being read.
     pub next_trigger: Option<Duration>,
-    /// Time between triggers, as it is now.
-    pub interval: Duration,
+    /// Time between triggers, as it is now; `None` if what is there is taken and no more.
+    pub interval: Option<Duration>,
 }
 
 /// One broker as the client sees it.

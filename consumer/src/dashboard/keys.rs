@@ -159,6 +159,9 @@ fn sort_by(view: &mut View, column: Option<usize>) {
 }
 
 fn interval(view: &mut View, snapshot: &Snapshot, longer: bool) -> Asked {
+    if snapshot.interval().is_zero() {
+        return Asked::Nothing;
+    }
     // Steps add up while the query has not answered yet.
     let now = view.asked.unwrap_or(snapshot.interval());
     let mut steps = INTERVALS_MS.map(Duration::from_millis).into_iter();
@@ -194,7 +197,7 @@ mod tests {
         fn new() -> Self {
             let mut updater = Updater::default();
             let pulse = Pulse {
-                interval: Duration::from_secs(1),
+                interval: Some(Duration::from_secs(1)),
                 ..Pulse::default()
             };
             updater.apply(&Event::Pulse(pulse), DateTime::UNIX_EPOCH);

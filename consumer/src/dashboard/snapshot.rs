@@ -37,7 +37,7 @@ pub struct Snapshot {
     /// When the next batch is due; `None` while the first one is being read.
     #[serde(serialize_with = "optional_time")]
     pub next_trigger: Option<DateTime<Utc>>,
-    /// Time between triggers, in ms.
+    /// Time between triggers, in ms; 0 if there is none.
     pub interval_ms: u64,
     /// The brokers.
     pub brokers: Vec<BrokerState>,

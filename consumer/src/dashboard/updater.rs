@@ -93,7 +93,7 @@ impl Updater {
             .next_trigger
             .and_then(|wait| TimeDelta::from_std(wait).ok());
         snapshot.next_trigger = wait.and_then(|wait| now.checked_add_signed(wait));
-        snapshot.interval_ms = milliseconds(pulse.interval);
+        snapshot.interval_ms = milliseconds(pulse.interval.unwrap_or_default());
     }
 
     fn batch(&mut self, batch: &Batch, now: DateTime<Utc>) {
@@ -331,7 +331,7 @@ mod tests {
             Event::Pulse(Pulse {
                 records,
                 next_trigger: Some(Duration::from_millis(300)),
-                interval: Duration::from_secs(2),
+                interval: Some(Duration::from_secs(2)),
                 ..Pulse::default()
             })
         };

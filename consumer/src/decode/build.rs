@@ -205,29 +205,6 @@ impl Builder {
             Self::Other(data_type, rows) => new_null_array(data_type, std::mem::take(rows)),
         })
     }
-
-    /// Bytes that the values appended since the last [`Self::finish`] take, about.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Text(builder) => builder.allocated_size(),
-            Self::Binary(builder) => {
-                size_of_val(builder.values_slice()) + size_of_val(builder.offsets_slice())
-            }
-            Self::Boolean(builder) => size_of_val(builder.values_slice()),
-            Self::Int8(builder) => size_of_val(builder.values_slice()),
-            Self::Int16(builder) => size_of_val(builder.values_slice()),
-            Self::Int32(builder) => size_of_val(builder.values_slice()),
-            Self::Int64(builder) => size_of_val(builder.values_slice()),
-            Self::Decimal(builder) => size_of_val(builder.values_slice()),
-            Self::Float(builder) => size_of_val(builder.values_slice()),
-            Self::Double(builder) => size_of_val(builder.values_slice()),
-            Self::Date(builder) => size_of_val(builder.values_slice()),
-            Self::Timestamp(builder) => size_of_val(builder.values_slice()),
-            Self::List(list) => size_of_val(list.ends.as_slice()) + list.elements.bytes(),
-            Self::Struct(builder) => builder.children.iter().map(Self::bytes).sum(),
-            Self::Other(..) => 0,
-        }
-    }
 }
 
 impl ListBuilder {

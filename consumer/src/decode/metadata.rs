@@ -127,21 +127,6 @@ impl MetadataBuilder {
             }
         })
     }
-
-    /// Bytes that the values appended since the last [`Self::finish`] take, about.
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::Topic(builder) | Self::Key(builder, _) => builder.allocated_size(),
-            Self::Partition(builder) => size_of_val(builder.values_slice()),
-            Self::Offset(builder) => size_of_val(builder.values_slice()),
-            Self::Timestamp(builder) => size_of_val(builder.values_slice()),
-            Self::Headers(builder) => {
-                size_of_val(builder.ends.as_slice())
-                    + builder.keys.allocated_size()
-                    + size_of_val(builder.values.values_slice())
-            }
-        }
-    }
 }
 
 /// The key as text; a byte that is not UTF-8 as `\xNN`.

@@ -41,10 +41,11 @@ impl Trigger {
     }
 
     /// A batch begins at `now`: the next one is due on the first point of the grid after the one
-    /// that this batch was for.
+    /// that this batch was for. One that comes before its time is for none.
     pub fn fired(&mut self, now: Instant) {
         self.next = Some(match self.next {
             None => now + self.interval,
+            Some(due) if now < due => due,
             Some(due) => {
                 let late = now.saturating_duration_since(due).as_nanos();
                 let skipped = late / self.interval.as_nanos().max(1);
@@ -102,6 +103,19 @@ mod tests {
         trigger.fired(start);
         trigger.fired(start + 23 * SECOND);
         assert_eq!(trigger.next(), Some(start + 25 * SECOND));
+    }
+
+    #[test]
+    fn batches_before_their_time_leave_the_grid_as_it_is() {
+        let start = Instant::now();
+        let mut trigger = Trigger::new(5 * SECOND);
+        trigger.fired(start);
+        for early in 1..5 {
+            trigger.fired(start + early * SECOND);
+        }
+        assert_eq!(trigger.next(), Some(start + 5 * SECOND));
+        trigger.fired(start + 5 * SECOND);
+        assert_eq!(trigger.next(), Some(start + 10 * SECOND));
     }
 
     #[test]

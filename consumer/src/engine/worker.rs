@@ -48,8 +48,8 @@ pub enum Event<'a> {
         /// Its value.
         payload: Option<&'a [u8]>,
     },
-    /// Reading has come to the end of the partition's log, markers and holes passed over.
-    ReachedEnd(&'a TopicPartition),
+    /// Reading has come to this end of the partition's log, markers and holes passed over.
+    ReachedEnd(&'a TopicPartition, Offset),
     /// No more records are there now.
     Idle,
     /// Hand over.
@@ -201,9 +201,9 @@ impl Worker {
                 self.drop_reader(partition);
                 Ok(())
             }
-            Event::ReachedEnd(partition) => {
+            Event::ReachedEnd(partition, end) => {
                 if let Some(reader) = self.reader(&partition.topic, partition.partition) {
-                    reader.reached_end();
+                    reader.reached_end(end);
                     tell_caught_up(reader, actions);
                 }
                 Ok(())

@@ -7,7 +7,7 @@
 //!
 //! The client is made for the first letter: most queries never write one.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -25,7 +25,7 @@ use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
 use crate::event::Level;
-use crate::position::TopicPartition;
+use crate::position::{Offset, TopicPartition};
 
 /// The largest message that librdkafka sends.
 const MOST_BYTES: &str = "1000000000";
@@ -150,7 +150,7 @@ pub fn spawn(
                 settings,
                 tell: Box::new(tell),
                 producer: None,
-                waiting: VecDeque::new(),
+                waiting: BTreeMap::new(),
                 stuck: HashSet::new(),
                 retry_at: None,
             };
@@ -189,7 +189,9 @@ struct Office {
     settings: DeadLetterSettings,
     tell: Box<dyn Fn(Level, String) + Send>,
     producer: Option<(BaseProducer<LetterContext>, Arc<Deliveries>)>,
-    waiting: VecDeque<Arc<Letter>>,
+    /// By their places: one that comes again, from a partition's next owner, takes the place of the
+    /// first.
+    waiting: BTreeMap<(TopicPartition, Offset), Arc<Letter>>,
     /// Partitions whose letters cannot be written.
     stuck: HashSet<TopicPartition>,
     retry_at: Option<Instant>,
@@ -199,12 +201,14 @@ impl Office {
     fn run(&mut self, letters: &Receiver<Letter>) {
         loop {
             match letters.recv_timeout(self.sleep()) {
-                Ok(letter) => self.waiting.push_back(Arc::new(letter)),
+                Ok(letter) => self.wait(Arc::new(letter)),
                 Err(RecvTimeoutError::Timeout) => {}
                 // All workers have ended; what they have not been told of is read again.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            self.waiting.extend(letters.try_iter().map(Arc::new));
+            for letter in letters.try_iter() {
+                self.wait(Arc::new(letter));
+            }
             self.write();
             self.settle();
         }
@@ -222,6 +226,11 @@ impl Office {
         }
     }
 
+    fn wait(&mut self, letter: Arc<Letter>) {
+        let place = (letter.partition(), Offset(letter.record.offset()));
+        self.waiting.insert(place, letter);
+    }
+
     fn in_flight(&self) -> usize {
         self.producer.as_ref().map_or(0, |(producer, _)| {
             usize::try_from(producer.in_flight_count()).unwrap_or(0)
@@ -237,7 +246,7 @@ impl Office {
             match self.open() {
                 Ok(producer) => self.producer = Some(producer),
                 Err(error) => {
-                    while let Some(letter) = self.waiting.pop_front() {
+                    while let Some((_, letter)) = self.waiting.pop_first() {
                         self.failed(letter, &error);
                         if self.retry_at.is_some() {
                             return;
@@ -246,12 +255,12 @@ impl Office {
                 }
             }
         }
-        while let Some(letter) = self.waiting.pop_front() {
+        while let Some((_, letter)) = self.waiting.pop_first() {
             let Some((producer, _)) = &self.producer else {
                 return;
             };
             if self.in_flight() >= ON_THEIR_WAY {
-                self.waiting.push_front(letter);
+                self.wait(letter);
                 return;
             }
             let record = &letter.record;
@@ -369,7 +378,7 @@ impl Office {
                     );
                 }
                 (letter.tell)(Fate::Stuck);
-                self.waiting.push_back(letter);
+                self.wait(letter);
                 self.retry_at = Some(Instant::now() + RETRY);
             }
         }

@@ -5,6 +5,7 @@
 //! pick up before it looks at the next record.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use producer::kafka::log_to_tracing;
@@ -38,6 +39,7 @@ pub struct GroupContext {
     checkpoints: Checkpoints,
     extents: Arc<BTreeMap<TopicPartition, Extent>>,
     seen: Mutex<Vec<Seen>>,
+    logged: AtomicBool,
 }
 
 impl GroupContext {
@@ -47,12 +49,18 @@ impl GroupContext {
             checkpoints,
             extents,
             seen: Mutex::default(),
+            logged: AtomicBool::new(false),
         }
     }
 
     /// What has been seen since the last time, in order.
     pub fn take_seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether a line was logged since the last time.
+    pub fn take_logged(&self) -> bool {
+        self.logged.swap(false, Ordering::Relaxed)
     }
 
     /// Where `partition` ended when the query was started; one that was added later had no end yet.
@@ -127,13 +135,15 @@ impl ConsumerContext for GroupContext {
             }
         };
         if let Err(error) = done {
-            self.saw(Seen::Error(error, "while rebalancing".to_owned()));
+            let reason = format!("partitions cannot be taken or given up: {error}");
+            self.saw(Seen::Error(error, reason));
         }
     }
 }
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.logged.store(true, Ordering::Relaxed);
         log_to_tracing(level, facility, message);
     }
 

@@ -4,6 +4,7 @@
 //! The thread sleeps only where nothing is there: librdkafka wakes it when something comes, and so does
 //! everyone who sends it a command.
 
+mod failure;
 mod fetching;
 mod held;
 mod polling;
@@ -15,16 +16,16 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
 use rdkafka::config::ClientConfig;
-use rdkafka::error::KafkaError;
-use thiserror::Error;
 
 use self::polling::Member;
 use super::topics::Extent;
 use crate::checkpoint::{Checkpoints, Epoch};
-use crate::engine::worker::{Contribution, WorkerError, WorkerPlan};
+use crate::engine::worker::{Contribution, WorkerPlan};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::sink::dead_letters::DeadLetters;
+
+pub use self::failure::MemberError;
 
 /// How a member gets its partitions.
 #[derive(Clone, Debug)]
@@ -79,50 +80,6 @@ pub enum Report {
     Notice(Level, String),
     /// It cannot go on.
     Failed(MemberError),
-}
-
-/// Why a member, and with it the query, stops.
-#[derive(Debug, Error)]
-pub enum MemberError {
-    /// The query fails.
-    #[error(transparent)]
-    Worker(#[from] WorkerError),
-    /// The client refuses something.
-    #[error("{doing} failed: {reason}")]
-    Client {
-        /// What it was asked to do.
-        doing: &'static str,
-        /// librdkafka's word for what is wrong.
-        reason: String,
-    },
-    /// The brokers refuse.
-    #[error("the brokers refuse {what}: {reason}; {mend}")]
-    Refused {
-        /// What they were asked for.
-        what: &'static str,
-        /// Kafka's word for it.
-        reason: String,
-        /// What to do.
-        mend: &'static str,
-    },
-    /// Records that were to be read are gone.
-    #[error(
-        "records that were still to be read are gone from the topic ({0}): retention has deleted them, \
-         or the topic was made anew; start again to read what is there"
-    )]
-    RecordsLost(String),
-    /// A panic, which is a bug.
-    #[error("the worker's thread broke down")]
-    Panicked,
-}
-
-impl MemberError {
-    fn client(doing: &'static str) -> impl FnOnce(KafkaError) -> Self {
-        move |error| Self::Client {
-            doing,
-            reason: error.to_string(),
-        }
-    }
 }
 
 /// What a member has read, for whoever watches.

@@ -35,6 +35,7 @@ impl Coverage {
         self.partitions = self.partitions.max(partitions);
     }
 
+    /// `member` reads these, from their checkpoints on, and tells when it has caught up.
     pub(super) fn assigned(
         &mut self,
         member: usize,
@@ -42,6 +43,8 @@ impl Coverage {
         now: Instant,
     ) {
         for partition in partitions {
+            // What its reader before had read and not handed over is read again.
+            self.unread.insert(partition.clone());
             self.readers.insert(partition, member);
         }
         self.changed_at = Some(now);
@@ -59,6 +62,16 @@ impl Coverage {
 
     pub(super) fn caught_up(&mut self, partition: &TopicPartition) {
         self.unread.remove(partition);
+    }
+
+    /// Whatever was settled is no longer: brokers were away, and the group with them.
+    pub(super) fn unsettle(&mut self, now: Instant) {
+        self.changed_at = Some(now);
+    }
+
+    /// Whether `member` reads any.
+    pub(super) fn has_any(&self, member: usize) -> bool {
+        self.readers.values().any(|reader| *reader == member)
     }
 
     /// Whether all that was there at the start has been read.
@@ -134,6 +147,14 @@ mod tests {
         coverage.assigned(1, vec![partition(1)], now + SETTLING);
         assert!(!coverage.has_read_own(now + 3 * SETTLING));
         coverage.caught_up(&partition(1));
+        assert!(coverage.has_read_own(now + SETTLING));
+        assert!(coverage.has_read_all());
+
+        // It moves before it is in any result: it is read again.
+        coverage.revoked(0, &[partition(0)], now);
+        coverage.assigned(1, vec![partition(0)], now);
+        assert!(!coverage.has_read_own(now));
+        coverage.caught_up(&partition(0));
         assert!(coverage.has_read_own(now + SETTLING));
         assert!(coverage.has_read_all());
     }

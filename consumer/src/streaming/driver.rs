@@ -102,7 +102,6 @@ struct Driver {
     /// Whether some partition waits for a batch.
     full: bool,
     records_at_batch: u64,
-    pulse: Pulse,
     pulse_at: Instant,
 }
 
@@ -127,11 +126,12 @@ impl Driver {
             .filter(|(_, extent)| extent.start < extent.end)
             .map(|(partition, _)| partition.clone())
             .collect();
+        let interval = opened.asked_interval.or(interval);
         Ok(Self {
             tell,
             reporter: Reporter::new(&config.group_id, &config.query, opened.query.appends()),
             query: opened.query,
-            available_now: interval.is_none(),
+            available_now: config.trigger == TriggerMode::AvailableNow,
             limited: config.max_records_per_batch.is_some(),
             members,
             checkpoints,
@@ -150,7 +150,6 @@ impl Driver {
                 .collect(),
             full: false,
             records_at_batch: 0,
-            pulse: Pulse::default(),
             pulse_at: Instant::now(),
         })
     }
@@ -160,7 +159,9 @@ impl Driver {
             let now = Instant::now();
             if self.is_due(now) {
                 let done = self.available_now && self.coverage.has_read_all();
-                self.trigger.fired(now);
+                if !self.available_now {
+                    self.trigger.fired(now);
+                }
                 self.batch(now, done, LETTERS)?;
                 if done {
                     return Ok(());
@@ -220,7 +221,9 @@ impl Driver {
             Report::CaughtUp(partition) => self.coverage.caught_up(&partition),
             Report::BatchFull => self.full = true,
             Report::Assigned(partitions) => {
-                if !self.available_now {
+                // Of a rebalance that changes nothing for it a member hears too.
+                let news = !partitions.is_empty() || !self.coverage.has_any(number);
+                if news && !self.available_now {
                     let text = format!("worker {number} reads {}", names(&partitions));
                     self.tell.notice(Level::Info, text);
                 }
@@ -240,7 +243,11 @@ impl Driver {
             }
             // All see the same brokers.
             Report::Brokers(brokers) if number == 0 => {
-                self.brokers_up = brokers.iter().any(|broker| broker.up);
+                let up = brokers.iter().any(|broker| broker.up);
+                if up && !self.brokers_up {
+                    self.coverage.unsettle(Instant::now());
+                }
+                self.brokers_up = up;
                 self.tell.event(Event::Brokers(brokers));
             }
             Report::Brokers(_) | Report::Waiting | Report::HandedOver { .. } => {}
@@ -264,6 +271,10 @@ impl Driver {
         let contributions = self.hand_over(started + letters)?;
         let gathered = started.elapsed();
         let records: u64 = contributions.iter().map(|part| part.records).sum();
+        let starts = self.ends.clone();
+        for part in &contributions {
+            self.ends.insert(part.partition.clone(), part.end);
+        }
         if records == 0 && !always {
             return Ok(());
         }
@@ -271,12 +282,15 @@ impl Driver {
             timestamp,
             records,
             bad: contributions.iter().map(|part| part.bad).sum(),
-            starts: self.ends.clone(),
+            starts,
             ..BatchFacts::default()
         };
         let mut rows = Vec::new();
         for part in contributions {
-            self.ends.insert(part.partition.clone(), part.end);
+            facts
+                .starts
+                .entry(part.partition.clone())
+                .or_insert(part.start);
             *facts.records_of.entry(part.partition.topic).or_default() += part.records;
             match part.output {
                 Output::State(_, touched) => facts.touched += touched,
@@ -399,20 +413,13 @@ impl Driver {
             lag: behind.saturating_sub(read.saturating_sub(self.records_at_batch)),
             partitions: self.coverage.len(),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
-            next_trigger: None,
-            interval: self.trigger.interval(),
-        };
-        if pulse == self.pulse {
-            return;
-        }
-        self.pulse = pulse.clone();
-        self.tell.event(Event::Pulse(Pulse {
             next_trigger: self
                 .trigger
                 .next()
                 .map(|next| next.saturating_duration_since(now)),
-            ..pulse
-        }));
+            interval: (!self.available_now).then(|| self.trigger.interval()),
+        };
+        self.tell.event(Event::Pulse(pulse));
     }
 
     /// Partitions that others of the group read are not in the result shown here.

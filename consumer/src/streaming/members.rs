@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use rdkafka::config::ClientConfig;
 
 use super::opening::{self, Opened};
 use super::{MemberError, StreamingError};
@@ -57,7 +58,7 @@ impl Members {
         for number in 0..config.workers {
             members.handles.push(member::spawn(MemberSettings {
                 number,
-                client: opening::client(config),
+                client: client(config, number),
                 assignment: assignment(config, &opened.extents, number),
                 plan: WorkerPlan {
                     query: opened.query.clone(),
@@ -122,6 +123,19 @@ impl Drop for Members {
     fn drop(&mut self) {
         self.tell(|| Command::Stop);
     }
+}
+
+/// The client of one member. A static member's name is its own, or each would throw the others out.
+fn client(config: &Config, number: usize) -> ClientConfig {
+    const STATIC: &str = "group.instance.id";
+    let mut client = opening::client(config);
+    if config.workers > 1
+        && let Some(name) = client.get(STATIC)
+    {
+        let name = format!("{name}-{number}");
+        client.set(STATIC, name);
+    }
+    client
 }
 
 /// available-now takes all partitions without a group, so that no join is waited for.

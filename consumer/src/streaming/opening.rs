@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use producer::topic::reach as reach_brokers;
@@ -18,7 +18,7 @@ use crate::engine::query::{Query, QueryError};
 use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
-use crate::schema::infer::infer;
+use crate::schema::infer::{SAMPLES, infer};
 use crate::source::sample::first_records;
 use crate::source::topics::{self, Extent, TopicsError};
 
@@ -30,6 +30,28 @@ pub(super) struct Opened {
     pub extents: Arc<BTreeMap<TopicPartition, Extent>>,
     pub table: TableSchema,
     pub query: Query,
+    /// The interval that was asked for meanwhile.
+    pub asked_interval: Option<Duration>,
+}
+
+/// Commands while a query is not yet there to take them.
+struct Asked<'a> {
+    inbox: &'a Receiver<Command>,
+    interval: Option<Duration>,
+}
+
+impl Asked<'_> {
+    /// Whether a stop is asked for `within` a time. A query that nobody can command any more is stopped.
+    fn for_stop(&mut self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        loop {
+            match self.inbox.recv_deadline(deadline) {
+                Ok(Command::SetInterval(interval)) => self.interval = Some(interval),
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
 }
 
 /// Plans the query over `schema`.
@@ -106,6 +128,10 @@ pub(super) fn open(
     let servers = config.kafka.bootstrap_servers();
     let consumer: BaseConsumer<Quiet> = client(config).create_with_context(Quiet)?;
     let waits = config.trigger != TriggerMode::AvailableNow;
+    let mut asked = Asked {
+        inbox,
+        interval: None,
+    };
     let mut told = None;
     let extents = loop {
         let found = topics::partitions(&consumer, servers, &config.topics).and_then(|partitions| {
@@ -125,11 +151,11 @@ pub(super) fn open(
             tell(Level::Warning, reason.clone());
             told = Some(reason);
         }
-        if is_stopped(inbox, TOPIC_RETRY) {
+        if asked.for_stop(TOPIC_RETRY) {
             return Ok(None);
         }
     };
-    let Some(table) = table(config, &extents, inbox, &mut tell)? else {
+    let Some(table) = table(config, &extents, &mut asked, &mut tell)? else {
         return Ok(None);
     };
     let query = plan(config, &table)?;
@@ -137,13 +163,14 @@ pub(super) fn open(
         extents: Arc::new(extents),
         table,
         query,
+        asked_interval: asked.interval,
     }))
 }
 
 fn table(
     config: &Config,
     extents: &BTreeMap<TopicPartition, Extent>,
-    inbox: &Receiver<Command>,
+    asked: &mut Asked<'_>,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Option<TableSchema>, StreamingError> {
     if let Some(schema) = &config.schema {
@@ -152,7 +179,7 @@ fn table(
     let waits = config.trigger != TriggerMode::AvailableNow;
     let mut stopped = false;
     let mut told = false;
-    let records = first_records(&client(config), extents, |all_read| {
+    let records = first_records(&client(config), extents, SAMPLES, |all_read| {
         if all_read && waits && !told {
             tell(
                 Level::Info,
@@ -160,7 +187,7 @@ fn table(
             );
             told = true;
         }
-        stopped = is_stopped(inbox, Duration::ZERO);
+        stopped = asked.for_stop(Duration::ZERO);
         !stopped && (waits || !all_read)
     })?;
     if stopped {
@@ -172,22 +199,22 @@ fn table(
         Level::Info,
         format!(
             "SCHEMA inferred from {} records: {}",
-            records.len(),
-            inferred.schema
+            inferred.samples, inferred.schema
         ),
     );
+    if inferred.bad > 0 {
+        tell(
+            Level::Warning,
+            format!(
+                "{} more of the first records are bad, or unlike the others",
+                inferred.bad
+            ),
+        );
+    }
     for left_out in &inferred.left_out {
         tell(Level::Warning, left_out.to_string());
     }
     Ok(Some(inferred.schema))
-}
-
-/// A query that nobody can command any more is stopped.
-fn is_stopped(inbox: &Receiver<Command>, within: Duration) -> bool {
-    match inbox.recv_timeout(within) {
-        Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => true,
-        Ok(Command::SetInterval(_)) | Err(RecvTimeoutError::Timeout) => false,
-    }
 }
 
 /// A context whose log goes to `tracing` and nowhere else.

@@ -1,4 +1,4 @@
-//! TRIGGER=available-now takes what is there and await_ends, whatever the logs end with.
+//! TRIGGER=available-now takes what is there and ends, whatever the logs end with.
 
 use consumer::config::{Config, TriggerMode};
 use libtest_mimic::Trial;

@@ -269,6 +269,6 @@ fn among_large_rows(brokers: &Brokers) {
         let rows = told.batches.iter().map(|batch| batch.rows.num_rows());
         assert_eq!(rows.sum::<usize>(), 96);
         assert_eq!(told.bad_records(), 24);
-        assert!(told.batches.len() > 2);
+        assert!(told.batches.len() > 1);
     }
 }

@@ -8,9 +8,9 @@ use libtest_mimic::Trial;
 use producer::Pace;
 
 use crate::brokers::Brokers;
+use crate::disturbing_trial;
 use crate::expected::generated;
 use crate::published::{generator, publish};
-use crate::trial;
 
 const TOPIC: &str = "first-totals";
 const RECORDS: u64 = 500;
@@ -23,7 +23,7 @@ pub fn trials() -> Vec<Trial> {
                 "first_totals_come_within_seconds_{}",
                 mode.replace('-', "_")
             );
-            trial(&name, move |brokers| first_totals(brokers, mode))
+            disturbing_trial(&name, move |brokers| first_totals(brokers, mode))
         })
         .into()
 }

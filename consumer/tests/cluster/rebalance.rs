@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::brokers::Brokers;
 use crate::expected::generated;
-use crate::published::{DEADLINE, generator, publish_until};
+use crate::published::{DEADLINE, generator, publish, publish_until};
 use crate::running::{INTERVAL, config, start};
 use crate::trial;
 
@@ -21,7 +21,13 @@ const PARTITIONS: i32 = 6;
 const PER_SECOND: u32 = 2_000;
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("partitions_move_and_no_total_changes", move_about)]
+    vec![
+        trial("partitions_move_and_no_total_changes", move_about),
+        trial(
+            "partitions_that_move_during_catch_up_are_read_whole",
+            catch_up,
+        ),
+    ]
 }
 
 fn move_about(brokers: &Brokers) {
@@ -44,7 +50,7 @@ fn move_about(brokers: &Brokers) {
             // Another one comes into the group, takes its share, and goes.
             let (leave, left) = mpsc::channel::<()>();
             let (has, partitions) = mpsc::channel();
-            let intruder = scope.spawn(move || intrude(brokers, &has, &left));
+            let intruder = scope.spawn(move || intrude(brokers, TOPIC, &has, &left));
             running.until("partitions are given up", |told| {
                 told.pulse.partitions < PARTITIONS as usize
             });
@@ -74,16 +80,46 @@ impl Drop for StopAtEnd<'_> {
     }
 }
 
+/// Members come and go while what was there at the start is read: whatever is fetched again must be
+/// taken again, however much of it had been fetched before.
+fn catch_up(brokers: &Brokers) {
+    const TOPIC: &str = "rebalance-catch-up";
+    const RECORDS: u64 = 100_000;
+    publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+    thread::scope(|scope| {
+        let mut running = start(Config {
+            workers: 2,
+            trigger: INTERVAL,
+            ..config(brokers, TOPIC)
+        });
+        for _ in 0..3 {
+            let (leave, left) = mpsc::channel::<()>();
+            let (has, partitions) = mpsc::channel();
+            let intruder = scope.spawn(move || intrude(brokers, TOPIC, &has, &left));
+            partitions.recv_timeout(DEADLINE).unwrap();
+            leave.send(()).unwrap();
+            intruder.join().unwrap();
+        }
+        running.until("all partitions are back", |told| {
+            told.pulse.partitions == PARTITIONS as usize
+        });
+        running.until_records(RECORDS);
+        let told = running.stop();
+        assert_eq!(told.totals(), generated(&generator(), RECORDS));
+        assert_eq!(told.records(), RECORDS);
+    });
+}
+
 /// A member that reads and commits nothing, and tells when it has got partitions.
-fn intrude(brokers: &Brokers, has: &mpsc::Sender<()>, left: &mpsc::Receiver<()>) {
+fn intrude(brokers: &Brokers, topic: &str, has: &mpsc::Sender<()>, left: &mpsc::Receiver<()>) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers.servers())
-        .set("group.id", TOPIC)
+        .set("group.id", topic)
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("enable.auto.commit", "false")
         .create()
         .unwrap();
-    consumer.subscribe(&[TOPIC]).unwrap();
+    consumer.subscribe(&[topic]).unwrap();
     let deadline = Instant::now() + DEADLINE;
     while left.try_recv() == Err(mpsc::TryRecvError::Empty) && Instant::now() < deadline {
         if let Some(message) = consumer.poll(Duration::from_millis(50)) {

@@ -89,7 +89,7 @@ impl Stage {
             partitions: 12,
             paused: 0,
             next_trigger,
-            interval: Duration::from_secs(1),
+            interval: Some(Duration::from_secs(1)),
         }));
     }
 

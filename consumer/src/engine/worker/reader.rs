@@ -238,10 +238,7 @@ impl Reader {
             self.letters.add(payload.map_or(0, <[u8]>::len));
             return Ok(Taken::Bad(defect.to_string()));
         }
-        if self.decoder.len() >= CHUNK_RECORDS
-            || self.decoder.len().is_multiple_of(256)
-                && self.decoder.buffered_bytes() >= CHUNK_BYTES
-        {
+        if self.decoder.len() >= CHUNK_RECORDS || self.decoder.bytes() >= CHUNK_BYTES {
             self.aggregate()?;
         }
         Ok(Taken::Yes)
@@ -264,12 +261,13 @@ impl Reader {
         now
     }
 
-    /// The log's end: whatever lies before the end at the start has been read.
-    pub(super) fn reached_end(&mut self) {
+    /// The log's end, which is not before the one at the start: whatever lies before it has been read.
+    pub(super) fn reached_end(&mut self, end: Offset) {
         // What is fetched anew after a pause has another end; and a record that was not taken comes
         // again.
         if !self.paused && !self.holding {
-            self.next = self.next.max(self.until);
+            let end = if self.stop_at_end { self.until } else { end };
+            self.next = self.next.max(end);
             self.tell_caught_up();
         }
     }

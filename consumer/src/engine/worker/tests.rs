@@ -183,7 +183,7 @@ fn an_end_that_was_seen_before_a_pause_is_not_the_end() {
     assert!(!bench.record(GOOD));
     assert!(bench.said_full());
     let partition = bench.partition.clone();
-    bench.step(Event::ReachedEnd(&partition));
+    bench.step(Event::ReachedEnd(&partition, Offset(10)));
     assert!(!bench.said(|action| matches!(action, Action::CaughtUp(_))));
 
     let (contributions, _) = bench.trigger();
@@ -191,7 +191,7 @@ fn an_end_that_was_seen_before_a_pause_is_not_the_end() {
     bench.worker.plan.allowance.give_back(1);
     bench.step(Event::Proceed);
     assert!(bench.record(GOOD));
-    bench.step(Event::ReachedEnd(&partition));
+    bench.step(Event::ReachedEnd(&partition, Offset(10)));
     assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
     let (contributions, _) = bench.trigger();
     assert_eq!(
@@ -213,13 +213,21 @@ fn rows_that_fill_a_batch_ask_for_a_trigger_though_no_record_follows() {
     assert!(!bench.said_full(), "it is told once");
     // The last one is hidden: it was part of a transaction that was aborted.
     let partition = bench.partition.clone();
-    bench.step(Event::ReachedEnd(&partition));
+    bench.step(Event::ReachedEnd(&partition, Offset(3)));
     assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
     let (contributions, _) = bench.trigger();
     let Output::Rows(rows) = &contributions[0].output else {
         panic!("a state");
     };
     assert_eq!(rows.iter().map(|rows| rows.num_rows()).sum::<usize>(), 2);
+}
+
+#[test]
+fn large_records_fill_a_batch_though_they_are_few() {
+    let mut bench = Bench::new("SELECT brand FROM transactions", 0, None, false);
+    let large = format!(r#"{{"brand":"{}"}}"#, "x".repeat(9 << 20));
+    assert!(bench.record(&large) && bench.record(&large));
+    assert!(!bench.record(&large));
 }
 
 #[test]
@@ -236,6 +244,18 @@ fn rows_that_a_filter_leaves_out_fill_nothing() {
         bench.step(Event::Idle);
     }
     assert!(!bench.said_full());
+}
+
+#[test]
+fn hidden_records_are_behind_the_next_offset_once_their_end_is_reached() {
+    for (stop_at_end, end) in [(false, 5), (true, 2)] {
+        let mut bench = Bench::new(COUNT, 2, None, stop_at_end);
+        bench.record(GOOD);
+        let partition = bench.partition.clone();
+        bench.step(Event::ReachedEnd(&partition, Offset(5)));
+        let (contributions, _) = bench.trigger();
+        assert_eq!(contributions[0].end, Offset(end));
+    }
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -10,12 +9,12 @@ use rdkafka::message::{Message, OwnedMessage};
 
 use super::MemberError;
 use super::held::Held;
-use crate::position::TopicPartition;
+use crate::position::{Offset, TopicPartition};
 use crate::source::group_context::{GroupContext, Statistics};
 
-/// What statistics say of a partition's end is so long doubtful after the partition has been fetched
-/// anew: they may be of before.
-const DOUBTFUL: Duration = Duration::from_secs(1);
+/// So many statistics are not believed after the first moment at which all of the queue had been seen:
+/// by the last of them librdkafka has had a second to do what it was told before.
+const DOUBTFUL: u32 = 5;
 
 /// The state of one client's fetching.
 #[derive(Default)]
@@ -24,10 +23,26 @@ pub(super) struct Fetching {
     /// What the client has paused. It forgets neither when a partition is revoked nor when it comes
     /// back.
     paused: BTreeSet<TopicPartition>,
-    /// Partitions whose end the client has come to, though perhaps not the polling thread.
-    reached: Vec<TopicPartition>,
-    /// When a partition was last fetched anew, after a pause or from another member.
-    refetched_at: Option<Instant>,
+    /// Partitions whose end the client has come to, though perhaps not the polling thread, and the ends.
+    reached: Vec<(TopicPartition, Offset)>,
+    trust: Trust,
+}
+
+/// Whether statistics are of what is fetched now. What was queued is fetched anew after a pause, and
+/// after a rebalance, for which librdkafka pauses all partitions; statistics from before tell of ends
+/// that are then to be reached once more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// Some of those in the queue may be of before.
+    NotUntilDrained,
+    /// After so many more.
+    After(u32),
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self::After(0)
+    }
 }
 
 impl Fetching {
@@ -49,7 +64,7 @@ impl Fetching {
         consumer: &BaseConsumer<GroupContext>,
         partition: TopicPartition,
     ) -> Result<(), MemberError> {
-        self.reached.retain(|reached| *reached != partition);
+        self.reached.retain(|(reached, _)| *reached != partition);
         if !self.paused.contains(&partition) {
             consumer
                 .pause(&one(&partition))
@@ -71,7 +86,7 @@ impl Fetching {
         partition: &TopicPartition,
     ) -> Result<(), MemberError> {
         if !self.held.has(partition) && self.paused.remove(partition) {
-            self.refetched_at = Some(Instant::now());
+            self.trust = Trust::NotUntilDrained;
             consumer
                 .resume(&one(partition))
                 .map_err(MemberError::client("resuming a partition"))?;
@@ -79,28 +94,39 @@ impl Fetching {
         Ok(())
     }
 
-    /// Forgets what was read of `partition`.
-    pub(super) fn revoked(&mut self, partition: &TopicPartition) {
-        self.held.take(partition);
-        self.reached.retain(|reached| reached != partition);
-        self.refetched_at = Some(Instant::now());
+    /// Partitions have come or gone, and all others are fetched anew.
+    pub(super) fn rebalanced(&mut self) {
+        self.reached.clear();
+        self.trust = Trust::NotUntilDrained;
     }
 
-    /// Remembers which partitions the client has fetched to where they ended at the query's start.
+    /// All that was in the queue has been seen.
+    pub(super) fn drained(&mut self) {
+        if self.trust == Trust::NotUntilDrained {
+            self.trust = Trust::After(DOUBTFUL);
+        }
+    }
+
+    /// Remembers which partitions the client has fetched to where they ended at the query's start, or
+    /// beyond.
     pub(super) fn note_ends(&mut self, statistics: &Statistics, context: &GroupContext) {
-        if self.refetched_at.is_some_and(|at| at.elapsed() < DOUBTFUL) {
-            return;
+        match &mut self.trust {
+            Trust::NotUntilDrained => return,
+            Trust::After(0) => {}
+            Trust::After(more) => {
+                *more -= 1;
+                return;
+            }
         }
         let reached = statistics
             .reached_ends()
             .filter(|(partition, end)| *end >= context.end(partition))
-            .map(|(partition, _)| partition)
-            .filter(|partition| !self.paused.contains(partition));
+            .filter(|(partition, _)| !self.paused.contains(partition));
         self.reached.extend(reached);
     }
 
     /// The partitions whose end is reached once all that was fetched has been polled.
-    pub(super) fn take_reached(&mut self) -> Vec<TopicPartition> {
+    pub(super) fn take_reached(&mut self) -> Vec<(TopicPartition, Offset)> {
         mem::take(&mut self.reached)
     }
 }
@@ -109,4 +135,70 @@ fn one(partition: &TopicPartition) -> TopicPartitionList {
     let mut list = TopicPartitionList::with_capacity(1);
     list.add_partition(&partition.topic, partition.partition);
     list
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::checkpoint::Checkpoints;
+    use crate::source::topics::Extent;
+
+    fn context() -> GroupContext {
+        let extent = Extent {
+            start: Offset(0),
+            end: Offset(10),
+        };
+        let extents = BTreeMap::from([(TopicPartition::new("t", 0), extent)]);
+        GroupContext::new(Checkpoints::default(), Arc::new(extents))
+    }
+
+    fn statistics(next: i64, end: i64) -> Statistics {
+        let partition = format!(
+            r#"{{"partition":0,"next_offset":{next},"eof_offset":{end},"ls_offset":{end}}}"#
+        );
+        let text = format!(r#"{{"topics":{{"t":{{"partitions":{{"0":{partition}}}}}}}}}"#);
+        serde_json::from_str(&text).unwrap()
+    }
+
+    fn ends(fetching: &mut Fetching) -> Vec<i64> {
+        let reached = fetching.take_reached().into_iter();
+        reached.map(|(_, end)| end.0).collect()
+    }
+
+    #[test]
+    fn an_end_is_one_that_lies_where_the_log_ended_or_beyond() {
+        let mut fetching = Fetching::default();
+        fetching.note_ends(&statistics(9, 9), &context());
+        assert!(ends(&mut fetching).is_empty());
+        fetching.note_ends(&statistics(9, 10), &context());
+        assert!(ends(&mut fetching).is_empty());
+        fetching.note_ends(&statistics(10, 10), &context());
+        assert_eq!(ends(&mut fetching), [10]);
+        fetching.note_ends(&statistics(12, 12), &context());
+        assert_eq!(ends(&mut fetching), [12]);
+    }
+
+    #[test]
+    fn ends_from_before_a_rebalance_are_to_be_reached_again() {
+        let mut fetching = Fetching::default();
+        fetching.note_ends(&statistics(10, 10), &context());
+        fetching.rebalanced();
+        assert!(ends(&mut fetching).is_empty());
+        // However many were queued, and however long that took.
+        for _ in 0..100 {
+            fetching.note_ends(&statistics(10, 10), &context());
+        }
+        assert!(ends(&mut fetching).is_empty());
+        fetching.drained();
+        for _ in 0..DOUBTFUL {
+            fetching.drained();
+            fetching.note_ends(&statistics(10, 10), &context());
+        }
+        assert!(ends(&mut fetching).is_empty());
+        fetching.note_ends(&statistics(10, 10), &context());
+        assert_eq!(ends(&mut fetching), [10]);
+    }
 }

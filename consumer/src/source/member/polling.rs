@@ -19,6 +19,7 @@ use crate::decode::{Header, RecordMeta};
 use crate::engine::worker::{Action, Event, Worker};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
+use crate::schema::metadata::MetadataColumn;
 use crate::sink::dead_letters::{Fate, Letter};
 use crate::source::group_context::{GroupContext, Seen, Statistics};
 
@@ -74,7 +75,7 @@ impl Member {
         let reads_headers = query
             .columns()
             .iter()
-            .any(|column| query.table().field(*column).name() == "_headers");
+            .any(|column| query.table().field(*column).name() == MetadataColumn::Headers.name());
         let mut topics: Vec<_> = settings.extents.keys().map(|known| &known.topic).collect();
         topics.dedup();
         let only_topic = match topics.as_slice() {
@@ -117,7 +118,9 @@ impl Member {
             let sender = wake_up.clone();
             consumer.set_nonempty_callback(move || wake(&sender));
             self.join(&consumer)?;
-            match self.session(&consumer, inbox, woken)? {
+            let end = self.session(&consumer, inbox, woken)?;
+            drop(consumer);
+            match end {
                 End::Stopped => return Ok(()),
                 End::Anew(reason) => {
                     self.notice(
@@ -206,14 +209,17 @@ impl Member {
             }
             let mut busy = self.read.records > 0;
             self.count();
+            // Serving one looks like an empty queue.
+            drained &= !consumer.context().take_logged();
             for seen in consumer.context().take_seen() {
                 drained = false;
                 self.saw(consumer, seen)?;
             }
             if drained {
+                self.fetching.drained();
                 // What was fetched before these ends has been seen now.
-                for partition in self.fetching.take_reached() {
-                    self.step(consumer, Event::ReachedEnd(&partition))?;
+                for (partition, end) in self.fetching.take_reached() {
+                    self.step(consumer, Event::ReachedEnd(&partition, end))?;
                 }
                 self.step(consumer, Event::Idle)?;
                 self.tell_waiting();
@@ -386,11 +392,15 @@ impl Member {
 
     fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
         match seen {
-            Seen::Assigned(taken) => self.assigned(consumer, taken),
+            Seen::Assigned(taken) => {
+                self.fetching.rebalanced();
+                self.assigned(consumer, taken)
+            }
             Seen::Revoked(partitions) => {
+                self.fetching.rebalanced();
                 for partition in &partitions {
                     self.step(consumer, Event::Revoked(partition))?;
-                    self.fetching.revoked(partition);
+                    self.fetching.take_held(partition);
                 }
                 self.report(Report::Revoked(partitions));
                 Ok(())
@@ -453,10 +463,10 @@ impl Member {
     ) -> Result<Option<End>, MemberError> {
         match error {
             KafkaError::MessageConsumptionFatal(code) => Ok(Some(End::Anew(code.to_string()))),
-            KafkaError::MessageConsumption(
-                RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange,
-            ) => Err(MemberError::RecordsLost(self.what_is_lost(consumer))),
-            KafkaError::MessageConsumption(code) => match refused(code) {
+            KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
+                Err(MemberError::RecordsLost(self.what_is_lost(consumer)))
+            }
+            KafkaError::MessageConsumption(code) => match MemberError::refused(code) {
                 Some(refused) => Err(refused),
                 None => {
                     tracing::debug!(%code, "while polling");
@@ -529,31 +539,4 @@ impl Member {
         // Nobody listens any more if the query has ended.
         let _ = self.settings.reports.send((self.settings.number, report));
     }
-}
-
-/// What brokers will go on refusing.
-fn refused(code: RDKafkaErrorCode) -> Option<MemberError> {
-    let (what, mend) = match code {
-        RDKafkaErrorCode::TopicAuthorizationFailed => (
-            "this user the topic",
-            "let them allow READ and DESCRIBE, or name another user with -X",
-        ),
-        RDKafkaErrorCode::GroupAuthorizationFailed => (
-            "this user the consumer group",
-            "let them allow READ of the group, or name another with GROUP_ID",
-        ),
-        RDKafkaErrorCode::SaslAuthenticationFailed => (
-            "the user or the password",
-            "correct sasl.username and sasl.password in -X or KAFKA_PROPERTIES",
-        ),
-        RDKafkaErrorCode::InvalidGroupId => {
-            ("the consumer group's name", "name another with GROUP_ID")
-        }
-        _ => return None,
-    };
-    Some(MemberError::Refused {
-        what,
-        reason: code.to_string(),
-        mend,
-    })
 }
