@@ -64,10 +64,10 @@ fn feed(
             return batches.last().or(last);
         };
         // What has arrived makes one snapshot; so much at most that a flood cannot hold the next one up.
-        let (mut ended, now) = (false, Utc::now());
+        let (mut changed, mut ended, now) = (false, false, Utc::now());
         for event in std::iter::once(first).chain(events.try_iter().take(1_000)) {
             ended |= matches!(event, Event::Stopped);
-            updater.apply(&event, now);
+            changed |= updater.apply(&event, now);
             if let Event::Batch(batch) = event {
                 last = Some(batch);
             }
@@ -75,7 +75,9 @@ fn feed(
                 break;
             }
         }
-        publish.send_replace(Arc::new(updater.snapshot().clone()));
+        if changed {
+            publish.send_replace(Arc::new(updater.snapshot().clone()));
+        }
         if ended {
             return last;
         }

@@ -36,16 +36,17 @@ impl Updater {
         &self.snapshot
     }
 
-    /// Takes in an event that arrived at `now`.
-    pub fn apply(&mut self, event: &Event, now: DateTime<Utc>) {
+    /// Takes in an event that arrived at `now`; whether that changes the picture.
+    pub fn apply(&mut self, event: &Event, now: DateTime<Utc>) -> bool {
         match event {
             Event::Started(started) => self.started(started),
             Event::Batch(batch) => self.batch(batch, now),
-            Event::Pulse(pulse) => self.pulse(pulse, now),
+            Event::Pulse(pulse) => return self.pulse(pulse, now),
             Event::Brokers(brokers) => self.brokers(brokers, now),
             Event::Notice(notice) => self.note(notice.at, notice.level, &notice.text),
             Event::Stopped => self.snapshot.phase = Phase::Stopped,
         }
+        true
     }
 
     fn started(&mut self, started: &Started) {
@@ -72,9 +73,12 @@ impl Updater {
         };
     }
 
-    fn pulse(&mut self, pulse: &Pulse, now: DateTime<Utc>) {
+    fn pulse(&mut self, pulse: &Pulse, now: DateTime<Utc>) -> bool {
         let snapshot = &mut self.snapshot;
+        let before = (snapshot.reading.clone(), snapshot.interval_ms);
+        let mut changed = false;
         if let Some((rate, seconds)) = self.rate.sample(pulse.records, now) {
+            changed = true;
             snapshot.reading.rate = rate;
             history::extend(&mut snapshot.throughput, rate, seconds);
             // Only a picture of it: the rounding of a cast does not show.
@@ -92,8 +96,14 @@ impl Updater {
         let wait = pulse
             .next_trigger
             .and_then(|wait| TimeDelta::from_std(wait).ok());
-        snapshot.next_trigger = wait.and_then(|wait| now.checked_add_signed(wait));
+        let next = wait.and_then(|wait| now.checked_add_signed(wait));
+        // The way here takes now longer, now shorter: that moves no countdown.
+        if !is_about(snapshot.next_trigger, next) {
+            snapshot.next_trigger = next;
+            changed = true;
+        }
         snapshot.interval_ms = milliseconds(pulse.interval.unwrap_or_default());
+        changed || before != (snapshot.reading.clone(), snapshot.interval_ms)
     }
 
     fn batch(&mut self, batch: &Batch, now: DateTime<Utc>) {
@@ -244,6 +254,14 @@ fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError
     })
 }
 
+/// Whether two times are so close that nobody would see which it is.
+fn is_about(one: Option<DateTime<Utc>>, other: Option<DateTime<Utc>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => (one - other).abs() < TimeDelta::milliseconds(50),
+        (one, other) => one == other,
+    }
+}
+
 fn milliseconds(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -343,6 +361,23 @@ mod tests {
         assert_eq!(snapshot.reading.rate, 1000.0);
         assert_eq!(snapshot.next_trigger, Some(at(1300)));
         assert_eq!(snapshot.interval(), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_pulse_that_shows_nothing_new_changes_no_picture() {
+        let mut updater = Updater::default();
+        let pulse = |records, next_ms| {
+            Event::Pulse(Pulse {
+                records,
+                next_trigger: Some(Duration::from_millis(next_ms)),
+                ..Pulse::default()
+            })
+        };
+        assert!(updater.apply(&pulse(1, 900), at(0)));
+        assert!(!updater.apply(&pulse(1, 640), at(250)));
+        assert!(updater.apply(&pulse(2, 400), at(500)));
+        assert!(updater.apply(&pulse(2, 900), at(600)), "the next trigger");
+        assert!(updater.apply(&pulse(2, 500), at(1000)), "a second more");
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "10000"),
         // They tell when the end of a log is reached, however its last records are hidden.
-        ("statistics.interval.ms", "250"),
+        ("statistics.interval.ms", "500"),
         // Five minutes, the default, is long for a broker that is back or a partition that is new.
         ("topic.metadata.refresh.interval.ms", "10000"),
         // librdkafka waits a whole second when its queue is full, unless told otherwise.

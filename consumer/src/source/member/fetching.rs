@@ -14,7 +14,7 @@ use crate::source::group_context::{GroupContext, Statistics};
 
 /// So many statistics are not believed after the first moment at which all of the queue had been seen:
 /// by the last of them librdkafka has had a second to do what it was told before.
-const DOUBTFUL: u32 = 5;
+const DOUBTFUL: u32 = 3;
 
 /// The state of one client's fetching.
 #[derive(Default)]
