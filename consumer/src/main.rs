@@ -130,7 +130,9 @@ fn start_log(format: OutputFormat, events: &Sender<Event>) -> anyhow::Result<()>
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let log = tracing_subscriber::registry().with(filter);
     match format {
-        OutputFormat::Dashboard => log.with(dashboard::log::layer(events.clone())).try_init(),
+        OutputFormat::Dashboard { .. } => {
+            log.with(dashboard::log::layer(events.clone())).try_init()
+        }
         OutputFormat::Table { .. } | OutputFormat::Json => log
             .with(tracing_subscriber::fmt::layer().with_writer(io::stderr))
             .try_init(),
@@ -151,12 +153,12 @@ fn show(
     commands: &Sender<Command>,
 ) -> anyhow::Result<Shown> {
     match format {
-        OutputFormat::Dashboard => {
+        OutputFormat::Dashboard { rows } => {
             let theme = theme();
             let ended = dashboard::run(events, commands.clone(), theme)?;
             if let Some(batch) = ended.last {
                 // What the screen has shown stays readable after it is gone.
-                let mut table = Table::new(io::stdout().lock(), usize::MAX);
+                let mut table = Table::new(io::stdout().lock(), rows);
                 print(&mut table, &Event::Batch(batch))?;
             }
             Ok(match ended.end {
@@ -167,7 +169,11 @@ fn show(
         OutputFormat::Table { rows } => {
             print_all(Table::new(io::stdout().lock(), rows), &events, commands)
         }
-        OutputFormat::Json => print_all(Json::new(io::stdout().lock()), &events, commands),
+        OutputFormat::Json => print_all(
+            Json::new(io::stdout().lock(), io::stderr()),
+            &events,
+            commands,
+        ),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod cell;
 pub mod dead_letters;
 pub mod json;
 pub mod json_value;
+pub mod notes;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod table;

@@ -206,6 +206,7 @@ fn check(
                 true => "librdkafka does not accept this value".to_owned(),
                 false => reason,
             };
+            let reason = reason.trim_end();
             let mend = format!("{reason}; librdkafka's CONFIGURATION.md lists keys and values");
             Err(SettingsError::new(setting, pair, mend))
         }

@@ -158,7 +158,7 @@ pub struct Cli {
     )]
     output: String,
 
-    /// The most rows of a batch that a table shows
+    /// The most rows of a batch that a table shows, and of the last one that the dashboard leaves
     #[arg(long, env, value_name = "ROWS", default_value = DEFAULT_TABLE_ROWS)]
     table_rows: String,
 }
@@ -167,7 +167,10 @@ pub struct Cli {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputFormat {
     /// Full screen.
-    Dashboard,
+    Dashboard {
+        /// The most rows of the last result that stay on the terminal.
+        rows: usize,
+    },
     /// A table a batch, of at most so many rows.
     Table {
         /// The most rows.
@@ -197,7 +200,7 @@ impl Cli {
                 "standard output is no terminal; use table or json",
             )),
             "" if !terminal => Ok(OutputFormat::Table { rows }),
-            "" | "dashboard" => Ok(OutputFormat::Dashboard),
+            "" | "dashboard" => Ok(OutputFormat::Dashboard { rows }),
             "table" => Ok(OutputFormat::Table { rows }),
             "json" => Ok(OutputFormat::Json),
             other => Err(SettingsError::new(

@@ -2,7 +2,8 @@
 //!
 //! Each line holds the fields of the batch's progress, as Spark's `StreamingQueryProgress` has them, and
 //! `result`, its rows as objects: the whole result of a query with an aggregate, every new row of one
-//! without. Nothing but these lines is written, so that `| jq` works on what comes.
+//! without. Nothing else is written there, so that `| jq` works on what comes; what a reader of the result
+//! should know, for instance that it lacks a partition, is written elsewhere.
 
 use std::io::Write;
 
@@ -10,20 +11,25 @@ use datafusion::arrow::array::{Array, RecordBatch, StructArray};
 use datafusion::arrow::error::ArrowError;
 
 use super::json_value::write_struct;
+use super::notes::Notes;
 use super::{Output, OutputError};
-use crate::event::{Batch, Event};
+use crate::event::{Batch, Event, Level};
 
-/// Writes JSON lines to `W`.
-pub struct Json<W> {
+/// Writes JSON lines to `W`, and warnings to `N`.
+pub struct Json<W, N> {
     out: W,
+    warned: N,
+    notes: Notes,
     line: Vec<u8>,
 }
 
-impl<W: Write> Json<W> {
-    /// Writes to `out`, flushed after every line.
-    pub fn new(out: W) -> Self {
+impl<W: Write, N: Write> Json<W, N> {
+    /// Writes results to `out`, flushed after every line, and warnings to `warned`.
+    pub fn new(out: W, warned: N) -> Self {
         Self {
             out,
+            warned,
+            notes: Notes::new(Level::Warning),
             line: Vec::new(),
         }
     }
@@ -41,11 +47,15 @@ impl<W: Write> Json<W> {
     }
 }
 
-impl<W: Write> Output for Json<W> {
+impl<W: Write, N: Write> Output for Json<W, N> {
     fn event(&mut self, event: &Event) -> Result<(), OutputError> {
         match event {
             Event::Batch(batch) => self.batch(batch),
-            _ => Ok(()),
+            other => {
+                // Without standard error there is nobody to warn, and the result is as good.
+                let _ = self.notes.event(other, &mut self.warned);
+                Ok(())
+            }
         }
     }
 }
@@ -64,20 +74,30 @@ fn write_rows(out: &mut Vec<u8>, rows: &RecordBatch) -> Result<(), ArrowError> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+
     use super::*;
+    use crate::event::Notice;
     use crate::sink::samples::{ClosedPipe, brands};
 
     #[test]
     fn one_line_a_batch_with_progress_and_exact_rows() {
-        let mut out = Vec::new();
-        let mut json = Json::new(&mut out);
+        let (mut out, mut warned) = (Vec::new(), Vec::new());
+        let mut json = Json::new(&mut out, &mut warned);
         json.event(&Event::Batch(brands(
             0,
             &[("Visa", 3, 1250), ("日本\x1b", 1, 5)],
         )))
         .unwrap();
-        json.event(&Event::Brokers(Vec::new())).unwrap();
+        for (level, text) in [(Level::Info, "as ever"), (Level::Warning, "not\x1b whole")] {
+            let text = text.to_owned();
+            let at = DateTime::UNIX_EPOCH;
+            json.event(&Event::Notice(Notice { at, level, text }))
+                .unwrap();
+        }
         json.event(&Event::Batch(brands(1, &[]))).unwrap();
+        let warned = String::from_utf8(warned).unwrap();
+        assert_eq!(warned, "00:00:00 warning: not\\u{1b} whole\n");
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2);
@@ -93,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_gone_is_a_quiet_end() {
-        let end = Json::new(ClosedPipe).event(&Event::Batch(brands(0, &[])));
+        let end = Json::new(ClosedPipe, ClosedPipe).event(&Event::Batch(brands(0, &[])));
         assert!(matches!(end, Err(OutputError::Closed)));
     }
 }

@@ -9,9 +9,10 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::error::ArrowError;
 
 use super::cell::Cells;
+use super::notes::Notes;
 use super::{Output, OutputError};
 use crate::escape::escaped;
-use crate::event::{Batch, Broker, Event, Level, Notice, Started};
+use crate::event::{Batch, Event, Level, Started};
 use crate::number::{self, counted};
 use crate::width::{padded, width};
 
@@ -22,7 +23,7 @@ const CELL_WIDTH: usize = 48;
 pub struct Table<W> {
     out: W,
     rows: usize,
-    brokers: Vec<Broker>,
+    notes: Notes,
 }
 
 impl<W: Write> Table<W> {
@@ -31,7 +32,7 @@ impl<W: Write> Table<W> {
         Self {
             out,
             rows,
-            brokers: Vec::new(),
+            notes: Notes::new(Level::Info),
         }
     }
 
@@ -134,28 +135,6 @@ impl<W: Write> Table<W> {
         }
         Ok(())
     }
-
-    fn notice(&mut self, notice: &Notice) -> io::Result<()> {
-        let level = match notice.level {
-            Level::Info => "",
-            Level::Warning => "warning: ",
-            Level::Error => "error: ",
-        };
-        writeln!(
-            self.out,
-            "{} {level}{}",
-            notice.at.format("%H:%M:%S"),
-            escaped(&notice.text)
-        )
-    }
-
-    fn brokers(&mut self, brokers: &[Broker]) -> io::Result<()> {
-        for change in Broker::changes(&self.brokers, brokers) {
-            writeln!(self.out, "{}", escaped(&change.1))?;
-        }
-        self.brokers = brokers.to_vec();
-        Ok(())
-    }
 }
 
 impl<W: Write> Output for Table<W> {
@@ -163,9 +142,7 @@ impl<W: Write> Output for Table<W> {
         match event {
             Event::Started(started) => self.started(started)?,
             Event::Batch(batch) => self.batch(batch)?,
-            Event::Brokers(brokers) => self.brokers(brokers)?,
-            Event::Notice(notice) => self.notice(notice)?,
-            Event::Pulse(_) | Event::Stopped => {}
+            other => self.notes.event(other, &mut self.out)?,
         }
         Ok(self.out.flush()?)
     }
@@ -176,6 +153,7 @@ mod tests {
     use chrono::{TimeZone, Utc};
 
     use super::*;
+    use crate::event::{Broker, Notice};
     use crate::sink::samples::{ClosedPipe, brands};
 
     fn printed(rows: usize, events: &[Event]) -> String {

@@ -89,8 +89,6 @@ pub struct Counters {
     pub records: AtomicU64,
     /// Bytes of their values.
     pub bytes: AtomicU64,
-    /// Bad ones.
-    pub bad: AtomicU64,
     /// Partitions that are not fetched for now.
     pub paused: AtomicU64,
     /// Time spent on records, over all members, since it was last set to 0.

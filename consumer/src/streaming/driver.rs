@@ -102,6 +102,8 @@ struct Driver {
     /// Whether some partition waits for a batch.
     full: bool,
     records_at_batch: u64,
+    /// Bad records in all batches: what was read and then lost to another member is read again.
+    dead_letters: u64,
     pulse_at: Instant,
 }
 
@@ -150,6 +152,7 @@ impl Driver {
                 .collect(),
             full: false,
             records_at_batch: 0,
+            dead_letters: 0,
             pulse_at: Instant::now(),
         })
     }
@@ -285,6 +288,7 @@ impl Driver {
             starts,
             ..BatchFacts::default()
         };
+        self.dead_letters += facts.bad;
         let mut rows = Vec::new();
         for part in contributions {
             facts
@@ -409,7 +413,7 @@ impl Driver {
         let pulse = Pulse {
             records: read,
             bytes: counters.bytes.load(Ordering::Relaxed),
-            dead_letters: counters.bad.load(Ordering::Relaxed),
+            dead_letters: self.dead_letters,
             lag: behind.saturating_sub(read.saturating_sub(self.records_at_batch)),
             partitions: self.coverage.len(),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),

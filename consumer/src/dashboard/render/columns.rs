@@ -11,7 +11,7 @@ pub const GAP: usize = 2;
 /// After a number: room for ▲ or ▼.
 pub const MARK: usize = 1;
 /// The narrowest bar that still says something.
-const BAR: usize = 6;
+const BAR: usize = 4;
 /// The widest bar that still belongs to its row.
 const WIDEST_BAR: usize = 48;
 /// What a text may be cut to.
@@ -161,8 +161,8 @@ mod tests {
     fn texts_give_way_before_numbers() {
         let table = table(&[("merchant", false, 50), ("n", true, 20)]);
         let plan = plan(&table, 1, true, 0, 60);
-        assert_eq!(plan.columns, [(0, 29), (1, 21)]);
-        assert_eq!(plan.bar, 6);
+        assert_eq!(plan.columns, [(0, 31), (1, 21)]);
+        assert_eq!(plan.bar, 4);
     }
 
     #[test]

@@ -68,15 +68,17 @@ pub fn both_edges<'a>(left: Vec<Span<'a>>, right: Vec<Span<'a>>, columns: u16) -
 
 /// `spans` in at most `columns`, ended by `…` where something had to go.
 pub fn cut(spans: Vec<Span<'_>>, columns: usize) -> Vec<Span<'_>> {
-    let mut room = columns;
+    if spans.iter().map(Span::width).sum::<usize>() <= columns {
+        return spans;
+    }
+    let mut room = columns.saturating_sub(1);
     let mut line = Vec::with_capacity(spans.len() + 2);
     for span in spans {
         let width = span.width();
         if width > room {
-            line.push(Span::styled(
-                truncated(&span.content, room).into_owned(),
-                span.style,
-            ));
+            // With one column more than there is, so that the mark comes even where the span just fits.
+            let cut = truncated(&format!("{} ", span.content), columns.min(room + 1)).into_owned();
+            line.push(Span::styled(cut, span.style));
             break;
         }
         room -= width;

@@ -76,6 +76,16 @@ impl MemberError {
         })
     }
 
+    /// librdkafka goes on asking; the brokers go on refusing.
+    pub(crate) fn session_timeout() -> Self {
+        Self::Refused {
+            what: "session.timeout.ms",
+            reason: RDKafkaErrorCode::InvalidSessionTimeout.to_string(),
+            mend: "correct it in -X or KAFKA_PROPERTIES; brokers allow 6000 to 1800000 unless set \
+                   otherwise",
+        }
+    }
+
     /// Whether an error of fetching says that the next offset is not there.
     pub(crate) fn is_loss(code: RDKafkaErrorCode) -> bool {
         matches!(

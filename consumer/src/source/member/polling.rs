@@ -309,7 +309,6 @@ impl Member {
         for action in mem::take(&mut self.actions) {
             match action {
                 Action::DeadLetter { reason, epoch } => {
-                    self.settings.counters.bad.fetch_add(1, Ordering::Relaxed);
                     self.write_letter(message, reason, epoch);
                 }
                 Action::Hold => {
@@ -411,6 +410,9 @@ impl Member {
             }
             Seen::Error(error, reason) => {
                 match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
+                        return Err(MemberError::session_timeout());
+                    }
                     // Brokers that come and go are told one by one; and what is wrong with fetching
                     // comes from polling too.
                     Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {

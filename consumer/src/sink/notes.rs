@@ -1,0 +1,56 @@
+//! What happens between batches, one line each.
+
+use std::io::{self, Write};
+
+use crate::escape::escaped;
+use crate::event::{Broker, Event, Level, Notice};
+
+/// Writes notices, and the coming and going of brokers.
+#[derive(Debug)]
+pub struct Notes {
+    least: Level,
+    brokers: Vec<Broker>,
+}
+
+impl Notes {
+    /// Of at least this level.
+    pub fn new(least: Level) -> Self {
+        Self {
+            least,
+            brokers: Vec::new(),
+        }
+    }
+
+    /// Writes to `out` what `event` tells, if that is something of this kind.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn event(&mut self, event: &Event, out: &mut impl Write) -> io::Result<()> {
+        match event {
+            Event::Notice(notice) => self.notice(notice, out),
+            Event::Brokers(brokers) => {
+                for (level, text) in Broker::changes(&self.brokers, brokers) {
+                    if level >= self.least {
+                        writeln!(out, "{}", escaped(&text))?;
+                    }
+                }
+                self.brokers.clone_from(brokers);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn notice(&self, notice: &Notice, out: &mut impl Write) -> io::Result<()> {
+        if notice.level < self.least {
+            return Ok(());
+        }
+        let level = match notice.level {
+            Level::Info => "",
+            Level::Warning => "warning: ",
+            Level::Error => "error: ",
+        };
+        let at = notice.at.format("%H:%M:%S");
+        writeln!(out, "{at} {level}{}", escaped(&notice.text))
+    }
+}
