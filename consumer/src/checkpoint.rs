@@ -5,6 +5,9 @@
 //! a partition's checkpoint when the partition is assigned to it and reads from its offset; what the
 //! worker before had read but not handed over is read again.
 
+pub mod fingerprint;
+pub mod name;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
