@@ -6,6 +6,7 @@
 //! worker before had read but not handed over is read again.
 
 pub mod fingerprint;
+pub mod format;
 pub mod name;
 
 use std::collections::BTreeMap;
