@@ -5,9 +5,12 @@
 //! a partition's checkpoint when the partition is assigned to it and reads from its offset; what the
 //! worker before had read but not handed over is read again.
 
+pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
+pub mod location;
 pub mod name;
+pub mod store;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
