@@ -5,6 +5,7 @@
 //! a partition's checkpoint when the partition is assigned to it and reads from its offset; what the
 //! worker before had read but not handed over is read again.
 
+pub mod chain;
 pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
