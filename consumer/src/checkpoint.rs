@@ -6,6 +6,7 @@
 //! worker before had read but not handed over is read again.
 
 pub mod chain;
+pub mod claim;
 pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
