@@ -115,6 +115,8 @@ mod tests {
     use object_store::path::Path;
 
     use super::*;
+    use crate::checkpoint::name::{Folder, Name};
+    use crate::position::{Offset, TopicPartition};
     use crate::schema::TableSchema;
 
     fn store() -> Store {
@@ -176,5 +178,32 @@ mod tests {
         assert_eq!(claim(&store, &identity("avg")).unwrap(), new);
         assert!(store.identity(old).unwrap().is_none());
         assert!(claim(&store, &identity("sum")).is_err());
+    }
+    #[test]
+    fn two_queries_of_one_fingerprint_are_told_apart() {
+        let store = store();
+        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        let other = serde_json::to_vec(&identity("avg")).unwrap();
+        store.set_identity(fingerprint, other.into()).unwrap();
+        let error = claim(&store, &identity("sum")).unwrap_err().to_string();
+        assert!(error.contains("its aggregate is avg"), "{error}");
+    }
+
+    #[test]
+    fn after_a_reset_nothing_is_left_of_earlier_times() {
+        let store = store();
+        let folder = |fingerprint| Folder {
+            fingerprint,
+            partition: TopicPartition::new("t", 0),
+        };
+        let own = claim(&store, &identity("sum")).unwrap();
+        let base = Name::Base(Offset(1));
+        store.create(&folder(own), base, "old".into()).unwrap();
+        let current = store.current().unwrap();
+        store
+            .set_current(current.as_ref(), "of another time")
+            .unwrap();
+        reset(&store, &identity("sum")).unwrap();
+        assert!(store.list(&folder(own)).unwrap().is_empty());
     }
 }

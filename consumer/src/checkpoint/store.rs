@@ -233,13 +233,17 @@ impl Store {
         Ok(partitions)
     }
 
-    /// Deletes objects, in this order; those that are gone already are passed over.
+    /// Deletes objects one after the other, in this order; those that are gone already are passed over.
     ///
     /// # Errors
-    /// If one cannot be deleted.
+    /// If one cannot be deleted; those behind it are left.
     pub fn delete(&self, folder: &Folder, names: &[Name]) -> Result<(), StoreError> {
-        let paths = names.iter().map(|&name| self.object(folder, name));
-        self.delete_all(paths.collect())
+        for &name in names {
+            let path = self.object(folder, name);
+            let deleted = self.runtime.block_on(self.objects.delete(&path));
+            present(deleted).map_err(|error| self.failed("delete", path, error))?;
+        }
+        Ok(())
     }
 
     /// Deletes all that is kept for a query.
@@ -248,17 +252,16 @@ impl Store {
     /// If something cannot be deleted.
     pub fn forget(&self, fingerprint: Fingerprint) -> Result<(), StoreError> {
         let path = self.query(fingerprint);
-        let listed = self.runtime.block_on(async {
-            let metas = self.objects.list(Some(&path));
-            metas
-                .map_ok(|meta| meta.location)
-                .try_collect::<Vec<_>>()
-                .await
+        let deleted = self.runtime.block_on(async {
+            let paths = self.objects.list(Some(&path));
+            let paths = paths.map_ok(|meta| meta.location).boxed();
+            let mut deleted = self.objects.delete_stream(paths);
+            while let Some(result) = deleted.next().await {
+                present(result)?;
+            }
+            Ok(())
         });
-        let mut paths = listed.map_err(|error| self.failed("list", path, error))?;
-        // The newest first: whatever is left by a crash is an earlier state, not half of one.
-        paths.sort_by(|one, other| other.cmp(one));
-        self.delete_all(paths)
+        deleted.map_err(|error| self.failed("delete", path, error))
     }
 
     /// What `current` holds; `None` if there is none.
@@ -358,20 +361,6 @@ impl Store {
         self.runtime
             .block_on(self.objects.put_opts(path, bytes.into(), options))
             .map(|_result| ())
-    }
-
-    fn delete_all(&self, paths: Vec<Path>) -> Result<(), StoreError> {
-        self.runtime.block_on(async {
-            let locations = stream::iter(paths.into_iter().map(Ok)).boxed();
-            let mut deleted = self.objects.delete_stream(locations);
-            while let Some(result) = deleted.next().await {
-                match result {
-                    Ok(_) | Err(Error::NotFound { .. }) => {}
-                    Err(error) => return Err(self.failed("delete", self.root.clone(), error)),
-                }
-            }
-            Ok(())
-        })
     }
 
     fn query(&self, fingerprint: Fingerprint) -> Path {

@@ -32,8 +32,7 @@ pub fn retire(store: &Store, folder: &Folder) -> Result<usize, StoreError> {
         (stored.name, header.map(|header| header.kind))
     });
     let mut old = old(&read.collect::<Vec<_>>());
-    // A base goes after what rests on it, so that what a crash leaves is still a chain, and whoever finds
-    // the newest object of a chain finds all of it.
+    // An object goes before what it rests on: whoever finds it, finds all of its chain, even after a crash.
     old.reverse();
     store.delete(folder, &old)?;
     Ok(old.len())

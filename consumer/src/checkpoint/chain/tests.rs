@@ -343,6 +343,41 @@ fn torn_chains_do_not_count_as_kept() {
 }
 
 #[test]
+fn a_crash_while_old_ones_go_leaves_no_half_of_a_chain() {
+    let objects = Arc::new(faults::Faulty::default());
+    let store = Store::new(Arc::clone(&objects) as _, Path::from("x"), "memory:///x").unwrap();
+    for ends in [&[1, 2, 3][..], &[4], &[5], &[6]] {
+        chain(&store, ends);
+    }
+    for left in [&["1-base", "2-delta"][..], &["1-base"], &[]] {
+        objects.allow_deletes(Some(1));
+        let _ = retire(&store, &folder());
+        assert_eq!(
+            names(&store),
+            [left, &["4-base", "5-base", "6-base"]].concat()
+        );
+    }
+}
+
+#[test]
+fn an_object_under_a_wrong_name_does_not_count_as_kept() {
+    let store = store();
+    for next in 1..=3 {
+        chain(&store, &[next]);
+    }
+    let base = store
+        .read(&folder(), Name::Base(Offset(3)))
+        .unwrap()
+        .unwrap();
+    for next in 10..=12 {
+        store
+            .create(&folder(), Name::Base(Offset(next)), base.clone())
+            .unwrap();
+    }
+    assert_eq!(retire(&store, &folder()).unwrap(), 0);
+}
+
+#[test]
 fn where_reading_began_is_remembered() {
     let store = store();
     assert_eq!(fix_start(&store, &folder(), Offset(7)).unwrap(), Offset(7));

@@ -5,7 +5,8 @@ use std::fmt::{self, Display, Formatter};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
@@ -41,11 +42,17 @@ impl Fault {
 pub struct Faulty {
     objects: object_store::memory::InMemory,
     faults: Mutex<VecDeque<Option<Fault>>>,
+    /// How many objects can still be deleted, if not all.
+    deletes: Mutex<Option<usize>>,
 }
 
 impl Faulty {
     pub fn order(&self, fault: Option<Fault>) {
         self.faults.lock().unwrap().push_back(fault);
+    }
+
+    pub fn allow_deletes(&self, deletes: Option<usize>) {
+        *self.deletes.lock().unwrap() = deletes;
     }
 
     pub fn clear(&self) {
@@ -122,6 +129,12 @@ impl ObjectStore for Faulty {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
+        if let Some(left) = self.deletes.lock().unwrap().as_mut() {
+            if *left == 0 {
+                return stream::once(async { Err(error()) }).boxed();
+            }
+            *left -= 1;
+        }
         self.objects.delete_stream(locations)
     }
 

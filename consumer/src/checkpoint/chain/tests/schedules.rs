@@ -18,8 +18,8 @@ enum Step {
     },
     /// A writer dies; its successor takes over what is kept. The others become zombies.
     Restart { writer: usize },
-    /// A writer deletes what is old.
-    Retire,
+    /// A writer deletes what is old, and may die after so many objects.
+    Retire { deletes: Option<usize> },
 }
 
 const WRITERS: usize = 3;
@@ -52,7 +52,7 @@ fn steps(lies: bool) -> impl Strategy<Value = Vec<Step>> {
             fault
         }),
         2 => (0..WRITERS).prop_map(|writer| Step::Restart { writer }),
-        2 => Just(Step::Retire),
+        2 => proptest::option::of(0_usize..6).prop_map(|deletes| Step::Retire { deletes }),
     ];
     proptest::collection::vec(step, 1..80)
 }
@@ -99,8 +99,10 @@ impl Run {
                     tip: newest.map(|newest| newest.tip),
                 };
             }
-            Step::Retire => {
-                retire(&self.store, &folder()).unwrap();
+            Step::Retire { deletes } => {
+                self.objects.allow_deletes(deletes);
+                let _ = retire(&self.store, &folder());
+                self.objects.allow_deletes(None);
             }
         }
     }
