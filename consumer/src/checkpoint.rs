@@ -5,6 +5,15 @@
 //! a partition's checkpoint when the partition is assigned to it and reads from its offset; what the
 //! worker before had read but not handed over is read again.
 
+pub mod chain;
+pub mod claim;
+pub mod durable_files;
+pub mod fingerprint;
+pub mod format;
+pub mod location;
+pub mod name;
+pub mod store;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -1,0 +1,259 @@
+//! The checkpoints of one partition: a base, and deltas that rest on it, each on the one before.
+//!
+//! ```text
+//! 100-base ◀─ 150-delta ◀─ 180-delta          400-base ◀─ 420-delta
+//! ```
+//!
+//! The state at an offset is that of the base and of all deltas up to there, merged. It is a function of
+//! the partition's records alone, so it does not matter who has written an object: two of the same
+//! offset stand for the same state, and a chain of objects by several writers is as good as any. A writer
+//! that has lost its partition can therefore do no harm; and recovery is free to take any chain that is
+//! whole. It takes the newest.
+//!
+//! Nothing here is written in place of something that can be read.
+
+use bytes::Bytes;
+use datafusion::arrow::array::RecordBatch;
+use thiserror::Error;
+
+use super::format::{self, EncodeError, Header, Kind};
+use super::name::{Folder, Name};
+use super::store::{Created, Store, StoreError};
+use crate::position::{Offset, TopicPartition};
+
+mod recovery;
+mod retention;
+mod start;
+
+pub use recovery::{Newest, Recovered, recover};
+pub use retention::{KEPT, retire};
+pub use start::{StartError, fix_start};
+
+/// So many deltas may rest on a base.
+const MOST_DELTAS: usize = 64;
+
+/// How far a partition's checkpoints reach, and what the newest one rests on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tip {
+    /// Where reading of the partition began.
+    pub start: Offset,
+    /// Its newest object.
+    pub name: Name,
+    /// The size of its base.
+    pub base_bytes: u64,
+    /// The sizes of the deltas since.
+    pub delta_bytes: u64,
+    /// How many they are.
+    pub deltas: usize,
+}
+
+impl Tip {
+    /// The offset of the first record that is in no checkpoint.
+    pub fn next(&self) -> Offset {
+        self.name.next()
+    }
+
+    /// Whether the next checkpoint should be a base: the deltas take more to read than a base would.
+    pub fn wants_base(&self) -> bool {
+        self.delta_bytes > self.base_bytes || self.deltas >= MOST_DELTAS
+    }
+
+    fn base(start: Offset, next: Offset, bytes: u64) -> Self {
+        Self {
+            start,
+            name: Name::Base(next),
+            base_bytes: bytes,
+            delta_bytes: 0,
+            deltas: 0,
+        }
+    }
+
+    fn with_delta(&self, next: Offset, bytes: u64) -> Self {
+        Self {
+            name: Name::Delta(next),
+            delta_bytes: self.delta_bytes + bytes,
+            deltas: self.deltas + 1,
+            ..self.clone()
+        }
+    }
+}
+
+/// A state that is to be kept.
+#[derive(Clone, Debug)]
+pub struct NewCheckpoint {
+    /// Where reading of the partition began.
+    pub start: Offset,
+    /// The offset of the first record that is not in it.
+    pub next: Offset,
+    /// The partition's watermark there, in microseconds since 1970 UTC.
+    pub watermark: Option<i64>,
+    /// The whole state; a group may come several times.
+    pub state: Vec<RecordBatch>,
+    /// The groups of the records since the checkpoint before, if they are known by themselves.
+    pub delta: Option<Vec<RecordBatch>>,
+}
+
+/// What has been written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// On what the next one rests.
+    pub tip: Tip,
+    /// The size of the object that the tip names.
+    pub bytes: u64,
+    /// What was found in its place that could not be read, in words.
+    pub problem: Option<String>,
+}
+
+/// Why a checkpoint is not kept.
+#[derive(Debug, Error)]
+pub enum WriteError {
+    /// The store cannot write it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A column cannot be written.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// There is a checkpoint of another start under its name.
+    #[error(
+        "the checkpoint {name} of {partition} is of records from offset {theirs} on, not {ours}; \
+         --reset forgets it"
+    )]
+    OtherStart {
+        /// Which.
+        name: Name,
+        /// Of which partition.
+        partition: TopicPartition,
+        /// Where reading began for what is there.
+        theirs: Offset,
+        /// Where it began for what was to be written.
+        ours: Offset,
+    },
+}
+
+/// Keeps a state durably: as a delta on `tip` if that is known and worth it, else as a base. `tip` must
+/// be what [`recover`] or the last `write` gave.
+///
+/// If there is one of the same offset already, by this process or another, it is as good; one that cannot
+/// be read is replaced.
+///
+/// # Errors
+/// If the state is not known to be kept; it may be all the same, and can be written again.
+pub fn write(
+    store: &Store,
+    folder: &Folder,
+    tip: Option<&Tip>,
+    new: &NewCheckpoint,
+) -> Result<Written, WriteError> {
+    let mut problem = None;
+    if let Some((tip, delta)) = tip.zip(new.delta.as_ref())
+        && !tip.wants_base()
+        && tip.start == new.start
+        && tip.next() < new.next
+    {
+        let previous = tip.next();
+        let bytes = put(
+            store,
+            folder,
+            new,
+            Kind::Delta { previous },
+            delta,
+            &mut problem,
+        )?;
+        // Otherwise another writer's delta ends here too, but rests on something of which nothing is known
+        // here; or the chain has become too old meanwhile, because this writer has long lost its partition.
+        if let Some(bytes) = bytes
+            && store.has(folder, tip.name)?
+        {
+            return Ok(Written {
+                tip: tip.with_delta(new.next, bytes),
+                bytes,
+                problem,
+            });
+        }
+    }
+    let bytes = put(store, folder, new, Kind::Base, &new.state, &mut problem)?.unwrap_or(0);
+    Ok(Written {
+        tip: Tip::base(new.start, new.next, bytes),
+        bytes,
+        problem,
+    })
+}
+
+/// Writes an object and returns its size; `None` if there is another of its name that holds something
+/// else of the same state.
+fn put(
+    store: &Store,
+    folder: &Folder,
+    new: &NewCheckpoint,
+    kind: Kind,
+    batches: &[RecordBatch],
+    problem: &mut Option<String>,
+) -> Result<Option<u64>, WriteError> {
+    let header = Header {
+        fingerprint: folder.fingerprint,
+        partition: folder.partition.clone(),
+        kind,
+        start: new.start,
+        next: new.next,
+        watermark: new.watermark,
+        groups: 0,
+    };
+    let name = header.name();
+    let object = format::encode(&header, batches)?;
+    let bytes = object.len() as u64;
+    if store.create(folder, name, object.clone())? == Created::New {
+        return Ok(Some(bytes));
+    }
+    let found = match store.read(folder, name)? {
+        None => Err("it was deleted meanwhile".to_owned()),
+        Some(found) => read_as(&found, folder, name).map(|read| (read.header, found.len() as u64)),
+    };
+    match found {
+        Ok((found, _)) if found.start != new.start => Err(WriteError::OtherStart {
+            name,
+            partition: folder.partition.clone(),
+            theirs: found.start,
+            ours: new.start,
+        }),
+        Ok((found, bytes)) => Ok((found.kind == kind).then_some(bytes)),
+        Err(reason) => {
+            *problem = Some(format!("{} {name}: {reason}", folder.partition));
+            store.replace(folder, name, object)?;
+            Ok(Some(bytes))
+        }
+    }
+}
+
+/// An object that has been read.
+struct Read {
+    header: Header,
+    batches: Vec<RecordBatch>,
+    bytes: u64,
+}
+
+/// Reads an object that must be what its name and folder say.
+fn read_as(bytes: &Bytes, folder: &Folder, name: Name) -> Result<Read, String> {
+    let (header, batches) = format::decode(bytes).map_err(|error| error.to_string())?;
+    check_place(&header, folder)?;
+    if header.name() != name {
+        return Err(format!("it is {}, under a wrong name", header.name()));
+    }
+    Ok(Read {
+        header,
+        batches,
+        bytes: bytes.len() as u64,
+    })
+}
+
+fn check_place(header: &Header, folder: &Folder) -> Result<(), String> {
+    if header.fingerprint == folder.fingerprint && header.partition == folder.partition {
+        return Ok(());
+    }
+    Err(format!(
+        "it is of {} of query {}",
+        header.partition, header.fingerprint
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! From the objects of a partition to its newest state.
+
+use std::collections::HashSet;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::DataType;
+
+use super::{Read, Tip, read_as};
+use crate::checkpoint::format::{Header, Kind};
+use crate::checkpoint::name::{Folder, Name};
+use crate::checkpoint::store::{Store, StoreError};
+use crate::position::Offset;
+
+/// What is left of a partition's checkpoints.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The newest state that can be read.
+    pub newest: Option<Newest>,
+    /// What could not be, though it is newer, or the newest needs it: in words, one for each object.
+    pub problems: Vec<String>,
+}
+
+/// A state that has been read.
+#[derive(Debug)]
+pub struct Newest {
+    /// Where it stands.
+    pub tip: Tip,
+    /// The partition's watermark there, in microseconds since 1970 UTC.
+    pub watermark: Option<i64>,
+    /// The base's groups, then the deltas', all of the same types: to be merged by the query's `reduce`, even
+    /// if there are no deltas, since batches that were read share their memory.
+    pub batches: Vec<RecordBatch>,
+}
+
+/// Reads the newest state of a partition whose chain is whole. Whatever is torn, damaged or missing is
+/// told, and the next older one is taken.
+///
+/// # Errors
+/// If the store does not answer. What it cannot read for now may be whole: an older state in its place
+/// might need records that Kafka has deleted.
+pub fn recover(store: &Store, folder: &Folder) -> Result<Recovered, StoreError> {
+    let objects = store.list(folder)?;
+    let mut recovery = Recovery {
+        store,
+        folder,
+        names: objects.iter().map(|stored| stored.name).collect(),
+        useless: HashSet::new(),
+        problems: Vec::new(),
+    };
+    let mut newest = None;
+    for stored in objects.iter().rev() {
+        newest = recovery.state_at(stored.name.next())?;
+        if newest.is_some() {
+            break;
+        }
+    }
+    Ok(Recovered {
+        newest,
+        problems: recovery.problems,
+    })
+}
+
+struct Recovery<'a> {
+    store: &'a Store,
+    folder: &'a Folder,
+    names: HashSet<Name>,
+    /// Offsets at which no chain ends that is whole.
+    useless: HashSet<Offset>,
+    problems: Vec<String>,
+}
+
+impl Recovery<'_> {
+    /// The state at `next`, if all that it rests on can be read.
+    fn state_at(&mut self, next: Offset) -> Result<Option<Newest>, StoreError> {
+        let mut chain: Vec<Read> = Vec::new();
+        let mut at = next;
+        loop {
+            let found = self.object(at, chain.last())?;
+            if found.is_none() {
+                self.useless.insert(at);
+            }
+            let Some(read) = found.filter(|read| self.fits(read, chain.last())) else {
+                let above = chain.iter().map(|read| read.header.next);
+                self.useless.extend(above);
+                return Ok(None);
+            };
+            let kind = read.header.kind;
+            chain.push(read);
+            match kind {
+                Kind::Base => return Ok(joined(chain)),
+                Kind::Delta { previous } => at = previous,
+            }
+        }
+    }
+
+    /// The object that ends at `at`: a base, if there is one that can be read.
+    fn object(&mut self, at: Offset, above: Option<&Read>) -> Result<Option<Read>, StoreError> {
+        if self.useless.contains(&at) {
+            return Ok(None);
+        }
+        let names = [Name::Base(at), Name::Delta(at)];
+        if let Some(above) = above
+            && !names.iter().any(|name| self.names.contains(name))
+        {
+            let reason = format!("it rests on {at}, which is missing");
+            self.tell(above.header.name(), &reason);
+        }
+        for name in names {
+            if !self.names.contains(&name) {
+                continue;
+            }
+            let read = match self.store.read(self.folder, name)? {
+                None => Err("it is missing".to_owned()),
+                Some(found) => read_as(&found, self.folder, name),
+            };
+            match read {
+                Ok(read) => return Ok(Some(read)),
+                Err(reason) => self.tell(name, &reason),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether `above`, which rests on `read`, is of the same state.
+    fn fits(&mut self, read: &Read, above: Option<&Read>) -> bool {
+        let Some(above) = above else {
+            return true;
+        };
+        let (below, name) = (read.header.name(), above.header.name());
+        if above.header.start != read.header.start {
+            let reason = format!(
+                "it is of records from {} on, but rests on {below}, which is from {} on",
+                above.header.start, read.header.start
+            );
+            self.tell(name, &reason);
+            return false;
+        }
+        let batches = read.batches.first().zip(above.batches.first());
+        if batches.is_some_and(|(below, above)| types(below).ne(types(above))) {
+            let reason = format!("its columns are not those of {below}, on which it rests");
+            self.tell(name, &reason);
+            return false;
+        }
+        true
+    }
+
+    fn tell(&mut self, name: Name, reason: &str) {
+        self.problems
+            .push(format!("{} {name}: {reason}", self.folder.partition));
+    }
+}
+
+fn types(batch: &RecordBatch) -> impl Iterator<Item = &DataType> {
+    batch.columns().iter().map(|column| column.data_type())
+}
+
+/// The state of a chain whose newest object comes first.
+fn joined(chain: Vec<Read>) -> Option<Newest> {
+    let mut tip: Option<Tip> = None;
+    let mut watermark = None;
+    let mut batches = Vec::new();
+    for read in chain.into_iter().rev() {
+        let Header { start, next, .. } = read.header;
+        tip = Some(match tip {
+            None => Tip::base(start, next, read.bytes),
+            Some(tip) => tip.with_delta(next, read.bytes),
+        });
+        watermark = read.header.watermark;
+        batches.extend(read.batches);
+    }
+    tip.map(|tip| Newest {
+        tip,
+        watermark,
+        batches,
+    })
+}

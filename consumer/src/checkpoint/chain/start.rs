@@ -1,0 +1,64 @@
+//! Where reading of a partition began, remembered before anything is read.
+
+use thiserror::Error;
+
+use super::check_place;
+use crate::checkpoint::format::{self, EncodeError, Header, Kind};
+use crate::checkpoint::name::Folder;
+use crate::checkpoint::store::{Created, Store, StoreError};
+use crate::position::{Offset, TopicPartition};
+
+/// Why it is not known where reading began.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The store cannot read or write it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It cannot be written.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// What was remembered is damaged.
+    #[error(
+        "where reading of {partition} began cannot be read: {reason}; --reset begins anew, without \
+         what has been kept"
+    )]
+    Unreadable {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Where reading begins of a partition that has no checkpoint: at `start`, if this is said for the first
+/// time, else where it was said first. So `latest` stays the same records when a process is started again
+/// before its first checkpoint.
+///
+/// # Errors
+/// If the store fails, or what was remembered cannot be read.
+pub fn fix_start(store: &Store, folder: &Folder, start: Offset) -> Result<Offset, StartError> {
+    // The state before the first record, in the format of all others.
+    let header = Header {
+        fingerprint: folder.fingerprint,
+        partition: folder.partition.clone(),
+        kind: Kind::Base,
+        start,
+        next: start,
+        watermark: None,
+        groups: 0,
+    };
+    if store.create_start(folder, format::encode(&header, &[])?)? == Created::New {
+        return Ok(start);
+    }
+    let found = store.start(folder)?.unwrap_or_default();
+    let header = format::decode(&found)
+        .map_err(|error| error.to_string())
+        .and_then(|(header, _none)| check_place(&header, folder).map(|()| header));
+    match header {
+        Ok(header) => Ok(header.start),
+        Err(reason) => Err(StartError::Unreadable {
+            partition: folder.partition.clone(),
+            reason,
+        }),
+    }
+}

@@ -1,0 +1,209 @@
+//! A location keeps the checkpoints of one query.
+//!
+//! `current` names it by its fingerprint. Whoever comes with another is told what differs, and changes
+//! nothing. Of several that come to an empty location at once, one wins.
+
+use thiserror::Error;
+
+use super::fingerprint::{Fingerprint, Identity};
+use super::store::{Current, Store, StoreError};
+
+/// Why a location cannot be used by a query.
+#[derive(Debug, Error)]
+pub enum ClaimError {
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It keeps another query's checkpoints.
+    #[error(
+        "CHECKPOINT_LOCATION={location}: it keeps the checkpoints of another query: {difference}; \
+         --reset forgets them, or name another CHECKPOINT_LOCATION"
+    )]
+    OtherQuery {
+        /// As it was set.
+        location: String,
+        /// In words.
+        difference: String,
+    },
+    /// Another process has changed `current` meanwhile.
+    #[error(
+        "CHECKPOINT_LOCATION={location}: another process has just taken it for another query; name \
+         another CHECKPOINT_LOCATION, or stop that process and start again"
+    )]
+    Contended {
+        /// As it was set.
+        location: String,
+    },
+    /// The identity cannot be written as JSON.
+    #[error("the query's identity cannot be written: {0}")]
+    Identity(#[from] serde_json::Error),
+}
+
+/// Takes the location for the query `identity`, or finds that it is already.
+///
+/// # Errors
+/// If it keeps another query's checkpoints, with the difference; or the store fails.
+pub fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+    let fingerprint = identity.fingerprint()?;
+    let Some(current) = store.current()? else {
+        return take(store, None, identity, fingerprint);
+    };
+    let kept = kept(store, &current)?;
+    if current.text == fingerprint.to_string() && kept.as_ref().is_none_or(|kept| kept == identity)
+    {
+        if kept.is_none() {
+            store.set_identity(fingerprint, serde_json::to_vec(identity)?.into())?;
+        }
+        return Ok(fingerprint);
+    }
+    Err(ClaimError::OtherQuery {
+        location: store.location().to_owned(),
+        difference: match kept {
+            Some(kept) => identity.difference(&kept),
+            None => format!("its description, {}, cannot be read", current.text),
+        },
+    })
+}
+
+/// Forgets all that is kept at the location for its query and for `identity`, and takes it for the
+/// latter. No other process may be using it.
+///
+/// # Errors
+/// If the store fails, or another process takes the location at the same time.
+pub fn reset(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+    let fingerprint = identity.fingerprint()?;
+    let current = store.current()?;
+    let kept = current.as_ref().and_then(|kept| kept.text.parse().ok());
+    if let Some(kept) = kept {
+        store.forget(kept)?;
+    }
+    store.forget(fingerprint)?;
+    take(store, current.as_ref(), identity, fingerprint)
+}
+
+fn take(
+    store: &Store,
+    previous: Option<&Current>,
+    identity: &Identity,
+    fingerprint: Fingerprint,
+) -> Result<Fingerprint, ClaimError> {
+    // Before `current`, so that what that names can be explained.
+    store.set_identity(fingerprint, serde_json::to_vec(identity)?.into())?;
+    if store.set_current(previous, &fingerprint.to_string())? {
+        Ok(fingerprint)
+    } else {
+        Err(ClaimError::Contended {
+            location: store.location().to_owned(),
+        })
+    }
+}
+
+/// The identity of the query that `current` names, if it can be read.
+fn kept(store: &Store, current: &Current) -> Result<Option<Identity>, StoreError> {
+    let Ok(fingerprint) = current.text.parse() else {
+        return Ok(None);
+    };
+    let json = store.identity(fingerprint)?;
+    Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::checkpoint::name::{Folder, Name};
+    use crate::position::{Offset, TopicPartition};
+    use crate::schema::TableSchema;
+
+    fn store() -> Store {
+        Store::new(Arc::new(InMemory::new()), Path::from("x"), "memory:///x").unwrap()
+    }
+
+    fn identity(aggregate: &str) -> Identity {
+        let columns = TableSchema::parse("amount DOUBLE").unwrap();
+        Identity::new(&["t".to_owned()], columns.columns(), aggregate)
+    }
+
+    #[test]
+    fn a_query_finds_its_own_location_again() {
+        let store = store();
+        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        assert_eq!(claim(&store, &identity("sum")).unwrap(), fingerprint);
+        assert_eq!(
+            store.current().unwrap().unwrap().text,
+            fingerprint.to_string()
+        );
+    }
+
+    #[test]
+    fn another_query_is_told_the_difference_and_the_way_on() {
+        let store = store();
+        let kept = claim(&store, &identity("sum")).unwrap();
+        let error = claim(&store, &identity("avg")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "CHECKPOINT_LOCATION=memory:///x: it keeps the checkpoints of another query: its aggregate \
+             is sum, this query's avg; --reset forgets them, or name another CHECKPOINT_LOCATION"
+        );
+        assert_eq!(store.current().unwrap().unwrap().text, kept.to_string());
+    }
+
+    #[test]
+    fn a_query_that_cannot_be_described_is_another_one() {
+        let store = store();
+        assert!(store.set_current(None, "rubbish").unwrap());
+        let error = claim(&store, &identity("sum")).unwrap_err().to_string();
+        assert!(error.contains("rubbish, cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn a_description_that_is_lost_is_written_again() {
+        let store = store();
+        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        store.set_identity(fingerprint, "torn{".into()).unwrap();
+        assert_eq!(claim(&store, &identity("sum")).unwrap(), fingerprint);
+        let error = claim(&store, &identity("avg")).unwrap_err().to_string();
+        assert!(error.contains("its aggregate is sum"), "{error}");
+    }
+
+    #[test]
+    fn after_a_reset_the_location_is_another_querys() {
+        let store = store();
+        let old = claim(&store, &identity("sum")).unwrap();
+        let new = reset(&store, &identity("avg")).unwrap();
+        assert_eq!(claim(&store, &identity("avg")).unwrap(), new);
+        assert!(store.identity(old).unwrap().is_none());
+        assert!(claim(&store, &identity("sum")).is_err());
+    }
+    #[test]
+    fn two_queries_of_one_fingerprint_are_told_apart() {
+        let store = store();
+        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        let other = serde_json::to_vec(&identity("avg")).unwrap();
+        store.set_identity(fingerprint, other.into()).unwrap();
+        let error = claim(&store, &identity("sum")).unwrap_err().to_string();
+        assert!(error.contains("its aggregate is avg"), "{error}");
+    }
+
+    #[test]
+    fn after_a_reset_nothing_is_left_of_earlier_times() {
+        let store = store();
+        let folder = |fingerprint| Folder {
+            fingerprint,
+            partition: TopicPartition::new("t", 0),
+        };
+        let own = claim(&store, &identity("sum")).unwrap();
+        let base = Name::Base(Offset(1));
+        store.create(&folder(own), base, "old".into()).unwrap();
+        let current = store.current().unwrap();
+        store
+            .set_current(current.as_ref(), "of another time")
+            .unwrap();
+        reset(&store, &identity("sum")).unwrap();
+        assert!(store.list(&folder(own)).unwrap().is_empty());
+    }
+}

@@ -1,0 +1,354 @@
+//! Objects as local files that outlive a power failure.
+//!
+//! `object_store`'s own local files are neither synced nor can they be replaced on condition. Here a
+//! file gets its name only when its bytes are on the disk, and a write returns only when the name is
+//! too: the bytes go into a file beside it (`<name>#<number>`, which is no object), which is synced, then
+//! linked (create-if-absent: a link fails where there is a name) or renamed (replace), and then its
+//! folder is synced. Every folder on the way from the location is synced before it is relied on, whoever
+//! has made it.
+//!
+//! Replacing on condition takes a lock on `<name>.lock` (`flock`), which ends with whoever holds it,
+//! even by SIGKILL. Under it the file's tag is compared, and the new file gets a time of change that is
+//! later than the old one's: the tag has that time in it, so that none comes twice.
+//!
+//! All of this blocks, so it must be run on a thread of its own.
+
+use std::collections::HashSet;
+use std::fmt::{self, Display, Formatter};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    Result, UpdateVersion,
+};
+
+/// A file that was begun longer ago than this is of a process that has died.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
+/// The smallest step of time that a tag shows.
+const TICK: Duration = Duration::from_micros(1);
+
+/// The files under one folder, as objects whose paths are the full ones.
+#[derive(Debug)]
+pub struct DurableFiles {
+    files: LocalFileSystem,
+    root: PathBuf,
+    /// Folders that are known to be on the disk.
+    durable: Mutex<HashSet<PathBuf>>,
+    begun: AtomicU64,
+}
+
+impl DurableFiles {
+    /// The files under `root`, an absolute path; it is made by the first write.
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            files: LocalFileSystem::new(),
+            root,
+            durable: Mutex::default(),
+            begun: AtomicU64::new(0),
+        }
+    }
+
+    fn create(&self, target: &FilePath, payload: &PutPayload) -> io::Result<()> {
+        let begun = self.begin(target, payload, None)?;
+        let linked = fs::hard_link(&begun, target);
+        fs::remove_file(&begun)?;
+        // Of a name that is there already nobody knows whether it is on the disk.
+        let already = matches!(&linked, Err(error) if error.kind() == ErrorKind::AlreadyExists);
+        if linked.is_ok() || already {
+            sync_folder(folder_of(target)?)?;
+        }
+        linked
+    }
+
+    fn replace(
+        &self,
+        target: &FilePath,
+        payload: &PutPayload,
+        after: Option<SystemTime>,
+    ) -> io::Result<()> {
+        let begun = self.begin(target, payload, after)?;
+        fs::rename(&begun, target).inspect_err(|_error| {
+            let _ = fs::remove_file(&begun);
+        })?;
+        sync_folder(folder_of(target)?)
+    }
+
+    async fn update(
+        &self,
+        location: &Path,
+        target: &FilePath,
+        payload: &PutPayload,
+        version: &UpdateVersion,
+    ) -> Result<()> {
+        let failed = |error| failed(location, error);
+        folder_of(target)
+            .and_then(|folder| self.prepare(folder))
+            .map_err(failed)?;
+        let _locked = lock(target).map_err(failed)?;
+        let changed = |reason: String| Error::Precondition {
+            path: location.to_string(),
+            source: reason.into(),
+        };
+        let found = match self.files.head(location).await {
+            Err(Error::NotFound { .. }) => return Err(changed("it is gone".to_owned())),
+            found => found?,
+        };
+        if found.e_tag != version.e_tag {
+            return Err(changed("it has been changed".to_owned()));
+        }
+        let written = fs::metadata(target).and_then(|metadata| metadata.modified());
+        let after = written.map_err(failed)? + TICK;
+        self.replace(target, payload, Some(after)).map_err(failed)
+    }
+
+    /// Writes a file beside `target`, on the disk when this returns. Its time of change is not before
+    /// `after`.
+    fn begin(
+        &self,
+        target: &FilePath,
+        payload: &PutPayload,
+        after: Option<SystemTime>,
+    ) -> io::Result<PathBuf> {
+        let folder = folder_of(target)?;
+        self.prepare(folder)?;
+        let (mut file, path) = match self.open_beside(target) {
+            // Somebody has removed the folder meanwhile.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.durable().remove(folder);
+                self.prepare(folder)?;
+                self.open_beside(target)?
+            }
+            opened => opened?,
+        };
+        let mut write = || {
+            for bytes in payload {
+                file.write_all(bytes)?;
+            }
+            if let Some(after) = after {
+                file.set_modified(after.max(SystemTime::now()))?;
+            }
+            file.sync_all()
+        };
+        write().inspect_err(|_error| {
+            let _ = fs::remove_file(&path);
+        })?;
+        Ok(path)
+    }
+
+    /// A new file beside `target`, which no other process writes to: of containers that share a disk
+    /// many have the same process id, so the number may be taken.
+    fn open_beside(&self, target: &FilePath) -> io::Result<(File, PathBuf)> {
+        loop {
+            let number = self.begun.fetch_add(1, Ordering::Relaxed);
+            let mut path = target.as_os_str().to_owned();
+            path.push(format!("#{}{number:05}", std::process::id()));
+            let path = PathBuf::from(path);
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                opened => return opened.map(|file| (file, path)),
+            }
+        }
+    }
+
+    /// Makes `folder`, and all on the way to it, durable; once.
+    fn prepare(&self, folder: &FilePath) -> io::Result<()> {
+        if self.durable().contains(folder) {
+            return Ok(());
+        }
+        make(folder)?;
+        for above in folder.ancestors() {
+            sync_folder(above)?;
+            if above == self.root {
+                break;
+            }
+        }
+        // The location's own name. What it lies in may not be ours to open; then it was not made here.
+        match self.root.parent().map(sync_folder) {
+            Some(Err(error)) if error.kind() != ErrorKind::PermissionDenied => return Err(error),
+            _ => {}
+        }
+        sweep(folder);
+        self.durable().insert(folder.to_owned());
+        Ok(())
+    }
+
+    fn durable(&self) -> MutexGuard<'_, HashSet<PathBuf>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a folder and those above it that are not there, each of them durably.
+fn make(folder: &FilePath) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let above = folder_of(folder)?;
+    make(above)?;
+    match fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder(above),
+    }
+}
+
+fn folder_of(file: &FilePath) -> io::Result<&FilePath> {
+    file.parent()
+        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it is in no folder"))
+}
+
+/// Names in a folder are on the disk when the folder is.
+fn sync_folder(folder: &FilePath) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // A file system that cannot sync a folder says so, and is done: PostgreSQL takes it the same way.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Takes the lock on `target`; it ends when the file is dropped.
+fn lock(target: &FilePath) -> io::Result<File> {
+    let mut path = target.as_os_str().to_owned();
+    path.push(".lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Removes what processes have begun in `folder` and not ended. Not all of it must succeed.
+fn sweep(folder: &FilePath) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let begun = name.to_str().and_then(|name| name.rsplit_once('#'));
+        let is_begun = begun.is_some_and(|(_, number)| {
+            !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())
+        });
+        let written = entry.metadata().and_then(|metadata| metadata.modified());
+        let is_old = written.is_ok_and(|written| {
+            SystemTime::now()
+                .duration_since(written)
+                .is_ok_and(|age| age > ABANDONED)
+        });
+        if is_begun && is_old {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn failed(location: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::AlreadyExists => Error::AlreadyExists {
+            path: location.to_string(),
+            source: error.into(),
+        },
+        ErrorKind::PermissionDenied => Error::PermissionDenied {
+            path: location.to_string(),
+            source: error.into(),
+        },
+        _ => Error::Generic {
+            store: "local files",
+            source: error.into(),
+        },
+    }
+}
+
+fn not_served(operation: &str) -> Error {
+    Error::NotImplemented {
+        operation: operation.to_owned(),
+        implementer: "durable local files".to_owned(),
+    }
+}
+
+impl Display for DurableFiles {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.root.display())
+    }
+}
+
+#[async_trait]
+impl ObjectStore for DurableFiles {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        let target = self.files.path_to_filesystem(location)?;
+        let failed = |error| failed(location, error);
+        match &options.mode {
+            PutMode::Create => self.create(&target, &payload).map_err(failed)?,
+            PutMode::Overwrite => self.replace(&target, &payload, None).map_err(failed)?,
+            PutMode::Update(version) => self.update(location, &target, &payload, version).await?,
+        }
+        Ok(PutResult {
+            e_tag: None,
+            version: None,
+        })
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _location: &Path,
+        _options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        Err(not_served("a write in parts"))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.files.get_opts(location, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        let files = self.files.clone();
+        let deleting = async move {
+            let mut deleted: Vec<Result<Path>> = files.delete_stream(locations).collect().await;
+            let mut folders = HashSet::new();
+            for path in deleted.iter().flatten() {
+                if let Ok(path) = files.path_to_filesystem(path) {
+                    folders.extend(path.parent().map(FilePath::to_owned));
+                }
+            }
+            for folder in folders {
+                if let Err(error) = sync_folder(&folder) {
+                    deleted.push(Err(failed(&Path::default(), error)));
+                }
+            }
+            stream::iter(deleted)
+        };
+        stream::once(deleting).flatten().boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.files.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.files.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, _from: &Path, _to: &Path, _options: CopyOptions) -> Result<()> {
+        Err(not_served("a copy"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! CHECKPOINT_LOCATION: a URL, and the store that it stands for.
+//!
+//! `file:///…` is always served; `s3://`, `gs://` and `az://` in builds with the feature `cloud`. What
+//! clouds need beside the URL (keys, region, endpoint) comes from their usual environment variables,
+//! which the caller hands over.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::{self, PathBuf};
+use std::sync::Arc;
+
+use object_store::path::Path;
+use producer::SettingsError;
+use url::{ParseError, Url};
+
+use super::durable_files::DurableFiles;
+use super::store::{Store, StoreError};
+
+const SETTING: &str = "CHECKPOINT_LOCATION";
+const SERVED: &str = "use file:///…, s3://…, gs://… or az://…";
+
+/// Where checkpoints are: a URL that has been checked as far as it can be without asking anyone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Location {
+    url: Url,
+    place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    Files(PathBuf),
+    #[cfg(feature = "cloud")]
+    Cloud,
+}
+
+impl Location {
+    /// Reads the setting.
+    ///
+    /// # Errors
+    /// If it is no URL, or one that is not served here; with what to write instead.
+    pub fn parse(value: &str) -> Result<Self, SettingsError> {
+        let value = value.trim();
+        let wrong = |mend: &str| SettingsError::new(SETTING, value, mend);
+        let url = match Url::parse(value) {
+            Ok(url) => url,
+            Err(ParseError::RelativeUrlWithoutBase) => return Err(wrong(&as_url(value))),
+            Err(error) => return Err(wrong(&format!("it is no URL: {error}; {SERVED}"))),
+        };
+        if url.password().is_some() {
+            let mend =
+                "a password does not belong into a URL; use the cloud's environment variables";
+            let hidden = format!("{}://…", url.scheme());
+            return Err(SettingsError::new(SETTING, hidden, mend));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong(
+                "it has a ? or #; in a path write %3F and %23 for them",
+            ));
+        }
+        let place = match url.scheme() {
+            "file" => Place::Files(folder(value, &url).map_err(|mend| wrong(&mend))?),
+            "s3" | "s3a" | "gs" | "az" | "azure" | "abfs" | "abfss" | "adl" => {
+                cloud(&url).map_err(|mend| wrong(&mend))?
+            }
+            "hdfs" => {
+                return Err(wrong(
+                    "HDFS is not served: its client for Rust cannot replace a file only if it has not \
+                     changed, which keeps two queries from one location; use file:///… on a mounted \
+                     HDFS, s3://…, gs://… or az://…",
+                ));
+            }
+            _ => return Err(wrong(&format!("its kind of store is not known; {SERVED}"))),
+        };
+        Ok(Self { url, place })
+    }
+
+    /// The store at this place. `environment` is looked through for what the cloud in question needs:
+    /// names that begin with AWS_, GOOGLE_ or AZURE_. Nobody is asked, and nothing written yet.
+    ///
+    /// # Errors
+    /// If the cloud's settings are wrong or missing.
+    #[cfg_attr(not(feature = "cloud"), allow(unused_variables))]
+    pub fn open(
+        &self,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Store, StoreError> {
+        let failed = |reason: String| StoreError::Open {
+            location: self.to_string(),
+            reason,
+        };
+        match &self.place {
+            Place::Files(folder) => {
+                let root =
+                    Path::from_absolute_path(folder).map_err(|error| failed(error.to_string()))?;
+                let files = DurableFiles::new(folder.clone());
+                Store::new(Arc::new(files), root, self.url.as_str())
+            }
+            #[cfg(feature = "cloud")]
+            Place::Cloud => {
+                let options = environment
+                    .into_iter()
+                    .filter(|(name, _value)| is_of_a_cloud(name));
+                let (objects, root) = object_store::parse_url_opts(&self.url, options)
+                    .map_err(|error| failed(error.to_string()))?;
+                Store::new(objects.into(), root, self.url.as_str())
+            }
+        }
+    }
+}
+
+impl Display for Location {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        self.url.fmt(f)
+    }
+}
+
+/// How to write a path as a URL.
+fn as_url(value: &str) -> String {
+    // A shell that had not been hindered would have put the home folder in its place.
+    let absolute = if value.starts_with('~') {
+        None
+    } else {
+        path::absolute(value).ok()
+    };
+    match absolute.and_then(|path| Url::from_file_path(path).ok()) {
+        Some(url) => format!("it is a URL; write {url}"),
+        None => "it is a URL; write file:/// and the folder's full path".to_owned(),
+    }
+}
+
+fn folder(value: &str, url: &Url) -> Result<PathBuf, String> {
+    let rest = value.get("file:".len()..).unwrap_or_default();
+    if url.host().is_some() || !rest.starts_with("///") {
+        let path = rest.trim_start_matches('/');
+        return Err(format!("a file has no host; write file:///{path}"));
+    }
+    match url.to_file_path() {
+        Ok(path) if path.parent().is_some() => Ok(path),
+        Ok(_) => Err("it names no folder; write file:/// and the folder's full path".to_owned()),
+        Err(()) => Err("it is no path of this system".to_owned()),
+    }
+}
+
+#[cfg(feature = "cloud")]
+fn cloud(url: &Url) -> Result<Place, String> {
+    match object_store::ObjectStoreScheme::parse(url) {
+        Ok(_) => Ok(Place::Cloud),
+        Err(error) => Err(format!("{error}; write {}://<bucket>/<path>", url.scheme())),
+    }
+}
+
+#[cfg(not(feature = "cloud"))]
+fn cloud(url: &Url) -> Result<Place, String> {
+    Err(format!(
+        "this build has no {}://; build it with --features cloud, or use file:///…",
+        url.scheme()
+    ))
+}
+
+#[cfg(feature = "cloud")]
+fn is_of_a_cloud(name: &str) -> bool {
+    ["AWS_", "GOOGLE_", "AZURE_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(value: &str) -> String {
+        Location::parse(value).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_folder_is_named_by_its_url() {
+        let location = Location::parse(" file:///data/check%20points ").unwrap();
+        assert_eq!(location.place, Place::Files("/data/check points".into()));
+        assert_eq!(location.to_string(), "file:///data/check%20points");
+    }
+
+    #[test]
+    fn a_path_is_told_how_it_is_written_as_a_url() {
+        assert_eq!(
+            refused("/data/check points"),
+            "CHECKPOINT_LOCATION=/data/check points: it is a URL; write file:///data/check%20points"
+        );
+        let here = std::env::current_dir().unwrap();
+        let url = Url::from_file_path(here.join("x")).unwrap();
+        assert_eq!(
+            refused("./x"),
+            format!("CHECKPOINT_LOCATION=./x: it is a URL; write {url}")
+        );
+        assert_eq!(
+            refused("~/x"),
+            "CHECKPOINT_LOCATION=~/x: it is a URL; write file:/// and the folder's full path"
+        );
+    }
+
+    #[test]
+    fn a_file_has_no_host_and_is_not_the_root() {
+        for value in ["file://data/x", "file:data/x"] {
+            assert_eq!(
+                refused(value),
+                format!("CHECKPOINT_LOCATION={value}: a file has no host; write file:///data/x")
+            );
+        }
+        assert_eq!(
+            refused("file:///"),
+            "CHECKPOINT_LOCATION=file:///: it names no folder; write file:/// and the folder's full path"
+        );
+        assert_eq!(
+            refused("file:///a#b"),
+            "CHECKPOINT_LOCATION=file:///a#b: it has a ? or #; in a path write %3F and %23 for them"
+        );
+    }
+
+    #[test]
+    fn what_is_not_served_is_refused_with_the_reason() {
+        let hdfs = refused("hdfs://namenode:9000/x");
+        assert!(hdfs.contains("HDFS is not served: "), "{hdfs}");
+        assert_eq!(
+            refused("ftp://host/x"),
+            "CHECKPOINT_LOCATION=ftp://host/x: its kind of store is not known; \
+             use file:///…, s3://…, gs://… or az://…"
+        );
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        let refused = refused("s3://key:secret@bucket/x");
+        assert!(!refused.contains("secret"), "{refused}");
+    }
+
+    #[cfg(not(feature = "cloud"))]
+    #[test]
+    fn a_build_without_clouds_says_so() {
+        for scheme in ["s3", "gs", "az"] {
+            assert_eq!(
+                refused(&format!("{scheme}://bucket/x")),
+                format!(
+                    "CHECKPOINT_LOCATION={scheme}://bucket/x: this build has no {scheme}://; \
+                     build it with --features cloud, or use file:///…"
+                )
+            );
+        }
+    }
+
+    #[cfg(feature = "cloud")]
+    #[test]
+    fn a_build_with_clouds_opens_them() {
+        let environment = [
+            ("AWS_ACCESS_KEY_ID", "key"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("AWS_ENDPOINT", "http://127.0.0.1:9000"),
+            ("AWS_ALLOW_HTTP", "true"),
+            ("BUCKET", "another"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let store = Location::parse("s3://bucket/x").unwrap();
+        let store = store.open(environment).unwrap();
+        assert_eq!(store.location(), "s3://bucket/x");
+        for value in ["gs://bucket/x", "az://container@account/x"] {
+            Location::parse(value).unwrap();
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Checkpoints as objects in an object store, one partition a folder.
+//!
+//! ```text
+//! <location>/current                                     the fingerprint of the query they are kept for
+//! <location>/<fingerprint>/query.json                    what it stands for
+//! <location>/<fingerprint>/<topic>-<partition>/start     where reading of the partition began
+//! <location>/<fingerprint>/<topic>-<partition>/<next offset, 20 digits>-base or -delta
+//! ```
+//!
+//! What a write has returned for is durable. Nothing here knows what is in an object.
+//!
+//! Calls block until they are done. They run on a runtime of the store's own, so they must not be made
+//! from within another one.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use object_store::path::Path;
+use object_store::{
+    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion,
+};
+use thiserror::Error as ThisError;
+use tokio::runtime::{Builder, Runtime};
+
+use super::fingerprint::Fingerprint;
+use super::format::HEAD_BYTES;
+use super::name::{Folder, Name, Stored};
+use crate::position::TopicPartition;
+
+/// Requests that are on their way at a time.
+const CONCURRENT: usize = 16;
+
+const CURRENT: &str = "current";
+const IDENTITY: &str = "query.json";
+const START: &str = "start";
+
+/// What `current` held when it was read.
+#[derive(Clone, Debug)]
+pub struct Current {
+    /// Its text, without white space around it.
+    pub text: String,
+    version: UpdateVersion,
+}
+
+/// What became of a create-if-absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is there now.
+    New,
+    /// There was one of that name; it is as it was.
+    AlreadyThere,
+}
+
+/// Why the store could not do something.
+#[derive(Debug, ThisError)]
+pub enum StoreError {
+    /// The location cannot be used at all.
+    #[error("CHECKPOINT_LOCATION={location}: it cannot be opened: {reason}")]
+    Open {
+        /// As it was set.
+        location: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// One request failed, after all retries.
+    #[error("cannot {doing} {path} in CHECKPOINT_LOCATION={location}: {source}")]
+    Request {
+        /// "write", for instance.
+        doing: &'static str,
+        /// Of the object, from the store's root.
+        path: Path,
+        /// As it was set.
+        location: String,
+        /// What the store says.
+        source: Box<Error>,
+    },
+}
+
+/// The objects under one location.
+#[derive(Debug)]
+pub struct Store {
+    objects: Arc<dyn ObjectStore>,
+    root: Path,
+    location: String,
+    runtime: Runtime,
+}
+
+impl Store {
+    /// The objects under `root` of `objects`, whose writes must be durable when they return. `location`
+    /// is its name in errors.
+    ///
+    /// # Errors
+    /// If the system gives no resources to wait with.
+    pub fn new(
+        objects: Arc<dyn ObjectStore>,
+        root: Path,
+        location: &str,
+    ) -> Result<Self, StoreError> {
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .thread_name("checkpoint-io")
+            .build()
+            .map_err(|error: io::Error| StoreError::Open {
+                location: location.to_owned(),
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            objects,
+            root,
+            location: location.to_owned(),
+            runtime,
+        })
+    }
+
+    /// The location as it was set.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// Writes an object unless there is one of that name.
+    ///
+    /// # Errors
+    /// If it cannot be written; it may be there all the same.
+    pub fn create(&self, folder: &Folder, name: Name, bytes: Bytes) -> Result<Created, StoreError> {
+        self.create_at(self.object(folder, name), bytes)
+    }
+
+    /// Writes an object in place of the one of that name, which is seen whole, before or after, by all.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn replace(&self, folder: &Folder, name: Name, bytes: Bytes) -> Result<(), StoreError> {
+        let path = self.object(folder, name);
+        self.put(&path, bytes, PutMode::Overwrite)
+            .map_err(|error| self.failed("write", path, error))
+    }
+
+    /// Reads an object, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(&self, folder: &Folder, name: Name) -> Result<Option<Bytes>, StoreError> {
+        self.read_at(self.object(folder, name))
+    }
+
+    /// Whether an object is there.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn has(&self, folder: &Folder, name: Name) -> Result<bool, StoreError> {
+        let path = self.object(folder, name);
+        let found = self.runtime.block_on(self.objects.head(&path));
+        present(found)
+            .map(|found| found.is_some())
+            .map_err(|error| self.failed("look for", path, error))
+    }
+
+    /// Reads the beginnings of objects, in their order: [`HEAD_BYTES`], or all if it is less; `None` for
+    /// one that has been deleted.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn read_heads(
+        &self,
+        folder: &Folder,
+        objects: &[Stored],
+    ) -> Result<Vec<Option<Bytes>>, StoreError> {
+        let heads = objects.iter().map(|stored| {
+            let path = self.object(folder, stored.name);
+            async move {
+                let end = stored.bytes.min(HEAD_BYTES as u64);
+                if end == 0 {
+                    return Ok(Some(Bytes::new()));
+                }
+                let range = GetRange::Bounded(0..end);
+                let read = async {
+                    let options = GetOptions::new().with_range(Some(range));
+                    self.objects.get_opts(&path, options).await?.bytes().await
+                };
+                present(read.await).map_err(|error| self.failed("read", path, error))
+            }
+        });
+        self.runtime
+            .block_on(stream::iter(heads).buffered(CONCURRENT).try_collect())
+    }
+
+    /// All objects of a folder, by their offset. What has no name of ours is passed over.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn list(&self, folder: &Folder) -> Result<Vec<Stored>, StoreError> {
+        let path = self.folder(folder);
+        let listed = self.runtime.block_on(async {
+            self.objects
+                .list(Some(&path))
+                .try_filter_map(|meta| async move {
+                    let name = meta.location.filename().and_then(Name::parse);
+                    Ok(name.map(|name| Stored {
+                        name,
+                        bytes: meta.size,
+                        written: meta.last_modified,
+                    }))
+                })
+                .try_collect::<Vec<_>>()
+                .await
+        });
+        let mut objects = listed.map_err(|error| self.failed("list", path, error))?;
+        objects.sort_by_key(|stored| (stored.name.next(), stored.name));
+        Ok(objects)
+    }
+
+    /// The partitions that have a folder, in their order.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn partitions(&self, fingerprint: Fingerprint) -> Result<Vec<TopicPartition>, StoreError> {
+        let path = self.query(fingerprint);
+        let listed = self
+            .runtime
+            .block_on(self.objects.list_with_delimiter(Some(&path)))
+            .map_err(|error| self.failed("list", path, error))?;
+        let mut partitions: Vec<_> = listed
+            .common_prefixes
+            .iter()
+            .filter_map(|folder| {
+                let (topic, partition) = folder.filename()?.rsplit_once('-')?;
+                Some(TopicPartition::new(topic, partition.parse().ok()?))
+            })
+            .collect();
+        partitions.sort();
+        Ok(partitions)
+    }
+
+    /// Deletes objects one after the other, in this order; those that are gone already are passed over.
+    ///
+    /// # Errors
+    /// If one cannot be deleted; those behind it are left.
+    pub fn delete(&self, folder: &Folder, names: &[Name]) -> Result<(), StoreError> {
+        for &name in names {
+            let path = self.object(folder, name);
+            let deleted = self.runtime.block_on(self.objects.delete(&path));
+            present(deleted).map_err(|error| self.failed("delete", path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes all that is kept for a query.
+    ///
+    /// # Errors
+    /// If something cannot be deleted.
+    pub fn forget(&self, fingerprint: Fingerprint) -> Result<(), StoreError> {
+        let path = self.query(fingerprint);
+        let deleted = self.runtime.block_on(async {
+            let paths = self.objects.list(Some(&path));
+            let paths = paths.map_ok(|meta| meta.location).boxed();
+            let mut deleted = self.objects.delete_stream(paths);
+            while let Some(result) = deleted.next().await {
+                present(result)?;
+            }
+            Ok(())
+        });
+        deleted.map_err(|error| self.failed("delete", path, error))
+    }
+
+    /// What `current` holds; `None` if there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is no text.
+    pub fn current(&self) -> Result<Option<Current>, StoreError> {
+        let path = self.root.clone().join(CURRENT);
+        let read = self.runtime.block_on(async {
+            let found = self.objects.get(&path).await?;
+            let version = UpdateVersion {
+                e_tag: found.meta.e_tag.clone(),
+                version: found.meta.version.clone(),
+            };
+            Ok((found.bytes().await?, version))
+        });
+        let found = present(read).map_err(|error| self.failed("read", path, error))?;
+        Ok(found.map(|(bytes, version)| Current {
+            text: String::from_utf8_lossy(&bytes).trim().to_owned(),
+            version,
+        }))
+    }
+
+    /// Sets `current` to `text`, if it is still what it was when it was read: of several processes that
+    /// try, one succeeds. `false`, and nothing changes, if it is something else by now.
+    ///
+    /// # Errors
+    /// If it cannot be written; it may be written all the same.
+    pub fn set_current(&self, previous: Option<&Current>, text: &str) -> Result<bool, StoreError> {
+        let path = self.root.clone().join(CURRENT);
+        let mode = match previous {
+            None => PutMode::Create,
+            Some(previous) => PutMode::Update(previous.version.clone()),
+        };
+        match self.put(&path, format!("{text}\n").into(), mode) {
+            Ok(()) => Ok(true),
+            // A request that was repeated after its answer was lost finds what it has written itself.
+            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
+                let now = self.current()?;
+                Ok(now.is_some_and(|now| now.text == text))
+            }
+            Err(error) => Err(self.failed("write", path, error)),
+        }
+    }
+
+    /// The JSON of the query's identity, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn identity(&self, fingerprint: Fingerprint) -> Result<Option<Bytes>, StoreError> {
+        self.read_at(self.query(fingerprint).join(IDENTITY))
+    }
+
+    /// Writes the JSON of the query's identity.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn set_identity(&self, fingerprint: Fingerprint, json: Bytes) -> Result<(), StoreError> {
+        let path = self.query(fingerprint).join(IDENTITY);
+        self.put(&path, json, PutMode::Overwrite)
+            .map_err(|error| self.failed("write", path, error))
+    }
+
+    /// The object that remembers where reading of a partition began, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn start(&self, folder: &Folder) -> Result<Option<Bytes>, StoreError> {
+        self.read_at(self.folder(folder).join(START))
+    }
+
+    /// Writes that object unless it is there.
+    ///
+    /// # Errors
+    /// If it cannot be written; it may be there all the same.
+    pub fn create_start(&self, folder: &Folder, bytes: Bytes) -> Result<Created, StoreError> {
+        self.create_at(self.folder(folder).join(START), bytes)
+    }
+
+    fn create_at(&self, path: Path, bytes: Bytes) -> Result<Created, StoreError> {
+        match self.put(&path, bytes, PutMode::Create) {
+            Ok(()) => Ok(Created::New),
+            Err(Error::AlreadyExists { .. }) => Ok(Created::AlreadyThere),
+            Err(error) => Err(self.failed("write", path, error)),
+        }
+    }
+
+    fn read_at(&self, path: Path) -> Result<Option<Bytes>, StoreError> {
+        let read = self
+            .runtime
+            .block_on(async { self.objects.get(&path).await?.bytes().await });
+        present(read).map_err(|error| self.failed("read", path, error))
+    }
+
+    fn put(&self, path: &Path, bytes: Bytes, mode: PutMode) -> Result<(), Error> {
+        let options = PutOptions::from(mode);
+        self.runtime
+            .block_on(self.objects.put_opts(path, bytes.into(), options))
+            .map(|_result| ())
+    }
+
+    fn query(&self, fingerprint: Fingerprint) -> Path {
+        self.root.clone().join(fingerprint.to_string())
+    }
+
+    fn folder(&self, folder: &Folder) -> Path {
+        self.query(folder.fingerprint)
+            .join(folder.partition.to_string())
+    }
+
+    fn object(&self, folder: &Folder, name: Name) -> Path {
+        self.folder(folder).join(name.to_string())
+    }
+
+    fn failed(&self, doing: &'static str, path: Path, source: Error) -> StoreError {
+        StoreError::Request {
+            doing,
+            path,
+            location: self.location.clone(),
+            source: Box::new(source),
+        }
+    }
+}
+
+/// `None` for what is not there.
+fn present<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;
