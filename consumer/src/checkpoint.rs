@@ -1,15 +1,16 @@
 //! What is kept of a partition between batches: its state and the offset that the state stands at,
 //! moved together or not at all.
 //!
-//! For now in this process's memory, so that a partition can move between its workers. A worker takes
-//! a partition's checkpoint when the partition is assigned to it and reads from its offset; what the
-//! worker before had read but not handed over is read again.
+//! [`Checkpoints`] has them in this process's memory, so that a partition can move between its workers. A
+//! worker takes a partition's checkpoint when the partition is assigned to it and reads from its offset;
+//! what the worker before had read but not handed over is read again. [`keeper`] makes them durable.
 
 pub mod chain;
 pub mod claim;
 pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
+pub mod keeper;
 pub mod location;
 pub mod name;
 pub mod store;
@@ -27,6 +28,16 @@ pub struct Checkpoint {
     pub next: Offset,
     /// What the records before make.
     pub state: State,
+}
+
+impl Checkpoint {
+    /// That of no records, before the one at `start`.
+    pub fn at(start: Offset) -> Self {
+        Self {
+            next: start,
+            state: State::default(),
+        }
+    }
 }
 
 /// Counts how often a partition has been taken over, so that whoever holds an older one can be told from
@@ -57,10 +68,10 @@ struct Kept {
 
 impl Checkpoints {
     /// Fixes where reading of `partition` begins; if that is known already, it stays.
-    pub fn begin(&self, partition: TopicPartition, start: Offset) {
+    pub fn begin(&self, partition: TopicPartition, checkpoint: Checkpoint) {
         self.all()
             .entry(partition)
-            .or_insert_with(|| Kept::starting_at(start));
+            .or_insert_with(|| Kept::beginning_with(checkpoint));
     }
 
     /// Hands `partition` to a new owner; whoever had it before moves nothing any more. One that is not
@@ -69,7 +80,7 @@ impl Checkpoints {
         let mut all = self.all();
         let kept = all
             .entry(partition.clone())
-            .or_insert_with(|| Kept::starting_at(start));
+            .or_insert_with(|| Kept::beginning_with(Checkpoint::at(start)));
         kept.epoch.0 += 1;
         TakenOver {
             partition,
@@ -112,12 +123,9 @@ impl Checkpoints {
 }
 
 impl Kept {
-    fn starting_at(start: Offset) -> Self {
+    fn beginning_with(newest: Checkpoint) -> Self {
         Self {
-            newest: Checkpoint {
-                next: start,
-                state: State::default(),
-            },
+            newest,
             epoch: Epoch::default(),
         }
     }
@@ -128,10 +136,7 @@ mod tests {
     use super::*;
 
     fn at(next: i64) -> Checkpoint {
-        Checkpoint {
-            next: Offset(next),
-            state: State::default(),
-        }
+        Checkpoint::at(Offset(next))
     }
 
     #[test]
@@ -164,8 +169,8 @@ mod tests {
     fn a_known_start_stays() {
         let checkpoints = Checkpoints::default();
         let partition = TopicPartition::new("t", 0);
-        checkpoints.begin(partition.clone(), Offset(5));
-        checkpoints.begin(partition.clone(), Offset(0));
+        checkpoints.begin(partition.clone(), at(5));
+        checkpoints.begin(partition.clone(), at(0));
         let owner = checkpoints.take_over(partition, Offset(0));
         assert_eq!(owner.from.next, Offset(5));
     }

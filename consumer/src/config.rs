@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use producer::KafkaSettings;
 
+use crate::checkpoint::location::Location;
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
@@ -43,6 +44,16 @@ pub enum TriggerMode {
     AvailableNow,
 }
 
+/// What happens when Kafka has deleted records that a checkpoint says are still to be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDataLoss {
+    /// The query does not start.
+    #[default]
+    Fail,
+    /// It goes on with the oldest record that is there.
+    Continue,
+}
+
 /// What a query needs to run.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -56,6 +67,14 @@ pub struct Config {
     pub query: String,
     /// The file that it was read from, for errors.
     pub query_file: Option<String>,
+    /// Where checkpoints are kept; `None` for nowhere.
+    pub checkpoint_location: Option<Location>,
+    /// What clouds' stores take their keys, regions and endpoints from: names and values.
+    pub environment: Vec<(String, String)>,
+    /// Whether what is kept there is forgotten first.
+    pub reset: bool,
+    /// When records that are still to be read are gone.
+    pub on_data_loss: OnDataLoss,
     /// The columns of a record; `None` to infer them from the first ones.
     pub schema: Option<TableSchema>,
     /// When batches come.

@@ -22,6 +22,7 @@ mod driver;
 mod members;
 mod opening;
 mod report;
+mod resuming;
 
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -38,6 +39,8 @@ use crate::event::Event;
 use crate::source::member::MemberError;
 use crate::source::topics::TopicsError;
 
+pub use self::resuming::ResumeError;
+
 /// Why a query does not run, or runs no more.
 #[derive(Debug, Error)]
 pub enum StreamingError {
@@ -53,6 +56,9 @@ pub enum StreamingError {
     /// The Kafka client cannot be made.
     #[error("the Kafka client cannot be started: {0}")]
     Client(#[from] KafkaError),
+    /// It cannot go on from its checkpoints.
+    #[error(transparent)]
+    Resume(#[from] ResumeError),
     /// Without records there is nothing to infer a schema from.
     #[error("SCHEMA is not set and cannot be inferred: {0}")]
     NoSchema(String),
@@ -75,12 +81,13 @@ impl StreamingError {
     /// when librdkafka takes properties one by one but not together, or does not find the files that
     /// they name.
     pub fn is_wrong_usage(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Settings(_)
-                | Self::Unreachable(TopicError::Client(_))
-                | Self::Client(KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_))
-        )
+            | Self::Unreachable(TopicError::Client(_))
+            | Self::Client(KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => true,
+            Self::Resume(error) => error.is_wrong_usage(),
+            _ => false,
+        }
     }
 }
 

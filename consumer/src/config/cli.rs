@@ -3,6 +3,7 @@
 //! Every value is taken as text and read here, so that whatever is wrong with it is said in one line
 //! with its setting's name. An empty value is no value.
 
+use std::env;
 use std::fmt::Display;
 use std::fs;
 use std::str::FromStr;
@@ -15,8 +16,10 @@ use producer::{KafkaSettings, SettingsError};
 
 use super::properties::OWN_PROPERTIES;
 use super::{
-    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, SHORTEST_INTERVAL, TriggerMode,
+    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, OnDataLoss, SHORTEST_INTERVAL,
+    TriggerMode,
 };
+use crate::checkpoint::location::Location;
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
@@ -28,6 +31,7 @@ const DEFAULT_TRIGGER: &str = "interval";
 const DEFAULT_STARTING_OFFSETS: &str = "earliest";
 const DEFAULT_WORKERS: &str = "1";
 const DEFAULT_ON_DEAD_LETTER_FAILURE: &str = "pause";
+const DEFAULT_ON_DATA_LOSS: &str = "fail";
 const DEFAULT_TABLE_ROWS: &str = "20";
 const DEAD_LETTER_SUFFIX: &str = ".dead-letters";
 
@@ -148,6 +152,25 @@ pub struct Cli {
     #[arg(long, env, value_name = "WHAT", default_value = DEFAULT_ON_DEAD_LETTER_FAILURE)]
     on_dead_letter_failure: String,
 
+    /// Where checkpoints are kept, as a URL such as file:///var/lib/cardstream [default: nowhere: a
+    /// restart reads again]
+    #[arg(
+        long,
+        env,
+        value_name = "URL",
+        default_value = "",
+        hide_default_value = true
+    )]
+    checkpoint_location: String,
+
+    /// Forget what is kept at CHECKPOINT_LOCATION and begin anew
+    #[arg(long)]
+    reset: bool,
+
+    /// When records that are still to be read are gone: 'fail', or 'continue' with the oldest there is
+    #[arg(long, env, value_name = "WHAT", default_value = DEFAULT_ON_DATA_LOSS)]
+    on_data_loss: String,
+
     /// 'dashboard', 'table' or 'json' [default: dashboard on a terminal, table elsewhere]
     #[arg(
         long,
@@ -228,6 +251,24 @@ impl Cli {
         Ok(Config {
             dead_letter_topic: self.dead_letter_topic(&topics)?,
             schema: self.schema(query.is_none())?,
+            checkpoint_location: self.checkpoint_location()?,
+            environment: env::vars_os()
+                .filter_map(|(name, value)| {
+                    Some((name.into_string().ok()?, value.into_string().ok()?))
+                })
+                .collect(),
+            reset: self.reset,
+            on_data_loss: match self.on_data_loss.trim() {
+                "" | "fail" => OnDataLoss::Fail,
+                "continue" => OnDataLoss::Continue,
+                other => {
+                    return Err(SettingsError::new(
+                        "ON_DATA_LOSS",
+                        other,
+                        "use fail or continue",
+                    ));
+                }
+            },
             query: query.unwrap_or_else(|| DEFAULT_QUERY.to_owned()),
             query_file: match self.query_file.trim() {
                 "" => None,
@@ -331,6 +372,18 @@ impl Cli {
             let reason = reason.strip_prefix("SCHEMA: ").unwrap_or(&reason);
             SettingsError::new("SCHEMA", text, reason)
         })
+    }
+
+    fn checkpoint_location(&self) -> Result<Option<Location>, SettingsError> {
+        match self.checkpoint_location.trim() {
+            "" if self.reset => Err(SettingsError::new(
+                "--reset",
+                "",
+                "there is nothing to forget without CHECKPOINT_LOCATION",
+            )),
+            "" => Ok(None),
+            url => Location::parse(url).map(Some),
+        }
     }
 
     fn trigger(&self) -> Result<TriggerMode, SettingsError> {

@@ -19,7 +19,7 @@ use datafusion::optimizer::Optimizer;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
@@ -160,6 +160,16 @@ impl Query {
         };
         let first = plan.above.output_ordering()?.first();
         first.expr.downcast_ref::<Column>().map(Column::index)
+    }
+
+    /// What the kept state depends on: the plan from the records up to and including the aggregate, as
+    /// text; without one, all of it.
+    pub fn kept_plan(&self) -> String {
+        let plan = match &self.plan {
+            Plan::Aggregate(plan) => &plan.partial,
+            Plan::Rows(plan) => plan,
+        };
+        displayable(plan.as_ref()).indent(false).to_string()
     }
 
     /// What `now()` above the aggregate is from here on.

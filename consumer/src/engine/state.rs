@@ -36,6 +36,18 @@ impl Layer {
 }
 
 impl State {
+    /// The state that these groups make; one may come several times.
+    ///
+    /// # Errors
+    /// If merging fails.
+    pub fn of(query: &Query, groups: Vec<RecordBatch>) -> Result<Self, DataFusionError> {
+        if groups.is_empty() {
+            return Ok(Self::default());
+        }
+        let layers = vec![Layer::of(query.reduce(groups)?)];
+        Ok(Self { layers })
+    }
+
     /// This state and the groups of one more batch, each of them once in `groups`.
     ///
     /// # Errors

@@ -47,6 +47,8 @@ pub enum Command {
     LetterSettled(TopicPartition, Epoch),
     /// Dead letters of this partition cannot be written for now; whose they are.
     LettersStuck(TopicPartition, Epoch),
+    /// The partition's checkpoint is durable up to there: whoever reads it tells the group.
+    Commit(TopicPartition, Offset),
     /// Leave the group and end.
     Stop,
 }

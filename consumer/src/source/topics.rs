@@ -155,6 +155,18 @@ pub fn extents<C: ConsumerContext>(
         .collect())
 }
 
+/// What is so for a moment when a topic is new, or a broker was lost.
+fn is_leaderless(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::LeaderNotAvailable
+            | RDKafkaErrorCode::NotLeaderForPartition
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+    )
+}
+
 /// The first offset whose record is of `time` or later, of each partition that has one. librdkafka
 /// passes the two special times of Kafka's ListOffsets on as they are: −1 the end, −2 the beginning.
 fn offsets_at<C: ConsumerContext>(
@@ -169,20 +181,20 @@ fn offsets_at<C: ConsumerContext>(
             .add_partition_offset(&partition.topic, partition.partition, time)
             .map_err(|error| unreachable(servers, &error))?;
     }
-    let answered = client
-        .offsets_for_times(asked, ANSWER)
-        .map_err(|error| unreachable(servers, &error))?;
+    let answered = client.offsets_for_times(asked, ANSWER).map_err(|error| {
+        match (error.rdkafka_error_code(), partitions.first()) {
+            (Some(code), Some(first)) if is_leaderless(code) => {
+                TopicsError::Leaderless(first.clone())
+            }
+            _ => unreachable(servers, &error),
+        }
+    })?;
     let mut offsets = BTreeMap::new();
     for element in answered.elements() {
         let partition = TopicPartition::new(element.topic(), element.partition());
         if let Err(error) = element.error() {
             return Err(match error.rdkafka_error_code() {
-                Some(
-                    RDKafkaErrorCode::LeaderNotAvailable
-                    | RDKafkaErrorCode::NotLeaderForPartition
-                    | RDKafkaErrorCode::UnknownTopicOrPartition
-                    | RDKafkaErrorCode::UnknownPartition,
-                ) => TopicsError::Leaderless(partition),
+                Some(code) if is_leaderless(code) => TopicsError::Leaderless(partition),
                 _ => TopicsError::Refused {
                     topic: partition.to_string(),
                     reason: error.to_string(),

@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, select};
+use datafusion::arrow::array::RecordBatch;
 
 use super::coverage::Coverage;
 use super::members::Members;
 use super::opening::{self, Opened};
 use super::report::{BatchFacts, Reporter};
 use super::{MemberError, StreamingError};
+use crate::checkpoint::keeper::{Keeper, Told};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
@@ -26,7 +28,7 @@ use crate::engine::trigger::Trigger;
 use crate::engine::worker::{Allowance, Contribution, Output};
 use crate::event::{Batch, Event, Level, Notice, Pulse, Started};
 use crate::position::{Offset, TopicPartition};
-use crate::source::member::{Command as MemberCommand, Report};
+use crate::source::member::{Command as MemberCommand, MemberRemote, Report};
 
 /// Between two pulses.
 const PULSE: Duration = Duration::from_millis(250);
@@ -61,7 +63,10 @@ pub(super) fn run(
     };
     let mut driver = Driver::start(config, opened, interval, tell)?;
     let outcome = driver.run(inbox);
-    outcome.and(driver.members.stop())
+    let kept = driver.keeper.map_or(Ok(()), Keeper::finish);
+    let kept = kept.map_err(|_panic| StreamingError::Panicked);
+    // Last, since the checkpoints' offsets are committed by members.
+    outcome.and(kept).and(driver.members.stop())
 }
 
 /// Tells events to whoever started the query, who may have stopped listening.
@@ -89,6 +94,9 @@ struct Driver {
     limited: bool,
     members: Members,
     checkpoints: Checkpoints,
+    keeper: Option<Keeper>,
+    /// Whether what was kept has not been shown yet.
+    has_kept: bool,
     allowance: Allowance,
     trigger: Trigger,
     reporter: Reporter,
@@ -115,13 +123,18 @@ impl Driver {
         tell: Teller,
     ) -> Result<Self, StreamingError> {
         let allowance = Allowance::new(config.max_records_per_batch);
-        let checkpoints = Checkpoints::default();
-        for (partition, extent) in opened.extents.iter() {
-            checkpoints.begin(partition.clone(), extent.start);
-        }
         let teller = tell.clone();
         let tell_notice = move |level, text| teller.notice(level, text);
-        let members = Members::start(config, &opened, &checkpoints, &allowance, tell_notice)?;
+        let members = Members::start(config, &opened, &allowance, tell_notice)?;
+        let has_kept = opened
+            .kept
+            .iter()
+            .flat_map(|kept| kept.partitions.values())
+            .any(|kept| kept.tip.is_some());
+        let keeper = match opened.kept {
+            Some(kept) => Some(Keeper::start(kept, passing_on(&tell, members.remotes()))?),
+            None => None,
+        };
         let extents = opened.extents;
         let unread = extents
             .iter()
@@ -136,7 +149,9 @@ impl Driver {
             available_now: config.trigger == TriggerMode::AvailableNow,
             limited: config.max_records_per_batch.is_some(),
             members,
-            checkpoints,
+            checkpoints: opened.checkpoints,
+            keeper,
+            has_kept,
             allowance,
             trigger: Trigger::new(interval.unwrap_or_default()),
             coverage: Coverage::new(extents.len(), unread),
@@ -165,7 +180,8 @@ impl Driver {
                 if !self.available_now {
                     self.trigger.fired(now);
                 }
-                self.batch(now, done, LETTERS)?;
+                let always = std::mem::take(&mut self.has_kept) || done;
+                self.batch(now, always, LETTERS)?;
                 if done {
                     return Ok(());
                 }
@@ -210,7 +226,8 @@ impl Driver {
             return self.full || self.coverage.has_read_all();
         }
         if self.trigger.next().is_none() {
-            return self.has_records() && (self.full || self.coverage.has_read_own(now));
+            let has_news = self.has_records() || self.has_kept;
+            return has_news && (self.full || self.coverage.has_read_own(now));
         }
         if self.trigger.is_due(now) && !self.has_records() {
             self.trigger.fired(now);
@@ -297,7 +314,7 @@ impl Driver {
                 .or_insert(part.start);
             *facts.records_of.entry(part.partition.topic).or_default() += part.records;
             match part.output {
-                Output::State(_, touched) => facts.touched += touched,
+                Output::State(_, groups) => facts.touched += rows_of(&groups),
                 Output::Rows(batches) => rows.extend(batches),
             }
         }
@@ -339,23 +356,31 @@ impl Driver {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
         let taken = contributions.iter().map(|part| part.allowed).sum();
-        contributions.retain(|part| {
-            let state = match &part.output {
-                Output::State(state, _) => state.clone(),
-                Output::Rows(_) => State::default(),
-            };
-            let next = part.end;
-            self.checkpoints.advance(
-                &part.partition,
-                part.epoch,
-                part.start,
-                Checkpoint { next, state },
-            )
-        });
+        contributions.retain(|part| self.advance(part));
         contributions.sort_by(|a, b| a.partition.cmp(&b.partition));
         self.allowance.give_back(taken);
         self.members.tell(|| MemberCommand::Proceed);
         Ok(contributions)
+    }
+
+    /// Moves the partition's checkpoint on, and has it kept; `false` if it is no longer its worker's.
+    fn advance(&self, part: &Contribution) -> bool {
+        let (state, groups) = match &part.output {
+            Output::State(state, groups) => (state.clone(), groups.clone()),
+            Output::Rows(_) => (State::default(), Vec::new()),
+        };
+        let checkpoint = Checkpoint {
+            next: part.end,
+            state,
+        };
+        let new = checkpoint.clone();
+        let is_owner = self
+            .checkpoints
+            .advance(&part.partition, part.epoch, part.start, new);
+        if is_owner && let Some(keeper) = &self.keeper {
+            keeper.keep(part.partition.clone(), checkpoint, groups);
+        }
+        is_owner
     }
 
     /// Takes what the workers have read; whether there is more that waits for dead letters.
@@ -442,6 +467,23 @@ impl Driver {
             );
         }
         self.told_of_others = are_others;
+    }
+}
+
+fn rows_of(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
+}
+
+/// Passes on what becomes of checkpoints: to whoever listens, and to the members, who commit.
+fn passing_on(tell: &Teller, members: Vec<MemberRemote>) -> impl Fn(Told) + Send + 'static {
+    let tell = tell.clone();
+    move |told| match told {
+        Told::Durable(partition, next) => {
+            for member in &members {
+                member.send(MemberCommand::Commit(partition.clone(), next));
+            }
+        }
+        Told::Notice(level, text) => tell.notice(level, text),
     }
 }
 

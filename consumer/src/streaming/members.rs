@@ -10,14 +10,13 @@ use rdkafka::config::ClientConfig;
 
 use super::opening::{self, Opened};
 use super::{MemberError, StreamingError};
-use crate::checkpoint::Checkpoints;
 use crate::config::{Config, TriggerMode};
 use crate::engine::worker::{Allowance, WorkerPlan};
 use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::sink::dead_letters::{self, DeadLetterSettings};
 use crate::source::member::{
-    self, Assignment, Command, Counters, MemberHandle, MemberSettings, Report,
+    self, Assignment, Command, Counters, MemberHandle, MemberRemote, MemberSettings, Report,
 };
 use crate::source::topics::Extent;
 
@@ -36,7 +35,6 @@ impl Members {
     pub(super) fn start(
         config: &Config,
         opened: &Opened,
-        checkpoints: &Checkpoints,
         allowance: &Allowance,
         tell: impl Fn(Level, String) + Send + 'static,
     ) -> Result<Self, StreamingError> {
@@ -66,7 +64,7 @@ impl Members {
                     stop_at_end: config.trigger == TriggerMode::AvailableNow,
                     allowance: allowance.clone(),
                 },
-                checkpoints: checkpoints.clone(),
+                checkpoints: opened.checkpoints.clone(),
                 extents: Arc::clone(&opened.extents),
                 reports: sender.clone(),
                 letters: letters.clone(),
@@ -78,6 +76,14 @@ impl Members {
 
     pub(super) fn len(&self) -> usize {
         self.handles.len()
+    }
+
+    /// To command them.
+    pub(super) fn remotes(&self) -> Vec<MemberRemote> {
+        self.handles
+            .iter()
+            .map(|member| member.remote.clone())
+            .collect()
     }
 
     /// Tells all the same.

@@ -12,6 +12,9 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 
 use super::StreamingError;
+use super::resuming::resume;
+use crate::checkpoint::keeper::Kept;
+use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
 use crate::engine::query::{Query, QueryError};
@@ -20,7 +23,7 @@ use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::schema::infer::{SAMPLES, infer};
 use crate::source::sample::first_records;
-use crate::source::topics::{self, Extent, TopicsError};
+use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
 /// Between two looks for a topic that is not there yet.
 const TOPIC_RETRY: Duration = Duration::from_secs(1);
@@ -30,6 +33,9 @@ pub(super) struct Opened {
     pub extents: Arc<BTreeMap<TopicPartition, Extent>>,
     pub table: TableSchema,
     pub query: Query,
+    pub checkpoints: Checkpoints,
+    /// What is kept, and where; `None` if nothing is.
+    pub kept: Option<Kept>,
     /// The interval that was asked for meanwhile.
     pub asked_interval: Option<Duration>,
 }
@@ -133,7 +139,7 @@ pub(super) fn open(
         interval: None,
     };
     let mut told = None;
-    let extents = loop {
+    let mut extents = loop {
         let found = topics::partitions(&consumer, servers, &config.topics).and_then(|partitions| {
             topics::extents(&consumer, servers, &partitions, config.starting_offsets)
         });
@@ -159,7 +165,37 @@ pub(super) fn open(
         return Ok(None);
     };
     let query = plan(config, &table)?;
+    let checkpoints = Checkpoints::default();
+    let kept = match &config.checkpoint_location {
+        Some(location) => {
+            let partitions: Vec<_> = extents.keys().cloned().collect();
+            let whole = StartingOffsets::Earliest;
+            let logs = topics::extents(&consumer, servers, &partitions, whole)?;
+            let kept = resume(
+                config,
+                location,
+                &query,
+                &mut extents,
+                &logs,
+                &checkpoints,
+                &mut tell,
+            )?;
+            Some(kept)
+        }
+        None => {
+            if config.demo.is_empty() {
+                let text = "nothing is kept for a restart: CHECKPOINT_LOCATION is not set";
+                tell(Level::Info, text.to_owned());
+            }
+            for (partition, extent) in &extents {
+                checkpoints.begin(partition.clone(), Checkpoint::at(extent.start));
+            }
+            None
+        }
+    };
     Ok(Some(Opened {
+        checkpoints,
+        kept,
         extents: Arc::new(extents),
         table,
         query,

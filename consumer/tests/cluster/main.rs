@@ -18,6 +18,7 @@ mod available_now;
 mod bad_records;
 mod batch_limit;
 mod brokers;
+mod checkpoints;
 mod exact_totals;
 mod expected;
 mod first_totals;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         available_now::trials(),
         bad_records::trials(),
         batch_limit::trials(),
+        checkpoints::trials(),
         exact_totals::trials(),
         first_totals::trials(),
         lost_broker::trials(),

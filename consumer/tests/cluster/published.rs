@@ -101,6 +101,17 @@ pub fn alter_topic(brokers: &Brokers, topic: &str, settings: &[(&str, &str)]) {
     altered.unwrap().pop().unwrap().unwrap();
 }
 
+/// Deletes a partition's records before `offset`.
+pub fn delete_records(brokers: &Brokers, topic: &str, partition: i32, offset: i64) {
+    let mut before = TopicPartitionList::new();
+    before
+        .add_partition_offset(topic, partition, Offset::Offset(offset))
+        .unwrap();
+    let admin = admin(brokers);
+    let deleted = admin.delete_records(&before, &AdminOptions::new());
+    futures::executor::block_on(deleted).unwrap();
+}
+
 fn admin(brokers: &Brokers) -> AdminClient<DefaultClientContext> {
     client(brokers).create().unwrap()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use consumer::command::Command;
-use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, TriggerMode};
+use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
@@ -28,6 +28,10 @@ pub fn config(brokers: &Brokers, topic: &str) -> Config {
         query_file: None,
         query: DEFAULT_QUERY.to_owned(),
         schema: Some(TableSchema::parse(DEFAULT_SCHEMA).unwrap()),
+        checkpoint_location: None,
+        environment: Vec::new(),
+        reset: false,
+        on_data_loss: OnDataLoss::Fail,
         trigger: TriggerMode::AvailableNow,
         max_records_per_batch: None,
         starting_offsets: StartingOffsets::Earliest,

@@ -46,8 +46,8 @@ pub struct Contribution {
 /// What a batch's records of one partition make.
 #[derive(Debug)]
 pub enum Output {
-    /// The partition's new state, and how many groups were touched.
-    State(State, u64),
+    /// The partition's new state, and the groups that the batch's records make by themselves.
+    State(State, Vec<RecordBatch>),
     /// Rows, in offset order.
     Rows(Vec<RecordBatch>),
 }
@@ -324,14 +324,13 @@ impl Reader {
         let output = if self.query.appends() {
             Output::Rows(made)
         } else {
-            let touched: usize = made.iter().map(RecordBatch::num_rows).sum();
-            if touched > 0 {
+            if !made.is_empty() {
                 self.state = self
                     .state
-                    .merged(&self.query, made)
+                    .merged(&self.query, made.clone())
                     .map_err(|error| WorkerError::query(self, &error))?;
             }
-            Output::State(self.state.clone(), touched as u64)
+            Output::State(self.state.clone(), made)
         };
         self.full = false;
         self.told_full = false;

@@ -7,9 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::fetching::Fetching;
 use super::held::owned;
@@ -255,7 +256,27 @@ impl Member {
             Command::LettersStuck(partition, epoch) => {
                 self.step(consumer, Event::LettersStuck(&partition, epoch))
             }
+            Command::Commit(partition, next) => {
+                self.commit(consumer, &partition, next);
+                Ok(())
+            }
             Command::Stop => Ok(()),
+        }
+    }
+
+    /// For those who watch the group's lag; nothing of ours reads it.
+    fn commit(&self, consumer: &GroupConsumer, partition: &TopicPartition, next: Offset) {
+        if !self.worker.positions().any(|(own, _)| own == partition) {
+            return;
+        }
+        let mut list = TopicPartitionList::with_capacity(1);
+        let offset = KafkaOffset::Offset(next.0);
+        let committed = list
+            .add_partition_offset(&partition.topic, partition.partition, offset)
+            .and_then(|()| consumer.commit(&list, CommitMode::Async));
+        if let Err(error) = committed {
+            // The group is moving partitions, for instance. The next checkpoint's comes.
+            tracing::debug!(%error, %partition, "offset not committed");
         }
     }
 

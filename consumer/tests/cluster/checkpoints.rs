@@ -1,0 +1,222 @@
+//! What is kept at CHECKPOINT_LOCATION: a query goes on from there, however it ended, and every record is
+//! counted once.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use consumer::checkpoint::location::Location;
+use consumer::config::{Config, DEFAULT_QUERY, OnDataLoss};
+use consumer::event::Level;
+use consumer::streaming;
+use libtest_mimic::Trial;
+use producer::{GeneratorSettings, Pace};
+use rdkafka::TopicPartitionList;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use tempfile::TempDir;
+
+use crate::brokers::Brokers;
+use crate::expected::generated;
+use crate::published::{DEADLINE, delete_records, generator, publish};
+use crate::running::{INTERVAL, config, run, start};
+use crate::trial;
+
+const PARTITIONS: i32 = 6;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("killed_again_and_again_it_counts_each_record_once", killed),
+        trial("a_checkpoint_that_is_torn_is_passed_over", torn),
+        trial("another_query_is_refused_the_location", another_query),
+        trial("records_gone_before_they_were_read_are_told", data_loss),
+        trial("offsets_are_committed_behind_checkpoints", committed),
+    ]
+}
+
+fn kept_in(folder: &TempDir, config: Config) -> Config {
+    let url = format!("file://{}", folder.path().display());
+    Config {
+        checkpoint_location: Some(Location::parse(&url).unwrap()),
+        ..config
+    }
+}
+
+/// kill -9, each time after it has made progress, until all has been read.
+fn killed(brokers: &Brokers) {
+    const TOPIC: &str = "kept-killed";
+    const RECORDS: u64 = 60_000;
+    const KILLS: usize = 8;
+    let generator = GeneratorSettings {
+        bad_ratio: producer::Ratio::new(0.01).unwrap(),
+        ..generator()
+    };
+    publish(
+        brokers,
+        TOPIC,
+        PARTITIONS,
+        generator.clone(),
+        RECORDS,
+        Pace::Max,
+    );
+    let folder = TempDir::new().unwrap();
+    for kill in 0..KILLS {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
+            .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
+            .env("TOPIC", TOPIC)
+            .env("GROUP_ID", TOPIC)
+            .env("OUTPUT", "json")
+            .env("TRIGGER", "available-now")
+            .env("MAX_RECORDS_PER_BATCH", "2000")
+            .env(
+                "CHECKPOINT_LOCATION",
+                format!("file://{}", folder.path().display()),
+            )
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+        // The first shows what is kept, or the first records; some batches more are progress.
+        for _ in 0..3 {
+            let line = lines
+                .next()
+                .expect("it ends before it has read all")
+                .unwrap();
+            let batch: serde_json::Value = serde_json::from_str(&line).unwrap();
+            assert!(batch["result"].is_array());
+        }
+        program.kill().unwrap();
+        program.wait().unwrap();
+        assert!(kill == 0 || !objects(folder.path()).is_empty());
+    }
+    let told = run(kept_in(&folder, config(brokers, TOPIC)));
+    assert_eq!(told.totals(), generated(&generator, RECORDS));
+    assert!(told.records() < RECORDS, "nothing was kept");
+    // Once more: nothing is left to read, and the result is the same.
+    let told = run(kept_in(&folder, config(brokers, TOPIC)));
+    assert_eq!(told.records(), 0);
+    assert_eq!(told.totals(), generated(&generator, RECORDS));
+}
+
+fn torn(brokers: &Brokers) {
+    const TOPIC: &str = "kept-torn";
+    const RECORDS: u64 = 10_000;
+    publish(brokers, TOPIC, 1, generator(), RECORDS, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let told = run(Config {
+        max_records_per_batch: Some(1_000),
+        ..kept_in(&folder, config(brokers, TOPIC))
+    });
+    assert_eq!(told.records(), RECORDS);
+    let newest = objects(folder.path()).pop().unwrap();
+    let bytes = fs::read(&newest).unwrap();
+    fs::write(&newest, &bytes[..bytes.len() / 2]).unwrap();
+
+    let told = run(kept_in(&folder, config(brokers, TOPIC)));
+    assert!(told.told(Level::Warning, &["a checkpoint cannot be used"]));
+    assert!(told.records() > 0 && told.records() < RECORDS);
+    assert_eq!(told.totals(), generated(&generator(), RECORDS));
+}
+
+fn another_query(brokers: &Brokers) {
+    const TOPIC: &str = "kept-of-another";
+    publish(brokers, TOPIC, 1, generator(), 100, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    run(kept_in(&folder, config(brokers, TOPIC)));
+    // What stands above the aggregate is no other query.
+    let having = DEFAULT_QUERY.replace("ORDER BY", "HAVING count(*) > 1\nORDER BY");
+    let told = run(Config {
+        query: having,
+        ..kept_in(&folder, config(brokers, TOPIC))
+    });
+    assert_eq!(told.records(), 0);
+
+    let other = Config {
+        query: "SELECT card_brand, sum(amount) FROM transactions GROUP BY card_brand".to_owned(),
+        ..kept_in(&folder, config(brokers, TOPIC))
+    };
+    let error = fails(other.clone());
+    assert!(error.is_wrong_usage());
+    let error = error.to_string();
+    for words in ["another query", "aggregate", "--reset"] {
+        assert!(error.contains(words), "{error}");
+    }
+    let told = run(Config {
+        reset: true,
+        ..other
+    });
+    assert_eq!(told.records(), 100);
+}
+
+fn data_loss(brokers: &Brokers) {
+    const TOPIC: &str = "kept-lost";
+    publish(brokers, TOPIC, 1, generator(), 1_000, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let told = run(kept_in(&folder, config(brokers, TOPIC)));
+    assert_eq!(told.records(), 1_000);
+    publish(brokers, TOPIC, 1, generator(), 1_000, Pace::Max);
+    delete_records(brokers, TOPIC, 0, 1_400);
+
+    let error = fails(kept_in(&folder, config(brokers, TOPIC))).to_string();
+    for words in ["400 records", "kept-lost-0", "ON_DATA_LOSS"] {
+        assert!(error.contains(words), "{error}");
+    }
+    let told = run(Config {
+        on_data_loss: OnDataLoss::Continue,
+        ..kept_in(&folder, config(brokers, TOPIC))
+    });
+    assert!(told.told(Level::Warning, &["400 records"]));
+    assert_eq!(told.records(), 600);
+    let counts = told.totals().into_values().map(|totals| totals.count);
+    assert_eq!(counts.sum::<i64>(), 1_600);
+}
+
+fn committed(brokers: &Brokers) {
+    const TOPIC: &str = "kept-committed";
+    const RECORDS: u64 = 5_000;
+    publish(brokers, TOPIC, 2, generator(), RECORDS, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let mut running = start(Config {
+        trigger: INTERVAL,
+        ..kept_in(&folder, config(brokers, TOPIC))
+    });
+    running.until_records(RECORDS);
+    running.stop();
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers.servers())
+        .set("group.id", TOPIC)
+        .create()
+        .unwrap();
+    let mut asked = TopicPartitionList::new();
+    asked.add_partition_range(TOPIC, 0, 1);
+    let committed = consumer.committed_offsets(asked, DEADLINE).unwrap();
+    let offsets = committed.elements().into_iter();
+    let sum: i64 = offsets.map(|of| of.offset().to_raw().unwrap()).sum();
+    assert_eq!(sum, RECORDS as i64);
+}
+
+/// Why a query ends.
+fn fails(config: Config) -> consumer::streaming::StreamingError {
+    let (events, _told) = crossbeam_channel::unbounded();
+    let query = streaming::start(config, events).unwrap();
+    query.join().unwrap_err()
+}
+
+/// The checkpoints of all partitions, by name.
+fn objects(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(objects(&path));
+        } else if path.to_string_lossy().ends_with("-base")
+            || path.to_string_lossy().ends_with("-delta")
+        {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
