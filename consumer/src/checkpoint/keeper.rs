@@ -111,8 +111,36 @@ impl Keeper {
 struct Writer {
     kept: Kept,
     tell: Box<dyn Fn(Told) + Send>,
-    pending: BTreeMap<TopicPartition, (Checkpoint, Vec<RecordBatch>)>,
+    pending: BTreeMap<TopicPartition, Pending>,
     failing: bool,
+}
+
+/// What of a partition is not durable yet.
+#[derive(Default)]
+struct Pending {
+    checkpoint: Checkpoint,
+    /// The groups since the last durable checkpoint, by batches.
+    delta: Vec<RecordBatch>,
+    /// They would be more than the whole state, which is written in their place.
+    as_base: bool,
+}
+
+impl Pending {
+    fn add(&mut self, task: Task) {
+        self.checkpoint = task.checkpoint;
+        self.delta.extend(task.delta);
+        let groups: usize = self.delta.iter().map(RecordBatch::num_rows).sum();
+        let kept: usize = self
+            .checkpoint
+            .state
+            .batches()
+            .map(|batch| batch.num_rows())
+            .sum();
+        if self.as_base || groups > kept {
+            self.as_base = true;
+            self.delta.clear();
+        }
+    }
 }
 
 impl Writer {
@@ -135,18 +163,17 @@ impl Writer {
     }
 
     fn gather(&mut self, task: Task) {
-        let (checkpoint, delta) = self.pending.entry(task.partition).or_default();
-        *checkpoint = task.checkpoint;
-        delta.extend(task.delta);
+        let partition = task.partition.clone();
+        self.pending.entry(partition).or_default().add(task);
     }
 
     /// Writes what is pending; what fails stays so.
     fn write(&mut self) {
         let mut failed = None;
-        for (partition, (checkpoint, delta)) in std::mem::take(&mut self.pending) {
-            if let Err(reason) = self.write_one(&partition, &checkpoint, &delta) {
+        for (partition, pending) in std::mem::take(&mut self.pending) {
+            if let Err(reason) = self.write_one(&partition, &pending) {
                 failed = Some(reason);
-                self.pending.insert(partition, (checkpoint, delta));
+                self.pending.insert(partition, pending);
             }
         }
         match (failed, self.failing) {
@@ -164,12 +191,8 @@ impl Writer {
         }
     }
 
-    fn write_one(
-        &mut self,
-        partition: &TopicPartition,
-        checkpoint: &Checkpoint,
-        delta: &[RecordBatch],
-    ) -> Result<(), String> {
+    fn write_one(&mut self, partition: &TopicPartition, pending: &Pending) -> Result<(), String> {
+        let checkpoint = &pending.checkpoint;
         let folder = Folder {
             fingerprint: self.kept.fingerprint,
             partition: partition.clone(),
@@ -194,7 +217,7 @@ impl Writer {
             next: checkpoint.next,
             watermark: None,
             state: checkpoint.state.batches().collect(),
-            delta: Some(delta.to_vec()),
+            delta: (!pending.as_base).then(|| pending.delta.clone()),
         };
         let written = chain::write(store, &folder, known.tip.as_ref(), &new)
             .map_err(|error| error.to_string())?;
@@ -218,5 +241,81 @@ impl Writer {
             thread::sleep(Duration::from_millis(500));
             self.write();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use datafusion::arrow::array::{AsArray, Int64Array};
+    use datafusion::arrow::datatypes::Int64Type;
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+
+    use super::*;
+    use crate::checkpoint::fingerprint::Identity;
+    use crate::engine::query::Query;
+    use crate::engine::state::State;
+    use crate::schema::TableSchema;
+
+    fn groups(query: &Query, values: &[i64]) -> Vec<RecordBatch> {
+        let mut partial = query.partial().unwrap();
+        let values = Arc::new(Int64Array::from(values.to_vec()));
+        let fields = query.table().project(query.columns()).unwrap();
+        partial
+            .push(RecordBatch::try_new(Arc::new(fields), vec![values]).unwrap())
+            .unwrap();
+        partial.finish().unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_recovered_and_told_in_order() {
+        let table = TableSchema::parse("n BIGINT").unwrap();
+        let query = "SELECT n, count(*) FROM transactions GROUP BY n ORDER BY n";
+        let query = Query::plan(query, table.table(), &[]).unwrap();
+        let objects = Arc::new(InMemory::new());
+        let store = || Store::new(objects.clone(), Path::from("x"), "memory:///x").unwrap();
+        let identity = Identity::new(&["t".to_owned()], table.columns(), "count");
+        let fingerprint = identity.fingerprint().unwrap();
+        let partition = TopicPartition::new("t", 0);
+        let kept = Kept {
+            store: store(),
+            fingerprint,
+            partitions: BTreeMap::new(),
+        };
+        let durable = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&durable);
+        let keeper = Keeper::start(kept, move |event| match event {
+            Told::Durable(_, next) => told.lock().unwrap().push(next.0),
+            Told::Notice(_, text) => panic!("{text}"),
+        })
+        .unwrap();
+        let mut state = State::default();
+        for batch in 1..=50 {
+            let delta = groups(&query, &[1, batch]);
+            state = state.merged(&query, delta.clone()).unwrap();
+            let checkpoint = Checkpoint {
+                next: Offset(2 * batch),
+                state: state.clone(),
+            };
+            keeper.keep(partition.clone(), checkpoint, delta);
+        }
+        keeper.finish().unwrap();
+
+        let durable = durable.lock().unwrap();
+        assert!(durable.is_sorted() && durable.last() == Some(&100));
+        let folder = Folder {
+            fingerprint,
+            partition,
+        };
+        let recovered = chain::recover(&store(), &folder).unwrap();
+        let newest = recovered.newest.unwrap();
+        assert_eq!(newest.tip.next(), Offset(100));
+        let state = State::of(&query, newest.batches).unwrap();
+        let rows = query.result(state.batches()).unwrap().rows;
+        let counts = rows.column(1).as_primitive::<Int64Type>();
+        assert_eq!(counts.value(0), 51);
+        assert_eq!(counts.values()[1..], [1; 49]);
     }
 }
