@@ -105,6 +105,15 @@ fn sql_that_is_none_is_refused_where_it_goes_wrong() {
 }
 
 #[test]
+fn a_place_for_checkpoints_is_a_url_that_this_build_serves() {
+    refuses("CHECKPOINT_LOCATION", "/data/x", "write file:///data/x");
+    refuses("CHECKPOINT_LOCATION", "ftp://host/x", "file:///");
+    refuses("ON_DATA_LOSS", "perhaps", "fail or continue");
+    let line = told(&[], &["--reset"], WRONG_USAGE);
+    is_about(&line, "CHECKPOINT_LOCATION=: ", "--reset");
+}
+
+#[test]
 fn a_query_that_cannot_be_kept_is_refused_with_the_reason() {
     refuses(
         "QUERY",

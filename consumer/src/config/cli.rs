@@ -377,9 +377,9 @@ impl Cli {
     fn checkpoint_location(&self) -> Result<Option<Location>, SettingsError> {
         match self.checkpoint_location.trim() {
             "" if self.reset => Err(SettingsError::new(
-                "--reset",
+                "CHECKPOINT_LOCATION",
                 "",
-                "there is nothing to forget without CHECKPOINT_LOCATION",
+                "name the location that --reset is to forget",
             )),
             "" => Ok(None),
             url => Location::parse(url).map(Some),
