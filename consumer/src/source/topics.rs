@@ -46,8 +46,13 @@ pub enum TopicsError {
     #[error("there is no topic {0}; TOPIC names it, and the producer creates it")]
     Missing(String),
     /// A broker was lost, or the topic is new.
-    #[error("{0} has no leader for now; are all brokers up?")]
-    Leaderless(TopicPartition),
+    #[error("{partition} cannot be read for now ({reason}); are all brokers up?")]
+    NotReady {
+        /// Which.
+        partition: TopicPartition,
+        /// Kafka's word for it.
+        reason: String,
+    },
     /// The brokers refuse.
     #[error("the brokers refuse topic {topic}: {reason}")]
     Refused {
@@ -155,15 +160,19 @@ pub fn extents<C: ConsumerContext>(
         .collect())
 }
 
-/// What is so for a moment when a topic is new, or a broker was lost.
-fn is_leaderless(code: RDKafkaErrorCode) -> bool {
-    matches!(
+/// What brokers say for a moment when a topic is new, or one of them was lost: there are many words for
+/// it, and few for what stays so.
+fn is_passing(code: RDKafkaErrorCode) -> bool {
+    !matches!(
         code,
-        RDKafkaErrorCode::LeaderNotAvailable
-            | RDKafkaErrorCode::NotLeaderForPartition
-            | RDKafkaErrorCode::UnknownTopicOrPartition
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::InvalidTopic
+            | RDKafkaErrorCode::UnsupportedVersion
+            | RDKafkaErrorCode::UnsupportedForMessageFormat
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::OperationTimedOut
     )
 }
 
@@ -183,9 +192,10 @@ fn offsets_at<C: ConsumerContext>(
     }
     let answered = client.offsets_for_times(asked, ANSWER).map_err(|error| {
         match (error.rdkafka_error_code(), partitions.first()) {
-            (Some(code), Some(first)) if is_leaderless(code) => {
-                TopicsError::Leaderless(first.clone())
-            }
+            (Some(code), Some(first)) if is_passing(code) => TopicsError::NotReady {
+                partition: first.clone(),
+                reason: code.to_string(),
+            },
             _ => unreachable(servers, &error),
         }
     })?;
@@ -194,7 +204,10 @@ fn offsets_at<C: ConsumerContext>(
         let partition = TopicPartition::new(element.topic(), element.partition());
         if let Err(error) = element.error() {
             return Err(match error.rdkafka_error_code() {
-                Some(code) if is_leaderless(code) => TopicsError::Leaderless(partition),
+                Some(code) if is_passing(code) => TopicsError::NotReady {
+                    partition,
+                    reason: code.to_string(),
+                },
                 _ => TopicsError::Refused {
                     topic: partition.to_string(),
                     reason: error.to_string(),

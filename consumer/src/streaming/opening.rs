@@ -148,7 +148,7 @@ pub(super) fn open(
             Err(TopicsError::Missing(topic)) if waits => {
                 format!("there is no topic {topic} yet; waiting for it")
             }
-            Err(error @ TopicsError::Leaderless(_)) if waits => error.to_string(),
+            Err(error @ TopicsError::NotReady { .. }) if waits => error.to_string(),
             // Brokers that were reached a moment ago come back.
             Err(error @ TopicsError::Unreachable { .. }) if told.is_some() => error.to_string(),
             Err(error) => return Err(error.into()),

@@ -44,7 +44,7 @@ pub fn config(brokers: &Brokers, topic: &str) -> Config {
 
 /// A query that has been started.
 pub struct Running {
-    query: StreamingQuery,
+    query: Option<StreamingQuery>,
     events: Receiver<Event>,
     pub told: Told,
 }
@@ -107,7 +107,7 @@ pub fn start(config: Config) -> Running {
     let (sender, events) = unbounded();
     let query = streaming::start(config, sender).unwrap();
     Running {
-        query,
+        query: Some(query),
         events,
         told: Told::default(),
     }
@@ -117,7 +117,7 @@ pub fn start(config: Config) -> Running {
 pub fn run(config: Config) -> Told {
     let mut running = start(config);
     running.until("the query ends", |told| told.stopped);
-    running.query.join().unwrap();
+    running.query.take().unwrap().join().unwrap();
     running.told
 }
 
@@ -136,10 +136,10 @@ impl Running {
                     self.told.notices,
                 ),
             }
-            assert!(
-                !self.told.stopped || shows(&self.told),
-                "the query has stopped before {fact}"
-            );
+            if self.told.stopped && !shows(&self.told) {
+                let ended = self.query.take().unwrap().join();
+                panic!("the query has stopped before {fact}: {ended:?}");
+            }
         }
     }
 
@@ -152,9 +152,10 @@ impl Running {
 
     /// Asks it to end, and waits until it has.
     pub fn stop(mut self) -> Told {
-        self.query.commands().send(Command::Stop).unwrap();
+        let query = self.query.as_ref().unwrap();
+        query.commands().send(Command::Stop).unwrap();
         self.until("the query stops", |told| told.stopped);
-        self.query.join().unwrap();
+        self.query.take().unwrap().join().unwrap();
         self.told
     }
 }

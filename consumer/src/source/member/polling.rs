@@ -487,7 +487,11 @@ impl Member {
         match error {
             KafkaError::MessageConsumptionFatal(code) => Ok(Some(End::Anew(code.to_string()))),
             KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
-                Err(MemberError::RecordsLost(self.what_is_lost(consumer)))
+                match self.what_is_lost(consumer) {
+                    Some(lost) => Err(MemberError::RecordsLost(lost)),
+                    // It could not be confirmed, for instance while leaders change; it is there.
+                    None => Ok(Some(End::Anew(code.to_string()))),
+                }
             }
             KafkaError::MessageConsumption(code) => match MemberError::refused(code) {
                 Some(refused) => Err(refused),
@@ -504,8 +508,8 @@ impl Member {
     }
 
     /// librdkafka's error names no partition; the brokers know which begin later, or end earlier, than
-    /// where reading goes on.
-    fn what_is_lost(&self, consumer: &GroupConsumer) -> String {
+    /// where reading goes on. `None` if they know of none.
+    fn what_is_lost(&self, consumer: &GroupConsumer) -> Option<String> {
         let mut lost = Vec::new();
         for (partition, next) in self.worker.positions() {
             let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
@@ -520,11 +524,7 @@ impl Member {
                 Err(error) => tracing::debug!(%error, %partition, "where it begins"),
             }
         }
-        if lost.is_empty() {
-            "the brokers no longer have the next offset".to_owned()
-        } else {
-            lost.join(", ")
-        }
+        (!lost.is_empty()).then(|| lost.join(", "))
     }
 
     /// Tells all what this thread has read. Not with each record: all members count in one place.
