@@ -14,7 +14,6 @@ pub mod dashboard;
 pub mod decode;
 pub mod demo;
 pub mod engine;
-pub mod escape;
 pub mod event;
 pub mod number;
 pub mod position;

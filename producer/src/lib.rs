@@ -17,6 +17,7 @@ mod bursts;
 mod cards;
 mod damage;
 mod dice;
+pub mod escape;
 mod generator;
 pub mod kafka;
 mod merchants;

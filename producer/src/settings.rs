@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::escape::escaped;
 use crate::generator::GeneratorSettings;
 use crate::kafka::KafkaSettings;
 use crate::pace::Pace;
@@ -21,23 +22,10 @@ impl SettingsError {
     pub fn new(setting: &'static str, value: impl AsRef<str>, mend: impl AsRef<str>) -> Self {
         Self {
             setting,
-            value: in_one_line(value.as_ref()),
-            mend: in_one_line(mend.as_ref()),
+            value: escaped(value.as_ref()).into_owned(),
+            mend: escaped(mend.as_ref()).into_owned(),
         }
     }
-}
-
-/// Line breaks, and whatever else a terminal would obey, written out.
-fn in_one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
 }
 
 /// What a run publishes, where and how fast.

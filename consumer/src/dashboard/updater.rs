@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::arrow::error::ArrowError;
+use producer::escape::escaped;
 
 use super::change;
 use super::history::{self, Rate};
 use super::snapshot::*;
-use crate::escape::escaped;
 use crate::event::{Batch, Broker, Event, Level, Pulse, Started};
 use crate::sink::cell::Cells;
 use crate::width::width;

@@ -8,9 +8,9 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type};
 use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use producer::escape::escaped;
 
 use crate::engine::quantity::as_it_stands;
-use crate::escape::escaped;
 use crate::number;
 
 /// How a NULL is shown.

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::escape::escaped;
+use producer::escape::escaped;
+
 use crate::event::{Broker, Event, Level, Notice};
 
 /// Writes notices, and the coming and going of brokers.

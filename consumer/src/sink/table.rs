@@ -7,11 +7,11 @@ use std::io::{self, Write};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::error::ArrowError;
+use producer::escape::escaped;
 
 use super::cell::Cells;
 use super::notes::Notes;
 use super::{Output, OutputError};
-use crate::escape::escaped;
 use crate::event::{Batch, Event, Level, Started};
 use crate::number::{self, counted};
 use crate::width::{padded, width};
