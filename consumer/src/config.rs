@@ -69,8 +69,6 @@ pub struct Config {
     pub query_file: Option<String>,
     /// Where checkpoints are kept; `None` for nowhere.
     pub checkpoint_location: Option<Location>,
-    /// What clouds' stores take their keys, regions and endpoints from: names and values.
-    pub environment: Vec<(String, String)>,
     /// Whether what is kept there is forgotten first.
     pub reset: bool,
     /// When records that are still to be read are gone.

@@ -16,8 +16,6 @@ use thiserror::Error;
 use self::brokers::Brokers;
 
 const TOPIC: &str = "transactions";
-/// What DEAD_LETTER_TOPIC is unless it is set.
-const DEAD_LETTERS: &str = "transactions.dead-letters";
 const PARTITIONS: i32 = 6;
 const REPLICATION: i32 = 3;
 /// What the producer's records have, so that a query can be planned before there are any.
@@ -50,12 +48,13 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Starts brokers and producer; returns once the first burst of transactions is on its way.
+    /// Starts brokers, which have a topic for `dead_letters` too, and the producer; returns once the first
+    /// burst of transactions is on its way.
     ///
     /// # Errors
     /// If either cannot be started.
-    pub fn start() -> Result<Self, DemoError> {
-        let brokers = Brokers::start(&[TOPIC, DEAD_LETTERS], PARTITIONS, REPLICATION)?;
+    pub fn start(dead_letters: &str) -> Result<Self, DemoError> {
+        let brokers = Brokers::start(&[TOPIC, dead_letters], PARTITIONS, REPLICATION)?;
         let settings = settings(brokers.servers())?;
         let stop = Stop::new();
         let stopped = stop.clone();

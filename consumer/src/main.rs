@@ -99,12 +99,14 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let format = cli.output(io::stdout().is_terminal())?;
     let (events, received) = unbounded();
     start_log(format, &events)?;
-    if cli.is_demo() {
+    let demo = if cli.is_demo() {
         // Wrong settings are told before brokers are started for them.
         let config = cli.config(Some(DEFAULT_BOOTSTRAP_SERVERS))?;
         Demo::check(&config.topics)?;
-    }
-    let demo = cli.is_demo().then(Demo::start).transpose()?;
+        Some(Demo::start(&config.dead_letter_topic)?)
+    } else {
+        None
+    };
     let mut config = cli.config(demo.as_ref().map(Demo::servers))?;
     if demo.is_some() {
         config.demo = Demo::hints();

@@ -23,6 +23,7 @@ mod members;
 mod opening;
 mod report;
 mod resuming;
+mod telling;
 
 use std::io;
 use std::thread::{self, JoinHandle};

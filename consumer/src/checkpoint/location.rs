@@ -2,7 +2,7 @@
 //!
 //! `file:///…` is always served; `s3://`, `gs://` and `az://` in builds with the feature `cloud`. What
 //! clouds need beside the URL (keys, region, endpoint) comes from their usual environment variables,
-//! which the caller hands over.
+//! which the caller hands over, and which are never shown.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::{self, PathBuf};
@@ -29,15 +29,32 @@ pub struct Location {
 enum Place {
     Files(PathBuf),
     #[cfg(feature = "cloud")]
-    Cloud,
+    Cloud(Options),
+}
+
+/// What a cloud is told beside the URL: names and values, of which some are secret.
+#[cfg(feature = "cloud")]
+#[derive(Clone, PartialEq, Eq)]
+struct Options(Vec<(String, String)>);
+
+#[cfg(feature = "cloud")]
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let names = self.0.iter().map(|(name, _value)| name);
+        f.debug_list().entries(names).finish()
+    }
 }
 
 impl Location {
-    /// Reads the setting.
+    /// Reads the setting. For a cloud, `environment` is looked through for what that needs: names that
+    /// begin with AWS_, GOOGLE_ or AZURE_.
     ///
     /// # Errors
     /// If it is no URL, or one that is not served here; with what to write instead.
-    pub fn parse(value: &str) -> Result<Self, SettingsError> {
+    pub fn parse(
+        value: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, SettingsError> {
         let value = value.trim();
         let wrong = |mend: &str| SettingsError::new(SETTING, value, mend);
         let url = match Url::parse(value) {
@@ -59,7 +76,7 @@ impl Location {
         let place = match url.scheme() {
             "file" => Place::Files(folder(value, &url).map_err(|mend| wrong(&mend))?),
             "s3" | "s3a" | "gs" | "az" | "azure" | "abfs" | "abfss" | "adl" => {
-                cloud(&url).map_err(|mend| wrong(&mend))?
+                cloud(&url, environment).map_err(|mend| wrong(&mend))?
             }
             "hdfs" => {
                 return Err(wrong(
@@ -73,16 +90,11 @@ impl Location {
         Ok(Self { url, place })
     }
 
-    /// The store at this place. `environment` is looked through for what the cloud in question needs:
-    /// names that begin with AWS_, GOOGLE_ or AZURE_. Nobody is asked, and nothing written yet.
+    /// The store at this place. Nobody is asked, and nothing written yet.
     ///
     /// # Errors
     /// If the cloud's settings are wrong or missing.
-    #[cfg_attr(not(feature = "cloud"), allow(unused_variables))]
-    pub fn open(
-        &self,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Store, StoreError> {
+    pub fn open(&self) -> Result<Store, StoreError> {
         let failed = |reason: String| StoreError::Open {
             location: self.to_string(),
             reason,
@@ -95,11 +107,8 @@ impl Location {
                 Store::new(Arc::new(files), root, self.url.as_str())
             }
             #[cfg(feature = "cloud")]
-            Place::Cloud => {
-                let options = environment
-                    .into_iter()
-                    .filter(|(name, _value)| is_of_a_cloud(name));
-                let (objects, root) = object_store::parse_url_opts(&self.url, options)
+            Place::Cloud(Options(options)) => {
+                let (objects, root) = object_store::parse_url_opts(&self.url, options.clone())
                     .map_err(|error| failed(error.to_string()))?;
                 Store::new(objects.into(), root, self.url.as_str())
             }
@@ -141,26 +150,31 @@ fn folder(value: &str, url: &Url) -> Result<PathBuf, String> {
 }
 
 #[cfg(feature = "cloud")]
-fn cloud(url: &Url) -> Result<Place, String> {
-    match object_store::ObjectStoreScheme::parse(url) {
-        Ok(_) => Ok(Place::Cloud),
-        Err(error) => Err(format!("{error}; write {}://<bucket>/<path>", url.scheme())),
+fn cloud(
+    url: &Url,
+    environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Place, String> {
+    if let Err(error) = object_store::ObjectStoreScheme::parse(url) {
+        return Err(format!("{error}; write {}://<bucket>/<path>", url.scheme()));
     }
+    let is_of_a_cloud = |name: &str| {
+        let prefixes = ["AWS_", "GOOGLE_", "AZURE_"];
+        prefixes.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let options = environment.into_iter();
+    let options = options.filter(|(name, _value)| is_of_a_cloud(name));
+    Ok(Place::Cloud(Options(options.collect())))
 }
 
 #[cfg(not(feature = "cloud"))]
-fn cloud(url: &Url) -> Result<Place, String> {
+fn cloud(
+    url: &Url,
+    _environment: impl IntoIterator<Item = (String, String)>,
+) -> Result<Place, String> {
     Err(format!(
         "this build has no {}://; build it with --features cloud, or use file:///…",
         url.scheme()
     ))
-}
-
-#[cfg(feature = "cloud")]
-fn is_of_a_cloud(name: &str) -> bool {
-    ["AWS_", "GOOGLE_", "AZURE_"]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
 }
 
 #[cfg(test)]
@@ -168,12 +182,12 @@ mod tests {
     use super::*;
 
     fn refused(value: &str) -> String {
-        Location::parse(value).unwrap_err().to_string()
+        Location::parse(value, []).unwrap_err().to_string()
     }
 
     #[test]
     fn a_folder_is_named_by_its_url() {
-        let location = Location::parse(" file:///data/check%20points ").unwrap();
+        let location = Location::parse(" file:///data/check%20points ", []).unwrap();
         assert_eq!(location.place, Place::Files("/data/check points".into()));
         assert_eq!(location.to_string(), "file:///data/check%20points");
     }
@@ -256,11 +270,16 @@ mod tests {
             ("BUCKET", "another"),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let store = Location::parse("s3://bucket/x").unwrap();
-        let store = store.open(environment).unwrap();
-        assert_eq!(store.location(), "s3://bucket/x");
+        let location = Location::parse("s3://bucket/x", environment).unwrap();
+        let shown = format!("{location:?}");
+        assert!(
+            shown.contains("AWS_SECRET_ACCESS_KEY") && !shown.contains("\"secret\""),
+            "{shown}"
+        );
+        assert!(!shown.contains("BUCKET"), "{shown}");
+        assert_eq!(location.open().unwrap().location(), "s3://bucket/x");
         for value in ["gs://bucket/x", "az://container@account/x"] {
-            Location::parse(value).unwrap();
+            Location::parse(value, []).unwrap();
         }
     }
 }

@@ -4,6 +4,7 @@
 //! with its setting's name. An empty value is no value.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs;
 use std::str::FromStr;
@@ -252,11 +253,6 @@ impl Cli {
             dead_letter_topic: self.dead_letter_topic(&topics)?,
             schema: self.schema(query.is_none())?,
             checkpoint_location: self.checkpoint_location()?,
-            environment: env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .collect(),
             reset: self.reset,
             on_data_loss: match self.on_data_loss.trim() {
                 "" | "fail" => OnDataLoss::Fail,
@@ -382,7 +378,7 @@ impl Cli {
                 "name the location that --reset is to forget",
             )),
             "" => Ok(None),
-            url => Location::parse(url).map(Some),
+            url => Location::parse(url, environment()).map(Some),
         }
     }
 
@@ -423,6 +419,14 @@ impl Cli {
                 }),
         }
     }
+}
+
+/// All variables that are text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    env::vars_os().filter_map(text)
 }
 
 fn or<'a>(text: &'a str, default: &'a str) -> &'a str {

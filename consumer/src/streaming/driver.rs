@@ -17,8 +17,9 @@ use super::coverage::Coverage;
 use super::members::Members;
 use super::opening::{self, Opened};
 use super::report::{BatchFacts, Reporter};
+use super::telling::{Teller, names, passing_on};
 use super::{MemberError, StreamingError};
-use crate::checkpoint::keeper::{Keeper, Told};
+use crate::checkpoint::keeper::Keeper;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
@@ -26,9 +27,9 @@ use crate::engine::query::{Query, error_text};
 use crate::engine::state::State;
 use crate::engine::trigger::Trigger;
 use crate::engine::worker::{Allowance, Contribution, Output};
-use crate::event::{Batch, Event, Level, Notice, Pulse, Started};
+use crate::event::{Batch, Event, Level, Pulse, Started};
 use crate::position::{Offset, TopicPartition};
-use crate::source::member::{Command as MemberCommand, MemberRemote, Report};
+use crate::source::member::{Command as MemberCommand, Report};
 
 /// Between two pulses.
 const PULSE: Duration = Duration::from_millis(250);
@@ -67,24 +68,6 @@ pub(super) fn run(
     let kept = kept.map_err(|_panic| StreamingError::Panicked);
     // Last, since the checkpoints' offsets are committed by members.
     outcome.and(kept).and(driver.members.stop())
-}
-
-/// Tells events to whoever started the query, who may have stopped listening.
-#[derive(Clone)]
-struct Teller(Sender<Event>);
-
-impl Teller {
-    fn event(&self, event: Event) {
-        let _ = self.0.send(event);
-    }
-
-    fn notice(&self, level: Level, text: String) {
-        self.event(Event::Notice(Notice {
-            at: Utc::now(),
-            level,
-            text,
-        }));
-    }
 }
 
 struct Driver {
@@ -390,20 +373,19 @@ impl Driver {
         let mut awaited = self.members.len();
         let mut more = false;
         while awaited > 0 {
-            match self.members.report(None)? {
-                Some((
+            match self.members.report()? {
+                (
                     _,
                     Report::HandedOver {
                         contributions,
                         kept_back,
                     },
-                )) => {
+                ) => {
                     into.extend(contributions);
                     more |= kept_back;
                     awaited -= 1;
                 }
-                Some((number, report)) => self.report(number, report)?,
-                None => {}
+                (number, report) => self.report(number, report)?,
             }
         }
         Ok(more)
@@ -412,7 +394,7 @@ impl Driver {
     /// Waits until some partition can hand over; `false` if none can before `deadline`.
     fn await_full(&mut self, deadline: Instant) -> Result<bool, StreamingError> {
         while !self.full {
-            match self.members.report(Some(deadline))? {
+            match self.members.report_before(deadline)? {
                 Some((number, report)) => self.report(number, report)?,
                 None => return Ok(false),
             }
@@ -472,53 +454,4 @@ impl Driver {
 
 fn rows_of(batches: &[RecordBatch]) -> u64 {
     batches.iter().map(|batch| batch.num_rows() as u64).sum()
-}
-
-/// Passes on what becomes of checkpoints: to whoever listens, and to the members, who commit.
-fn passing_on(tell: &Teller, members: Vec<MemberRemote>) -> impl Fn(Told) + Send + 'static {
-    let tell = tell.clone();
-    move |told| match told {
-        Told::Durable(partition, next) => {
-            for member in &members {
-                member.send(MemberCommand::Commit(partition.clone(), next));
-            }
-        }
-        Told::Notice(level, text) => tell.notice(level, text),
-    }
-}
-
-/// For instance `transactions 0-2, 5`.
-fn names(partitions: &[TopicPartition]) -> String {
-    let mut sorted = partitions.to_vec();
-    sorted.sort();
-    let of_topics = sorted.chunk_by(|a, b| a.topic == b.topic).map(|of_topic| {
-        let runs = of_topic
-            .chunk_by(|a, b| a.partition + 1 == b.partition)
-            .filter_map(|run| match run {
-                [] => None,
-                [one] => Some(one.partition.to_string()),
-                [first, .., last] => Some(format!("{}-{}", first.partition, last.partition)),
-            });
-        let topic = of_topic.first().map_or("", |first| &*first.topic);
-        format!("{topic} {}", runs.collect::<Vec<_>>().join(", "))
-    });
-    let names = of_topics.collect::<Vec<_>>().join(", ");
-    if names.is_empty() {
-        "no partition".to_owned()
-    } else {
-        names
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn partitions_that_follow_each_other_are_named_as_a_run() {
-        let all = [("b", 0), ("a", 5), ("a", 1), ("a", 0), ("a", 2)];
-        let all = all.map(|(topic, partition)| TopicPartition::new(topic, partition));
-        assert_eq!(names(&all), "a 0-2, 5, b 0");
-        assert_eq!(names(&[]), "no partition");
-    }
 }

@@ -93,16 +93,17 @@ impl Members {
         }
     }
 
+    /// The next report.
+    pub(super) fn report(&self) -> Result<(usize, Report), MemberError> {
+        self.reports.recv().map_err(|_| MemberError::Panicked)
+    }
+
     /// The next report; `None` if none comes until `deadline`.
-    pub(super) fn report(
+    pub(super) fn report_before(
         &self,
-        deadline: Option<Instant>,
+        deadline: Instant,
     ) -> Result<Option<(usize, Report)>, MemberError> {
-        let received = match deadline {
-            Some(deadline) => self.reports.recv_deadline(deadline),
-            None => self.reports.recv().map_err(RecvTimeoutError::from),
-        };
-        match received {
+        match self.reports.recv_deadline(deadline) {
             Ok(report) => Ok(Some(report)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
             Err(RecvTimeoutError::Disconnected) => Err(MemberError::Panicked),

@@ -85,7 +85,7 @@ pub(super) fn resume(
     checkpoints: &Checkpoints,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Kept, ResumeError> {
-    let store = location.open(config.environment.iter().cloned())?;
+    let store = location.open()?;
     let columns = query.table().project(query.columns());
     let columns = columns.unwrap_or_else(|_| query.table().as_ref().clone());
     let identity = Identity::new(&config.topics, &columns, &query.kept_plan());

@@ -38,7 +38,7 @@ pub fn trials() -> Vec<Trial> {
 fn kept_in(folder: &TempDir, config: Config) -> Config {
     let url = format!("file://{}", folder.path().display());
     Config {
-        checkpoint_location: Some(Location::parse(&url).unwrap()),
+        checkpoint_location: Some(Location::parse(&url, []).unwrap()),
         ..config
     }
 }

@@ -9,8 +9,6 @@ use super::*;
 use crate::checkpoint::location::Location;
 use crate::position::Offset;
 
-const NONE: [(String, String); 0] = [];
-
 /// Runs `test` on an empty store of each kind.
 fn on_each(test: impl Fn(&Store)) {
     let memory = Arc::new(InMemory::new());
@@ -21,7 +19,8 @@ fn on_each(test: impl Fn(&Store)) {
 
 fn on(disk: &TempDir) -> Store {
     let url = url::Url::from_file_path(disk.path().join("not there yet")).unwrap();
-    Location::parse(url.as_str()).unwrap().open(NONE).unwrap()
+    let location = Location::parse(url.as_str(), []).unwrap();
+    location.open().unwrap()
 }
 
 fn folder(topic: &str, partition: i32) -> Folder {

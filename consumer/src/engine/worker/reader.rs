@@ -92,8 +92,6 @@ pub(super) struct Reader {
     overdue: bool,
     /// Not fetched, because of any of the above.
     paused: bool,
-    /// A record has come that was not taken.
-    holding: bool,
 }
 
 /// Dead letters that are on their way.
@@ -176,7 +174,6 @@ impl Reader {
             starved: false,
             overdue: false,
             paused: false,
-            holding: false,
         };
         Ok((reader, caught_up))
     }
@@ -224,7 +221,6 @@ impl Reader {
         self.starved = self.starved || !self.waits() && !allowed();
         if self.waits() {
             self.paused = true;
-            self.holding = true;
             return Ok(Taken::No);
         }
         self.next = offset.next();
@@ -265,7 +261,7 @@ impl Reader {
     pub(super) fn reached_end(&mut self, end: Offset) {
         // What is fetched anew after a pause has another end; and a record that was not taken comes
         // again.
-        if !self.paused && !self.holding {
+        if !self.paused {
             let end = if self.stop_at_end { self.until } else { end };
             self.next = self.next.max(end);
             self.tell_caught_up();
@@ -388,7 +384,6 @@ impl Reader {
     fn resume(&mut self, actions: &mut Vec<Action>) {
         if self.paused && !self.waits() {
             self.paused = false;
-            self.holding = false;
             self.told_full = false;
             actions.push(Action::Resume(self.partition.clone()));
         }
