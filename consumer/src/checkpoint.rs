@@ -3,7 +3,8 @@
 //!
 //! [`Checkpoints`] has them in this process's memory, so that a partition can move between its workers. A
 //! worker takes a partition's checkpoint when the partition is assigned to it and reads from its offset;
-//! what the worker before had read but not handed over is read again. [`keeper`] makes them durable.
+//! what the worker before had read but not handed over is read again. [`keeper`] makes them durable;
+//! then the worker before may have been another process's, and [`kept`] finds what that has left.
 
 pub mod chain;
 pub mod claim;
@@ -11,13 +12,18 @@ pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
 pub mod keeper;
+pub mod kept;
 pub mod location;
 pub mod name;
 pub mod store;
 
+#[cfg(test)]
+mod counting;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use self::kept::{Found, Kept, KeptError};
 use crate::engine::state::State;
 use crate::position::{Offset, TopicPartition};
 
@@ -54,38 +60,79 @@ pub struct TakenOver {
     pub from: Checkpoint,
     /// What the owner moves the checkpoint on with.
     pub epoch: Epoch,
+    /// What was found wrong with checkpoints that are newer still, in words.
+    pub problems: Vec<String>,
 }
 
 /// The newest checkpoint of every partition, shared by the workers of a process.
-#[derive(Clone, Debug, Default)]
-pub struct Checkpoints(Arc<Mutex<BTreeMap<TopicPartition, Kept>>>);
+#[derive(Clone, Default)]
+pub struct Checkpoints {
+    newest: Arc<Mutex<BTreeMap<TopicPartition, Newest>>>,
+    /// Where other processes keep theirs.
+    kept: Option<Arc<Kept>>,
+}
 
-#[derive(Debug, Default)]
-struct Kept {
-    newest: Checkpoint,
+#[derive(Debug)]
+struct Newest {
+    checkpoint: Checkpoint,
     epoch: Epoch,
+    /// Whether a worker of this process has it.
+    owned: bool,
 }
 
 impl Checkpoints {
+    /// Those of a query that is kept by several processes, perhaps.
+    pub fn of(kept: Arc<Kept>) -> Self {
+        Self {
+            kept: Some(kept),
+            ..Self::default()
+        }
+    }
+
     /// Fixes where reading of `partition` begins; if that is known already, it stays.
     pub fn begin(&self, partition: TopicPartition, checkpoint: Checkpoint) {
         self.all()
             .entry(partition)
-            .or_insert_with(|| Kept::beginning_with(checkpoint));
+            .or_insert_with(|| Newest::beginning_with(checkpoint));
     }
 
     /// Hands `partition` to a new owner; whoever had it before moves nothing any more. One that is not
     /// known begins at `start`.
+    ///
+    /// If what another process has kept cannot be read, the owner goes on from what this one has: records
+    /// are read again, and the result is the same.
     pub fn take_over(&self, partition: TopicPartition, start: Offset) -> TakenOver {
-        let mut all = self.all();
-        let kept = all
-            .entry(partition.clone())
-            .or_insert_with(|| Kept::beginning_with(Checkpoint::at(start)));
-        kept.epoch.0 += 1;
+        let (held, epoch) = {
+            let mut all = self.all();
+            let newest = all
+                .entry(partition.clone())
+                .or_insert_with(|| Newest::beginning_with(Checkpoint::at(start)));
+            newest.epoch.0 += 1;
+            newest.owned = true;
+            (newest.checkpoint.clone(), newest.epoch)
+        };
+        let (newer, problems) = match self.newer(&partition, &held) {
+            Ok(found) => (found.checkpoint, found.problems),
+            Err(error) => (None, vec![error.to_string()]),
+        };
+        if let Some(newer) = &newer {
+            // If it has been taken over again meanwhile, this owner moves nothing.
+            self.replace(&partition, epoch, true, newer);
+        }
         TakenOver {
             partition,
-            from: kept.newest.clone(),
-            epoch: kept.epoch,
+            from: newer.unwrap_or(held),
+            epoch,
+            problems,
+        }
+    }
+
+    /// Whoever took `partition` over as `epoch` has it no longer.
+    pub fn release(&self, partition: &TopicPartition, epoch: Epoch) {
+        if let Some(newest) = self.all().get_mut(partition)
+            && newest.epoch == epoch
+        {
+            newest.owned = false;
         }
     }
 
@@ -100,12 +147,34 @@ impl Checkpoints {
         new: Checkpoint,
     ) -> bool {
         match self.all().get_mut(partition) {
-            Some(kept) if kept.epoch == epoch && kept.newest.next == previous => {
-                kept.newest = new;
+            Some(newest) if newest.epoch == epoch && newest.checkpoint.next == previous => {
+                newest.checkpoint = new;
                 true
             }
             _ => false,
         }
+    }
+
+    /// Looks for newer checkpoints, by other processes, of a partition that nobody here owns; and tells
+    /// where the newest ends, if there was one.
+    ///
+    /// # Errors
+    /// If they cannot be read now.
+    pub fn follow(&self, partition: &TopicPartition) -> Result<Option<Offset>, KeptError> {
+        let (held, epoch) = {
+            let mut all = self.all();
+            // One that was added to the topic is not known yet.
+            let newest = all
+                .entry(partition.clone())
+                .or_insert_with(|| Newest::beginning_with(Checkpoint::at(Offset(0))));
+            if newest.owned {
+                return Ok(None);
+            }
+            (newest.checkpoint.clone(), newest.epoch)
+        };
+        let newer = self.newer(partition, &held)?.checkpoint;
+        let taken = newer.filter(|newer| self.replace(partition, epoch, false, newer));
+        Ok(taken.map(|newer| newer.next))
     }
 
     /// The states of those partitions that are `wanted`.
@@ -113,65 +182,51 @@ impl Checkpoints {
         self.all()
             .iter()
             .filter(|(partition, _)| wanted(partition))
-            .map(|(_, kept)| kept.newest.state.clone())
+            .map(|(_, newest)| newest.checkpoint.state.clone())
             .collect()
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Kept>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn newer(&self, partition: &TopicPartition, held: &Checkpoint) -> Result<Found, KeptError> {
+        match &self.kept {
+            Some(kept) => kept.newer(partition, held),
+            None => Ok(Found::default()),
+        }
+    }
+
+    /// Puts `newer` in place of the one before, unless the partition has changed hands meanwhile.
+    fn replace(
+        &self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        owned: bool,
+        newer: &Checkpoint,
+    ) -> bool {
+        match self.all().get_mut(partition) {
+            Some(newest)
+                if (newest.epoch, newest.owned) == (epoch, owned)
+                    && newest.checkpoint.next < newer.next =>
+            {
+                newest.checkpoint = newer.clone();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Newest>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
-    fn beginning_with(newest: Checkpoint) -> Self {
+impl Newest {
+    fn beginning_with(checkpoint: Checkpoint) -> Self {
         Self {
-            newest,
+            checkpoint,
             epoch: Epoch::default(),
+            owned: false,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(next: i64) -> Checkpoint {
-        Checkpoint::at(Offset(next))
-    }
-
-    #[test]
-    fn a_worker_that_has_lost_the_partition_changes_nothing() {
-        let checkpoints = Checkpoints::default();
-        let partition = TopicPartition::new("t", 0);
-        let old = checkpoints.take_over(partition.clone(), Offset(5));
-        let new = checkpoints.take_over(partition.clone(), Offset(5));
-        assert_eq!(new.from.next, Offset(5));
-
-        // Both stand where the newest checkpoint ends.
-        assert!(!checkpoints.advance(&partition, old.epoch, Offset(5), at(7)));
-        assert!(checkpoints.advance(&partition, new.epoch, Offset(5), at(9)));
-        assert!(!checkpoints.advance(&partition, old.epoch, Offset(9), at(11)));
-
-        let third = checkpoints.take_over(partition, Offset(5));
-        assert_eq!(third.from.next, Offset(9));
-    }
-
-    #[test]
-    fn records_are_moved_over_once() {
-        let checkpoints = Checkpoints::default();
-        let partition = TopicPartition::new("t", 0);
-        let owner = checkpoints.take_over(partition.clone(), Offset(5));
-        assert!(checkpoints.advance(&partition, owner.epoch, Offset(5), at(9)));
-        assert!(!checkpoints.advance(&partition, owner.epoch, Offset(5), at(9)));
-    }
-
-    #[test]
-    fn a_known_start_stays() {
-        let checkpoints = Checkpoints::default();
-        let partition = TopicPartition::new("t", 0);
-        checkpoints.begin(partition.clone(), at(5));
-        checkpoints.begin(partition.clone(), at(0));
-        let owner = checkpoints.take_over(partition, Offset(0));
-        assert_eq!(owner.from.next, Offset(5));
-    }
-}
+mod tests;

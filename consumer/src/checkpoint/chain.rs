@@ -25,7 +25,7 @@ mod recovery;
 mod retention;
 mod start;
 
-pub use recovery::{Newest, Recovered, recover};
+pub use recovery::{Newest, Recovered, recover, recover_beyond};
 pub use retention::{KEPT, retire};
 pub use start::{StartError, fix_start};
 
@@ -89,8 +89,17 @@ pub struct NewCheckpoint {
     pub watermark: Option<i64>,
     /// The whole state; a group may come several times.
     pub state: Vec<RecordBatch>,
-    /// The groups of the records since the checkpoint before, if they are known by themselves.
-    pub delta: Option<Vec<RecordBatch>>,
+    /// What has changed, if that is known by itself.
+    pub delta: Option<Delta>,
+}
+
+/// The groups of the records since an earlier offset.
+#[derive(Clone, Debug)]
+pub struct Delta {
+    /// The first offset that is in it.
+    pub previous: Offset,
+    /// A group may come several times.
+    pub groups: Vec<RecordBatch>,
 }
 
 /// What has been written.
@@ -130,8 +139,8 @@ pub enum WriteError {
     },
 }
 
-/// Keeps a state durably: as a delta on `tip` if that is known and worth it, else as a base. `tip` must
-/// be what [`recover`] or the last `write` gave.
+/// Keeps a state durably: as a delta on `tip` if that is where the delta begins, and it is worth it, else as
+/// a base. `tip` must be what [`recover`] or an earlier `write` gave.
 ///
 /// If there is one of the same offset already, by this process or another, it is as good; one that cannot
 /// be read is replaced.
@@ -148,15 +157,16 @@ pub fn write(
     if let Some((tip, delta)) = tip.zip(new.delta.as_ref())
         && !tip.wants_base()
         && tip.start == new.start
+        && tip.next() == delta.previous
         && tip.next() < new.next
     {
-        let previous = tip.next();
+        let previous = delta.previous;
         let bytes = put(
             store,
             folder,
             new,
             Kind::Delta { previous },
-            delta,
+            &delta.groups,
             &mut problem,
         )?;
         // Otherwise another writer's delta ends here too, but rests on something of which nothing is known

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use producer::kafka::log_to_tracing;
 use rdkafka::config::RDKafkaLogLevel;
@@ -17,7 +17,7 @@ use rdkafka::{ClientContext, Offset as KafkaOffset, TopicPartitionList};
 use serde::Deserialize;
 
 use super::topics::Extent;
-use crate::checkpoint::{Checkpoints, TakenOver};
+use crate::checkpoint::{Checkpoints, Epoch, TakenOver};
 use crate::event::Broker;
 use crate::position::{Offset, TopicPartition};
 
@@ -38,6 +38,8 @@ pub enum Seen {
 pub struct GroupContext {
     checkpoints: Checkpoints,
     extents: Arc<BTreeMap<TopicPartition, Extent>>,
+    /// The partitions that the member has, and since when.
+    owned: Mutex<BTreeMap<TopicPartition, Epoch>>,
     seen: Mutex<Vec<Seen>>,
     logged: AtomicBool,
 }
@@ -48,6 +50,7 @@ impl GroupContext {
         Self {
             checkpoints,
             extents,
+            owned: Mutex::default(),
             seen: Mutex::default(),
             logged: AtomicBool::new(false),
         }
@@ -55,7 +58,7 @@ impl GroupContext {
 
     /// What has been seen since the last time, in order.
     pub fn take_seen(&self) -> Vec<Seen> {
-        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *lock(&self.seen))
     }
 
     /// Whether a line was logged since the last time.
@@ -88,17 +91,36 @@ impl GroupContext {
                 partition.partition,
                 KafkaOffset::Offset(taken_over.from.next.0),
             )?;
+            lock(&self.owned).insert(partition.clone(), taken_over.epoch);
             all.push(taken_over);
         }
         Ok((all, list))
     }
 
-    fn saw(&self, seen: Seen) {
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(seen);
+    /// Others may have these now.
+    fn release(&self, partitions: &[TopicPartition]) {
+        for partition in partitions {
+            if let Some(epoch) = lock(&self.owned).remove(partition) {
+                self.checkpoints.release(partition, epoch);
+            }
+        }
     }
+
+    fn saw(&self, seen: Seen) {
+        lock(&self.seen).push(seen);
+    }
+}
+
+impl Drop for GroupContext {
+    fn drop(&mut self) {
+        for (partition, epoch) in lock(&self.owned).iter() {
+            self.checkpoints.release(partition, *epoch);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ConsumerContext for GroupContext {
@@ -127,6 +149,7 @@ impl ConsumerContext for GroupContext {
                 }
             })
         } else {
+            self.release(&partitions);
             self.saw(Seen::Revoked(partitions));
             if incremental {
                 consumer.incremental_unassign(list)

@@ -19,7 +19,7 @@ use super::opening::{self, Opened};
 use super::report::{BatchFacts, Reporter};
 use super::telling::{Teller, names, passing_on};
 use super::{MemberError, StreamingError};
-use crate::checkpoint::keeper::Keeper;
+use crate::checkpoint::keeper::{Keeper, NewState};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
@@ -109,11 +109,6 @@ impl Driver {
         let teller = tell.clone();
         let tell_notice = move |level, text| teller.notice(level, text);
         let members = Members::start(config, &opened, &allowance, tell_notice)?;
-        let has_kept = opened
-            .kept
-            .iter()
-            .flat_map(|kept| kept.partitions.values())
-            .any(|kept| kept.tip.is_some());
         let keeper = match opened.kept {
             Some(kept) => Some(Keeper::start(kept, passing_on(&tell, members.remotes()))?),
             None => None,
@@ -134,7 +129,7 @@ impl Driver {
             members,
             checkpoints: opened.checkpoints,
             keeper,
-            has_kept,
+            has_kept: opened.has_kept,
             allowance,
             trigger: Trigger::new(interval.unwrap_or_default()),
             coverage: Coverage::new(extents.len(), unread),
@@ -339,15 +334,20 @@ impl Driver {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
         let taken = contributions.iter().map(|part| part.allowed).sum();
-        contributions.retain(|part| self.advance(part));
-        contributions.sort_by(|a, b| a.partition.cmp(&b.partition));
+        let mut advanced = Vec::with_capacity(contributions.len());
+        for part in contributions {
+            if self.advance(&part)? {
+                advanced.push(part);
+            }
+        }
+        advanced.sort_by(|a, b| a.partition.cmp(&b.partition));
         self.allowance.give_back(taken);
         self.members.tell(|| MemberCommand::Proceed);
-        Ok(contributions)
+        Ok(advanced)
     }
 
     /// Moves the partition's checkpoint on, and has it kept; `false` if it is no longer its worker's.
-    fn advance(&self, part: &Contribution) -> bool {
+    fn advance(&self, part: &Contribution) -> Result<bool, StreamingError> {
         let (state, groups) = match &part.output {
             Output::State(state, groups) => (state.clone(), groups.clone()),
             Output::Rows(_) => (State::default(), Vec::new()),
@@ -361,9 +361,17 @@ impl Driver {
             .checkpoints
             .advance(&part.partition, part.epoch, part.start, new);
         if is_owner && let Some(keeper) = &self.keeper {
-            keeper.keep(part.partition.clone(), checkpoint, groups);
+            let state = NewState {
+                partition: part.partition.clone(),
+                previous: part.start,
+                checkpoint,
+                groups,
+            };
+            if !keeper.keep(state) {
+                return Err(StreamingError::Panicked);
+            }
         }
-        is_owner
+        Ok(is_owner)
     }
 
     /// Takes what the workers have read; whether there is more that waits for dead letters.

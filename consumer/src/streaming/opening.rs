@@ -12,8 +12,8 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 
 use super::StreamingError;
-use super::resuming::resume;
-use crate::checkpoint::keeper::Kept;
+use super::resuming::{Resumed, resume};
+use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
@@ -34,8 +34,10 @@ pub(super) struct Opened {
     pub table: TableSchema,
     pub query: Query,
     pub checkpoints: Checkpoints,
-    /// What is kept, and where; `None` if nothing is.
-    pub kept: Option<Kept>,
+    /// Where they are kept; `None` if they are not.
+    pub kept: Option<Arc<Kept>>,
+    /// Whether some have been, by a process before.
+    pub has_kept: bool,
     /// The interval that was asked for meanwhile.
     pub asked_interval: Option<Duration>,
 }
@@ -165,37 +167,39 @@ pub(super) fn open(
         return Ok(None);
     };
     let query = plan(config, &table)?;
-    let checkpoints = Checkpoints::default();
-    let kept = match &config.checkpoint_location {
+    let (checkpoints, kept, has_kept) = match &config.checkpoint_location {
         Some(location) => {
-            let partitions: Vec<_> = extents.keys().cloned().collect();
-            let whole = StartingOffsets::Earliest;
-            let logs = topics::extents(&consumer, servers, &partitions, whole)?;
-            let kept = resume(
-                config,
-                location,
-                &query,
-                &mut extents,
-                &logs,
-                &checkpoints,
-                &mut tell,
-            )?;
-            Some(kept)
+            let logs = match config.starting_offsets {
+                StartingOffsets::Earliest => extents.clone(),
+                _ => {
+                    let partitions: Vec<_> = extents.keys().cloned().collect();
+                    let whole = StartingOffsets::Earliest;
+                    topics::extents(&consumer, servers, &partitions, whole)?
+                }
+            };
+            let Resumed {
+                kept,
+                checkpoints,
+                has_kept,
+            } = resume(config, location, &query, &mut extents, &logs, &mut tell)?;
+            (checkpoints, Some(kept), has_kept)
         }
         None => {
             if config.demo.is_empty() {
                 let text = "nothing is kept for a restart: CHECKPOINT_LOCATION is not set";
                 tell(Level::Info, text.to_owned());
             }
+            let checkpoints = Checkpoints::default();
             for (partition, extent) in &extents {
                 checkpoints.begin(partition.clone(), Checkpoint::at(extent.start));
             }
-            None
+            (checkpoints, None, false)
         }
     };
     Ok(Some(Opened {
         checkpoints,
         kept,
+        has_kept,
         extents: Arc::new(extents),
         table,
         query,

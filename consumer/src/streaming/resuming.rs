@@ -1,20 +1,18 @@
 //! Where a query goes on: at what is kept of it at CHECKPOINT_LOCATION.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::checkpoint::chain::{self, StartError};
 use crate::checkpoint::claim::{self, ClaimError};
 use crate::checkpoint::fingerprint::Identity;
-use crate::checkpoint::keeper::{Kept, KeptPartition};
+use crate::checkpoint::kept::{Kept, KeptError};
 use crate::checkpoint::location::Location;
-use crate::checkpoint::name::Folder;
-use crate::checkpoint::store::{Store, StoreError};
+use crate::checkpoint::store::StoreError;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{Config, OnDataLoss};
-use crate::engine::query::{Query, error_text};
-use crate::engine::state::State;
+use crate::engine::query::Query;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 use crate::source::topics::Extent;
@@ -28,17 +26,9 @@ pub enum ResumeError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It is not known where reading began.
+    /// It cannot be used.
     #[error(transparent)]
-    Start(#[from] StartError),
-    /// What was kept cannot be merged.
-    #[error("what is kept of {partition} cannot be merged: {reason}; --reset forgets it")]
-    State {
-        /// Of which partition.
-        partition: TopicPartition,
-        /// What DataFusion says.
-        reason: String,
-    },
+    Kept(#[from] KeptError),
     /// Kafka has deleted records.
     #[error(
         "{count} records of {partition} that were still to be read, from offset {next}, are gone: \
@@ -74,17 +64,24 @@ impl ResumeError {
     }
 }
 
-/// Takes the location for the query, and puts what is kept there into `checkpoints`. Partitions are then
-/// read from there: `extents`, which came from STARTING_OFFSETS, are changed so. `logs` are the whole logs.
+/// A query's checkpoints where it begins.
+pub(super) struct Resumed {
+    pub kept: Arc<Kept>,
+    pub checkpoints: Checkpoints,
+    /// Whether there was anything.
+    pub has_kept: bool,
+}
+
+/// Takes the location for the query, and reads what is kept there. Partitions are then read from there:
+/// `extents`, which came from STARTING_OFFSETS, are changed so. `logs` are the whole logs.
 pub(super) fn resume(
     config: &Config,
     location: &Location,
     query: &Query,
     extents: &mut BTreeMap<TopicPartition, Extent>,
     logs: &BTreeMap<TopicPartition, Extent>,
-    checkpoints: &Checkpoints,
     tell: &mut impl FnMut(Level, String),
-) -> Result<Kept, ResumeError> {
+) -> Result<Resumed, ResumeError> {
     let store = location.open()?;
     let columns = query.table().project(query.columns());
     let columns = columns.unwrap_or_else(|_| query.table().as_ref().clone());
@@ -93,70 +90,39 @@ pub(super) fn resume(
         true => claim::reset(&store, &identity)?,
         false => claim::claim(&store, &identity)?,
     };
-    let mut partitions = BTreeMap::new();
+    let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
+    let checkpoints = Checkpoints::of(Arc::clone(&kept));
+    let mut resumed = 0;
     for (partition, extent) in extents.iter_mut() {
-        let folder = Folder {
-            fingerprint,
-            partition: partition.clone(),
+        let found = kept.newest(partition)?;
+        for problem in found.problems {
+            let text = format!("a checkpoint cannot be used, and an older one is: {problem}");
+            tell(Level::Warning, text);
+        }
+        resumed += usize::from(found.checkpoint.is_some());
+        let mut checkpoint = match found.checkpoint {
+            Some(checkpoint) => checkpoint,
+            None => Checkpoint::at(kept.begin(partition, extent.start)?),
         };
-        let (kept, mut checkpoint) = newest(&store, &folder, extent.start, query, tell)?;
         if let Some(log) = logs.get(partition) {
             check(&mut checkpoint, partition, log, config.on_data_loss, tell)?;
         }
         extent.start = checkpoint.next;
         checkpoints.begin(partition.clone(), checkpoint);
-        partitions.insert(partition.clone(), kept);
     }
-    tell(Level::Info, told(location, &partitions));
-    Ok(Kept {
-        store,
-        fingerprint,
-        partitions,
-    })
-}
-
-fn told(location: &Location, partitions: &BTreeMap<TopicPartition, KeptPartition>) -> String {
-    let resumed = partitions.values().filter(|kept| kept.tip.is_some());
-    match resumed.count() {
+    let told = match resumed {
         0 => format!("checkpoints are kept at {location}"),
         some => format!(
             "goes on from the checkpoints at {location}, which has them of {some} of {} partitions",
-            partitions.len()
+            extents.len()
         ),
-    }
-}
-
-/// What is kept of a partition, whose reading begins at `start` unless it began before.
-fn newest(
-    store: &Store,
-    folder: &Folder,
-    start: Offset,
-    query: &Query,
-    tell: &mut impl FnMut(Level, String),
-) -> Result<(KeptPartition, Checkpoint), ResumeError> {
-    let recovered = chain::recover(store, folder)?;
-    for problem in recovered.problems {
-        let text = format!("a checkpoint cannot be used, and an older one is: {problem}");
-        tell(Level::Warning, text);
-    }
-    let Some(newest) = recovered.newest else {
-        let start = chain::fix_start(store, folder, start)?;
-        let kept = KeptPartition { start, tip: None };
-        return Ok((kept, Checkpoint::at(start)));
     };
-    let state = State::of(query, newest.batches).map_err(|error| ResumeError::State {
-        partition: folder.partition.clone(),
-        reason: error_text(&error),
-    })?;
-    let checkpoint = Checkpoint {
-        next: newest.tip.next(),
-        state,
-    };
-    let kept = KeptPartition {
-        start: newest.tip.start,
-        tip: Some(newest.tip),
-    };
-    Ok((kept, checkpoint))
+    tell(Level::Info, told);
+    Ok(Resumed {
+        kept,
+        checkpoints,
+        has_kept: resumed > 0,
+    })
 }
 
 /// Whether the log still has what comes next.

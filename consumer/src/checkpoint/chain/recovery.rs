@@ -30,6 +30,8 @@ pub struct Newest {
     /// The base's groups, then the deltas', all of the same types: to be merged by the query's `reduce`, even
     /// if there are no deltas, since batches that were read share their memory.
     pub batches: Vec<RecordBatch>,
+    /// Whether there is no base among them: they come on top of the state that was held.
+    pub on_top: bool,
 }
 
 /// Reads the newest state of a partition whose chain is whole. Whatever is torn, damaged or missing is
@@ -39,17 +41,44 @@ pub struct Newest {
 /// If the store does not answer. What it cannot read for now may be whole: an older state in its place
 /// might need records that Kafka has deleted.
 pub fn recover(store: &Store, folder: &Folder) -> Result<Recovered, StoreError> {
+    read(store, folder, None, None)
+}
+
+/// The same of what is newer than the state at `next`, which is held: what it rests on is not read again
+/// if that is `tip`.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_beyond(
+    store: &Store,
+    folder: &Folder,
+    next: Offset,
+    tip: Option<&Tip>,
+) -> Result<Recovered, StoreError> {
+    let held = tip.filter(|tip| tip.next() == next);
+    read(store, folder, Some(next), held)
+}
+
+fn read(
+    store: &Store,
+    folder: &Folder,
+    beyond: Option<Offset>,
+    held: Option<&Tip>,
+) -> Result<Recovered, StoreError> {
     let objects = store.list(folder)?;
     let mut recovery = Recovery {
         store,
         folder,
+        held,
         names: objects.iter().map(|stored| stored.name).collect(),
         useless: HashSet::new(),
         problems: Vec::new(),
     };
     let mut newest = None;
-    for stored in objects.iter().rev() {
-        newest = recovery.state_at(stored.name.next())?;
+    let newer = |next| beyond.is_none_or(|beyond| next > beyond);
+    let ends = objects.iter().rev().map(|stored| stored.name.next());
+    for end in ends.take_while(|end| newer(*end)) {
+        newest = recovery.state_at(end)?;
         if newest.is_some() {
             break;
         }
@@ -63,6 +92,8 @@ pub fn recover(store: &Store, folder: &Folder) -> Result<Recovered, StoreError> 
 struct Recovery<'a> {
     store: &'a Store,
     folder: &'a Folder,
+    /// The state that need not be read.
+    held: Option<&'a Tip>,
     names: HashSet<Name>,
     /// Offsets at which no chain ends that is whole.
     useless: HashSet<Offset>,
@@ -84,11 +115,16 @@ impl Recovery<'_> {
                 self.useless.extend(above);
                 return Ok(None);
             };
-            let kind = read.header.kind;
+            let Header { kind, start, .. } = read.header;
             chain.push(read);
             match kind {
-                Kind::Base => return Ok(joined(chain)),
+                Kind::Base => return Ok(joined(None, chain)),
                 Kind::Delta { previous } => at = previous,
+            }
+            if let Some(held) = self.held
+                && (held.start, held.next()) == (start, at)
+            {
+                return Ok(joined(Some(held), chain));
             }
         }
     }
@@ -154,9 +190,9 @@ fn types(batch: &RecordBatch) -> impl Iterator<Item = &DataType> {
     batch.columns().iter().map(|column| column.data_type())
 }
 
-/// The state of a chain whose newest object comes first.
-fn joined(chain: Vec<Read>) -> Option<Newest> {
-    let mut tip: Option<Tip> = None;
+/// The state of a chain on top of what is `held`. Its newest object comes first.
+fn joined(held: Option<&Tip>, chain: Vec<Read>) -> Option<Newest> {
+    let mut tip = held.cloned();
     let mut watermark = None;
     let mut batches = Vec::new();
     for read in chain.into_iter().rev() {
@@ -172,5 +208,6 @@ fn joined(chain: Vec<Read>) -> Option<Newest> {
         tip,
         watermark,
         batches,
+        on_top: held.is_some(),
     })
 }

@@ -68,7 +68,10 @@ fn checkpoint(start: i64, previous: Option<i64>, next: i64) -> NewCheckpoint {
         next: Offset(next),
         watermark: Some(next),
         state: groups(start, next),
-        delta: previous.map(|previous| groups(previous, next)),
+        delta: previous.map(|previous| Delta {
+            previous: Offset(previous),
+            groups: groups(previous, next),
+        }),
     }
 }
 

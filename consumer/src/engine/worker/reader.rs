@@ -140,6 +140,7 @@ impl Reader {
             partition,
             from,
             epoch,
+            problems: _,
         } = taken_over;
         let decoder = Decoder::new(&plan.table, plan.query.columns()).map_err(|error| {
             WorkerError::Query {

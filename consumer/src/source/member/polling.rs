@@ -472,6 +472,10 @@ impl Member {
         let partitions = taken.iter().map(|taken| taken.partition.clone());
         self.report(Report::Assigned(partitions.collect()));
         for taken_over in taken {
+            for problem in &taken_over.problems {
+                let text = format!("a checkpoint cannot be used, and an older one is: {problem}");
+                self.notice(Level::Warning, text);
+            }
             self.fetching.resume(consumer, &taken_over.partition)?;
             let until = consumer.context().end(&taken_over.partition);
             self.step(consumer, Event::Assigned { taken_over, until })?;

@@ -1,0 +1,78 @@
+//! A query that counts numbers, to keep something in tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, Int64Array, RecordBatch};
+use datafusion::arrow::datatypes::Int64Type;
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use super::fingerprint::Identity;
+use super::keeper::NewState;
+use super::kept::Kept;
+use super::store::Store;
+use super::{Checkpoint, TakenOver};
+use crate::engine::query::Query;
+use crate::engine::state::State;
+use crate::position::Offset;
+use crate::schema::TableSchema;
+
+pub(super) struct Counting {
+    query: Query,
+    objects: Arc<dyn ObjectStore>,
+}
+
+impl Counting {
+    pub(super) fn kept_in(objects: Arc<dyn ObjectStore>) -> Self {
+        let table = TableSchema::parse("n BIGINT").unwrap();
+        let query = "SELECT n, count(*) FROM transactions GROUP BY n ORDER BY n";
+        let query = Query::plan(query, table.table(), &[]).unwrap();
+        Self { query, objects }
+    }
+
+    /// As a process of its own has it.
+    pub(super) fn kept(&self) -> Arc<Kept> {
+        let store = Store::new(Arc::clone(&self.objects), Path::from("x"), "memory:///x");
+        let columns = TableSchema::parse("n BIGINT").unwrap();
+        let identity = Identity::new(&["t".to_owned()], columns.columns(), "count");
+        let fingerprint = identity.fingerprint().unwrap();
+        Arc::new(Kept::new(store.unwrap(), fingerprint, self.query.clone()))
+    }
+
+    /// What `taken` is after these records, one an offset.
+    pub(super) fn read(&self, taken: &TakenOver, records: &[i64]) -> NewState {
+        let groups = self.groups(records);
+        let state = &taken.from.state;
+        NewState {
+            partition: taken.partition.clone(),
+            previous: taken.from.next,
+            checkpoint: Checkpoint {
+                next: Offset(taken.from.next.0 + records.len() as i64),
+                state: state.merged(&self.query, groups.clone()).unwrap(),
+            },
+            groups,
+        }
+    }
+
+    /// How often each number came.
+    pub(super) fn counts(&self, state: &State) -> BTreeMap<i64, i64> {
+        let rows = self.query.result(state.batches()).unwrap().rows;
+        let column = |index| rows.column(index).as_primitive::<Int64Type>().values();
+        column(0)
+            .iter()
+            .copied()
+            .zip(column(1).iter().copied())
+            .collect()
+    }
+
+    fn groups(&self, records: &[i64]) -> Vec<RecordBatch> {
+        let mut partial = self.query.partial().unwrap();
+        let numbers = Arc::new(Int64Array::from(records.to_vec()));
+        let fields = self.query.table().project(self.query.columns()).unwrap();
+        partial
+            .push(RecordBatch::try_new(Arc::new(fields), vec![numbers]).unwrap())
+            .unwrap();
+        partial.finish().unwrap()
+    }
+}

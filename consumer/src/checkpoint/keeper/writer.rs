@@ -1,0 +1,143 @@
+//! What is not durable yet, and writing it.
+//!
+//! While one checkpoint is being written, what comes for the same partition is gathered into one: a slow
+//! store gets fewer and larger checkpoints, and no queue grows. What cannot be written is tried again;
+//! until then the newest durable checkpoint is an older one, and nothing else is wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::RecordBatch;
+
+use super::Told;
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint::chain::Delta;
+use crate::checkpoint::kept::Kept;
+use crate::event::Level;
+use crate::position::{Offset, TopicPartition};
+
+/// A partition's newest checkpoint, to be made durable.
+#[derive(Debug)]
+pub struct NewState {
+    /// Which partition's.
+    pub partition: TopicPartition,
+    /// The offset of the checkpoint before.
+    pub previous: Offset,
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The groups that have been added since the one before.
+    pub groups: Vec<RecordBatch>,
+}
+
+/// Writes checkpoints, one after the other.
+pub struct Writer {
+    kept: Arc<Kept>,
+    tell: Box<dyn Fn(Told) + Send>,
+    pending: BTreeMap<TopicPartition, Pending>,
+    failing: bool,
+}
+
+/// What of a partition is not durable yet.
+struct Pending {
+    checkpoint: Checkpoint,
+    /// What has changed since the last durable checkpoint; `None` if that is not known by itself, or would
+    /// be more than the whole state, which is written in its place.
+    delta: Option<Delta>,
+}
+
+impl Pending {
+    fn new(state: NewState) -> Self {
+        let delta = Delta {
+            previous: state.previous,
+            groups: state.groups,
+        };
+        let mut new = Self {
+            checkpoint: state.checkpoint,
+            delta: Some(delta),
+        };
+        new.drop_large_delta();
+        new
+    }
+
+    fn add(&mut self, state: NewState) {
+        // Else the partition was another process's meanwhile, whose groups are not among these.
+        let follows = state.previous == self.checkpoint.next;
+        self.delta = self.delta.take().filter(|_| follows);
+        if let Some(delta) = &mut self.delta {
+            delta.groups.extend(state.groups);
+        }
+        self.checkpoint = state.checkpoint;
+        self.drop_large_delta();
+    }
+
+    fn drop_large_delta(&mut self) {
+        let rows = |batch: &RecordBatch| batch.num_rows();
+        let state = &self.checkpoint.state;
+        let kept: usize = state.batches().map(|batch| rows(&batch)).sum();
+        let is_small = |delta: &Delta| delta.groups.iter().map(rows).sum::<usize>() <= kept;
+        self.delta = self.delta.take().filter(is_small);
+    }
+}
+
+impl Writer {
+    /// Writes to `kept`, and tells what becomes of it.
+    pub fn new(kept: Arc<Kept>, tell: impl Fn(Told) + Send + 'static) -> Self {
+        Self {
+            kept,
+            tell: Box::new(tell),
+            pending: BTreeMap::new(),
+            failing: false,
+        }
+    }
+
+    /// Whether something is to be written.
+    pub fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Takes what is to be written.
+    pub fn gather(&mut self, state: NewState) {
+        let partition = state.partition.clone();
+        match self.pending.get_mut(&partition) {
+            Some(pending) => pending.add(state),
+            None => {
+                self.pending.insert(partition, Pending::new(state));
+            }
+        }
+    }
+
+    /// Writes what is pending; what fails stays so.
+    pub fn write(&mut self) {
+        let mut failed = None;
+        for (partition, pending) in std::mem::take(&mut self.pending) {
+            let delta = pending.delta.clone();
+            match self.kept.keep(&partition, &pending.checkpoint, delta) {
+                Ok(problem) => {
+                    if let Some(problem) = problem {
+                        let text = "a checkpoint could not be read, and is replaced";
+                        self.notice(Level::Warning, format!("{text}: {problem}"));
+                    }
+                    (self.tell)(Told::Durable(partition, pending.checkpoint.next));
+                }
+                Err(error) => {
+                    failed = Some(error.to_string());
+                    self.pending.insert(partition, pending);
+                }
+            }
+        }
+        match (&failed, self.failing) {
+            (Some(reason), false) => {
+                self.notice(Level::Error, format!("checkpoints wait: {reason}"));
+            }
+            (None, true) => {
+                self.notice(Level::Info, "checkpoints are written again".to_owned());
+            }
+            _ => {}
+        }
+        self.failing = failed.is_some();
+    }
+
+    fn notice(&self, level: Level, text: String) {
+        (self.tell)(Told::Notice(level, text));
+    }
+}

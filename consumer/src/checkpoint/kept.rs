@@ -1,0 +1,208 @@
+//! What is kept of a query at its location, by this process and the others of its group.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+
+use super::Checkpoint;
+use super::chain::{self, Delta, NewCheckpoint, Recovered, StartError, Tip, WriteError};
+use super::fingerprint::Fingerprint;
+use super::name::Folder;
+use super::store::{Store, StoreError};
+use crate::engine::query::{Query, error_text};
+use crate::engine::state::State;
+use crate::position::{Offset, TopicPartition};
+
+/// Why what is kept of a partition cannot be had.
+#[derive(Debug, Error)]
+pub enum KeptError {
+    /// The store does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It is not known where reading began.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// What was kept cannot be merged.
+    #[error("what is kept of {partition} cannot be merged: {reason}; --reset forgets it")]
+    State {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// What DataFusion says.
+        reason: String,
+    },
+}
+
+/// Why a checkpoint is not kept.
+#[derive(Debug, Error)]
+pub enum KeepError {
+    /// It cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// It is not known where reading began.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+/// What was found of a partition.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The newest checkpoint that can be read.
+    pub checkpoint: Option<Checkpoint>,
+    /// Newer ones, or parts of it, that cannot be: in words, one for each object.
+    pub problems: Vec<String>,
+}
+
+/// The checkpoints of one query. May be used by several threads at once.
+pub struct Kept {
+    store: Store,
+    fingerprint: Fingerprint,
+    query: Query,
+    partitions: Mutex<BTreeMap<TopicPartition, Known>>,
+}
+
+/// What this process knows of a partition's checkpoints.
+#[derive(Clone, Debug)]
+struct Known {
+    /// Where its reading began.
+    start: Offset,
+    /// The newest one that it has read or written; `None` if there was none.
+    tip: Option<Tip>,
+}
+
+impl Kept {
+    /// Those of `query` in `store`, which it has claimed as `fingerprint`.
+    pub fn new(store: Store, fingerprint: Fingerprint, query: Query) -> Self {
+        Self {
+            store,
+            fingerprint,
+            query,
+            partitions: Mutex::default(),
+        }
+    }
+
+    /// The newest checkpoint of a partition.
+    ///
+    /// # Errors
+    /// If the store does not answer, or what it holds cannot be merged.
+    pub fn newest(&self, partition: &TopicPartition) -> Result<Found, KeptError> {
+        let recovered = chain::recover(&self.store, &self.folder(partition))?;
+        self.take(partition, recovered, &State::default())
+    }
+
+    /// The newest checkpoint of a partition, if it is newer than the one that is `held`.
+    ///
+    /// # Errors
+    /// As [`newest`](Self::newest).
+    pub fn newer(&self, partition: &TopicPartition, held: &Checkpoint) -> Result<Found, KeptError> {
+        let tip = self.known(partition).and_then(|known| known.tip);
+        let folder = self.folder(partition);
+        let recovered = chain::recover_beyond(&self.store, &folder, held.next, tip.as_ref())?;
+        self.take(partition, recovered, &held.state)
+    }
+
+    /// Where reading of a partition without checkpoints began: at `start`, if this is said for the first
+    /// time.
+    ///
+    /// # Errors
+    /// If the store does not answer, or what was said before cannot be read.
+    pub fn begin(&self, partition: &TopicPartition, start: Offset) -> Result<Offset, KeptError> {
+        let start = chain::fix_start(&self.store, &self.folder(partition), start)?;
+        self.know(partition, Known { start, tip: None });
+        Ok(start)
+    }
+
+    /// Makes `checkpoint` durable, as what `delta` has changed if that is the smaller; and tells what was
+    /// found in its place that could not be read, if anything.
+    ///
+    /// # Errors
+    /// If it is not known to be kept; it may be all the same, and can be written again.
+    pub fn keep(
+        &self,
+        partition: &TopicPartition,
+        checkpoint: &Checkpoint,
+        delta: Option<Delta>,
+    ) -> Result<Option<String>, KeepError> {
+        let folder = self.folder(partition);
+        let known = match self.known(partition) {
+            Some(known) => known,
+            // It was added to the topic while the query ran.
+            None => Known {
+                start: chain::fix_start(&self.store, &folder, Offset(0))?,
+                tip: None,
+            },
+        };
+        let new = NewCheckpoint {
+            start: known.start,
+            next: checkpoint.next,
+            watermark: None,
+            state: checkpoint.state.batches().collect(),
+            delta,
+        };
+        let written = chain::write(&self.store, &folder, known.tip.as_ref(), &new)?;
+        let is_base = written.tip.deltas == 0;
+        let tip = Some(written.tip);
+        self.know(partition, Known { tip, ..known });
+        // A chain has become too old only where a new one begins.
+        if is_base && let Err(error) = chain::retire(&self.store, &folder) {
+            tracing::debug!(%error, %partition, "old checkpoints stay");
+        }
+        Ok(written.problem)
+    }
+
+    /// What was recovered, on top of the state that was held where it says so.
+    fn take(
+        &self,
+        partition: &TopicPartition,
+        recovered: Recovered,
+        held: &State,
+    ) -> Result<Found, KeptError> {
+        let Recovered { newest, problems } = recovered;
+        let Some(newest) = newest else {
+            let checkpoint = None;
+            return Ok(Found {
+                checkpoint,
+                problems,
+            });
+        };
+        let merged = match newest.on_top {
+            true => self
+                .query
+                .reduce(newest.batches)
+                .and_then(|groups| held.merged(&self.query, groups)),
+            false => State::of(&self.query, newest.batches),
+        };
+        let state = merged.map_err(|error| KeptError::State {
+            partition: partition.clone(),
+            reason: error_text(&error),
+        })?;
+        let (start, next) = (newest.tip.start, newest.tip.next());
+        let tip = Some(newest.tip);
+        self.know(partition, Known { start, tip });
+        Ok(Found {
+            checkpoint: Some(Checkpoint { next, state }),
+            problems,
+        })
+    }
+
+    fn folder(&self, partition: &TopicPartition) -> Folder {
+        Folder {
+            fingerprint: self.fingerprint,
+            partition: partition.clone(),
+        }
+    }
+
+    fn known(&self, partition: &TopicPartition) -> Option<Known> {
+        self.all().get(partition).cloned()
+    }
+
+    fn know(&self, partition: &TopicPartition, known: Known) {
+        self.all().insert(partition.clone(), known);
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Known>> {
+        self.partitions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
