@@ -188,6 +188,7 @@ impl Query {
                 dead_letters: self.dead,
                 lag: self.lag,
                 partitions: 12,
+                others: None,
                 paused: usize::from(gone),
                 next_trigger: (id > 0).then_some(wait),
                 interval: Some(self.interval),
@@ -274,6 +275,7 @@ impl Query {
             rows,
             append: self.is("append"),
             sorted_by: None,
+            others: None,
             progress,
         })
     }

@@ -156,7 +156,7 @@ impl Checkpoints {
     }
 
     /// Looks for newer checkpoints, by other processes, of a partition that nobody here owns; and tells
-    /// where the newest ends, if there was one.
+    /// where the newest ends. `None` of one that is owned.
     ///
     /// # Errors
     /// If they cannot be read now.
@@ -172,9 +172,16 @@ impl Checkpoints {
             }
             (newest.checkpoint.clone(), newest.epoch)
         };
-        let newer = self.newer(partition, &held)?.checkpoint;
-        let taken = newer.filter(|newer| self.replace(partition, epoch, false, newer));
-        Ok(taken.map(|newer| newer.next))
+        let Some(newer) = self.newer(partition, &held)?.checkpoint else {
+            return Ok(Some(held.next));
+        };
+        let is_taken = self.replace(partition, epoch, false, &newer);
+        Ok(is_taken.then_some(newer.next))
+    }
+
+    /// Whether a worker of this process has `partition`.
+    pub fn is_owned(&self, partition: &TopicPartition) -> bool {
+        self.all().get(partition).is_some_and(|newest| newest.owned)
     }
 
     /// The states of those partitions that are `wanted`.

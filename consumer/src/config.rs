@@ -5,6 +5,7 @@
 pub mod cli;
 mod properties;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use producer::KafkaSettings;
@@ -69,6 +70,8 @@ pub struct Config {
     pub query_file: Option<String>,
     /// Where checkpoints are kept; `None` for nowhere.
     pub checkpoint_location: Option<Location>,
+    /// Where processes of this host see to it that no two have the same name in their group.
+    pub locks: PathBuf,
     /// Whether what is kept there is forgotten first.
     pub reset: bool,
     /// When records that are still to be read are gone.

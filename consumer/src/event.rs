@@ -54,6 +54,8 @@ pub struct Batch {
     pub append: bool,
     /// The column that the query sorts its result by, in the first place.
     pub sorted_by: Option<usize>,
+    /// What of it comes from other processes, if any does.
+    pub others: Option<OthersPart>,
     /// The report.
     pub progress: Progress,
 }
@@ -71,12 +73,25 @@ pub struct Pulse {
     pub lag: u64,
     /// Partitions that this process reads now.
     pub partitions: usize,
-    /// Of these, paused: waiting for dead letters to be taken, or for the next batch.
+    /// What other processes of the group read, if any do.
+    pub others: Option<OthersPart>,
+    /// Of this process's partitions, paused: waiting for dead letters to be taken, or for the next batch.
     pub paused: usize,
     /// Time until the next trigger; `None` while the first batch is being read.
     pub next_trigger: Option<Duration>,
     /// Time between triggers, as it is now; `None` if what is there is taken and no more.
     pub interval: Option<Duration>,
+}
+
+/// The part of the result that comes from what other processes have kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OthersPart {
+    /// How many partitions they read.
+    pub partitions: usize,
+    /// Records in these that are not in what they have kept.
+    pub behind: u64,
+    /// How long ago all of these were known to be complete, or to have moved on.
+    pub age: Duration,
 }
 
 /// One broker as the client sees it.

@@ -2,6 +2,8 @@
 //! group that read them, each on its own thread.
 
 pub mod group_context;
+pub mod group_members;
+pub mod identity;
 pub mod member;
 pub mod sample;
 pub mod topics;

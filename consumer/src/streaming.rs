@@ -17,10 +17,14 @@
 //! # Ok::<(), consumer::streaming::StreamingError>(())
 //! ```
 
+mod company;
 mod coverage;
 mod driver;
+mod freshness;
 mod members;
 mod opening;
+mod others;
+mod quiet;
 mod report;
 mod resuming;
 mod telling;
@@ -57,6 +61,20 @@ pub enum StreamingError {
     /// The Kafka client cannot be made.
     #[error("the Kafka client cannot be started: {0}")]
     Client(#[from] KafkaError),
+    /// The group is another program's, or another query's.
+    #[error(
+        "GROUP_ID={group}: {client_id} at {host} reads in this group and keeps no checkpoints where this \
+         process does, so neither would have the whole result; give both the same CHECKPOINT_LOCATION, \
+         or this one another GROUP_ID"
+    )]
+    Stranger {
+        /// Which group.
+        group: String,
+        /// What the member calls itself.
+        client_id: String,
+        /// Where it is.
+        host: String,
+    },
     /// It cannot go on from its checkpoints.
     #[error(transparent)]
     Resume(#[from] ResumeError),
@@ -84,6 +102,7 @@ impl StreamingError {
     pub fn is_wrong_usage(&self) -> bool {
         match self {
             Self::Settings(_)
+            | Self::Stranger { .. }
             | Self::Unreachable(TopicError::Client(_))
             | Self::Client(KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => true,
             Self::Resume(error) => error.is_wrong_usage(),

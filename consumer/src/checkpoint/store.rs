@@ -1,6 +1,7 @@
 //! Checkpoints as objects in an object store, one partition a folder.
 //!
 //! ```text
+//! <location>/id                                          what tells the location from any other
 //! <location>/current                                     the fingerprint of the query they are kept for
 //! <location>/<fingerprint>/query.json                    what it stands for
 //! <location>/<fingerprint>/<topic>-<partition>/start     where reading of the partition began
@@ -35,6 +36,7 @@ const CONCURRENT: usize = 16;
 const CURRENT: &str = "current";
 const IDENTITY: &str = "query.json";
 const START: &str = "start";
+const ID: &str = "id";
 
 /// What `current` held when it was read.
 #[derive(Clone, Debug)]
@@ -262,6 +264,18 @@ impl Store {
             Ok(())
         });
         deleted.map_err(|error| self.failed("delete", path, error))
+    }
+
+    /// What tells this location from any other, by whatever path or URL it is reached: `new`, if it has
+    /// nothing yet.
+    ///
+    /// # Errors
+    /// If it can be neither read nor written.
+    pub fn id(&self, new: &str) -> Result<String, StoreError> {
+        let path = self.root.clone().join(ID);
+        self.create_at(path.clone(), Bytes::copy_from_slice(new.as_bytes()))?;
+        let found = self.read_at(path)?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&found).trim().to_owned())
     }
 
     /// What `current` holds; `None` if there is none.

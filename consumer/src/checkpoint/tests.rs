@@ -170,31 +170,23 @@ fn what_was_pending_before_another_process_went_on_is_no_part_of_a_delta() {
 fn others_are_followed_and_own_partitions_are_not() {
     let objects = Arc::default();
     let (mut one, other) = (Process::on(&objects), Process::on(&objects));
+    let follow = || other.checkpoints.follow(&partition()).unwrap();
     let mut taken = one.take_over();
     one.read(&mut taken, &[1; 9], true);
-    assert_eq!(
-        other.checkpoints.follow(&partition()).unwrap(),
-        Some(Offset(9))
-    );
-    assert_eq!(other.checkpoints.follow(&partition()).unwrap(), None);
+    assert_eq!(follow(), Some(Offset(9)));
+    assert_eq!(follow(), Some(Offset(9)));
     one.read(&mut taken, &[1, 5], true);
-    assert_eq!(
-        other.checkpoints.follow(&partition()).unwrap(),
-        Some(Offset(11))
-    );
+    assert_eq!(follow(), Some(Offset(11)));
     assert_eq!(other.counts(), BTreeMap::from([(1, 10), (5, 1)]));
 
     // A worker that has been taken for dead writes on.
     let owner = other.take_over();
     one.read(&mut taken, &[6], true);
-    assert_eq!(other.checkpoints.follow(&partition()).unwrap(), None);
+    assert_eq!(follow(), None);
     other.checkpoints.release(&partition(), Epoch::default());
-    assert_eq!(other.checkpoints.follow(&partition()).unwrap(), None);
+    assert_eq!(follow(), None);
     other.checkpoints.release(&partition(), owner.epoch);
-    assert_eq!(
-        other.checkpoints.follow(&partition()).unwrap(),
-        Some(Offset(12))
-    );
+    assert_eq!(follow(), Some(Offset(12)));
 }
 
 #[test]

@@ -253,6 +253,7 @@ impl Cli {
             dead_letter_topic: self.dead_letter_topic(&topics)?,
             schema: self.schema(query.is_none())?,
             checkpoint_location: self.checkpoint_location()?,
+            locks: env::temp_dir(),
             reset: self.reset,
             on_data_loss: match self.on_data_loss.trim() {
                 "" | "fail" => OnDataLoss::Fail,

@@ -183,10 +183,23 @@ pub struct Reading {
     pub lag: u64,
     /// Partitions that this process reads.
     pub partitions: usize,
-    /// Of these, paused.
+    /// What other processes of the group read, if any do.
+    pub others: Option<Others>,
+    /// Of this process's partitions, paused.
     pub paused: usize,
     /// Records per second, over the last second.
     pub rate: f64,
+}
+
+/// The part of the result that comes from other processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Others {
+    /// Partitions that they read.
+    pub partitions: usize,
+    /// Records in these that are not in what they have kept.
+    pub behind: u64,
+    /// How old their part is.
+    pub age_seconds: u64,
 }
 
 /// One broker.

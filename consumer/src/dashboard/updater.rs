@@ -90,6 +90,11 @@ impl Updater {
             dead_letters: pulse.dead_letters,
             lag: pulse.lag,
             partitions: pulse.partitions,
+            others: pulse.others.map(|others| Others {
+                partitions: others.partitions,
+                behind: others.behind,
+                age_seconds: others.age.as_secs(),
+            }),
             paused: pulse.paused,
             rate: snapshot.reading.rate,
         };

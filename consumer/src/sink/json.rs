@@ -2,7 +2,8 @@
 //!
 //! Each line holds the fields of the batch's progress, as Spark's `StreamingQueryProgress` has them, and
 //! `result`, its rows as objects: the whole result of a query with an aggregate, every new row of one
-//! without. Nothing else is written there, so that `| jq` works on what comes; what a reader of the result
+//! without. `others` says how fresh that part is that comes from other processes, if there are any. Nothing
+//! else is written there, so that `| jq` works on what comes; what a reader of the result
 //! should know, for instance that it lacks a partition, is written elsewhere.
 
 use std::io::Write;
@@ -37,8 +38,17 @@ impl<W: Write, N: Write> Json<W, N> {
     fn batch(&mut self, batch: &Batch) -> Result<(), OutputError> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, &batch.progress).map_err(std::io::Error::from)?;
-        // The object that was just written is left open for one field more.
+        // The object that was just written is left open for some fields more.
         self.line.pop();
+        if let Some(others) = batch.others {
+            write!(
+                self.line,
+                r#","others":{{"partitions":{},"behind":{},"ageMs":{}}}"#,
+                others.partitions,
+                others.behind,
+                others.age.as_millis()
+            )?;
+        }
         self.line.extend_from_slice(br#","result":"#);
         write_rows(&mut self.line, &batch.rows)?;
         self.line.extend_from_slice(b"}\n");

@@ -68,6 +68,7 @@ pub fn brands(id: u64, rows: &[(&str, i64, i128)]) -> Arc<Batch> {
         rows: RecordBatch::try_from_iter(columns).unwrap(),
         append: false,
         sorted_by: None,
+        others: None,
         progress: progress(id),
     })
 }

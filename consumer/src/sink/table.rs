@@ -12,9 +12,18 @@ use producer::escape::escaped;
 use super::cell::Cells;
 use super::notes::Notes;
 use super::{Output, OutputError};
-use crate::event::{Batch, Event, Level, Started};
+use crate::event::{Batch, Event, Level, OthersPart, Started};
 use crate::number::{self, counted};
 use crate::width::{padded, width};
+
+/// What of a result comes from other processes.
+fn others(part: OthersPart) -> String {
+    let partitions = counted(part.partitions as u64, "partition");
+    format!(
+        " · {partitions} of others, {} old",
+        number::duration(part.age)
+    )
+}
 
 /// Columns that one cell may take; what is longer ends in `…`.
 const CELL_WIDTH: usize = 48;
@@ -60,7 +69,7 @@ impl<W: Write> Table<W> {
         let lag: u64 = progress.sources.iter().map(|source| source.lag).sum();
         writeln!(
             self.out,
-            "\nbatch {} · {} · {} · {}/s · {} ms · lag {} · {}",
+            "\nbatch {} · {} · {} · {}/s · {} ms · lag {} · {}{}",
             progress.batch_id,
             escaped(&progress.timestamp),
             counted(progress.num_input_rows, "record"),
@@ -68,6 +77,7 @@ impl<W: Write> Table<W> {
             number::count(progress.batch_duration),
             number::count(lag),
             counted(progress.num_bad_rows, "dead letter"),
+            batch.others.map(others).unwrap_or_default(),
         )?;
         self.rows(&batch.rows, batch.append)
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use producer::kafka::log_to_tracing;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset as KafkaOffset, TopicPartitionList};
 use serde::Deserialize;
@@ -41,7 +41,7 @@ pub struct GroupContext {
     /// The partitions that the member has, and since when.
     owned: Mutex<BTreeMap<TopicPartition, Epoch>>,
     seen: Mutex<Vec<Seen>>,
-    logged: AtomicBool,
+    served: AtomicBool,
 }
 
 impl GroupContext {
@@ -52,7 +52,7 @@ impl GroupContext {
             extents,
             owned: Mutex::default(),
             seen: Mutex::default(),
-            logged: AtomicBool::new(false),
+            served: AtomicBool::new(false),
         }
     }
 
@@ -61,9 +61,9 @@ impl GroupContext {
         std::mem::take(&mut *lock(&self.seen))
     }
 
-    /// Whether a line was logged since the last time.
-    pub fn take_logged(&self) -> bool {
-        self.logged.swap(false, Ordering::Relaxed)
+    /// Whether something was served since the last time that leaves nothing to be seen.
+    pub fn take_served(&self) -> bool {
+        self.served.swap(false, Ordering::Relaxed)
     }
 
     /// Where `partition` ended when the query was started; one that was added later had no end yet.
@@ -162,11 +162,19 @@ impl ConsumerContext for GroupContext {
             self.saw(Seen::Error(error, reason));
         }
     }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        self.served.store(true, Ordering::Relaxed);
+        if let Err(error) = result {
+            // For lag tools alone; the next checkpoint's are newer.
+            tracing::debug!(%error, "offsets are not committed");
+        }
+    }
 }
 
 impl ClientContext for GroupContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.logged.store(true, Ordering::Relaxed);
+        self.served.store(true, Ordering::Relaxed);
         log_to_tracing(level, facility, message);
     }
 

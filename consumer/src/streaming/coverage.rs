@@ -60,6 +60,7 @@ impl Coverage {
         self.changed_at = Some(now);
     }
 
+    /// What was there at the start has been read from `partition`.
     pub(super) fn caught_up(&mut self, partition: &TopicPartition) {
         self.unread.remove(partition);
     }
@@ -74,7 +75,7 @@ impl Coverage {
         self.readers.values().any(|reader| *reader == member)
     }
 
-    /// Whether all that was there at the start has been read.
+    /// Whether all that was there at the start has been read, here or by others.
     pub(super) fn has_read_all(&self) -> bool {
         self.unread.is_empty()
     }

@@ -10,12 +10,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 use datafusion::arrow::array::RecordBatch;
 
 use super::coverage::Coverage;
+use super::freshness::Freshness;
 use super::members::Members;
 use super::opening::{self, Opened};
+use super::others::{Look, Others, OthersSettings};
 use super::report::{BatchFacts, Reporter};
 use super::telling::{Teller, names, passing_on};
 use super::{MemberError, StreamingError};
@@ -27,9 +29,11 @@ use crate::engine::query::{Query, error_text};
 use crate::engine::state::State;
 use crate::engine::trigger::Trigger;
 use crate::engine::worker::{Allowance, Contribution, Output};
-use crate::event::{Batch, Event, Level, Pulse, Started};
+use crate::event::{Batch, Event, Level, OthersPart, Pulse, Started};
 use crate::position::{Offset, TopicPartition};
+use crate::source::identity::Identity;
 use crate::source::member::{Command as MemberCommand, Report};
+use crate::source::topics::Extent;
 
 /// Between two pulses.
 const PULSE: Duration = Duration::from_millis(250);
@@ -38,6 +42,9 @@ const PULSE: Duration = Duration::from_millis(250);
 const LETTERS: Duration = Duration::from_millis(200);
 /// The same of the last batch: what it lacks is lost to the result.
 const LAST_LETTERS: Duration = Duration::from_secs(5);
+/// Between two looks at what others keep, as between two batches, but within these bounds.
+const OFTENEST_LOOK: Duration = Duration::from_millis(500);
+const RAREST_LOOK: Duration = Duration::from_secs(5);
 
 /// Runs a query until it is stopped, done, or fails.
 pub(super) fn run(
@@ -72,6 +79,8 @@ pub(super) fn run(
 
 struct Driver {
     tell: Teller,
+    /// As long as it runs, nobody else has its members' names.
+    _identity: Option<Identity>,
     query: Query,
     available_now: bool,
     limited: bool,
@@ -86,6 +95,17 @@ struct Driver {
     coverage: Coverage,
     brokers_up: bool,
     told_of_others: bool,
+    /// The logs when the query was started.
+    extents: Arc<BTreeMap<TopicPartition, Extent>>,
+    /// Looks at what other processes keep, where this one keeps anything.
+    others: Option<Others>,
+    looks: Receiver<Look>,
+    look_at: Instant,
+    freshness: Freshness,
+    /// Whether others have moved on since the last batch.
+    others_moved: bool,
+    /// What was wrong at the last look.
+    problem: Option<String>,
     /// Next offsets after the last batch.
     ends: BTreeMap<TopicPartition, Offset>,
     /// Ends of the logs.
@@ -109,6 +129,17 @@ impl Driver {
         let teller = tell.clone();
         let tell_notice = move |level, text| teller.notice(level, text);
         let members = Members::start(config, &opened, &allowance, tell_notice)?;
+        let others = match &opened.kept {
+            Some(_) if config.trigger != TriggerMode::AvailableNow => {
+                Some(Others::start(OthersSettings {
+                    client: opened.client.clone(),
+                    servers: config.kafka.bootstrap_servers().to_owned(),
+                    topics: config.topics.clone(),
+                    checkpoints: opened.checkpoints.clone(),
+                })?)
+            }
+            _ => None,
+        };
         let keeper = match opened.kept {
             Some(kept) => Some(Keeper::start(kept, passing_on(&tell, members.remotes()))?),
             None => None,
@@ -122,6 +153,7 @@ impl Driver {
         let interval = opened.asked_interval.or(interval);
         Ok(Self {
             tell,
+            _identity: opened.identity,
             reporter: Reporter::new(&config.group_id, &config.query, opened.query.appends()),
             query: opened.query,
             available_now: config.trigger == TriggerMode::AvailableNow,
@@ -135,6 +167,14 @@ impl Driver {
             coverage: Coverage::new(extents.len(), unread),
             brokers_up: false,
             told_of_others: false,
+            looks: others
+                .as_ref()
+                .map_or_else(never, |others| others.looks.clone()),
+            others,
+            look_at: Instant::now(),
+            freshness: Freshness::new(Instant::now()),
+            others_moved: false,
+            problem: None,
             ends: extents
                 .iter()
                 .map(|(of, at)| (of.clone(), at.start))
@@ -143,6 +183,7 @@ impl Driver {
                 .iter()
                 .map(|(of, at)| (of.clone(), at.end))
                 .collect(),
+            extents,
             full: false,
             records_at_batch: 0,
             dead_letters: 0,
@@ -175,6 +216,11 @@ impl Driver {
                     Ok((number, report)) => self.report(number, report)?,
                     Err(_) => return Err(MemberError::Panicked.into()),
                 },
+                recv(self.looks) -> look => match look {
+                    Ok(look) => self.saw_others(&look),
+                    // It has told why.
+                    Err(_) => self.looks = never(),
+                },
                 recv(inbox) -> command => match command {
                     Ok(Command::SetInterval(interval)) if !self.available_now => {
                         self.trigger.set_interval(interval, Instant::now());
@@ -193,7 +239,7 @@ impl Driver {
     /// Whether there may be something to hand over.
     fn has_records(&self) -> bool {
         let read = self.members.counters.records.load(Ordering::Relaxed);
-        self.full || read > self.records_at_batch
+        self.full || self.others_moved || read > self.records_at_batch
     }
 
     /// Whether a batch is due. A grid point without records passes.
@@ -205,13 +251,43 @@ impl Driver {
         }
         if self.trigger.next().is_none() {
             let has_news = self.has_records() || self.has_kept;
-            return has_news && (self.full || self.coverage.has_read_own(now));
+            // What is kept of all partitions needs no reader.
+            let is_complete = self.keeper.is_some() && self.coverage.has_read_all();
+            return has_news && (self.full || is_complete || self.coverage.has_read_own(now));
         }
         if self.trigger.is_due(now) && !self.has_records() {
             self.trigger.fired(now);
             return false;
         }
         cannot_wait || self.trigger.is_due(now)
+    }
+
+    /// What others read is in the result as far as they have kept it.
+    fn saw_others(&mut self, look: &Look) {
+        if look.problem.is_some() && look.problem != self.problem {
+            let problem = look.problem.as_deref().unwrap_or_default();
+            let text = format!("what others have kept cannot be read: {problem}");
+            self.tell.notice(Level::Warning, text);
+        }
+        self.problem.clone_from(&look.problem);
+        if look.problem.is_some() {
+            return;
+        }
+        self.freshness.saw(look);
+        for (partition, reach) in &look.partitions {
+            let latest = self.latest.entry(partition.clone()).or_default();
+            *latest = reach.end.max(*latest);
+            if !self.coverage.reads(partition) {
+                let end = self.ends.entry(partition.clone()).or_default();
+                self.others_moved |= *end < reach.next;
+                *end = reach.next.max(*end);
+                let at_start = self.extents.get(partition);
+                if at_start.is_none_or(|extent| reach.next >= extent.end) {
+                    self.coverage.caught_up(partition);
+                }
+            }
+        }
+        self.coverage.grow(self.latest.len());
     }
 
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
@@ -273,7 +349,8 @@ impl Driver {
         for part in &contributions {
             self.ends.insert(part.partition.clone(), part.end);
         }
-        if records == 0 && !always {
+        let others_moved = std::mem::take(&mut self.others_moved);
+        if records == 0 && !always && !others_moved {
             return Ok(());
         }
         let mut facts = BatchFacts {
@@ -297,10 +374,10 @@ impl Driver {
             }
         }
         // While a partition moves between workers its state stays in the result; what others of the
-        // group have read on from does not.
-        let states = self
-            .checkpoints
-            .states(|partition| !self.told_of_others || self.coverage.reads(partition));
+        // group have read on from does not, unless they keep it where this process finds it.
+        let states = self.checkpoints.states(|partition| {
+            self.keeper.is_some() || !self.told_of_others || self.coverage.reads(partition)
+        });
         if !self.query.appends() {
             rows.extend(states.iter().flat_map(State::batches));
         }
@@ -322,6 +399,7 @@ impl Driver {
             rows: outcome.rows,
             append: self.query.appends(),
             sorted_by: self.query.sorted_by(),
+            others: self.others_part(Instant::now()),
             progress,
         })));
         self.pulse_at = Instant::now();
@@ -410,12 +488,24 @@ impl Driver {
         Ok(true)
     }
 
+    fn others_part(&self, now: Instant) -> Option<OthersPart> {
+        let reads = |partition: &TopicPartition| self.coverage.reads(partition);
+        self.freshness.at(now, reads)
+    }
+
     fn send_pulse(&mut self, now: Instant) {
         if now < self.pulse_at {
             return;
         }
         self.pulse_at = now + PULSE;
         self.tell_of_others(now);
+        if let Some(others) = &self.others
+            && self.coverage.missing() > 0
+            && now >= self.look_at
+        {
+            self.look_at = now + self.trigger.interval().clamp(OFTENEST_LOOK, RAREST_LOOK);
+            others.look();
+        }
         let counters = &self.members.counters;
         let read = counters.records.load(Ordering::Relaxed);
         let behind: u64 = self
@@ -431,6 +521,7 @@ impl Driver {
             dead_letters: self.dead_letters,
             lag: behind.saturating_sub(read.saturating_sub(self.records_at_batch)),
             partitions: self.coverage.len(),
+            others: self.others_part(now),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
             next_trigger: self
                 .trigger
@@ -446,15 +537,19 @@ impl Driver {
         let missing = self.coverage.missing();
         let are_others = self.brokers_up && missing > 0 && self.coverage.is_settled(now);
         if are_others && !self.told_of_others {
-            self.tell.notice(
-                Level::Warning,
-                format!(
-                    "{missing} of {} partitions are read by other members of the group {}: the \
-                     result is without them; give this process a GROUP_ID of its own",
-                    self.coverage.partitions(),
-                    self.reporter.name()
-                ),
+            let told = format!(
+                "{missing} of {} partitions are read by other members of the group {}",
+                self.coverage.partitions(),
+                self.reporter.name()
             );
+            let (level, consequence) = match self.keeper {
+                Some(_) => (Level::Info, "the result has what they have kept"),
+                None => (
+                    Level::Warning,
+                    "the result is without them; give this process a GROUP_ID of its own",
+                ),
+            };
+            self.tell.notice(level, format!("{told}: {consequence}"));
         }
         self.told_of_others = are_others;
     }

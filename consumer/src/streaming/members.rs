@@ -8,13 +8,14 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use rdkafka::config::ClientConfig;
 
-use super::opening::{self, Opened};
+use super::opening::Opened;
 use super::{MemberError, StreamingError};
 use crate::config::{Config, TriggerMode};
 use crate::engine::worker::{Allowance, WorkerPlan};
 use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::sink::dead_letters::{self, DeadLetterSettings};
+use crate::source::identity::STATIC_NAME;
 use crate::source::member::{
     self, Assignment, Command, Counters, MemberHandle, MemberRemote, MemberSettings, Report,
 };
@@ -56,7 +57,7 @@ impl Members {
         for number in 0..config.workers {
             members.handles.push(member::spawn(MemberSettings {
                 number,
-                client: client(config, number),
+                client: client(config, opened, number),
                 assignment: assignment(config, &opened.extents, number),
                 plan: WorkerPlan {
                     query: opened.query.clone(),
@@ -133,14 +134,17 @@ impl Drop for Members {
 }
 
 /// The client of one member. A static member's name is its own, or each would throw the others out.
-fn client(config: &Config, number: usize) -> ClientConfig {
-    const STATIC: &str = "group.instance.id";
-    let mut client = opening::client(config);
-    if config.workers > 1
-        && let Some(name) = client.get(STATIC)
-    {
-        let name = format!("{name}-{number}");
-        client.set(STATIC, name);
+fn client(config: &Config, opened: &Opened, number: usize) -> ClientConfig {
+    let mut client = opened.client.clone();
+    // An end that is polled comes behind all records before it.
+    client.set("enable.partition.eof", "true");
+    let name = match (&opened.identity, client.get(STATIC_NAME)) {
+        (Some(identity), _) => Some(identity.of_member(number)),
+        (None, Some(users)) if config.workers > 1 => Some(format!("{users}-{number}")),
+        (None, _) => None,
+    };
+    if let Some(name) = name {
+        client.set(STATIC_NAME, name);
     }
     client
 }

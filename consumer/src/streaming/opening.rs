@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use producer::topic::reach as reach_brokers;
 use producer::{SettingsError, Stop};
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
 
 use super::StreamingError;
+use super::company::{self, Company};
+use super::quiet::Quiet;
 use super::resuming::{Resumed, resume};
 use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
@@ -22,6 +23,7 @@ use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::schema::infer::{SAMPLES, infer};
+use crate::source::identity::{Identity, STATIC_NAME};
 use crate::source::sample::first_records;
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
@@ -38,6 +40,10 @@ pub(super) struct Opened {
     pub kept: Option<Arc<Kept>>,
     /// Whether some have been, by a process before.
     pub has_kept: bool,
+    /// Of the group's members.
+    pub client: ClientConfig,
+    /// The name that members have in the group beyond this process's life, if they can have one.
+    pub identity: Option<Identity>,
     /// The interval that was asked for meanwhile.
     pub asked_interval: Option<Duration>,
 }
@@ -109,7 +115,12 @@ pub(super) fn reach(config: &Config) -> Result<(), StreamingError> {
 
 /// The client that all of a query's consumers are made of.
 pub(super) fn client(config: &Config) -> ClientConfig {
+    client_as(config, "cardstream")
+}
+
+fn client_as(config: &Config, client_id: &str) -> ClientConfig {
     config.kafka.client_config_over(&[
+        ("client.id", client_id),
         ("group.id", &config.group_id),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
@@ -167,6 +178,7 @@ pub(super) fn open(
         return Ok(None);
     };
     let query = plan(config, &table)?;
+    let mut member_client = client(config);
     let (checkpoints, kept, has_kept) = match &config.checkpoint_location {
         Some(location) => {
             let logs = match config.starting_offsets {
@@ -180,8 +192,10 @@ pub(super) fn open(
             let Resumed {
                 kept,
                 checkpoints,
+                location_id,
                 has_kept,
             } = resume(config, location, &query, &mut extents, &logs, &mut tell)?;
+            member_client = client_as(config, &company::client_id(&location_id));
             (checkpoints, Some(kept), has_kept)
         }
         None => {
@@ -196,7 +210,22 @@ pub(super) fn open(
             (checkpoints, None, false)
         }
     };
+    let mut identity = None;
+    // The demo's brokers are this process's own, and available-now reads without a group.
+    if waits && config.demo.is_empty() {
+        identity = lasting_name(config, &member_client, &mut tell);
+        let company = Company {
+            group: &config.group_id,
+            identity: identity.as_ref(),
+            sharing: kept.as_ref().and_then(|_| member_client.get("client.id")),
+        };
+        if !company.await_leaving(&consumer, |time| asked.for_stop(time), &mut tell)? {
+            return Ok(None);
+        }
+    }
     Ok(Some(Opened {
+        client: member_client,
+        identity,
         checkpoints,
         kept,
         has_kept,
@@ -205,6 +234,26 @@ pub(super) fn open(
         query,
         asked_interval: asked.interval,
     }))
+}
+
+/// A name in the group, unless the user has given one.
+fn lasting_name(
+    config: &Config,
+    client: &ClientConfig,
+    tell: &mut impl FnMut(Level, String),
+) -> Option<Identity> {
+    if client.get(STATIC_NAME).is_some() {
+        return None;
+    }
+    let servers = config.kafka.bootstrap_servers();
+    match Identity::take(&config.locks, &config.group_id, servers) {
+        Ok(identity) => Some(identity),
+        Err(error) => {
+            let text = format!("a restart after a kill will have to wait for the group: {error}");
+            tell(Level::Warning, text);
+            None
+        }
+    }
 }
 
 fn table(
@@ -256,18 +305,3 @@ fn table(
     }
     Ok(Some(inferred.schema))
 }
-
-/// A context whose log goes to `tracing` and nowhere else.
-struct Quiet;
-
-impl ClientContext for Quiet {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        producer::kafka::log_to_tracing(level, facility, message);
-    }
-
-    fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
-        tracing::debug!(%error, "{reason}");
-    }
-}
-
-impl ConsumerContext for Quiet {}

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
+use uuid::Uuid;
 
 use crate::checkpoint::claim::{self, ClaimError};
 use crate::checkpoint::fingerprint::Identity;
@@ -68,6 +69,8 @@ impl ResumeError {
 pub(super) struct Resumed {
     pub kept: Arc<Kept>,
     pub checkpoints: Checkpoints,
+    /// What tells their location from any other.
+    pub location_id: String,
     /// Whether there was anything.
     pub has_kept: bool,
 }
@@ -90,6 +93,7 @@ pub(super) fn resume(
         true => claim::reset(&store, &identity)?,
         false => claim::claim(&store, &identity)?,
     };
+    let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
     let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
     let checkpoints = Checkpoints::of(Arc::clone(&kept));
     let mut resumed = 0;
@@ -121,6 +125,7 @@ pub(super) fn resume(
     Ok(Resumed {
         kept,
         checkpoints,
+        location_id,
         has_kept: resumed > 0,
     })
 }

@@ -29,6 +29,7 @@ pub fn config(brokers: &Brokers, topic: &str) -> Config {
         query: DEFAULT_QUERY.to_owned(),
         schema: Some(TableSchema::parse(DEFAULT_SCHEMA).unwrap()),
         checkpoint_location: None,
+        locks: std::env::temp_dir(),
         reset: false,
         on_data_loss: OnDataLoss::Fail,
         trigger: TriggerMode::AvailableNow,

@@ -14,6 +14,8 @@ use crate::dashboard::snapshot::Phase;
 use crate::number::{self, counted};
 use crate::width::width;
 
+/// Nobody should wonder at what others have kept while it is not older than this: a look and a batch.
+const STALE_SECONDS: u64 = 15;
 /// Steps of the countdown.
 const STEPS: usize = 10;
 
@@ -153,6 +155,15 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
     let mut right = vec![Span::raw(counted(reading.partitions as u64, "partition"))];
     if reading.paused > 0 {
         right.push(styled(format!(", {} paused", reading.paused), theme.warn));
+    }
+    if let Some(others) = reading.others {
+        let age = number::duration(Duration::from_secs(others.age_seconds));
+        let colour = match others.age_seconds > STALE_SECONDS {
+            true => theme.warn,
+            false => theme.dim,
+        };
+        let text = format!(" + {} of others, {age} old", others.partitions);
+        right.push(styled(text, colour));
     }
     if snapshot.query.workers > 0 {
         right.extend([

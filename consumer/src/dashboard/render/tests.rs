@@ -87,6 +87,7 @@ impl Stage {
             dead_letters: records / 500,
             lag: 34,
             partitions: 12,
+            others: None,
             paused: 0,
             next_trigger,
             interval: Some(Duration::from_secs(1)),
@@ -235,6 +236,7 @@ fn a_wide_and_long_result_scrolls() {
         rows,
         append: false,
         sorted_by: None,
+        others: None,
         progress: progress(0),
     })));
     stage.view.column = Some(6);

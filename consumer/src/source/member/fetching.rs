@@ -1,6 +1,6 @@
 //! What of a member's partitions is fetched: pauses, records held back while pausing, ends reached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use rdkafka::TopicPartitionList;
@@ -12,9 +12,11 @@ use super::held::Held;
 use crate::position::{Offset, TopicPartition};
 use crate::source::group_context::{GroupContext, Statistics};
 
-/// So many statistics are not believed after the first moment at which all of the queue had been seen:
-/// by the last of them librdkafka has had a second to do what it was told before.
-const DOUBTFUL: u32 = 3;
+/// How many statistics are passed over after an end has been polled: one may have been made before.
+const OLD: i32 = 1;
+/// The same where two topics have a partition of that number, since librdkafka does not say whose end it
+/// was: half a minute, in which a broker has answered, or is lost for longer than is planned for.
+const OLD_OF_SEVERAL: i32 = 60;
 
 /// The state of one client's fetching.
 #[derive(Default)]
@@ -23,26 +25,16 @@ pub(super) struct Fetching {
     /// What the client has paused. It forgets neither when a partition is revoked nor when it comes
     /// back.
     paused: BTreeSet<TopicPartition>,
+    /// Partitions of which an end has been polled since they are fetched, and how many statistics must
+    /// come before one is of now.
+    ///
+    /// What was queued is fetched anew after a pause, and after a rebalance, for which librdkafka pauses
+    /// all partitions. Its statistics tell of the fetch before until the partition's broker answers,
+    /// however long that takes; but an end that was polled is one of now, and comes behind all records
+    /// before it.
+    ended: BTreeMap<TopicPartition, i32>,
     /// Partitions whose end the client has come to, though perhaps not the polling thread, and the ends.
     reached: Vec<(TopicPartition, Offset)>,
-    trust: Trust,
-}
-
-/// Whether statistics are of what is fetched now. What was queued is fetched anew after a pause, and
-/// after a rebalance, for which librdkafka pauses all partitions; statistics from before tell of ends
-/// that are then to be reached once more.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trust {
-    /// Some of those in the queue may be of before.
-    NotUntilDrained,
-    /// After so many more.
-    After(u32),
-}
-
-impl Default for Trust {
-    fn default() -> Self {
-        Self::After(0)
-    }
 }
 
 impl Fetching {
@@ -65,6 +57,7 @@ impl Fetching {
         partition: TopicPartition,
     ) -> Result<(), MemberError> {
         self.reached.retain(|(reached, _)| *reached != partition);
+        self.ended.remove(&partition);
         if !self.paused.contains(&partition) {
             consumer
                 .pause(&one(&partition))
@@ -86,7 +79,7 @@ impl Fetching {
         partition: &TopicPartition,
     ) -> Result<(), MemberError> {
         if !self.held.has(partition) && self.paused.remove(partition) {
-            self.trust = Trust::NotUntilDrained;
+            self.ended.remove(partition);
             consumer
                 .resume(&one(partition))
                 .map_err(MemberError::client("resuming a partition"))?;
@@ -97,32 +90,31 @@ impl Fetching {
     /// Partitions have come or gone, and all others are fetched anew.
     pub(super) fn rebalanced(&mut self) {
         self.reached.clear();
-        self.trust = Trust::NotUntilDrained;
+        self.ended.clear();
     }
 
-    /// All that was in the queue has been seen.
-    pub(super) fn drained(&mut self) {
-        if self.trust == Trust::NotUntilDrained {
-            self.trust = Trust::After(DOUBTFUL);
+    /// An end of a log has been polled: that of one of these, the client's partitions of its number.
+    pub(super) fn ended(&mut self, candidates: Vec<TopicPartition>) {
+        let old = match candidates.len() {
+            1 => OLD,
+            _ => OLD_OF_SEVERAL,
+        };
+        for partition in candidates {
+            self.ended.entry(partition).or_insert(old);
         }
     }
 
     /// Remembers which partitions the client has fetched to where they ended at the query's start, or
     /// beyond.
     pub(super) fn note_ends(&mut self, statistics: &Statistics, context: &GroupContext) {
-        match &mut self.trust {
-            Trust::NotUntilDrained => return,
-            Trust::After(0) => {}
-            Trust::After(more) => {
-                *more -= 1;
-                return;
-            }
-        }
         let reached = statistics
             .reached_ends()
             .filter(|(partition, end)| *end >= context.end(partition))
-            .filter(|(partition, _)| !self.paused.contains(partition));
+            .filter(|(partition, _)| self.ended.get(partition).is_some_and(|old| *old <= 0));
         self.reached.extend(reached);
+        for old in self.ended.values_mut() {
+            *old -= 1;
+        }
     }
 
     /// The partitions whose end is reached once all that was fetched has been polled.
@@ -168,33 +160,56 @@ mod tests {
         reached.map(|(_, end)| end.0).collect()
     }
 
+    fn zero() -> Vec<TopicPartition> {
+        vec![TopicPartition::new("t", 0)]
+    }
+
     #[test]
     fn an_end_is_one_that_lies_where_the_log_ended_or_beyond() {
         let mut fetching = Fetching::default();
-        fetching.note_ends(&statistics(9, 9), &context());
-        assert!(ends(&mut fetching).is_empty());
-        fetching.note_ends(&statistics(9, 10), &context());
-        assert!(ends(&mut fetching).is_empty());
-        fetching.note_ends(&statistics(10, 10), &context());
-        assert_eq!(ends(&mut fetching), [10]);
+        fetching.ended(zero());
         fetching.note_ends(&statistics(12, 12), &context());
-        assert_eq!(ends(&mut fetching), [12]);
+        assert!(ends(&mut fetching).is_empty());
+        for (next, end, expected) in [
+            (9, 9, None),
+            (9, 10, None),
+            (10, 10, Some(10)),
+            (12, 12, Some(12)),
+        ] {
+            fetching.note_ends(&statistics(next, end), &context());
+            assert_eq!(ends(&mut fetching), Vec::from_iter(expected));
+        }
     }
 
     #[test]
     fn ends_from_before_a_rebalance_are_to_be_reached_again() {
         let mut fetching = Fetching::default();
-        fetching.note_ends(&statistics(10, 10), &context());
+        fetching.ended(zero());
+        for _ in 0..=OLD {
+            fetching.note_ends(&statistics(10, 10), &context());
+        }
         fetching.rebalanced();
         assert!(ends(&mut fetching).is_empty());
-        // However many were queued, and however long that took.
-        for _ in 0..100 {
+        // However long its broker does not answer.
+        for _ in 0..1_000 {
             fetching.note_ends(&statistics(10, 10), &context());
         }
         assert!(ends(&mut fetching).is_empty());
-        fetching.drained();
-        for _ in 0..DOUBTFUL {
-            fetching.drained();
+        fetching.ended(zero());
+        for _ in 0..OLD {
+            fetching.note_ends(&statistics(10, 10), &context());
+        }
+        assert!(ends(&mut fetching).is_empty());
+        fetching.note_ends(&statistics(10, 10), &context());
+        assert_eq!(ends(&mut fetching), [10]);
+    }
+
+    #[test]
+    fn an_end_of_one_of_two_topics_is_long_doubted() {
+        let mut fetching = Fetching::default();
+        let other = TopicPartition::new("u", 0);
+        fetching.ended(vec![TopicPartition::new("t", 0), other]);
+        for _ in 0..OLD_OF_SEVERAL {
             fetching.note_ends(&statistics(10, 10), &context());
         }
         assert!(ends(&mut fetching).is_empty());

@@ -23,6 +23,7 @@ use crate::position::{Offset, TopicPartition};
 use crate::schema::metadata::MetadataColumn;
 use crate::sink::dead_letters::{Fate, Letter};
 use crate::source::group_context::{GroupContext, Seen, Statistics};
+use crate::source::identity::STATIC_NAME;
 
 /// Records between two looks at the commands.
 const RECORDS_A_TURN: usize = 1024;
@@ -211,13 +212,12 @@ impl Member {
             let mut busy = self.read.records > 0;
             self.count();
             // Serving one looks like an empty queue.
-            drained &= !consumer.context().take_logged();
+            drained &= !consumer.context().take_served();
             for seen in consumer.context().take_seen() {
                 drained = false;
                 self.saw(consumer, seen)?;
             }
             if drained {
-                self.fetching.drained();
                 // What was fetched before these ends has been seen now.
                 for (partition, end) in self.fetching.take_reached() {
                     self.step(consumer, Event::ReachedEnd(&partition, end))?;
@@ -434,9 +434,13 @@ impl Member {
                     Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
                         return Err(MemberError::session_timeout());
                     }
-                    // Brokers that come and go are told one by one; and what is wrong with fetching
-                    // comes from polling too.
-                    Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
+                    // An end comes from polling too; so does what is wrong with fetching. Brokers that
+                    // come and go are told one by one.
+                    Some(
+                        RDKafkaErrorCode::PartitionEOF
+                        | RDKafkaErrorCode::BrokerTransportFailure
+                        | RDKafkaErrorCode::Resolve,
+                    ) => {
                         tracing::debug!(%error, "{reason}");
                     }
                     // Said again and again while it lasts, and by each worker.
@@ -489,7 +493,19 @@ impl Member {
         error: KafkaError,
     ) -> Result<Option<End>, MemberError> {
         match error {
-            KafkaError::MessageConsumptionFatal(code) => Ok(Some(End::Anew(code.to_string()))),
+            KafkaError::PartitionEOF(number) => {
+                let own = self.worker.positions().map(|(partition, _next)| partition);
+                let of_number = own.filter(|own| own.partition == number).cloned();
+                self.fetching.ended(of_number.collect());
+                Ok(None)
+            }
+            KafkaError::MessageConsumptionFatal(code) => {
+                if code == RDKafkaErrorCode::FencedInstanceId {
+                    // Two that go on with one name throw each other out for ever.
+                    self.settings.client.remove(STATIC_NAME);
+                }
+                Ok(Some(End::Anew(code.to_string())))
+            }
             KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
                 match self.what_is_lost(consumer) {
                     Some(lost) => Err(MemberError::RecordsLost(lost)),

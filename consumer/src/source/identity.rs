@@ -1,0 +1,158 @@
+//! Who a group member is, beyond the life of its process.
+//!
+//! A static member (`group.instance.id`, KIP-345) that comes back within the session timeout has its
+//! partitions at once. So a process needs a name that its successor on the same host has too, and no
+//! other process at the same time: the host's name and the lowest number whose lock is free. The kernel
+//! ends a lock with its process, however that ends.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use twox_hash::XxHash3_64;
+
+/// librdkafka's property for it.
+pub const STATIC_NAME: &str = "group.instance.id";
+
+/// Processes of one host that are in one group.
+const MOST_PROCESSES: usize = 1_000;
+
+/// A process's name in its group, for as long as this is held.
+#[derive(Debug)]
+pub struct Identity {
+    name: String,
+    _lock: File,
+}
+
+impl Identity {
+    /// The lowest name that is free on this host, in the group of that name at these brokers. Locks are
+    /// files in `folder`.
+    ///
+    /// # Errors
+    /// If the folder cannot be used, or is another user's; or the system is none that tells its name as Linux
+    /// does.
+    pub fn take(folder: &Path, group: &str, servers: &str) -> io::Result<Self> {
+        let host = host()?;
+        let uid = own_uid()?;
+        let folder = folder.join(format!("cardstream-{uid}"));
+        own_folder(&folder, uid)?;
+        let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        let hash = XxHash3_64::oneshot(format!("{group}\n{servers}\n{machine}\n{uid}").as_bytes());
+        for number in 0..MOST_PROCESSES {
+            let path = folder.join(format!("{hash:016x}-{number}.lock"));
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(path)?;
+            match file.try_lock() {
+                Ok(()) => {
+                    return Ok(Self {
+                        name: format!("cardstream-{host}-{hash:016x}-{number}"),
+                        _lock: file,
+                    });
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Err(io::Error::other(format!(
+            "{MOST_PROCESSES} names are taken"
+        )))
+    }
+
+    /// That of one of the process's members.
+    pub fn of_member(&self, number: usize) -> String {
+        format!("{}-{number}", self.name)
+    }
+
+    /// Whether a member is one of this process, or of the one before it that had the name. Brokers begin a
+    /// static member's id with its name.
+    pub fn is_of(&self, member_id: &str) -> bool {
+        let rest = member_id.strip_prefix(self.name.as_str());
+        rest.is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
+/// Makes the folder, unless it is there and nobody else's: who could put files there could take names.
+fn own_folder(folder: &Path, uid: u32) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        other => return other,
+    }
+    let found = folder.symlink_metadata()?;
+    if found.is_dir() && found.uid() == uid {
+        return Ok(());
+    }
+    let reason = format!("{} is another user's", folder.display());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
+}
+
+/// The host's name, as far as Kafka takes it.
+fn host() -> io::Result<String> {
+    const MOST: usize = 100;
+    let name = fs::read_to_string("/proc/sys/kernel/hostname")?;
+    let takes = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let taken = name.trim().chars().map(|c| if takes(c) { c } else { '_' });
+    Ok(taken.take(MOST).collect())
+}
+
+fn own_uid() -> io::Result<u32> {
+    Ok(fs::metadata("/proc/self")?.uid())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn two_at_once_have_different_names_and_a_successor_the_same() {
+        let folder = TempDir::new().unwrap();
+        let take = || Identity::take(folder.path(), "g", "a:1").unwrap();
+        let (first, second) = (take(), take());
+        assert_ne!(first.of_member(0), second.of_member(0));
+        assert_ne!(first.of_member(0), first.of_member(1));
+        let name = first.of_member(0);
+        drop(first);
+        let successor = take();
+        assert_eq!(successor.of_member(0), name);
+        assert!(successor.is_of(&format!("{name}-0b9c")));
+        assert!(!second.is_of(&format!("{name}-0b9c")));
+    }
+
+    #[test]
+    fn another_group_or_cluster_takes_no_name_away() {
+        let folder = TempDir::new().unwrap();
+        let names = [("g", "a:1"), ("h", "a:1"), ("g", "b:1")]
+            .map(|(group, servers)| Identity::take(folder.path(), group, servers).unwrap());
+        for (index, one) in names.iter().enumerate() {
+            assert!(one.of_member(0).ends_with("-0-0"), "{one:?}");
+            assert!(names[..index].iter().all(|other| one.name != other.name));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_folder_of_its_own_is_not_used() {
+        let folder = TempDir::new().unwrap();
+        let uid = own_uid().unwrap();
+        let elsewhere = TempDir::new().unwrap();
+        let link = folder.path().join(format!("cardstream-{uid}"));
+        std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
+        let error = Identity::take(folder.path(), "g", "a:1").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+    }
+
+    #[test]
+    fn a_name_is_one_that_kafka_takes() {
+        let folder = TempDir::new().unwrap();
+        let name = Identity::take(folder.path(), "grüße / *", "a:1").unwrap();
+        let name = name.of_member(255);
+        assert!(name.len() < 249, "{name}");
+        let takes = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
+        assert!(name.chars().all(takes), "{name}");
+    }
+}
