@@ -13,6 +13,7 @@ pub mod fingerprint;
 pub mod format;
 pub mod keeper;
 pub mod kept;
+pub mod listing;
 pub mod location;
 pub mod name;
 pub mod store;

@@ -8,14 +8,19 @@ use std::process::ExitCode;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
+use chrono::Utc;
 use clap::Parser;
 use clap::error::ErrorKind;
+use consumer::checkpoint::listing::{self, ListingError};
 use consumer::command::Command;
-use consumer::config::cli::{Cli, OutputFormat};
+use consumer::config::cli::{
+    CheckpointsFormat, Cli, Command as CliCommand, OutputFormat, Shown as ShownCheckpoints,
+};
 use consumer::dashboard::theme::Theme;
 use consumer::demo::{self, Demo};
 use consumer::event::Event;
 use consumer::schema::TableSchema;
+use consumer::sink::checkpoints;
 use consumer::sink::json::Json;
 use consumer::sink::table::Table;
 use consumer::sink::{Output, OutputError};
@@ -43,7 +48,13 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    match run(&cli) {
+    let ended = match cli.command() {
+        Some(CliCommand::Checkpoints(flags)) => {
+            flags.shown().map_err(Into::into).and_then(show_checkpoints)
+        }
+        None => run(&cli),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             fail(&reason(&error));
@@ -66,7 +77,10 @@ fn reason(error: &anyhow::Error) -> String {
 }
 
 fn is_wrong_usage(error: &anyhow::Error) -> bool {
-    match error.downcast_ref::<StreamingError>() {
+    if let Some(error) = error.downcast_ref::<StreamingError>() {
+        return error.is_wrong_usage();
+    }
+    match error.downcast_ref::<ListingError>() {
         Some(error) => error.is_wrong_usage(),
         None => error.is::<SettingsError>(),
     }
@@ -80,7 +94,9 @@ fn read_cli() -> Result<Cli, ExitCode> {
         },
         _ => {
             let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
+            // Behind an empty line there is only advice.
+            let lines = text.lines().take_while(|line| !line.is_empty());
+            let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
             fail(&format!(
                 "{}; see --help",
                 line.trim_start_matches("error: ")
@@ -125,6 +141,40 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     };
     drop(demo);
     Ok(ended?)
+}
+
+/// Prints what is kept at a location.
+fn show_checkpoints(shown: ShownCheckpoints) -> anyhow::Result<()> {
+    let store = shown.location.open()?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let printed = match &shown.partition {
+        None => {
+            let listing = listing::list(&store)?;
+            match shown.output {
+                CheckpointsFormat::Table { .. } => {
+                    checkpoints::list_table(&mut out, &listing, Utc::now())
+                }
+                CheckpointsFormat::Json => checkpoints::list_json(&mut out, &listing),
+            }
+        }
+        Some(partition) => {
+            let state = listing::show(&store, partition)?;
+            match shown.output {
+                CheckpointsFormat::Table { rows } => {
+                    checkpoints::state_table(&mut out, &state, rows)
+                }
+                CheckpointsFormat::Json => {
+                    // Without standard error there is nobody to warn, and the rows are as good.
+                    let _ = checkpoints::tell_problems(&mut io::stderr(), &state.problems);
+                    checkpoints::state_json(&mut out, &state)
+                }
+            }
+        }
+    };
+    match printed {
+        Err(OutputError::Closed) => Ok(()),
+        printed => Ok(printed?),
+    }
 }
 
 /// The log goes to standard error, and while the dashboard has the screen, to its events.

@@ -20,6 +20,14 @@ impl TopicPartition {
             partition,
         }
     }
+
+    /// The partition that is shown as `text`: the topic, `-`, and the number.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (topic, partition) = text.rsplit_once('-')?;
+        let parsed = Self::new(topic, partition.parse().ok()?);
+        let is_one = !topic.is_empty() && parsed.partition >= 0;
+        (is_one && parsed.to_string() == text).then_some(parsed)
+    }
 }
 
 impl Display for TopicPartition {
@@ -48,5 +56,26 @@ impl Offset {
 impl Display for Offset {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_is_read_as_it_is_shown_and_in_no_other_way() {
+        for partition in [
+            TopicPartition::new("t", 0),
+            TopicPartition::new("a-1-b", 12),
+        ] {
+            assert_eq!(
+                TopicPartition::parse(&partition.to_string()),
+                Some(partition)
+            );
+        }
+        for other in ["", "t", "t-", "-1", "t-01", "t-+1", "t-99999999999"] {
+            assert_eq!(TopicPartition::parse(other), None, "{other}");
+        }
     }
 }

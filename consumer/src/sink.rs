@@ -12,7 +12,9 @@ use thiserror::Error;
 use crate::event::Event;
 
 pub mod cell;
+pub mod checkpoints;
 pub mod dead_letters;
+mod grid;
 pub mod json;
 pub mod json_value;
 pub mod notes;

@@ -113,6 +113,86 @@ fn a_place_for_checkpoints_is_a_url_that_this_build_serves() {
     is_about(&line, "CHECKPOINT_LOCATION=: ", "--reset");
 }
 
+/// The end of `consumer checkpoints` with these flags.
+fn listing_ends(flags: &[&str], code: i32) -> String {
+    told(&[], &[&["checkpoints"], flags].concat(), code)
+}
+
+#[test]
+fn a_list_of_checkpoints_needs_to_know_where() {
+    let line = listing_ends(&[], WRONG_USAGE);
+    is_about(&line, "CHECKPOINT_LOCATION=: ", "name the location");
+    let line = listing_ends(&["--checkpoint-location", "/data/x"], WRONG_USAGE);
+    is_about(
+        &line,
+        "CHECKPOINT_LOCATION=/data/x: ",
+        "write file:///data/x",
+    );
+    let line = told(
+        &[
+            ("CHECKPOINT_LOCATION", "file:///data/x"),
+            ("OUTPUT", "dashboard"),
+        ],
+        &["checkpoints"],
+        WRONG_USAGE,
+    );
+    is_about(&line, "OUTPUT=dashboard: ", "as table or json");
+    let line = listing_ends(&["--table-rows", "0"], WRONG_USAGE);
+    is_about(&line, "TABLE_ROWS=0: ", "1 or more");
+}
+
+#[test]
+fn a_place_without_checkpoints_is_told_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for place in [folder.path().to_owned(), folder.path().join("not there")] {
+        let url = format!("file://{}", place.display()).replace(' ', "%20");
+        let line = listing_ends(&["--checkpoint-location", &url], WRONG_USAGE);
+        is_about(
+            &line,
+            &format!("CHECKPOINT_LOCATION={url}: "),
+            "no checkpoints are kept there",
+        );
+    }
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn a_place_that_cannot_be_read_is_a_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let url = format!("file://{}", file.display());
+    let line = listing_ends(&["--checkpoint-location", &url], FAILED);
+    assert!(
+        line.contains(&format!("CHECKPOINT_LOCATION={url}: ")),
+        "{line}"
+    );
+    assert!(line.contains("Not a directory"), "{line}");
+}
+
+#[test]
+fn a_partition_to_show_has_a_topic_and_a_number() {
+    for wrong in ["transactions", "3", "-3", "transactions-x"] {
+        let line = listing_ends(&["show", "--", wrong], WRONG_USAGE);
+        is_about(&line, &format!("show={wrong}: "), "such as transactions-0");
+    }
+    let line = listing_ends(&["show"], WRONG_USAGE);
+    assert!(
+        line.ends_with("not provided: <TOPIC-PARTITION>; see --help"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_querys_flags_do_not_stand_before_another_command() {
+    let line = told(&[], &["--workers", "2", "checkpoints"], WRONG_USAGE);
+    is_about(
+        &line,
+        "the subcommand 'checkpoints' cannot be used with ",
+        "--workers",
+    );
+}
+
 #[test]
 fn a_query_that_cannot_be_kept_is_refused_with_the_reason() {
     refuses(

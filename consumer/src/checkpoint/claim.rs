@@ -48,7 +48,7 @@ pub fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimErr
     let Some(current) = store.current()? else {
         return take(store, None, identity, fingerprint);
     };
-    let kept = kept(store, &current)?;
+    let kept = described(store, current.text.parse().ok())?;
     if current.text == fingerprint.to_string() && kept.as_ref().is_none_or(|kept| kept == identity)
     {
         if kept.is_none() {
@@ -98,9 +98,12 @@ fn take(
     }
 }
 
-/// The identity of the query that `current` names, if it can be read.
-fn kept(store: &Store, current: &Current) -> Result<Option<Identity>, StoreError> {
-    let Ok(fingerprint) = current.text.parse() else {
+/// The identity of a query, if it can be read.
+pub(super) fn described(
+    store: &Store,
+    fingerprint: Option<Fingerprint>,
+) -> Result<Option<Identity>, StoreError> {
+    let Some(fingerprint) = fingerprint else {
         return Ok(None);
     };
     let json = store.identity(fingerprint)?;

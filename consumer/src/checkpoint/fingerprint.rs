@@ -66,6 +66,16 @@ impl Identity {
         }
     }
 
+    /// The topics, in alphabetical order.
+    pub fn topics(&self) -> &[String] {
+        &self.topics
+    }
+
+    /// The plan up to the aggregate, as text.
+    pub fn aggregate(&self) -> &str {
+        &self.aggregate
+    }
+
     /// The fingerprint: the same on every machine.
     ///
     /// # Errors

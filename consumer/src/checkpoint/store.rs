@@ -226,10 +226,7 @@ impl Store {
         let mut partitions: Vec<_> = listed
             .common_prefixes
             .iter()
-            .filter_map(|folder| {
-                let (topic, partition) = folder.filename()?.rsplit_once('-')?;
-                Some(TopicPartition::new(topic, partition.parse().ok()?))
-            })
+            .filter_map(|folder| TopicPartition::parse(folder.filename()?))
             .collect();
         partitions.sort();
         Ok(partitions)

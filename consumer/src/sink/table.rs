@@ -6,27 +6,13 @@
 use std::io::{self, Write};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::error::ArrowError;
 use producer::escape::escaped;
 
-use super::cell::Cells;
+use super::grid;
 use super::notes::Notes;
 use super::{Output, OutputError};
 use crate::event::{Batch, Event, Level, OthersPart, Started};
 use crate::number::{self, counted};
-use crate::width::{padded, width};
-
-/// What of a result comes from other processes.
-fn others(part: OthersPart) -> String {
-    let partitions = counted(part.partitions as u64, "partition");
-    format!(
-        " · {partitions} of others, {} old",
-        number::duration(part.age)
-    )
-}
-
-/// Columns that one cell may take; what is longer ends in `…`.
-const CELL_WIDTH: usize = 48;
 
 /// Writes tables to `W`.
 pub struct Table<W> {
@@ -93,49 +79,7 @@ impl<W: Write> Table<W> {
         }
         let shown = batch.num_rows().min(self.rows);
         let head = batch.slice(0, shown);
-        let columns = Cells::of(&head)?;
-        let mut texts = Vec::with_capacity(columns.len());
-        for column in &columns {
-            texts.push(
-                (0..shown)
-                    .map(|row| column.text(row))
-                    .collect::<Result<Vec<_>, ArrowError>>()?,
-            );
-        }
-        let widths: Vec<usize> = columns
-            .iter()
-            .zip(&texts)
-            .map(|(column, cells)| {
-                // Numbers are never cut: half a number is a wrong number.
-                let limit = if column.is_numeric() {
-                    usize::MAX
-                } else {
-                    CELL_WIDTH
-                };
-                cells
-                    .iter()
-                    .map(|cell| width(cell))
-                    .chain([width(column.name())])
-                    .max()
-                    .unwrap_or(0)
-                    .min(limit)
-            })
-            .collect();
-        let mut line = |cells: Vec<&str>| {
-            let cells: Vec<String> = cells
-                .iter()
-                .zip(&columns)
-                .zip(&widths)
-                .map(|((cell, column), width)| padded(cell, *width, column.is_numeric()))
-                .collect();
-            writeln!(self.out, "{}", cells.join("  ").trim_end())
-        };
-        line(columns.iter().map(Cells::name).collect())?;
-        let rules: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
-        line(rules.iter().map(String::as_str).collect())?;
-        for row in 0..shown {
-            line(texts.iter().map(|cells| cells[row].as_str()).collect())?;
-        }
+        grid::write(&mut self.out, &grid::columns(&head)?)?;
         if batch.num_rows() > shown {
             writeln!(
                 self.out,
@@ -156,6 +100,15 @@ impl<W: Write> Output for Table<W> {
         }
         Ok(self.out.flush()?)
     }
+}
+
+/// What of a result comes from other processes.
+fn others(part: OthersPart) -> String {
+    let partitions = counted(part.partitions as u64, "partition");
+    format!(
+        " · {partitions} of others, {} old",
+        number::duration(part.age)
+    )
 }
 
 #[cfg(test)]

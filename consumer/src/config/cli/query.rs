@@ -1,0 +1,214 @@
+//! From flags to the settings of a query.
+
+use std::env;
+use std::fs;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use producer::topic::check_name;
+use producer::{KafkaSettings, SettingsError};
+
+use super::value::{environment, number, or};
+use super::{Cli, DEFAULT_BATCH_INTERVAL, DEFAULT_GROUP_ID, DEFAULT_TOPIC, DEFAULT_WORKERS};
+use crate::checkpoint::location::Location;
+use crate::config::properties::OWN_PROPERTIES;
+use crate::config::{
+    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, OnDataLoss, SHORTEST_INTERVAL,
+    TriggerMode,
+};
+use crate::schema::TableSchema;
+use crate::sink::dead_letters::OnFailure;
+use crate::source::topics::StartingOffsets;
+
+const DEAD_LETTER_SUFFIX: &str = ".dead-letters";
+
+/// More threads than any machine has cores are a slip of the finger.
+const MOST_WORKERS: usize = 256;
+
+impl Cli {
+    /// The settings of the query; `servers` are the demo's brokers, if it is the demo.
+    ///
+    /// # Errors
+    /// The first setting that is wrong.
+    pub fn config(&self, servers: Option<&str>) -> Result<Config, SettingsError> {
+        let servers = servers.unwrap_or(&self.kafka_bootstrap_servers);
+        let kafka = KafkaSettings::parse_beside(
+            &OWN_PROPERTIES,
+            servers,
+            &self.kafka_properties,
+            &self.property,
+        )?;
+        let topics = self.topics()?;
+        let query = self.query()?;
+        Ok(Config {
+            dead_letter_topic: self.dead_letter_topic(&topics)?,
+            schema: self.schema(query.is_none())?,
+            checkpoint_location: self.checkpoint_location()?,
+            locks: env::temp_dir(),
+            reset: self.reset,
+            on_data_loss: match self.on_data_loss.trim() {
+                "" | "fail" => OnDataLoss::Fail,
+                "continue" => OnDataLoss::Continue,
+                other => {
+                    return Err(SettingsError::new(
+                        "ON_DATA_LOSS",
+                        other,
+                        "use fail or continue",
+                    ));
+                }
+            },
+            query: query.unwrap_or_else(|| DEFAULT_QUERY.to_owned()),
+            query_file: match self.query_file.trim() {
+                "" => None,
+                path => Some(path.to_owned()),
+            },
+            kafka,
+            topics,
+            group_id: or(self.group_id.trim(), DEFAULT_GROUP_ID).to_owned(),
+            trigger: self.trigger()?,
+            max_records_per_batch: match self.max_records_per_batch.trim() {
+                "" => None,
+                records => Some(number("MAX_RECORDS_PER_BATCH", records, None)?),
+            },
+            starting_offsets: self.starting_offsets()?,
+            workers: number(
+                "WORKERS",
+                or(self.workers.trim(), DEFAULT_WORKERS),
+                Some(MOST_WORKERS),
+            )?,
+            on_dead_letter_failure: match self.on_dead_letter_failure.trim() {
+                "" | "pause" => OnFailure::Pause,
+                "drop" => OnFailure::Drop,
+                other => {
+                    return Err(SettingsError::new(
+                        "ON_DEAD_LETTER_FAILURE",
+                        other,
+                        "use pause or drop",
+                    ));
+                }
+            },
+            demo: Vec::new(),
+        })
+    }
+
+    fn topics(&self) -> Result<Vec<String>, SettingsError> {
+        let names = or(self.topic.trim(), DEFAULT_TOPIC);
+        let mut topics: Vec<String> = Vec::new();
+        for name in names.split(',').map(str::trim) {
+            if name.is_empty() {
+                let mend = "a comma has no topic's name beside it; add one or take the comma away";
+                return Err(SettingsError::new("TOPIC", names, mend));
+            }
+            check_name("TOPIC", name)?;
+            if !topics.iter().any(|topic| topic == name) {
+                topics.push(name.to_owned());
+            }
+        }
+        Ok(topics)
+    }
+
+    fn dead_letter_topic(&self, topics: &[String]) -> Result<String, SettingsError> {
+        let name = match self.dead_letter_topic.trim() {
+            "" => format!(
+                "{}{DEAD_LETTER_SUFFIX}",
+                topics.first().map_or(DEFAULT_TOPIC, String::as_str)
+            ),
+            name => name.to_owned(),
+        };
+        if topics.contains(&name) {
+            return Err(SettingsError::new(
+                "DEAD_LETTER_TOPIC",
+                name,
+                "bad records would be read again and again; name a topic that is not read",
+            ));
+        }
+        check_name("DEAD_LETTER_TOPIC", &name)?;
+        Ok(name)
+    }
+
+    /// `None` for the default one.
+    fn query(&self) -> Result<Option<String>, SettingsError> {
+        match (self.query.trim(), self.query_file.trim()) {
+            ("", "") => Ok(None),
+            (query, "") => Ok(Some(query.to_owned())),
+            ("", path) => {
+                let text = fs::read_to_string(path).map_err(|error| {
+                    SettingsError::new(
+                        "QUERY_FILE",
+                        path,
+                        format!("it cannot be read: {error}; name a file that holds a query"),
+                    )
+                })?;
+                Ok(Some(text))
+            }
+            (_, path) => Err(SettingsError::new(
+                "QUERY_FILE",
+                path,
+                "QUERY is set too; leave one of them out",
+            )),
+        }
+    }
+
+    fn schema(&self, default_query: bool) -> Result<Option<TableSchema>, SettingsError> {
+        let text = match self.schema.trim() {
+            "" if default_query => DEFAULT_SCHEMA,
+            "" => return Ok(None),
+            text => text,
+        };
+        TableSchema::parse(text).map(Some).map_err(|error| {
+            let reason = error.to_string();
+            let reason = reason.strip_prefix("SCHEMA: ").unwrap_or(&reason);
+            SettingsError::new("SCHEMA", text, reason)
+        })
+    }
+
+    fn checkpoint_location(&self) -> Result<Option<Location>, SettingsError> {
+        match self.checkpoint_location.trim() {
+            "" if self.reset => Err(SettingsError::new(
+                "CHECKPOINT_LOCATION",
+                "",
+                "name the location that --reset is to forget",
+            )),
+            "" => Ok(None),
+            url => Location::parse(url, environment()).map(Some),
+        }
+    }
+
+    fn trigger(&self) -> Result<TriggerMode, SettingsError> {
+        let text = or(self.batch_interval.trim(), DEFAULT_BATCH_INTERVAL);
+        let wrong = |mend| SettingsError::new("BATCH_INTERVAL", text, mend);
+        let interval: Duration = humantime::parse_duration(text)
+            .map_err(|_| wrong("write a duration such as 500ms, 5s or 1m"))?;
+        if interval < SHORTEST_INTERVAL {
+            return Err(wrong("10ms is the shortest"));
+        }
+        if interval > LONGEST_INTERVAL {
+            return Err(wrong("24h is the longest"));
+        }
+        match self.trigger.trim() {
+            "" | "interval" => Ok(TriggerMode::Interval(interval)),
+            "available-now" => Ok(TriggerMode::AvailableNow),
+            other => Err(SettingsError::new(
+                "TRIGGER",
+                other,
+                "use interval or available-now",
+            )),
+        }
+    }
+
+    fn starting_offsets(&self) -> Result<StartingOffsets, SettingsError> {
+        match self.starting_offsets.trim() {
+            "" | "earliest" => Ok(StartingOffsets::Earliest),
+            "latest" => Ok(StartingOffsets::Latest),
+            time => DateTime::parse_from_rfc3339(time)
+                .map(|time| StartingOffsets::From(time.with_timezone(&Utc)))
+                .map_err(|_| {
+                    SettingsError::new(
+                        "STARTING_OFFSETS",
+                        time,
+                        "use earliest, latest or a time such as 2026-01-31T12:00:00Z",
+                    )
+                }),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What values of settings have in common.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use producer::SettingsError;
+
+/// All variables that are text.
+pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    env::vars_os().filter_map(text)
+}
+
+pub(super) fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
+    if text.is_empty() { default } else { text }
+}
+
+/// A number from 1 to `most`, if there is a most.
+pub(super) fn number<T>(
+    setting: &'static str,
+    text: &str,
+    most: Option<T>,
+) -> Result<T, SettingsError>
+where
+    T: FromStr + PartialOrd + Display + From<u8>,
+{
+    let fits =
+        |number: &T| *number >= T::from(1) && most.as_ref().is_none_or(|most| number <= most);
+    text.parse().ok().filter(fits).ok_or_else(|| {
+        let mend = match &most {
+            Some(most) => format!("write a whole number from 1 to {most}"),
+            None => "write a whole number, 1 or more".to_owned(),
+        };
+        SettingsError::new(setting, text, mend)
+    })
+}

@@ -1,0 +1,74 @@
+//! Rows and columns as text, straight in any script.
+
+use std::io::{self, Write};
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::error::ArrowError;
+
+use super::cell::Cells;
+use crate::width::{padded, width};
+
+/// Columns of the terminal that one cell may take; what is longer ends in `…`.
+const CELL_WIDTH: usize = 48;
+
+/// One column, escaped.
+pub(super) struct Column {
+    /// Its name.
+    pub name: String,
+    /// Whether its cells are numbers: aligned right and never cut, since half a number is a wrong number.
+    pub numeric: bool,
+    /// A text a row.
+    pub cells: Vec<String>,
+}
+
+/// The columns of all rows of `batch`.
+pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<Column>, ArrowError> {
+    let cells = Cells::of(batch)?;
+    let columns = cells.iter().map(|column| {
+        Ok(Column {
+            name: column.name().to_owned(),
+            numeric: column.is_numeric(),
+            cells: (0..batch.num_rows())
+                .map(|row| column.text(row))
+                .collect::<Result<_, ArrowError>>()?,
+        })
+    });
+    columns.collect()
+}
+
+/// Writes names, a rule, and a line a row.
+pub(super) fn write(out: &mut impl Write, columns: &[Column]) -> io::Result<()> {
+    let widths: Vec<usize> = columns
+        .iter()
+        .map(|column| {
+            let limit = if column.numeric {
+                usize::MAX
+            } else {
+                CELL_WIDTH
+            };
+            let cells = column.cells.iter().map(|cell| width(cell));
+            let widest = cells.chain([width(&column.name)]).max();
+            widest.unwrap_or(0).min(limit)
+        })
+        .collect();
+    let mut line = |cells: Vec<&str>| {
+        let cells: Vec<String> = cells
+            .iter()
+            .zip(columns)
+            .zip(&widths)
+            .map(|((cell, column), width)| padded(cell, *width, column.numeric))
+            .collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())
+    };
+    line(columns.iter().map(|column| column.name.as_str()).collect())?;
+    let rules: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
+    line(rules.iter().map(String::as_str).collect())?;
+    let rows = columns.iter().map(|column| column.cells.len()).max();
+    for row in 0..rows.unwrap_or(0) {
+        let cells = columns
+            .iter()
+            .map(|column| column.cells.get(row).map_or("", String::as_str));
+        line(cells.collect())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! What reading checkpoints owes to bytes of any kind: no panic, no memory for lengths that nobody has
+//! checked, and the newest state that is whole.
+//!
+//! An input is the objects of one partition's folder. Each begins with a byte that says what it is (1: a
+//! delta, not a base; 2: its lengths and checksums are made right, so that what stands behind them is
+//! reached), its offset in one byte, and its length in two, the lower one first; the last object takes what
+//! is left.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::Utc;
+use consumer::checkpoint::chain::{self, Recovered};
+use consumer::checkpoint::fingerprint::Identity;
+use consumer::checkpoint::format::{self, HEAD_BYTES, Kind};
+use consumer::checkpoint::listing;
+use consumer::checkpoint::name::{Folder, Name};
+use consumer::checkpoint::store::Store;
+use consumer::position::{Offset, TopicPartition};
+use consumer::schema::TableSchema;
+use consumer::sink::checkpoints;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use twox_hash::XxHash3_64;
+
+const DELTA: u8 = 1;
+const SEALED: u8 = 2;
+
+/// Reads `input` and panics where something is not as it is promised.
+pub fn check(input: &[u8]) {
+    let store = Store::new(Arc::new(InMemory::new()), Path::from("x"), "memory:///x");
+    let store = store.expect("a store");
+    let folder = folder();
+    let mut newest_base = None;
+    for (name, object) in objects(input) {
+        check_object(&object);
+        store
+            .create(&folder, name, object.clone())
+            .expect("memory takes all");
+        // The first object of a name is the one that stays.
+        if store.read(&folder, name).expect("an answer").as_ref() == Some(&object)
+            && is_base(&object, name)
+        {
+            newest_base = newest_base.max(Some(name.next()));
+        }
+    }
+
+    let listed = store.list(&folder).expect("an answer");
+    let recovered = recover(&store);
+    check_listing(&store, recovered.newest.is_some());
+    assert_eq!(
+        store.list(&folder).expect("an answer"),
+        listed,
+        "written to"
+    );
+    let next = recovered.newest.as_ref().map(|newest| newest.tip.next());
+    assert!(next >= newest_base, "{next:?} before {newest_base:?}");
+    let mut problems = recovered.problems.clone();
+    problems.sort();
+    problems.dedup();
+    assert_eq!(problems.len(), recovered.problems.len(), "told twice");
+    if let Some(newest) = recovered.newest {
+        let tip = newest.tip;
+        assert!(listed.iter().any(|stored| stored.name == tip.name));
+        assert!(tip.start <= tip.next(), "{tip:?}");
+    }
+}
+
+/// The folder that the objects are in.
+pub fn folder() -> Folder {
+    Folder {
+        fingerprint: "0123456789abcdef".parse().expect("a fingerprint"),
+        partition: TopicPartition::new("t", 0),
+    }
+}
+
+fn recover(store: &Store) -> Recovered {
+    chain::recover(store, &folder()).expect("memory answers")
+}
+
+/// What is kept is listed, and its rows are shown as text or an error.
+fn check_listing(store: &Store, has_state: bool) {
+    let fingerprint = folder().fingerprint;
+    let columns = TableSchema::parse("key STRING").expect("a schema");
+    let plan = "AggregateExec: mode=Partial, gby=[key@0 as key], aggr=[]";
+    let identity = Identity::new(&["t".to_owned()], columns.columns(), plan);
+    let identity = serde_json::to_vec(&identity).expect("JSON");
+    let set = store.set_identity(fingerprint, identity.into());
+    set.expect("memory takes all");
+    let set = store.set_current(None, &fingerprint.to_string());
+    assert!(set.expect("memory takes all"));
+    let listing = listing::list(store).expect("memory answers");
+    let newest = listing.partitions.iter().any(|kept| kept.newest.is_some());
+    assert_eq!(newest, has_state);
+    let mut out = Vec::new();
+    checkpoints::list_table(&mut out, &listing, Utc::now()).expect("a table");
+    checkpoints::list_json(&mut out, &listing).expect("lines of JSON");
+    if let Ok(shown) = listing::show(store, &folder().partition) {
+        // A value may be one that no calendar has.
+        let _ = checkpoints::state_table(&mut out, &shown, 5);
+        let _ = checkpoints::state_json(&mut out, &shown);
+    }
+}
+
+/// An object is read in one way, whether its header alone or all of it; and what can be written again is
+/// read as the same.
+fn check_object(object: &Bytes) {
+    let head = object.slice(..object.len().min(HEAD_BYTES));
+    let header = format::decode_header(&head, object.len() as u64);
+    let Ok((read, batches)) = format::decode(object) else {
+        return;
+    };
+    assert_eq!(header.expect("the header of a whole object"), read);
+    if let Ok(again) = format::encode(&read, &batches) {
+        let (header, _) = format::decode(&again).expect("what was just written");
+        assert_eq!(header, read);
+    }
+}
+
+fn is_base(object: &Bytes, name: Name) -> bool {
+    let Ok((header, _)) = format::decode(object) else {
+        return false;
+    };
+    header.kind == Kind::Base
+        && header.name() == name
+        && header.partition == folder().partition
+        && header.fingerprint == folder().fingerprint
+}
+
+fn objects(mut input: &[u8]) -> Vec<(Name, Bytes)> {
+    let mut objects = Vec::new();
+    while let Some((&[what, next, low, high], rest)) = input.split_first_chunk() {
+        let length = usize::from(u16::from_le_bytes([low, high])).min(rest.len());
+        let (bytes, rest) = rest.split_at(length);
+        let next = Offset(next.into());
+        let name = match what & DELTA {
+            0 => Name::Base(next),
+            _ => Name::Delta(next),
+        };
+        let object = match what & SEALED {
+            0 => bytes.to_vec(),
+            _ => sealed(bytes.to_vec()),
+        };
+        objects.push((name, object.into()));
+        input = rest;
+    }
+    objects
+}
+
+/// The object with its state's length and its checksums made right, as the format has them: 24 bytes, the
+/// header, a checksum, the state, a checksum. The header's length stays as it is, if there is room for it.
+fn sealed(mut object: Vec<u8>) -> Vec<u8> {
+    const PREFIX: usize = 24;
+    const SUM: usize = 8;
+    let Some(room) = object.len().checked_sub(PREFIX + 2 * SUM) else {
+        return object;
+    };
+    let header: [u8; 4] = object[12..16].try_into().expect("four bytes");
+    let header = (u32::from_le_bytes(header) as usize).min(room);
+    let state = (room - header) as u64;
+    object[..8].copy_from_slice(b"CARDSTRM");
+    object[12..16].copy_from_slice(&(header as u32).to_le_bytes());
+    object[16..24].copy_from_slice(&state.to_le_bytes());
+    for end in [PREFIX + header, object.len() - SUM] {
+        let sum = XxHash3_64::oneshot(&object[..end]).to_le_bytes();
+        object[end..end + SUM].copy_from_slice(&sum);
+    }
+    object
+}

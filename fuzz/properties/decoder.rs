@@ -1,0 +1,123 @@
+//! What the decoder owes to records of any bytes: no panic, no end of waiting, syntax as serde_json has it,
+//! and no trace of a bad record.
+//!
+//! An input is records, with 0xFF between them, which stands in no text.
+
+use std::sync::OnceLock;
+
+use consumer::decode::{Decoder, Defect, RecordMeta};
+use consumer::schema::TableSchema;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use serde::de::IgnoredAny;
+
+/// A column of each type that SCHEMA knows, some in one another.
+const DDL: &str = "\
+s STRING, b BOOLEAN, t TINYINT, m SMALLINT, i INT, l BIGINT, f FLOAT, d DOUBLE, c DECIMAL(12,2), \
+w DECIMAL(38,38), y DATE, ts TIMESTAMP, n TIMESTAMP_NTZ, x BINARY, a ARRAY<INT>, \
+o STRUCT<p: STRING, q: ARRAY<STRUCT<r: DECIMAL(4,2), u: STRING>>>, k BIGINT NOT NULL";
+
+/// A record that is good, and its row.
+const GOOD: &[u8] = br#"{"s":"a\u00e9b and more than a view holds","b":true,"t":-128,"m":"7","i":3.0,
+"l":9007199254740993,"f":0.5,"d":-1.5e3,"c":12.5,"w":"0.1","y":"2026-01-31","ts":"2026-01-31T12:00:00+01:00",
+"n":"2026-01-31T12:00:00","x":"AP8=","a":[1,null],"o":{"q":[{"u":"v","r":1.5}],"p":null},"k":42}"#;
+const GOOD_ROW: [&str; 17] = [
+    "aéb and more than a view holds",
+    "true",
+    "-128",
+    "7",
+    "3",
+    "9007199254740993",
+    "0.5",
+    "-1500.0",
+    "12.50",
+    "0.10000000000000000000000000000000000000",
+    "2026-01-31",
+    "2026-01-31T11:00:00Z",
+    "2026-01-31T12:00:00",
+    "00ff",
+    "[1, NULL]",
+    "{p: NULL, q: [{r: 1.50, u: v}]}",
+    "42",
+];
+
+/// Decodes `input` and panics where something is not as it is promised.
+pub fn check(input: &[u8]) {
+    let (mut together, mut alone) = (decoder(&ALL), decoder(&ALL));
+    let mut syntax = decoder(&[]);
+    let mut expected = Vec::new();
+    for record in input.split(|&byte| byte == 0xff) {
+        check_syntax(&mut syntax, record);
+        let before = (together.len(), together.bytes());
+        if together.push(Some(record), &META).is_ok() {
+            assert!(syntax.push(Some(record), &META).is_ok(), "no object");
+            alone.push(Some(record), &META).expect("good as before");
+            expected.push(alone.flush().expect("a batch"));
+        } else {
+            let after = (together.len(), together.bytes());
+            assert_eq!(after, before, "a bad record is counted");
+        }
+        together.push(Some(GOOD), &META).expect("a good record");
+        expected.push(good().clone());
+    }
+    let together = together.flush().expect("a batch");
+    assert_eq!(together.num_rows(), expected.len());
+    for (row, expected) in expected.iter().enumerate() {
+        assert_eq!(&together.slice(row, 1), expected, "row {row}");
+    }
+}
+
+/// All columns of [`DDL`].
+const ALL: [usize; GOOD_ROW.len()] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
+
+fn decoder(columns: &[usize]) -> Decoder {
+    static SCHEMA: OnceLock<TableSchema> = OnceLock::new();
+    let schema = SCHEMA.get_or_init(|| TableSchema::parse(DDL).expect("a schema"));
+    Decoder::new(schema, columns).expect("columns of the table")
+}
+
+/// The batch of [`GOOD`] alone, whose row is the one that was written by hand.
+fn good() -> &'static RecordBatch {
+    static BATCH: OnceLock<RecordBatch> = OnceLock::new();
+    BATCH.get_or_init(|| {
+        let mut alone = decoder(&ALL);
+        alone.push(Some(GOOD), &META).expect("a good record");
+        let batch = alone.flush().expect("a batch");
+        assert_eq!(row(&batch), GOOD_ROW);
+        batch
+    })
+}
+
+/// Where no column is read, a record is good if serde_json takes it for one object. That counts no levels
+/// of what it passes over.
+fn check_syntax(decoder: &mut Decoder, record: &[u8]) {
+    let text = str::from_utf8(record).ok();
+    let object = text.is_some_and(|text| {
+        let begun = text.trim_start_matches([' ', '\t', '\n', '\r']);
+        begun.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    });
+    match decoder.push(Some(record), &META) {
+        Err(Defect::TooDeep { .. }) => {}
+        taken => assert_eq!(taken.is_ok(), object, "{taken:?}"),
+    }
+}
+
+const META: RecordMeta<'static> = RecordMeta {
+    topic: "t",
+    partition: 0,
+    offset: 0,
+    timestamp_ms: None,
+    key: None,
+    headers: &[],
+};
+
+/// The first row of a batch as Arrow shows its values.
+fn row(batch: &RecordBatch) -> Vec<String> {
+    let options = FormatOptions::new().with_null("NULL");
+    let columns = batch.columns().iter();
+    let shown = columns.map(|column| {
+        let formatter = ArrayFormatter::try_new(column, &options).expect("values that are shown");
+        formatter.value(0).to_string()
+    });
+    shown.collect()
+}
