@@ -130,7 +130,8 @@ impl Driver {
         let tell_notice = move |level, text| teller.notice(level, text);
         let members = Members::start(config, &opened, &allowance, tell_notice)?;
         let others = match &opened.kept {
-            Some(_) if config.trigger != TriggerMode::AvailableNow => {
+            // Rows without an aggregate are kept by nobody.
+            Some(_) if config.trigger != TriggerMode::AvailableNow && !opened.query.appends() => {
                 Some(Others::start(OthersSettings {
                     client: opened.client.clone(),
                     servers: config.kafka.bootstrap_servers().to_owned(),
@@ -542,9 +543,10 @@ impl Driver {
                 self.coverage.partitions(),
                 self.reporter.name()
             );
-            let (level, consequence) = match self.keeper {
-                Some(_) => (Level::Info, "the result has what they have kept"),
-                None => (
+            let (level, consequence) = match (&self.others, &self.keeper) {
+                (Some(_), _) => (Level::Info, "the result has what they have kept"),
+                (None, Some(_)) => (Level::Info, "they show the rows of these"),
+                (None, None) => (
                     Level::Warning,
                     "the result is without them; give this process a GROUP_ID of its own",
                 ),

@@ -1,6 +1,9 @@
 //! The loop of one member: records from librdkafka to the worker, and what the worker says to whom it
 //! concerns.
 
+mod seen;
+mod uncounted;
+
 use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,22 +11,21 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
+use self::uncounted::Uncounted;
 use super::fetching::Fetching;
 use super::held::owned;
 use super::{Assignment, Command, MemberError, MemberRemote, MemberSettings, Report, wake};
-use crate::checkpoint::{Epoch, TakenOver};
+use crate::checkpoint::Epoch;
 use crate::decode::{Header, RecordMeta};
 use crate::engine::worker::{Action, Event, Worker};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::schema::metadata::MetadataColumn;
 use crate::sink::dead_letters::{Fate, Letter};
-use crate::source::group_context::{GroupContext, Seen, Statistics};
-use crate::source::identity::STATIC_NAME;
+use crate::source::group_context::GroupContext;
 
 /// Records between two looks at the commands.
 const RECORDS_A_TURN: usize = 1024;
@@ -33,8 +35,6 @@ const LOOK: Duration = Duration::from_millis(1);
 const SLEEP: Duration = Duration::from_secs(1);
 /// Before a new client joins in place of one that broke.
 const BACKOFF: Duration = Duration::from_secs(1);
-/// How long a broker may take to say what a partition holds.
-const ANSWER: Duration = Duration::from_secs(2);
 
 type GroupConsumer = BaseConsumer<GroupContext>;
 
@@ -43,13 +43,6 @@ enum End {
     Stopped,
     /// After a fatal error: a new client joins the group.
     Anew(String),
-}
-
-/// Records read and not counted yet.
-#[derive(Default)]
-struct Read {
-    records: u64,
-    bytes: u64,
 }
 
 pub(super) struct Member {
@@ -66,9 +59,7 @@ pub(super) struct Member {
     all_down: bool,
     /// Records that nobody has been told of.
     has_news: bool,
-    read: Read,
-    /// As counted with all others.
-    paused: u64,
+    uncounted: Uncounted,
 }
 
 impl Member {
@@ -95,8 +86,7 @@ impl Member {
             brokers: Vec::new(),
             all_down: false,
             has_news: false,
-            read: Read::default(),
-            paused: 0,
+            uncounted: Uncounted::default(),
         }
     }
 
@@ -167,7 +157,8 @@ impl Member {
         self.actions.clear();
         self.fetching = Fetching::default();
         self.has_news = false;
-        self.count_paused();
+        self.uncounted
+            .count_paused(self.worker.paused(), &self.settings.counters);
     }
 
     /// Waits before the next client is made; `true` if it is to stop.
@@ -209,7 +200,7 @@ impl Member {
                     }
                 }
             }
-            let mut busy = self.read.records > 0;
+            let mut busy = self.uncounted.has_read();
             self.count();
             // Serving one looks like an empty queue.
             drained &= !consumer.context().take_served();
@@ -287,8 +278,7 @@ impl Member {
         message: &M,
     ) -> Result<(), MemberError> {
         let payload = message.payload();
-        self.read.records += 1;
-        self.read.bytes += payload.map_or(0, <[u8]>::len) as u64;
+        self.uncounted.read(payload);
         self.has_news = true;
         let mut headers = Vec::new();
         if self.reads_headers
@@ -359,8 +349,7 @@ impl Member {
     }
 
     fn uncount<M: Message>(&mut self, message: &M) {
-        self.read.records -= 1;
-        self.read.bytes -= message.payload().map_or(0, <[u8]>::len) as u64;
+        self.uncounted.put_back(message.payload());
     }
 
     fn step(&mut self, consumer: &GroupConsumer, event: Event<'_>) -> Result<(), MemberError> {
@@ -394,7 +383,8 @@ impl Member {
                 Action::DeadLetter { .. } | Action::Hold | Action::Ignore => {}
             }
         }
-        self.count_paused();
+        self.uncounted
+            .count_paused(self.worker.paused(), &self.settings.counters);
         Ok(())
     }
 
@@ -410,160 +400,8 @@ impl Member {
         self.fetching.resume(consumer, partition)
     }
 
-    fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
-        match seen {
-            Seen::Assigned(taken) => {
-                self.fetching.rebalanced();
-                self.assigned(consumer, taken)
-            }
-            Seen::Revoked(partitions) => {
-                self.fetching.rebalanced();
-                for partition in &partitions {
-                    self.step(consumer, Event::Revoked(partition))?;
-                    self.fetching.take_held(partition);
-                }
-                self.report(Report::Revoked(partitions));
-                Ok(())
-            }
-            Seen::Statistics(statistics) => {
-                self.saw_statistics(consumer, &statistics);
-                Ok(())
-            }
-            Seen::Error(error, reason) => {
-                match error.rdkafka_error_code() {
-                    Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
-                        return Err(MemberError::session_timeout());
-                    }
-                    // An end comes from polling too; so does what is wrong with fetching. Brokers that
-                    // come and go are told one by one.
-                    Some(
-                        RDKafkaErrorCode::PartitionEOF
-                        | RDKafkaErrorCode::BrokerTransportFailure
-                        | RDKafkaErrorCode::Resolve,
-                    ) => {
-                        tracing::debug!(%error, "{reason}");
-                    }
-                    // Said again and again while it lasts, and by each worker.
-                    Some(RDKafkaErrorCode::AllBrokersDown) => {
-                        if self.settings.number == 0 && !mem::replace(&mut self.all_down, true) {
-                            let text = "no broker answers; waiting for them".to_owned();
-                            self.notice(Level::Warning, text);
-                        }
-                    }
-                    _ => self.notice(Level::Warning, producer::kafka::readable(&reason)),
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn saw_statistics(&mut self, consumer: &GroupConsumer, statistics: &Statistics) {
-        let brokers = statistics.brokers(&self.brokers);
-        self.all_down &= brokers.iter().all(|broker| !broker.up);
-        if brokers != self.brokers {
-            self.brokers.clone_from(&brokers);
-            self.report(Report::Brokers(brokers));
-        }
-        self.report(Report::Ends(statistics.ends().collect()));
-        self.fetching.note_ends(statistics, consumer.context());
-    }
-
-    fn assigned(
-        &mut self,
-        consumer: &GroupConsumer,
-        taken: Vec<TakenOver>,
-    ) -> Result<(), MemberError> {
-        let partitions = taken.iter().map(|taken| taken.partition.clone());
-        self.report(Report::Assigned(partitions.collect()));
-        for taken_over in taken {
-            for problem in &taken_over.problems {
-                let text = format!("a checkpoint cannot be used, and an older one is: {problem}");
-                self.notice(Level::Warning, text);
-            }
-            self.fetching.resume(consumer, &taken_over.partition)?;
-            let until = consumer.context().end(&taken_over.partition);
-            self.step(consumer, Event::Assigned { taken_over, until })?;
-        }
-        Ok(())
-    }
-
-    fn error(
-        &mut self,
-        consumer: &GroupConsumer,
-        error: KafkaError,
-    ) -> Result<Option<End>, MemberError> {
-        match error {
-            KafkaError::PartitionEOF(number) => {
-                let own = self.worker.positions().map(|(partition, _next)| partition);
-                let of_number = own.filter(|own| own.partition == number).cloned();
-                self.fetching.ended(of_number.collect());
-                Ok(None)
-            }
-            KafkaError::MessageConsumptionFatal(code) => {
-                if code == RDKafkaErrorCode::FencedInstanceId {
-                    // Two that go on with one name throw each other out for ever.
-                    self.settings.client.remove(STATIC_NAME);
-                }
-                Ok(Some(End::Anew(code.to_string())))
-            }
-            KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
-                match self.what_is_lost(consumer) {
-                    Some(lost) => Err(MemberError::RecordsLost(lost)),
-                    // It could not be confirmed, for instance while leaders change; it is there.
-                    None => Ok(Some(End::Anew(code.to_string()))),
-                }
-            }
-            KafkaError::MessageConsumption(code) => match MemberError::refused(code) {
-                Some(refused) => Err(refused),
-                None => {
-                    tracing::debug!(%code, "while polling");
-                    Ok(None)
-                }
-            },
-            other => {
-                tracing::debug!(error = %other, "while polling");
-                Ok(None)
-            }
-        }
-    }
-
-    /// librdkafka's error names no partition; the brokers know which begin later, or end earlier, than
-    /// where reading goes on. `None` if they know of none.
-    fn what_is_lost(&self, consumer: &GroupConsumer) -> Option<String> {
-        let mut lost = Vec::new();
-        for (partition, next) in self.worker.positions() {
-            let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
-            match ends {
-                Ok((first, _)) if next < Offset(first) => {
-                    lost.push(format!("{partition} begins at {first}, not at {next}"));
-                }
-                Ok((_, end)) if Offset(end) < next => {
-                    lost.push(format!("{partition} ends at {end}, before {next}"));
-                }
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%error, %partition, "where it begins"),
-            }
-        }
-        (!lost.is_empty()).then(|| lost.join(", "))
-    }
-
-    /// Tells all what this thread has read. Not with each record: all members count in one place.
     fn count(&mut self) {
-        let read = mem::take(&mut self.read);
-        let counters = &self.settings.counters;
-        counters.records.fetch_add(read.records, Ordering::Relaxed);
-        counters.bytes.fetch_add(read.bytes, Ordering::Relaxed);
-    }
-
-    fn count_paused(&mut self) {
-        let paused = self.worker.paused() as u64;
-        let counter = &self.settings.counters.paused;
-        if paused > self.paused {
-            counter.fetch_add(paused - self.paused, Ordering::Relaxed);
-        } else {
-            counter.fetch_sub(self.paused - paused, Ordering::Relaxed);
-        }
-        self.paused = paused;
+        self.uncounted.count(&self.settings.counters);
     }
 
     fn tell_waiting(&mut self) {

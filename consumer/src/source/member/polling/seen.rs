@@ -1,0 +1,158 @@
+//! What librdkafka tells a member beside records: partitions that come and go, statistics, errors, ends.
+
+use std::mem;
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::{End, GroupConsumer, Member};
+use crate::checkpoint::TakenOver;
+use crate::engine::worker::Event;
+use crate::event::Level;
+use crate::position::Offset;
+use crate::source::group_context::{Seen, Statistics};
+use crate::source::identity::STATIC_NAME;
+use crate::source::member::{MemberError, Report};
+
+/// How long a broker may take to say what a partition holds.
+const ANSWER: Duration = Duration::from_secs(2);
+
+impl Member {
+    pub(super) fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
+        match seen {
+            Seen::Assigned(taken) => {
+                self.fetching.rebalanced();
+                self.assigned(consumer, taken)
+            }
+            Seen::Revoked(partitions) => {
+                self.fetching.rebalanced();
+                for partition in &partitions {
+                    self.step(consumer, Event::Revoked(partition))?;
+                    self.fetching.take_held(partition);
+                }
+                self.report(Report::Revoked(partitions));
+                Ok(())
+            }
+            Seen::Statistics(statistics) => {
+                self.saw_statistics(consumer, &statistics);
+                Ok(())
+            }
+            Seen::Error(error, reason) => {
+                match error.rdkafka_error_code() {
+                    Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
+                        return Err(MemberError::session_timeout());
+                    }
+                    // An end comes from polling too; so does what is wrong with fetching. Brokers that
+                    // come and go are told one by one.
+                    Some(
+                        RDKafkaErrorCode::PartitionEOF
+                        | RDKafkaErrorCode::BrokerTransportFailure
+                        | RDKafkaErrorCode::Resolve,
+                    ) => {
+                        tracing::debug!(%error, "{reason}");
+                    }
+                    // Said again and again while it lasts, and by each worker.
+                    Some(RDKafkaErrorCode::AllBrokersDown) => {
+                        if self.settings.number == 0 && !mem::replace(&mut self.all_down, true) {
+                            let text = "no broker answers; waiting for them".to_owned();
+                            self.notice(Level::Warning, text);
+                        }
+                    }
+                    _ => self.notice(Level::Warning, producer::kafka::readable(&reason)),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn saw_statistics(&mut self, consumer: &GroupConsumer, statistics: &Statistics) {
+        let brokers = statistics.brokers(&self.brokers);
+        self.all_down &= brokers.iter().all(|broker| !broker.up);
+        if brokers != self.brokers {
+            self.brokers.clone_from(&brokers);
+            self.report(Report::Brokers(brokers));
+        }
+        self.report(Report::Ends(statistics.ends().collect()));
+        self.fetching.note_ends(statistics, consumer.context());
+    }
+
+    pub(super) fn assigned(
+        &mut self,
+        consumer: &GroupConsumer,
+        taken: Vec<TakenOver>,
+    ) -> Result<(), MemberError> {
+        let partitions = taken.iter().map(|taken| taken.partition.clone());
+        self.report(Report::Assigned(partitions.collect()));
+        for taken_over in taken {
+            for problem in &taken_over.problems {
+                let text = format!("a checkpoint cannot be used, and an older one is: {problem}");
+                self.notice(Level::Warning, text);
+            }
+            self.fetching.resume(consumer, &taken_over.partition)?;
+            let until = consumer.context().end(&taken_over.partition);
+            self.step(consumer, Event::Assigned { taken_over, until })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn error(
+        &mut self,
+        consumer: &GroupConsumer,
+        error: KafkaError,
+    ) -> Result<Option<End>, MemberError> {
+        match error {
+            KafkaError::PartitionEOF(number) => {
+                let own = self.worker.positions().map(|(partition, _next)| partition);
+                let of_number = own.filter(|own| own.partition == number).cloned();
+                self.fetching.ended(of_number.collect());
+                Ok(None)
+            }
+            KafkaError::MessageConsumptionFatal(code) => {
+                if code == RDKafkaErrorCode::FencedInstanceId {
+                    // Two that go on with one name throw each other out for ever.
+                    self.settings.client.remove(STATIC_NAME);
+                }
+                Ok(Some(End::Anew(code.to_string())))
+            }
+            KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
+                match self.what_is_lost(consumer) {
+                    Some(lost) => Err(MemberError::RecordsLost(lost)),
+                    // It could not be confirmed, for instance while leaders change; it is there.
+                    None => Ok(Some(End::Anew(code.to_string()))),
+                }
+            }
+            KafkaError::MessageConsumption(code) => match MemberError::refused(code) {
+                Some(refused) => Err(refused),
+                None => {
+                    tracing::debug!(%code, "while polling");
+                    Ok(None)
+                }
+            },
+            other => {
+                tracing::debug!(error = %other, "while polling");
+                Ok(None)
+            }
+        }
+    }
+
+    /// librdkafka's error names no partition; the brokers know which begin later, or end earlier, than
+    /// where reading goes on. `None` if they know of none.
+    fn what_is_lost(&self, consumer: &GroupConsumer) -> Option<String> {
+        let mut lost = Vec::new();
+        for (partition, next) in self.worker.positions() {
+            let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
+            match ends {
+                Ok((first, _)) if next < Offset(first) => {
+                    lost.push(format!("{partition} begins at {first}, not at {next}"));
+                }
+                Ok((_, end)) if Offset(end) < next => {
+                    lost.push(format!("{partition} ends at {end}, before {next}"));
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, %partition, "where it begins"),
+            }
+        }
+        (!lost.is_empty()).then(|| lost.join(", "))
+    }
+}
