@@ -7,7 +7,6 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use consumer::checkpoint::location::Location;
 use consumer::config::{Config, DEFAULT_QUERY, OnDataLoss};
 use consumer::event::Level;
 use consumer::streaming;
@@ -21,7 +20,7 @@ use tempfile::TempDir;
 use crate::brokers::Brokers;
 use crate::expected::generated;
 use crate::published::{DEADLINE, delete_records, generator, publish};
-use crate::running::{INTERVAL, config, run, start};
+use crate::running::{INTERVAL, config, kept_in, run, start};
 use crate::trial;
 
 const PARTITIONS: i32 = 6;
@@ -34,14 +33,6 @@ pub fn trials() -> Vec<Trial> {
         trial("records_gone_before_they_were_read_are_told", data_loss),
         trial("offsets_are_committed_behind_checkpoints", committed),
     ]
-}
-
-fn kept_in(folder: &TempDir, config: Config) -> Config {
-    let url = format!("file://{}", folder.path().display());
-    Config {
-        checkpoint_location: Some(Location::parse(&url, []).unwrap()),
-        ..config
-    }
 }
 
 /// kill -9, each time after it has made progress, until there were enough or all has been read: the program

@@ -19,7 +19,10 @@ use crate::brokers::Brokers;
 pub const DEADLINE: Duration = Duration::from_secs(120);
 const REPLICATION: i32 = 3;
 
-/// What the seed 42, which all tests publish, stands for.
+/// How long brokers may take to say where a log ends, before they are asked again.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What the seed 42 stands for.
 pub fn generator() -> GeneratorSettings {
     GeneratorSettings {
         seed: Some(42),
@@ -77,6 +80,15 @@ fn run(settings: &Settings, stop: &Stop) -> Report {
     let report = producer::run(settings, stop, |_| {}).unwrap();
     assert!(report.is_complete(), "{}", report.counts());
     report
+}
+
+/// Asks the producer to stop, however a test ends.
+pub struct StopAtEnd<'a>(pub &'a Stop);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.request();
+    }
 }
 
 /// Creates a topic with settings of its own.
@@ -230,11 +242,19 @@ fn ends_of(consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
     let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).unwrap();
     let partitions = metadata.topics()[0].partitions().len() as i32;
     (0..partitions)
-        .map(|partition| {
-            let marks = consumer.fetch_watermarks(topic, partition, DEADLINE);
-            marks.unwrap().1
-        })
+        .map(|partition| end_of(consumer, topic, partition))
         .collect()
+}
+
+/// A partition that has just lost its leader has no end until it has another.
+fn end_of(consumer: &BaseConsumer, topic: &str, partition: i32) -> i64 {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match consumer.fetch_watermarks(topic, partition, ANSWER) {
+            Ok((_, end)) => return end,
+            Err(error) => assert!(Instant::now() < deadline, "{topic} {partition}: {error}"),
+        }
+    }
 }
 
 /// All that stands in a topic without transactions, in the order of each partition.
