@@ -181,7 +181,18 @@ pub(super) fn open(
                 kept,
                 checkpoints,
                 has_kept,
-            } = resume(config, location, &query, &mut extents, &logs, &mut tell)?;
+            } = resume(
+                config,
+                location,
+                &query,
+                &mut extents,
+                &logs,
+                |partition| {
+                    let partition = std::slice::from_ref(partition);
+                    topics::extents(&consumer, servers, partition, StartingOffsets::Earliest)
+                },
+                &mut tell,
+            )?;
             (checkpoints, Some(kept), has_kept)
         }
         None => {

@@ -15,7 +15,7 @@ use crate::config::{Config, OnDataLoss};
 use crate::engine::query::Query;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
-use crate::source::topics::Extent;
+use crate::source::topics::{Extent, TopicsError};
 
 /// Why a query cannot go on from what is kept of it.
 #[derive(Debug, Error)]
@@ -29,6 +29,9 @@ pub enum ResumeError {
     /// It cannot be used.
     #[error(transparent)]
     Kept(#[from] KeptError),
+    /// Brokers do not say where a log ends.
+    #[error(transparent)]
+    Topics(#[from] TopicsError),
     /// Kafka has deleted records.
     #[error(
         "{count} records of {partition} that were still to be read, from offset {next}, are gone: \
@@ -73,13 +76,15 @@ pub(super) struct Resumed {
 }
 
 /// Takes the location for the query, and reads what is kept there. Partitions are then read from there:
-/// `extents`, which came from STARTING_OFFSETS, are changed so. `logs` are the whole logs.
+/// `extents`, which came from STARTING_OFFSETS, are changed so. `logs` are the whole logs; where one of them
+/// ends can be `asked_again`.
 pub(super) fn resume(
     config: &Config,
     location: &Location,
     query: &Query,
     extents: &mut BTreeMap<TopicPartition, Extent>,
     logs: &BTreeMap<TopicPartition, Extent>,
+    asked_again: impl Fn(&TopicPartition) -> Result<BTreeMap<TopicPartition, Extent>, TopicsError>,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Resumed, ResumeError> {
     let store = location.open()?;
@@ -104,7 +109,12 @@ pub(super) fn resume(
             Some(checkpoint) => checkpoint,
             None => Checkpoint::at(kept.begin(partition, extent.start)?),
         };
-        if let Some(log) = logs.get(partition) {
+        let mut log = logs.get(partition).copied();
+        if log.is_some_and(|log| checkpoint.next > log.end) {
+            // Another process of the group may have read on since the logs were asked.
+            log = asked_again(partition)?.remove(partition);
+        }
+        if let Some(log) = &log {
             check(&mut checkpoint, partition, log, config.on_data_loss, tell)?;
         }
         extent.start = checkpoint.next;
