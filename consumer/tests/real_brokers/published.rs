@@ -9,6 +9,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -239,22 +240,23 @@ fn reader(brokers: &Brokers) -> BaseConsumer {
 }
 
 fn ends_of(consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
-    let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).unwrap();
-    let partitions = metadata.topics()[0].partitions().len() as i32;
-    (0..partitions)
-        .map(|partition| end_of(consumer, topic, partition))
-        .collect()
-}
-
-/// A partition that has just lost its leader has no end until it has another.
-fn end_of(consumer: &BaseConsumer, topic: &str, partition: i32) -> i64 {
     let deadline = Instant::now() + DEADLINE;
     loop {
-        match consumer.fetch_watermarks(topic, partition, ANSWER) {
-            Ok((_, end)) => return end,
-            Err(error) => assert!(Instant::now() < deadline, "{topic} {partition}: {error}"),
+        match asked_ends(consumer, topic) {
+            Ok(ends) if !ends.is_empty() => return ends,
+            // The topic is new, or a partition has just lost its leader.
+            other => assert!(Instant::now() < deadline, "{topic}: {other:?}"),
         }
     }
+}
+
+/// Metadata is fetched each time: a client goes on believing what it was told first.
+fn asked_ends(consumer: &BaseConsumer, topic: &str) -> KafkaResult<Vec<i64>> {
+    let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
+    let partitions = metadata.topics()[0].partitions().len() as i32;
+    (0..partitions)
+        .map(|partition| Ok(consumer.fetch_watermarks(topic, partition, ANSWER)?.1))
+        .collect()
 }
 
 /// All that stands in a topic without transactions, in the order of each partition.
