@@ -3,12 +3,16 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[path = "../../producer/tests/program/pipe.rs"]
+mod pipe;
+
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pipe::all_of;
 use serde_json::Value;
 
 /// Longer than anything here takes on a busy machine.
@@ -35,14 +39,7 @@ impl Demo {
             .spawn()
             .unwrap();
         let stdout = program.stdout.take().unwrap();
-        let mut stderr = program.stderr.take().unwrap();
-        let (sender, said) = mpsc::channel();
-        thread::spawn(move || {
-            let mut text = String::new();
-            stderr.read_to_string(&mut text).unwrap();
-            // A test that has failed listens no more.
-            let _ = sender.send(text);
-        });
+        let said = all_of(program.stderr.take().unwrap());
         (Self { program, said }, stdout)
     }
 

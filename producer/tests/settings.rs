@@ -4,68 +4,17 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use std::io::Read;
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+#[path = "program/refusal.rs"]
+mod refusal;
 
-/// What is wrong is told by then, brokers that do not answer included.
-const DEADLINE: Duration = Duration::from_secs(10);
+use refusal::{FAILED, WRONG_USAGE, is_about};
 
-const FAILED: i32 = 1;
-const WRONG_USAGE: i32 = 2;
-
-/// The line by which the program ends, with `settings` in its environment and nothing else.
 fn told(settings: &[(&str, &str)], flags: &[&str], code: i32) -> String {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_producer"))
-        .args(flags)
-        .env_clear()
-        .env("RUST_BACKTRACE", "1")
-        .envs(settings.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let started = Instant::now();
-    let printed = all_of(program.stdout.take().unwrap());
-    let said = all_of(program.stderr.take().unwrap());
-    let within =
-        |all: mpsc::Receiver<String>| all.recv_timeout(DEADLINE.saturating_sub(started.elapsed()));
-    let (Ok(said), Ok(printed)) = (within(said), within(printed)) else {
-        program.kill().unwrap();
-        program.wait().unwrap();
-        panic!("it runs on: {settings:?} {flags:?}");
-    };
-    assert_eq!(program.wait().unwrap().code(), Some(code), "{said}");
-    assert_eq!(printed, "", "{said}");
-    let line = said.strip_suffix('\n').expect(&said);
-    assert!(!line.contains('\n'), "{said}");
-    line.strip_prefix("error: ").expect(line).to_owned()
+    refusal::told(env!("CARGO_BIN_EXE_producer"), settings, flags, code)
 }
 
-/// What comes through a pipe, at its end.
-fn all_of(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
-    let (sender, all) = mpsc::channel();
-    thread::spawn(move || {
-        let mut text = String::new();
-        pipe.read_to_string(&mut text).unwrap();
-        // A test that has given up listens no more.
-        let _ = sender.send(text);
-    });
-    all
-}
-
-/// `setting` cannot be `value`, which the program says together with `mend`.
 fn refuses(setting: &str, value: &str, mend: &str) {
-    let line = told(&[(setting, value)], &[], WRONG_USAGE);
-    is_about(&line, &format!("{setting}={value}: "), mend);
-}
-
-fn is_about(line: &str, setting: &str, mend: &str) {
-    let rest = line.strip_prefix(setting).expect(line);
-    assert!(rest.contains(mend), "{line}");
+    refusal::refuses(env!("CARGO_BIN_EXE_producer"), setting, value, mend);
 }
 
 #[test]

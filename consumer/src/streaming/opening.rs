@@ -13,7 +13,7 @@ use rdkafka::consumer::BaseConsumer;
 use super::StreamingError;
 use super::company::{self, Company};
 use super::quiet::Quiet;
-use super::resuming::{Resumed, resume};
+use super::resuming::resume;
 use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
@@ -29,6 +29,10 @@ use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
 /// Between two looks for a topic that is not there yet.
 const TOPIC_RETRY: Duration = Duration::from_secs(1);
+
+/// Between two tries to find the logs as they were read, and how many more there are.
+const LOG_RETRY: Duration = Duration::from_millis(500);
+const LOG_TRIES: u32 = 10;
 
 /// A query that is ready to run.
 pub(super) struct Opened {
@@ -181,21 +185,27 @@ pub(super) fn open(
     let mut member_client = client(config);
     let (checkpoints, kept, has_kept) = match &config.checkpoint_location {
         Some(location) => {
-            let logs = match config.starting_offsets {
-                StartingOffsets::Earliest => extents.clone(),
-                _ => {
-                    let partitions: Vec<_> = extents.keys().cloned().collect();
-                    let whole = StartingOffsets::Earliest;
-                    topics::extents(&consumer, servers, &partitions, whole)?
+            let resumed = resume(config, location, &query, &extents, &mut tell)?;
+            let partitions: Vec<_> = extents.keys().cloned().collect();
+            let mut tries = 0;
+            let logs = loop {
+                let whole = StartingOffsets::Earliest;
+                let answer = topics::extents(&consumer, servers, &partitions, whole)
+                    .map_err(StreamingError::from)
+                    .and_then(|logs| Ok(resumed.check_ends(&logs).map(|()| logs)?));
+                match answer {
+                    Ok(logs) => break logs,
+                    // For a while after its leader was lost a log ends earlier, or nobody knows where.
+                    Err(error) if tries == LOG_TRIES => return Err(error),
+                    Err(_) => tries += 1,
+                }
+                if asked.for_stop(LOG_RETRY) {
+                    return Ok(None);
                 }
             };
-            let Resumed {
-                kept,
-                checkpoints,
-                location_id,
-                has_kept,
-            } = resume(config, location, &query, &mut extents, &logs, &mut tell)?;
-            member_client = client_as(config, &company::client_id(&location_id));
+            member_client = client_as(config, &company::client_id(&resumed.location_id));
+            let (kept, has_kept) = (Arc::clone(&resumed.kept), resumed.has_kept());
+            let checkpoints = resumed.begin(&mut extents, &logs, config.on_data_loss, &mut tell)?;
             (checkpoints, Some(kept), has_kept)
         }
         None => {

@@ -68,21 +68,20 @@ impl ResumeError {
 /// A query's checkpoints where it begins.
 pub(super) struct Resumed {
     pub kept: Arc<Kept>,
-    pub checkpoints: Checkpoints,
     /// What tells their location from any other.
     pub location_id: String,
-    /// Whether there was anything.
-    pub has_kept: bool,
+    partitions: BTreeMap<TopicPartition, Checkpoint>,
+    /// Of how many partitions something was kept.
+    resumed: usize,
 }
 
-/// Takes the location for the query, and reads what is kept there. Partitions are then read from there:
-/// `extents`, which came from STARTING_OFFSETS, are changed so. `logs` are the whole logs.
+/// Takes the location for the query, and reads what is kept there of its partitions, whose `extents` came
+/// from STARTING_OFFSETS.
 pub(super) fn resume(
     config: &Config,
     location: &Location,
     query: &Query,
-    extents: &mut BTreeMap<TopicPartition, Extent>,
-    logs: &BTreeMap<TopicPartition, Extent>,
+    extents: &BTreeMap<TopicPartition, Extent>,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Resumed, ResumeError> {
     let store = location.open()?;
@@ -95,24 +94,20 @@ pub(super) fn resume(
     };
     let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
     let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
-    let checkpoints = Checkpoints::of(Arc::clone(&kept));
+    let mut partitions = BTreeMap::new();
     let mut resumed = 0;
-    for (partition, extent) in extents.iter_mut() {
+    for (partition, extent) in extents {
         let found = kept.newest(partition)?;
         for problem in found.problems {
             let text = format!("a checkpoint cannot be used, and an older one is: {problem}");
             tell(Level::Warning, text);
         }
         resumed += usize::from(found.checkpoint.is_some());
-        let mut checkpoint = match found.checkpoint {
+        let checkpoint = match found.checkpoint {
             Some(checkpoint) => checkpoint,
             None => Checkpoint::at(kept.begin(partition, extent.start)?),
         };
-        if let Some(log) = logs.get(partition) {
-            check(&mut checkpoint, partition, log, config.on_data_loss, tell)?;
-        }
-        extent.start = checkpoint.next;
-        checkpoints.begin(partition.clone(), checkpoint);
+        partitions.insert(partition.clone(), checkpoint);
     }
     let told = match resumed {
         0 => format!("checkpoints are kept at {location}"),
@@ -124,14 +119,66 @@ pub(super) fn resume(
     tell(Level::Info, told);
     Ok(Resumed {
         kept,
-        checkpoints,
         location_id,
-        has_kept: resumed > 0,
+        partitions,
+        resumed,
     })
 }
 
-/// Whether the log still has what comes next.
-fn check(
+impl Resumed {
+    /// Whether there was anything.
+    pub(super) fn has_kept(&self) -> bool {
+        self.resumed > 0
+    }
+
+    /// Whether the logs are those that were read. They must have been asked for after this was read: what
+    /// others of the group have kept meanwhile may lie behind ends from before.
+    pub(super) fn check_ends(
+        &self,
+        logs: &BTreeMap<TopicPartition, Extent>,
+    ) -> Result<(), ResumeError> {
+        for (partition, checkpoint) in &self.partitions {
+            let next = checkpoint.next;
+            if let Some(end) = logs.get(partition).map(|log| log.end)
+                && next > end
+            {
+                return Err(ResumeError::MadeAnew {
+                    partition: partition.clone(),
+                    end,
+                    next,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The checkpoints, if the logs still have what comes next. Partitions are then read from there:
+    /// `extents` are changed so.
+    pub(super) fn begin(
+        self,
+        extents: &mut BTreeMap<TopicPartition, Extent>,
+        logs: &BTreeMap<TopicPartition, Extent>,
+        on_data_loss: OnDataLoss,
+        tell: &mut impl FnMut(Level, String),
+    ) -> Result<Checkpoints, ResumeError> {
+        let checkpoints = Checkpoints::of(self.kept);
+        for (partition, mut checkpoint) in self.partitions {
+            if let Some(log) = logs.get(&partition) {
+                pass_over_lost(&mut checkpoint, &partition, log, on_data_loss, tell)?;
+            }
+            if let Some(extent) = extents.get_mut(&partition) {
+                extent.start = checkpoint.next;
+                // What has come since is there at the start, too.
+                extent.end = extent.end.max(checkpoint.next);
+            }
+            checkpoints.begin(partition, checkpoint);
+        }
+        Ok(checkpoints)
+    }
+}
+
+/// Goes on at the log's first record, if some before it are gone and that may be.
+fn pass_over_lost(
     checkpoint: &mut Checkpoint,
     partition: &TopicPartition,
     log: &Extent,
@@ -139,26 +186,19 @@ fn check(
     tell: &mut impl FnMut(Level, String),
 ) -> Result<(), ResumeError> {
     let next = checkpoint.next;
-    if next > log.end {
-        return Err(ResumeError::MadeAnew {
+    if next >= log.start {
+        return Ok(());
+    }
+    let count = log.start.since(next);
+    if on_data_loss == OnDataLoss::Fail {
+        return Err(ResumeError::DataLoss {
+            count,
             partition: partition.clone(),
-            end: log.end,
             next,
         });
     }
-    if next < log.start {
-        let count = log.start.since(next);
-        if on_data_loss == OnDataLoss::Fail {
-            return Err(ResumeError::DataLoss {
-                count,
-                partition: partition.clone(),
-                next,
-            });
-        }
-        let text =
-            format!("{count} records of {partition} are gone, and the result is without them");
-        tell(Level::Warning, text);
-        checkpoint.next = log.start;
-    }
+    let text = format!("{count} records of {partition} are gone, and the result is without them");
+    tell(Level::Warning, text);
+    checkpoint.next = log.start;
     Ok(())
 }

@@ -42,12 +42,12 @@ fn killed_and_started_again(brokers: &Brokers) {
         };
         running.until("the broker is known", is_up(LOST));
         running.until_records(RECORDS / 10);
-        brokers.kill(LOST);
+        brokers.cluster("kill", LOST);
         running.until("the loss is told", |told| !is_up(LOST)(told));
         // What the remaining brokers take over by themselves.
         running.until_records(RECORDS / 2);
         assert!(!is_up(LOST)(&running.told), "it should still be down");
-        brokers.start(LOST);
+        brokers.cluster("start", LOST);
         running.until("the return is told", is_up(LOST));
         running.until_records(RECORDS);
         producing.join().unwrap();

@@ -17,23 +17,32 @@ mod appended_rows;
 mod available_now;
 mod bad_records;
 mod batch_limit;
-mod brokers;
 mod checkpoints;
 mod exact_totals;
-mod expected;
 mod first_totals;
 mod lost_broker;
-mod published;
 mod rebalance;
-mod running;
 mod starting_offsets;
 mod stuck_letters;
 
+#[path = "../real_brokers/brokers.rs"]
+mod brokers;
+#[path = "../real_brokers/expected.rs"]
+mod expected;
+#[path = "../real_brokers/published.rs"]
+mod published;
+#[path = "../real_brokers/running.rs"]
+mod running;
+
 use std::process::ExitCode;
+use std::sync::{PoisonError, RwLock};
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 
-use crate::brokers::{Brokers, Presence};
+use crate::brokers::Brokers;
+
+/// Held for writing while brokers are taken away.
+static DISTURBANCE: RwLock<()> = RwLock::new(());
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -57,31 +66,16 @@ fn main() -> ExitCode {
 
 /// A test that needs all brokers to be there from its start to its end.
 fn trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
-    Trial::ignorable_test(name, move || {
-        run(|brokers| {
-            let _others = brokers.undisturbed();
-            test(brokers);
-        })
+    brokers::trial(name, move |brokers| {
+        let _others = DISTURBANCE.read().unwrap_or_else(PoisonError::into_inner);
+        test(brokers);
     })
 }
 
 /// A test that takes brokers away, and has them for itself.
 fn disturbing_trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
-    Trial::ignorable_test(name, move || {
-        run(|brokers| {
-            let _alone = brokers.alone();
-            test(brokers);
-        })
+    brokers::trial(name, move |brokers| {
+        let _alone = DISTURBANCE.write().unwrap_or_else(PoisonError::into_inner);
+        test(brokers);
     })
-}
-
-fn run(test: impl Fn(&Brokers)) -> Result<Completion, Failed> {
-    match brokers::presence() {
-        Presence::Here(brokers) => {
-            test(brokers);
-            Ok(Completion::Completed)
-        }
-        Presence::Lacks(reason) => Ok(Completion::ignored_with(reason)),
-        Presence::Failed(reason) => Err(reason.into()),
-    }
 }

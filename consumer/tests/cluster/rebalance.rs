@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::brokers::Brokers;
 use crate::expected::generated;
-use crate::published::{DEADLINE, generator, publish, publish_until};
+use crate::published::{DEADLINE, StopAtEnd, generator, publish, publish_until};
 use crate::running::{INTERVAL, config, start};
 use crate::trial;
 
@@ -70,14 +70,6 @@ fn move_about(brokers: &Brokers) {
         assert_eq!(told.totals(), generated(&generator(), published));
         assert_eq!(told.records(), published);
     });
-}
-
-struct StopAtEnd<'a>(&'a Stop);
-
-impl Drop for StopAtEnd<'_> {
-    fn drop(&mut self) {
-        self.0.request();
-    }
 }
 
 /// Members come and go while what was there at the start is read: whatever is fetched again must be

@@ -1,15 +1,17 @@
-//! One cluster for all tests, started by the first one that needs it.
+//! One cluster for all tests of a target, started by the first one that needs it.
 //!
 //! However the tests end, interrupted or killed, the cluster goes too: a shell that holds the other end
 //! of a pipe to this process cleans up when the pipe closes.
 
 use std::env;
+use std::fmt::Display;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Output, Stdio};
-use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use libtest_mimic::{Completion, Trial};
 use producer::KafkaSettings;
 
 const REQUIRE: &str = "CARDSTREAM_REQUIRE_CLUSTER";
@@ -22,19 +24,30 @@ static CLEANER: Mutex<Option<Child>> = Mutex::new(None);
 pub struct Brokers {
     servers: String,
     data: PathBuf,
-    undisturbed: RwLock<()>,
 }
 
 /// Whether there are brokers to test with.
-pub enum Presence {
+enum Presence {
     Here(&'static Brokers),
     /// What they would need is missing, which is allowed.
     Lacks(String),
     Failed(String),
 }
 
+/// A test with the brokers; ignored, with the reason, where they cannot be.
+pub fn trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
+    Trial::ignorable_test(name, move || match presence() {
+        Presence::Here(brokers) => {
+            test(brokers);
+            Ok(Completion::Completed)
+        }
+        Presence::Lacks(reason) => Ok(Completion::ignored_with(reason)),
+        Presence::Failed(reason) => Err(reason.into()),
+    })
+}
+
 /// The brokers; the first call starts them.
-pub fn presence() -> Presence {
+fn presence() -> Presence {
     if let Some(missing) = missing() {
         let reason = format!("{missing} is missing");
         return match env::var_os(REQUIRE) {
@@ -94,7 +107,6 @@ fn start() -> Result<Brokers, String> {
             .collect::<Vec<_>>()
             .join(","),
         data,
-        undisturbed: RwLock::new(()),
     };
     let up = brokers
         .command("up")
@@ -144,30 +156,11 @@ impl Brokers {
         KafkaSettings::parse(&self.servers, "", &[]).unwrap()
     }
 
-    /// While this is held, no test takes brokers away.
-    pub fn undisturbed(&self) -> RwLockReadGuard<'_, ()> {
-        self.undisturbed
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// While this is held, no other test runs.
-    pub fn alone(&self) -> RwLockWriteGuard<'_, ()> {
-        self.undisturbed
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// `kill -9`.
-    pub fn kill(&self, broker: u8) {
-        let killed = self.command("kill").arg(broker.to_string()).output();
-        succeeded("cluster kill", killed).unwrap();
-    }
-
-    /// Starts a killed broker again; returns when it serves.
-    pub fn start(&self, broker: u8) {
-        let started = self.command("start").arg(broker.to_string()).output();
-        succeeded("cluster start", started).unwrap();
+    /// `zookeeper-kafka/cluster` does `command` to a node, a broker's number or `zookeeper`. After `start`
+    /// it serves.
+    pub fn cluster(&self, command: &str, node: impl Display) {
+        let done = self.command(command).arg(node.to_string()).output();
+        succeeded(&format!("cluster {command} {node}"), done).unwrap();
     }
 
     fn command(&self, name: &str) -> Command {

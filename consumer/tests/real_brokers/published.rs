@@ -9,6 +9,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaResult;
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -19,7 +20,10 @@ use crate::brokers::Brokers;
 pub const DEADLINE: Duration = Duration::from_secs(120);
 const REPLICATION: i32 = 3;
 
-/// What the seed 42, which all tests publish, stands for.
+/// How long brokers may take to say where a log ends, before they are asked again.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// What the seed 42 stands for.
 pub fn generator() -> GeneratorSettings {
     GeneratorSettings {
         seed: Some(42),
@@ -77,6 +81,15 @@ fn run(settings: &Settings, stop: &Stop) -> Report {
     let report = producer::run(settings, stop, |_| {}).unwrap();
     assert!(report.is_complete(), "{}", report.counts());
     report
+}
+
+/// Asks the producer to stop, however a test ends.
+pub struct StopAtEnd<'a>(pub &'a Stop);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.request();
+    }
 }
 
 /// Creates a topic with settings of its own.
@@ -227,13 +240,22 @@ fn reader(brokers: &Brokers) -> BaseConsumer {
 }
 
 fn ends_of(consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
-    let metadata = consumer.fetch_metadata(Some(topic), DEADLINE).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match asked_ends(consumer, topic) {
+            Ok(ends) if !ends.is_empty() => return ends,
+            // The topic is new, or a partition has just lost its leader.
+            other => assert!(Instant::now() < deadline, "{topic}: {other:?}"),
+        }
+    }
+}
+
+/// Metadata is fetched each time: a client goes on believing what it was told first.
+fn asked_ends(consumer: &BaseConsumer, topic: &str) -> KafkaResult<Vec<i64>> {
+    let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
     let partitions = metadata.topics()[0].partitions().len() as i32;
     (0..partitions)
-        .map(|partition| {
-            let marks = consumer.fetch_watermarks(topic, partition, DEADLINE);
-            marks.unwrap().1
-        })
+        .map(|partition| Ok(consumer.fetch_watermarks(topic, partition, ANSWER)?.1))
         .collect()
 }
 

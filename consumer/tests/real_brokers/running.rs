@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use consumer::checkpoint::location::Location;
 use consumer::command::Command;
 use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
@@ -11,6 +12,7 @@ use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
 use consumer::streaming::{self, StreamingQuery};
 use crossbeam_channel::{Receiver, unbounded};
+use tempfile::TempDir;
 
 use crate::brokers::Brokers;
 use crate::expected::{ByBrand, resulted};
@@ -39,6 +41,15 @@ pub fn config(brokers: &Brokers, topic: &str) -> Config {
         dead_letter_topic: format!("{topic}.dead-letters"),
         on_dead_letter_failure: OnFailure::Pause,
         demo: Vec::new(),
+    }
+}
+
+/// The same with checkpoints in `folder`.
+pub fn kept_in(folder: &TempDir, config: Config) -> Config {
+    let url = format!("file://{}", folder.path().display());
+    Config {
+        checkpoint_location: Some(Location::parse(&url, []).unwrap()),
+        ..config
     }
 }
 

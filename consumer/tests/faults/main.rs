@@ -1,0 +1,171 @@
+//! Faults, while transactions are produced and read on real brokers: whatever dies, and in whatever order,
+//! every record is in the result once, to the cent.
+//!
+//! The producer writes to a topic of six partitions, steadily, for as long as the faults last. `consumer`
+//! processes of one group read it, with checkpoints at one location. In a random order
+//!
+//! - consumers are killed (-9), each after it has made progress since the last fault, and started again
+//!   at once, or left dead for others to take over;
+//! - a consumer is stopped past its session's end and then goes on, as if it still had its partitions;
+//! - consumers join, and leave when they are asked to;
+//! - each broker in its turn is killed, and started again while the next fault comes;
+//! - ZooKeeper is killed or stopped for a while.
+//!
+//! Then all processes are asked to end, and one `available-now` run from their checkpoints gives the result.
+//! It must be what is computed from the seed by plain arithmetic; and it must not have read what a process
+//! had shown that ended properly.
+//!
+//! ```text
+//! cargo test -p consumer --test faults                            # about two minutes
+//! CARDSTREAM_FAULTS=long cargo test -p consumer --test faults     # about a quarter of an hour
+//! CARDSTREAM_SEED=42 cargo test -p consumer --test faults         # the same faults in the same order
+//! ```
+//!
+//! It prints its seed first, each fault as it comes, and at the end how long recovering took. Without Java
+//! or Maven it is ignored, unless CARDSTREAM_REQUIRE_CLUSTER=1.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
+
+mod form;
+mod group;
+mod process;
+mod recovery;
+mod schedule;
+mod steps;
+
+#[path = "../real_brokers/brokers.rs"]
+mod brokers;
+#[allow(dead_code, reason = "more of it is for the tests of the cluster")]
+#[path = "../real_brokers/expected.rs"]
+mod expected;
+#[allow(dead_code, reason = "more of it is for the tests of the cluster")]
+#[path = "../real_brokers/published.rs"]
+mod published;
+#[allow(dead_code, reason = "more of it is for the tests of the cluster")]
+#[path = "../real_brokers/running.rs"]
+mod running;
+
+use std::process::ExitCode;
+use std::thread;
+
+use libtest_mimic::Arguments;
+use producer::{GeneratorSettings, Pace, Ratio, Stop};
+
+use crate::brokers::Brokers;
+use crate::expected::generated;
+use crate::form::Form;
+use crate::group::Group;
+use crate::process::Place;
+use crate::published::{StopAtEnd, create_topic, ends, publish_until};
+use crate::recovery::Recoveries;
+use crate::running::{config, kept_in, run};
+use crate::schedule::{Dice, FIRST};
+use crate::steps::{RESTARTS, Run};
+
+const TOPIC: &str = "faults";
+const PARTITIONS: i32 = 6;
+const PER_SECOND: u32 = 2_000;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trials = vec![
+        schedule::trial(),
+        brokers::trial("every_record_is_counted_once_whatever_dies", whatever_dies),
+    ];
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    brokers::clean();
+    conclusion.exit_code()
+}
+
+fn whatever_dies(brokers: &Brokers) {
+    let form = Form::asked_for();
+    let seed = form::seed();
+    eprintln!("\n{} form, CARDSTREAM_SEED={seed}", form.name);
+    let mut folder = tempfile::Builder::new();
+    let mut folder = folder.prefix("cardstream-faults-").tempdir().unwrap();
+    // What a failure leaves can be looked at.
+    folder.disable_cleanup(true);
+    eprintln!("checkpoints are in {}", folder.path().display());
+    let generator = GeneratorSettings {
+        seed: Some(seed),
+        bad_ratio: Ratio::new(0.005).unwrap(),
+        ..GeneratorSettings::default()
+    };
+    create_topic(brokers, TOPIC, PARTITIONS, &[]);
+
+    let place = Place {
+        brokers,
+        topic: TOPIC,
+        folder: folder.path(),
+    };
+    let mut group = Group::new(place, PARTITIONS);
+    let mut recoveries = Recoveries::default();
+    let stop = &Stop::new();
+    let published = thread::scope(|scope| {
+        let pace = Pace::PerSecond(PER_SECOND.try_into().unwrap());
+        let records = generator.clone();
+        let producing =
+            scope.spawn(move || publish_until(stop, brokers, TOPIC, PARTITIONS, records, pace));
+        // However this ends, the producer must.
+        let _stop = StopAtEnd(stop);
+        let mut dice = Dice::new(seed);
+        let steps = schedule::draw(&form.faults, &mut dice);
+        for _ in 0..FIRST {
+            group.start(dice.workers());
+        }
+        // Without ZooKeeper the producer could not even begin: brokers take its id from there.
+        group.await_recovery();
+        let mut run = Run::new(brokers, &form, &mut group, &mut dice, &mut recoveries);
+        for step in steps {
+            run.step(step);
+        }
+        group.await_recovery();
+        group.await_records(form.records);
+        stop.request();
+        producing.join().unwrap().acknowledged
+    });
+    let running = group.running();
+    for &number in &running {
+        group.ask_to_end(number);
+    }
+    for &number in &running {
+        group.await_good_end(number);
+    }
+    group.note("all have ended");
+    let ends = ends(brokers, TOPIC);
+    let written: i64 = ends.iter().sum();
+    assert_eq!(written, published as i64, "the producer repeats or loses");
+
+    let shown: i64 = group.kept().iter().sum();
+    let told = run(kept_in(&folder, config(brokers, TOPIC)));
+    let again = told.records();
+    assert_eq!(told.totals(), generated(&generator, published));
+    assert!(
+        again <= published - shown as u64,
+        "{again} records are in no checkpoint, and {shown} of {published} were shown by processes that \
+         ended well"
+    );
+    assert!(
+        again < published / 4,
+        "{again} of {published} are read again"
+    );
+    let all = group.processes.iter().flat_map(|process| &process.said);
+    let told = told.notices.iter().map(|notice| &notice.text);
+    for said in all.chain(told.filter(|text| !text.starts_with("goes on"))) {
+        let is_fine = !said.contains("checkpoint") && !said.contains("panicked");
+        assert!(is_fine, "{said}");
+    }
+    for time in group.restarts() {
+        recoveries.took(RESTARTS, time);
+    }
+    eprintln!(
+        "survived with {published} records and CARDSTREAM_SEED={seed}, {again} of them read for the \
+         result: {recoveries}"
+    );
+    folder.disable_cleanup(false);
+}
