@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use producer::kafka::log_to_tracing;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset as KafkaOffset, TopicPartitionList};
 use serde::Deserialize;
@@ -42,6 +42,8 @@ pub struct GroupContext {
     owned: Mutex<BTreeMap<TopicPartition, Epoch>>,
     seen: Mutex<Vec<Seen>>,
     served: AtomicBool,
+    /// That of the event that is being polled.
+    end: Mutex<Option<Offset>>,
 }
 
 impl GroupContext {
@@ -53,6 +55,7 @@ impl GroupContext {
             owned: Mutex::default(),
             seen: Mutex::default(),
             served: AtomicBool::new(false),
+            end: Mutex::default(),
         }
     }
 
@@ -64,6 +67,11 @@ impl GroupContext {
     /// Whether something was served since the last time that leaves nothing to be seen.
     pub fn take_served(&self) -> bool {
         self.served.swap(false, Ordering::Relaxed)
+    }
+
+    /// The offset of the end that has just been polled, whose partition comes from polling.
+    pub fn take_end(&self) -> Option<Offset> {
+        lock(&self.end).take()
     }
 
     /// Where `partition` ended when the query was started; one that was added later had no end yet.
@@ -186,8 +194,20 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
+            *lock(&self.end) = end_in(reason);
+            return;
+        }
         self.saw(Seen::Error(error, reason.to_owned()));
     }
+}
+
+/// The offset in what librdkafka says of an end: "Fetch from broker 3 reached end of partition at offset 7
+/// (HighwaterMark 7)". rdkafka's error has the partition's number alone.
+fn end_in(reason: &str) -> Option<Offset> {
+    let (_, rest) = reason.split_once("partition at offset ")?;
+    let digits = rest.split(' ').next()?;
+    digits.parse().ok().map(Offset)
 }
 
 /// What is read of librdkafka's statistics (its STATISTICS.md says what they mean).
@@ -282,5 +302,18 @@ impl Statistics {
                 .filter(|numbers| numbers.partition >= 0)
                 .map(move |numbers| (TopicPartition::new(topic, numbers.partition), numbers))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_words() {
+        let reason =
+            "Fetch from broker 3 reached end of partition at offset 20972 (HighwaterMark 20974)";
+        assert_eq!(end_in(reason), Some(Offset(20_972)));
+        assert_eq!(end_in("Fetch from broker 3 reached end of partition"), None);
     }
 }

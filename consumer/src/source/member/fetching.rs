@@ -1,7 +1,6 @@
 //! What of a member's partitions is fetched: pauses, records held back while pausing, ends reached.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::mem;
+use std::collections::BTreeSet;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -12,11 +11,8 @@ use super::held::Held;
 use crate::position::{Offset, TopicPartition};
 use crate::source::group_context::{GroupContext, Statistics};
 
-/// How many statistics are passed over after an end has been polled: one may have been made before.
-const OLD: i32 = 1;
-/// The same where two topics have a partition of that number, since librdkafka does not say whose end it
-/// was: half a minute, in which a broker has answered, or is lost for longer than is planned for.
-const OLD_OF_SEVERAL: i32 = 60;
+/// For so many statistics it is remembered that one of several partitions has ended.
+const REMEMBERED: u32 = 4;
 
 /// The state of one client's fetching.
 #[derive(Default)]
@@ -25,16 +21,16 @@ pub(super) struct Fetching {
     /// What the client has paused. It forgets neither when a partition is revoked nor when it comes
     /// back.
     paused: BTreeSet<TopicPartition>,
-    /// Partitions of which an end has been polled since they are fetched, and how many statistics must
-    /// come before one is of now.
-    ///
-    /// What was queued is fetched anew after a pause, and after a rebalance, for which librdkafka pauses
-    /// all partitions. Its statistics tell of the fetch before until the partition's broker answers,
-    /// however long that takes; but an end that was polled is one of now, and comes behind all records
-    /// before it.
-    ended: BTreeMap<TopicPartition, i32>,
-    /// Partitions whose end the client has come to, though perhaps not the polling thread, and the ends.
-    reached: Vec<(TopicPartition, Offset)>,
+    /// Ends that have been polled, of one of several partitions of their number.
+    ends: Vec<End>,
+}
+
+/// An end of a partition of that number.
+struct End {
+    number: i32,
+    offset: Offset,
+    /// In statistics.
+    age: u32,
 }
 
 impl Fetching {
@@ -56,8 +52,6 @@ impl Fetching {
         consumer: &BaseConsumer<GroupContext>,
         partition: TopicPartition,
     ) -> Result<(), MemberError> {
-        self.reached.retain(|(reached, _)| *reached != partition);
-        self.ended.remove(&partition);
         if !self.paused.contains(&partition) {
             consumer
                 .pause(&one(&partition))
@@ -79,7 +73,6 @@ impl Fetching {
         partition: &TopicPartition,
     ) -> Result<(), MemberError> {
         if !self.held.has(partition) && self.paused.remove(partition) {
-            self.ended.remove(partition);
             consumer
                 .resume(&one(partition))
                 .map_err(MemberError::client("resuming a partition"))?;
@@ -89,37 +82,44 @@ impl Fetching {
 
     /// Partitions have come or gone, and all others are fetched anew.
     pub(super) fn rebalanced(&mut self) {
-        self.reached.clear();
-        self.ended.clear();
+        self.ends.clear();
     }
 
-    /// An end of a log has been polled: that of one of these, the client's partitions of its number.
-    pub(super) fn ended(&mut self, candidates: Vec<TopicPartition>) {
-        let old = match candidates.len() {
-            1 => OLD,
-            _ => OLD_OF_SEVERAL,
-        };
-        for partition in candidates {
-            self.ended.entry(partition).or_insert(old);
+    /// An end has been polled, of one of several topics' partitions of that number.
+    pub(super) fn note_end(&mut self, number: i32, offset: Offset) {
+        self.ends.push(End {
+            number,
+            offset,
+            age: 0,
+        });
+    }
+
+    /// The partitions whose end has been polled, told by the ends in the statistics. Where more have the same
+    /// end than were polled, none.
+    pub(super) fn ended(&mut self, statistics: &Statistics) -> Vec<(TopicPartition, Offset)> {
+        let mut ended = Vec::new();
+        if self.ends.is_empty() {
+            return ended;
         }
-    }
-
-    /// Remembers which partitions the client has fetched to where they ended at the query's start, or
-    /// beyond.
-    pub(super) fn note_ends(&mut self, statistics: &Statistics, context: &GroupContext) {
-        let reached = statistics
-            .reached_ends()
-            .filter(|(partition, end)| *end >= context.end(partition))
-            .filter(|(partition, _)| self.ended.get(partition).is_some_and(|old| *old <= 0));
-        self.reached.extend(reached);
-        for old in self.ended.values_mut() {
-            *old -= 1;
+        let reached: Vec<_> = statistics.reached_ends().collect();
+        for polled in &self.ends {
+            let is_same = |number, offset| (number, offset) == (polled.number, polled.offset);
+            let candidates = reached
+                .iter()
+                .filter(|(of, offset)| is_same(of.partition, *offset));
+            let times = self
+                .ends
+                .iter()
+                .filter(|end| is_same(end.number, end.offset));
+            if candidates.clone().count() <= times.count() {
+                ended.extend(candidates.cloned());
+            }
         }
-    }
-
-    /// The partitions whose end is reached once all that was fetched has been polled.
-    pub(super) fn take_reached(&mut self) -> Vec<(TopicPartition, Offset)> {
-        mem::take(&mut self.reached)
+        self.ends.retain_mut(|end| {
+            end.age += 1;
+            end.age < REMEMBERED
+        });
+        ended
     }
 }
 
@@ -131,89 +131,60 @@ fn one(partition: &TopicPartition) -> TopicPartitionList {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
     use super::*;
-    use crate::checkpoint::Checkpoints;
-    use crate::source::topics::Extent;
 
-    fn context() -> GroupContext {
-        let extent = Extent {
-            start: Offset(0),
-            end: Offset(10),
+    /// Of partition 0 of both topics.
+    fn statistics(end_of_t: i64, end_of_u: i64) -> Statistics {
+        let topic = |end: i64| {
+            format!(
+                r#"{{"partitions":{{"0":{{"partition":0,"next_offset":{end},"eof_offset":{end}}}}}}}"#
+            )
         };
-        let extents = BTreeMap::from([(TopicPartition::new("t", 0), extent)]);
-        GroupContext::new(Checkpoints::default(), Arc::new(extents))
+        let (t, u) = (topic(end_of_t), topic(end_of_u));
+        serde_json::from_str(&format!(r#"{{"topics":{{"t":{t},"u":{u}}}}}"#)).unwrap()
     }
 
-    fn statistics(next: i64, end: i64) -> Statistics {
-        let partition = format!(
-            r#"{{"partition":0,"next_offset":{next},"eof_offset":{end},"ls_offset":{end}}}"#
-        );
-        let text = format!(r#"{{"topics":{{"t":{{"partitions":{{"0":{partition}}}}}}}}}"#);
-        serde_json::from_str(&text).unwrap()
-    }
-
-    fn ends(fetching: &mut Fetching) -> Vec<i64> {
-        let reached = fetching.take_reached().into_iter();
-        reached.map(|(_, end)| end.0).collect()
-    }
-
-    fn zero() -> Vec<TopicPartition> {
-        vec![TopicPartition::new("t", 0)]
+    fn ended(fetching: &mut Fetching, statistics: &Statistics) -> Vec<String> {
+        let mut ended = fetching.ended(statistics);
+        ended.sort();
+        ended.dedup();
+        ended
+            .iter()
+            .map(|(of, end)| format!("{of} {end}"))
+            .collect()
     }
 
     #[test]
-    fn an_end_is_one_that_lies_where_the_log_ended_or_beyond() {
+    fn an_end_is_that_of_the_topic_whose_it_can_be() {
         let mut fetching = Fetching::default();
-        fetching.ended(zero());
-        fetching.note_ends(&statistics(12, 12), &context());
-        assert!(ends(&mut fetching).is_empty());
-        for (next, end, expected) in [
-            (9, 9, None),
-            (9, 10, None),
-            (10, 10, Some(10)),
-            (12, 12, Some(12)),
-        ] {
-            fetching.note_ends(&statistics(next, end), &context());
-            assert_eq!(ends(&mut fetching), Vec::from_iter(expected));
-        }
-    }
-
-    #[test]
-    fn ends_from_before_a_rebalance_are_to_be_reached_again() {
-        let mut fetching = Fetching::default();
-        fetching.ended(zero());
-        for _ in 0..=OLD {
-            fetching.note_ends(&statistics(10, 10), &context());
-        }
+        assert!(ended(&mut fetching, &statistics(10, 12)).is_empty());
+        fetching.note_end(0, Offset(12));
+        assert_eq!(ended(&mut fetching, &statistics(10, 12)), ["u-0 12"]);
+        fetching.note_end(1, Offset(10));
+        assert_eq!(ended(&mut fetching, &statistics(10, 12)), ["u-0 12"]);
         fetching.rebalanced();
-        assert!(ends(&mut fetching).is_empty());
-        // However long its broker does not answer.
-        for _ in 0..1_000 {
-            fetching.note_ends(&statistics(10, 10), &context());
-        }
-        assert!(ends(&mut fetching).is_empty());
-        fetching.ended(zero());
-        for _ in 0..OLD {
-            fetching.note_ends(&statistics(10, 10), &context());
-        }
-        assert!(ends(&mut fetching).is_empty());
-        fetching.note_ends(&statistics(10, 10), &context());
-        assert_eq!(ends(&mut fetching), [10]);
+        assert!(ended(&mut fetching, &statistics(10, 12)).is_empty());
     }
 
     #[test]
-    fn an_end_of_one_of_two_topics_is_long_doubted() {
+    fn one_end_is_not_that_of_two() {
         let mut fetching = Fetching::default();
-        let other = TopicPartition::new("u", 0);
-        fetching.ended(vec![TopicPartition::new("t", 0), other]);
-        for _ in 0..OLD_OF_SEVERAL {
-            fetching.note_ends(&statistics(10, 10), &context());
+        fetching.note_end(0, Offset(10));
+        assert!(ended(&mut fetching, &statistics(10, 10)).is_empty());
+        fetching.note_end(0, Offset(10));
+        assert_eq!(
+            ended(&mut fetching, &statistics(10, 10)),
+            ["t-0 10", "u-0 10"]
+        );
+    }
+
+    #[test]
+    fn ends_are_forgotten() {
+        let mut fetching = Fetching::default();
+        fetching.note_end(0, Offset(10));
+        for _ in 0..REMEMBERED {
+            assert!(ended(&mut fetching, &statistics(9, 9)).is_empty());
         }
-        assert!(ends(&mut fetching).is_empty());
-        fetching.note_ends(&statistics(10, 10), &context());
-        assert_eq!(ends(&mut fetching), [10]);
+        assert!(ended(&mut fetching, &statistics(10, 9)).is_empty());
     }
 }

@@ -209,10 +209,6 @@ impl Member {
                 self.saw(consumer, seen)?;
             }
             if drained {
-                // What was fetched before these ends has been seen now.
-                for (partition, end) in self.fetching.take_reached() {
-                    self.step(consumer, Event::ReachedEnd(&partition, end))?;
-                }
                 self.step(consumer, Event::Idle)?;
                 self.tell_waiting();
             }

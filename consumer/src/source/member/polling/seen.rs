@@ -10,7 +10,7 @@ use super::{End, GroupConsumer, Member};
 use crate::checkpoint::TakenOver;
 use crate::engine::worker::Event;
 use crate::event::Level;
-use crate::position::Offset;
+use crate::position::{Offset, TopicPartition};
 use crate::source::group_context::{Seen, Statistics};
 use crate::source::identity::STATIC_NAME;
 use crate::source::member::{MemberError, Report};
@@ -34,22 +34,14 @@ impl Member {
                 self.report(Report::Revoked(partitions));
                 Ok(())
             }
-            Seen::Statistics(statistics) => {
-                self.saw_statistics(consumer, &statistics);
-                Ok(())
-            }
+            Seen::Statistics(statistics) => self.saw_statistics(consumer, &statistics),
             Seen::Error(error, reason) => {
                 match error.rdkafka_error_code() {
                     Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
                         return Err(MemberError::session_timeout());
                     }
-                    // An end comes from polling too; so does what is wrong with fetching. Brokers that
-                    // come and go are told one by one.
-                    Some(
-                        RDKafkaErrorCode::PartitionEOF
-                        | RDKafkaErrorCode::BrokerTransportFailure
-                        | RDKafkaErrorCode::Resolve,
-                    ) => {
+                    // What is wrong with fetching comes from polling too. Brokers that come and go are told one by one.
+                    Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
                         tracing::debug!(%error, "{reason}");
                     }
                     // Said again and again while it lasts, and by each worker.
@@ -66,7 +58,11 @@ impl Member {
         }
     }
 
-    fn saw_statistics(&mut self, consumer: &GroupConsumer, statistics: &Statistics) {
+    fn saw_statistics(
+        &mut self,
+        consumer: &GroupConsumer,
+        statistics: &Statistics,
+    ) -> Result<(), MemberError> {
         let brokers = statistics.brokers(&self.brokers);
         self.all_down &= brokers.iter().all(|broker| !broker.up);
         if brokers != self.brokers {
@@ -74,7 +70,42 @@ impl Member {
             self.report(Report::Brokers(brokers));
         }
         self.report(Report::Ends(statistics.ends().collect()));
-        self.fetching.note_ends(statistics, consumer.context());
+        for (partition, end) in self.fetching.ended(statistics) {
+            self.reached_end(consumer, &partition, end)?;
+        }
+        Ok(())
+    }
+
+    /// librdkafka tells the end of a partition by its number and, in words, its offset.
+    fn polled_end(&mut self, consumer: &GroupConsumer, number: i32) -> Result<(), MemberError> {
+        let Some(end) = consumer.context().take_end() else {
+            tracing::warn!(number, "an end of a partition without its offset");
+            return Ok(());
+        };
+        let own = self.worker.positions().map(|(partition, _next)| partition);
+        let of_number: Vec<_> = own.filter(|own| own.partition == number).cloned().collect();
+        match of_number.as_slice() {
+            [] => Ok(()),
+            [only] => self.reached_end(consumer, only, end),
+            _ => {
+                self.fetching.note_end(number, end);
+                Ok(())
+            }
+        }
+    }
+
+    /// All records before `end` have been polled. An end that lies before the one at the query's start is
+    /// none: for a while after its leader was lost a log ends earlier.
+    fn reached_end(
+        &mut self,
+        consumer: &GroupConsumer,
+        partition: &TopicPartition,
+        end: Offset,
+    ) -> Result<(), MemberError> {
+        if end < consumer.context().end(partition) {
+            return Ok(());
+        }
+        self.step(consumer, Event::ReachedEnd(partition, end))
     }
 
     pub(super) fn assigned(
@@ -103,9 +134,7 @@ impl Member {
     ) -> Result<Option<End>, MemberError> {
         match error {
             KafkaError::PartitionEOF(number) => {
-                let own = self.worker.positions().map(|(partition, _next)| partition);
-                let of_number = own.filter(|own| own.partition == number).cloned();
-                self.fetching.ended(of_number.collect());
+                self.polled_end(consumer, number)?;
                 Ok(None)
             }
             KafkaError::MessageConsumptionFatal(code) => {
