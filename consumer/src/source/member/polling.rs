@@ -370,6 +370,10 @@ impl Member {
                     self.count();
                     self.report(Report::BatchFull);
                 }
+                Action::MemoryShort => {
+                    self.count();
+                    self.report(Report::MemoryShort);
+                }
                 Action::HandOver {
                     contributions,
                     kept_back,
