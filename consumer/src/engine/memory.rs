@@ -11,8 +11,8 @@
 //! not fit is refused with an error that ends the query: nothing goes to the disk, since a state that is
 //! read back for each batch would be no use.
 //!
-//! An eighth of the limit is left out of all this: a table counts what it has grown to, not what it needs
-//! while it grows, and the allocator keeps some of what it is given back.
+//! A quarter of the limit is left out of all this: a table counts what it has grown to, not what it needs
+//! while it doubles, and the allocator keeps some of what it is given back.
 
 use std::collections::HashSet;
 use std::ptr::NonNull;
@@ -79,9 +79,9 @@ impl Memory {
         self.limit
     }
 
-    /// Whether so many bytes are a fifth of the limit or more.
+    /// Whether so many bytes are enough of the limit to wait for.
     pub fn is_much(&self, bytes: usize) -> bool {
-        self.limit.is_some_and(|limit| bytes >= limit / 5)
+        self.limit.is_some_and(|limit| bytes >= limit / 16)
     }
 
     /// What of the limit is for what is kept and being built.
@@ -140,7 +140,7 @@ impl Memory {
 
 /// What of a limit is counted up to.
 fn countable(limit: usize) -> usize {
-    limit - limit / 8
+    limit - limit / 4
 }
 
 /// Whether this is the error of a limit that does not hold what was to be computed.

@@ -140,7 +140,7 @@ impl Drop for Members {
 /// Counts what librdkafka may fetch ahead: nothing tells how much it has.
 fn queued(config: &Config, opened: &Opened) -> MemoryReservation {
     let reservation = opened.query.memory().reserve("records fetched ahead");
-    let client = opening::client(config);
+    let client = client(config, opened, 0);
     let kbytes = client.get("queued.max.messages.kbytes");
     let kbytes = kbytes.and_then(|kbytes| kbytes.parse::<usize>().ok());
     reservation.grow(kbytes.unwrap_or(0).saturating_mul(1024 * config.workers));

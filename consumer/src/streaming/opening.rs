@@ -154,7 +154,7 @@ fn client_as(config: &Config, client_id: &str) -> ClientConfig {
 
 /// What librdkafka may have fetched for each worker: as fast as any more, and a small part of the limit.
 fn queue_kbytes(config: &Config) -> u64 {
-    let share = config.memory_limit.map(|limit| limit / 16 / 1024);
+    let share = config.memory_limit.map(|limit| limit / 32 / 1024);
     let of_each = share.map(|share| share / config.workers as u64);
     of_each
         .unwrap_or(MOST_QUEUED_KBYTES)

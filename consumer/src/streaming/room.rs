@@ -86,11 +86,14 @@ impl Room {
         (pile_up, is_news)
     }
 
-    /// Whether `states` leave too little room for batches: they would become smaller and smaller, before
-    /// nothing fitted at all.
+    /// Whether `states` leave too little room for batches, less than a quarter: they would become smaller
+    /// and smaller, each of them with a result of all groups, before nothing fitted at all.
     pub(super) fn is_filled_by(&self, states: &[State]) -> bool {
         let bytes = states.iter().map(State::bytes).sum::<usize>();
-        self.query.memory().room().is_some_and(|room| bytes >= room)
+        self.query
+            .memory()
+            .room()
+            .is_some_and(|room| bytes >= room / 4 * 3)
     }
 
     /// What ends a query that does not fit: the groups of these states, or the rows of a batch.
@@ -159,7 +162,7 @@ mod tests {
             room.give_out(&batch, start);
             batch
         };
-        let small = give_out(&mut room, 10_000);
+        let small = give_out(&mut room, 5_000);
         assert_eq!(room.results_pile_up(start), (false, false));
         // The newest is not waited for without end, the one before is.
         let large = give_out(&mut room, 20_000);
@@ -176,6 +179,23 @@ mod tests {
         assert_eq!(room.results_pile_up(later), (false, false));
         drop(larger);
         assert_eq!(room.results_pile_up(start), (false, false));
+    }
+
+    #[test]
+    fn a_state_that_leaves_no_room_for_batches_fills_it() {
+        let query = query(COUNT, LIMIT);
+        let room = Room::new(query.clone());
+        let state = |groups: i64| {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..groups));
+            let counts: ArrayRef = Arc::new(Int64Array::from_iter_values(0..groups));
+            let groups = RecordBatch::try_from_iter([("n", numbers), ("count(*)", counts)]);
+            State::default()
+                .merged(&query, vec![groups.unwrap()])
+                .unwrap()
+        };
+        // 16 bytes a group; three quarters of the room are 225,000.
+        assert!(!room.is_filled_by(&[state(6_000), state(6_000)]));
+        assert!(room.is_filled_by(&[state(8_000), state(8_000)]));
     }
 
     #[test]

@@ -209,15 +209,11 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
         let text = format!(" + {} of others, {age} old", others.partitions);
         right.push(styled(text, colour));
     }
-    if snapshot.query.workers > 0 {
-        right.extend([
-            dim(theme, " · "),
-            Span::raw(counted(snapshot.query.workers as u64, "worker")),
-        ]);
-    }
+    let workers = counted(snapshot.query.workers as u64, "worker");
     // What is paused matters more than how many workers there are.
-    if right.iter().map(Span::width).sum::<usize>() + COUNTS > usize::from(columns) {
-        right.truncate(if reading.paused > 0 { 2 } else { 1 });
+    let taken = right.iter().map(Span::width).sum::<usize>() + width(&workers) + 3 + COUNTS;
+    if snapshot.query.workers > 0 && taken <= usize::from(columns) {
+        right.extend([dim(theme, " · "), Span::raw(workers)]);
     }
     if snapshot.brokers.is_empty() {
         return both_edges(vec![dim(theme, "looking for brokers")], right, columns);

@@ -375,6 +375,20 @@ fn a_partition_goes_on_without_a_batch_when_memory_is_no_longer_short() {
 }
 
 #[test]
+fn memory_that_is_short_again_is_told_again_though_no_record_was_refused() {
+    let (mut bench, memory) = Bench::within(16_000_000);
+    let others = memory.reserve("the result of the batch before");
+    for _ in 0..2 {
+        others.grow(7_000_000);
+        bench.record(GOOD);
+        bench.step(Event::Idle);
+        assert!(bench.said_memory_short());
+        others.free();
+        bench.step(Event::Proceed);
+    }
+}
+
+#[test]
 fn groups_that_memory_does_not_hold_end_the_worker_by_name() {
     let (mut bench, memory) = Bench::within(16_000_000);
     bench.fill();
