@@ -54,7 +54,7 @@ fn outgrown(brokers: &Brokers) {
         ..config(brokers, TOPIC)
     };
     let ended = program(&[
-        ("KAFKA_BOOTSTRAP_SERVERS", &brokers.servers()),
+        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
         ("TOPIC", TOPIC),
         ("GROUP_ID", TOPIC),
         ("QUERY", BY_ID),
@@ -91,7 +91,7 @@ fn outgrown(brokers: &Brokers) {
 /// fetches.
 fn empty(brokers: &Brokers, topic: &str) -> u64 {
     let ended = program(&[
-        ("KAFKA_BOOTSTRAP_SERVERS", &brokers.servers()),
+        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
         ("TOPIC", topic),
         ("QUERY", "SELECT count(*) FROM transactions"),
         ("SCHEMA", SCHEMA),
@@ -174,7 +174,7 @@ fn backlog(brokers: &Brokers) {
         ..config(brokers, TOPIC)
     };
     let ended = program(&[
-        ("KAFKA_BOOTSTRAP_SERVERS", &brokers.servers()),
+        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
         ("TOPIC", TOPIC),
         ("QUERY", query),
         ("SCHEMA", SCHEMA),
