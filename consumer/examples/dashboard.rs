@@ -190,6 +190,7 @@ impl Query {
                 partitions: 12,
                 others: None,
                 paused: usize::from(gone),
+                memory_short: false,
                 next_trigger: (id > 0).then_some(wait),
                 interval: Some(self.interval),
             }));

@@ -3,6 +3,7 @@
 //! [`cli`] is how users write them; another program may fill in a [`Config`] itself.
 
 pub mod cli;
+mod memory;
 mod properties;
 
 use std::path::PathBuf;
@@ -80,6 +81,8 @@ pub struct Config {
     pub schema: Option<TableSchema>,
     /// When batches come.
     pub trigger: TriggerMode,
+    /// The most bytes that the query may hold; `None` for any number.
+    pub memory_limit: Option<u64>,
     /// The most records that a batch may take, over all workers.
     pub max_records_per_batch: Option<u64>,
     /// Where reading begins.

@@ -7,6 +7,7 @@
 pub mod execution;
 pub mod feed;
 pub mod functions;
+pub mod memory;
 pub mod naming;
 pub mod quantity;
 pub mod query;

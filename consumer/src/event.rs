@@ -75,8 +75,11 @@ pub struct Pulse {
     pub partitions: usize,
     /// What other processes of the group read, if any do.
     pub others: Option<OthersPart>,
-    /// Of this process's partitions, paused: waiting for dead letters to be taken, or for the next batch.
+    /// Of this process's partitions, paused: waiting for dead letters to be taken, for memory,
+    /// or for the next batch.
     pub paused: usize,
+    /// Whether memory is short, so that partitions wait before they take more.
+    pub memory_short: bool,
     /// Time until the next trigger; `None` while the first batch is being read.
     pub next_trigger: Option<Duration>,
     /// Time between triggers, as it is now; `None` if what is there is taken and no more.

@@ -7,6 +7,7 @@
 
 #![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 
+pub mod behind;
 pub mod checkpoint;
 pub mod command;
 pub mod config;

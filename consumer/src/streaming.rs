@@ -27,6 +27,7 @@ mod others;
 mod quiet;
 mod report;
 mod resuming;
+mod room;
 mod telling;
 
 use std::io;
@@ -41,6 +42,7 @@ use thiserror::Error;
 use crate::command::Command;
 use crate::config::Config;
 use crate::event::Event;
+use crate::number;
 use crate::source::member::MemberError;
 use crate::source::topics::TopicsError;
 
@@ -87,6 +89,36 @@ pub enum StreamingError {
     /// The result cannot be computed.
     #[error("the query's result cannot be computed: {0}")]
     Result(String),
+    /// What is kept is more than may be.
+    #[error(
+        "MEMORY_LIMIT ({}) does not hold this query: its groups are {}, counted in each partition, and take \
+         {}, and merging them and computing the result takes more than the rest; set a larger MEMORY_LIMIT, \
+         or group by what has fewer values{}",
+        number::bytes(*.limit),
+        number::count(*.groups),
+        number::bytes(*.bytes),
+        if *.is_kept { "; its checkpoints are good, and with a larger limit it goes on from them" } else { "" }
+    )]
+    StateTooLarge {
+        /// Groups kept, one in two partitions counted twice.
+        groups: u64,
+        /// What they take.
+        bytes: u64,
+        /// What may be held in all.
+        limit: u64,
+        /// Whether there are checkpoints.
+        is_kept: bool,
+    },
+    /// Rows of one batch of a query without an aggregate are more than may be held.
+    #[error(
+        "MEMORY_LIMIT ({}) does not hold the rows of one batch; set a larger MEMORY_LIMIT, or have fewer \
+         partitions read at a time",
+        number::bytes(*.limit)
+    )]
+    RowsTooLarge {
+        /// What may be held in all.
+        limit: u64,
+    },
     /// The operating system gives no thread.
     #[error("a thread cannot be started: {0}")]
     Thread(#[from] io::Error),

@@ -225,6 +225,12 @@ fn numbers_are_whole_and_not_zero() {
 }
 
 #[test]
+fn a_limit_for_memory_is_a_size() {
+    refuses("MEMORY_LIMIT", "much", "write a size such as 512MB or 2GiB");
+    refuses("MEMORY_LIMIT", "1MB", "32MB is the smallest");
+}
+
+#[test]
 fn a_flag_is_told_as_its_setting_and_wins() {
     let line = told(&[("WORKERS", "2")], &["--workers", "0"], WRONG_USAGE);
     is_about(&line, "WORKERS=0: ", "write a whole number");

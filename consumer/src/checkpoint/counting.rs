@@ -55,6 +55,11 @@ impl Counting {
         }
     }
 
+    /// Bytes that its runs and what they made hold.
+    pub(super) fn held(&self) -> usize {
+        self.query.memory().held()
+    }
+
     /// How often each number came.
     pub(super) fn counts(&self, state: &State) -> BTreeMap<i64, i64> {
         let rows = self.query.result(state.batches()).unwrap().rows;

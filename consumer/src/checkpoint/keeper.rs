@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::kept::Kept;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 
-pub use self::writer::{NewState, Writer};
+pub use self::writer::{Gathered, NewState, Writer};
 
 /// Between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(2);
@@ -31,7 +31,8 @@ pub enum Told {
 
 /// The running thread.
 pub struct Keeper {
-    states: Sender<NewState>,
+    gathered: Gathered,
+    wake: Sender<()>,
     thread: JoinHandle<()>,
 }
 
@@ -41,17 +42,25 @@ impl Keeper {
     /// # Errors
     /// If the operating system gives no thread.
     pub fn start(kept: Arc<Kept>, tell: impl Fn(Told) + Send + 'static) -> io::Result<Self> {
-        let (states, inbox) = unbounded();
+        let (wake, woken) = bounded(1);
+        let mut writer = Writer::new(kept, tell);
+        let gathered = writer.gathered().clone();
         let thread = thread::Builder::new()
             .name("checkpoints".to_owned())
-            .spawn(move || run(&mut Writer::new(kept, tell), &inbox))?;
-        Ok(Self { states, thread })
+            .spawn(move || run(&mut writer, &woken))?;
+        Ok(Self {
+            gathered,
+            wake,
+            thread,
+        })
     }
 
     /// Has `state` written; `false` if the thread has broken down.
     #[must_use]
     pub fn keep(&self, state: NewState) -> bool {
-        self.states.send(state).is_ok()
+        self.gathered.add(state);
+        // If it is full the thread is going to look anyway.
+        !matches!(self.wake.try_send(()), Err(TrySendError::Disconnected(())))
     }
 
     /// Waits until all is durable, or has failed for too long.
@@ -59,24 +68,19 @@ impl Keeper {
     /// # Errors
     /// If the thread panicked.
     pub fn finish(self) -> thread::Result<()> {
-        drop(self.states);
+        drop(self.wake);
         self.thread.join()
     }
 }
 
-fn run(writer: &mut Writer, inbox: &Receiver<NewState>) {
+fn run(writer: &mut Writer, woken: &Receiver<()>) {
     loop {
-        let received = match writer.has_pending() {
-            false => inbox.recv().map_err(RecvTimeoutError::from),
-            true => inbox.recv_timeout(RETRY),
+        let woken = match writer.has_pending() {
+            false => woken.recv().map_err(RecvTimeoutError::from),
+            true => woken.recv_timeout(RETRY),
         };
-        match received {
-            Ok(state) => writer.gather(state),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-        for state in inbox.try_iter() {
-            writer.gather(state);
+        if let Err(RecvTimeoutError::Disconnected) = woken {
+            break;
         }
         writer.write();
     }
@@ -131,5 +135,41 @@ mod tests {
         let mut expected: BTreeMap<_, _> = (1..=50).map(|batch| (batch, 1)).collect();
         expected.insert(0, 50);
         assert_eq!(counting.counts(&newest.state), expected);
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_holds_up_no_more_than_a_few_states() {
+        let counting = Counting::kept_in(Arc::new(InMemory::new()));
+        let partition = TopicPartition::new("t", 0);
+        // Its thread waits behind the first checkpoint, as for a store that does not answer.
+        let (answer, answers) = bounded::<()>(0);
+        let keeper = Keeper::start(counting.kept(), move |_told| {
+            let _ = answers.recv();
+        })
+        .unwrap();
+        let mut taken = TakenOver {
+            partition: partition.clone(),
+            from: Checkpoint::default(),
+            epoch: Epoch::default(),
+            problems: Vec::new(),
+        };
+        let numbers: Vec<i64> = (0..5_000).collect();
+        let mut most = 0;
+        for _ in 0..200 {
+            let state = counting.read(&taken, &numbers);
+            taken.from = state.checkpoint.clone();
+            assert!(keeper.keep(state));
+            most = most.max(counting.held());
+        }
+        let one = taken.from.state.bytes();
+        assert!(most < 12 * one, "{most} bytes for states of {one}");
+
+        drop(answer);
+        keeper.finish().unwrap();
+        let newest = counting.kept().newest(&partition).unwrap().checkpoint;
+        let newest = newest.unwrap();
+        assert_eq!(newest.next, Offset(1_000_000));
+        let counts = counting.counts(&newest.state);
+        assert!(counts.len() == 5_000 && counts.values().all(|count| *count == 200));
     }
 }

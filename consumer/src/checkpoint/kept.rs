@@ -10,8 +10,10 @@ use super::chain::{self, Delta, NewCheckpoint, Recovered, StartError, Tip, Write
 use super::fingerprint::Fingerprint;
 use super::name::Folder;
 use super::store::{Store, StoreError};
+use crate::engine::memory::{bytes_of, is_exhausted};
 use crate::engine::query::{Query, error_text};
 use crate::engine::state::State;
+use crate::number;
 use crate::position::{Offset, TopicPartition};
 
 /// Why what is kept of a partition cannot be had.
@@ -30,6 +32,18 @@ pub enum KeptError {
         partition: TopicPartition,
         /// What DataFusion says.
         reason: String,
+    },
+    /// It is more than the query may hold.
+    #[error(
+        "MEMORY_LIMIT does not hold what is kept of {partition}, which takes {} when it is read; set a \
+         larger one",
+        number::bytes(*.bytes)
+    )]
+    OutOfMemory {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// What is held when it has been read, and not merged.
+        bytes: u64,
     },
 }
 
@@ -165,6 +179,7 @@ impl Kept {
                 problems,
             });
         };
+        let bytes = bytes_of(&newest.batches) as u64;
         let merged = match newest.on_top {
             true => self
                 .query
@@ -172,9 +187,15 @@ impl Kept {
                 .and_then(|groups| held.merged(&self.query, groups)),
             false => State::of(&self.query, newest.batches),
         };
-        let state = merged.map_err(|error| KeptError::State {
-            partition: partition.clone(),
-            reason: error_text(&error),
+        let state = merged.map_err(|error| {
+            let partition = partition.clone();
+            match is_exhausted(&error) {
+                true => KeptError::OutOfMemory { partition, bytes },
+                false => KeptError::State {
+                    partition,
+                    reason: error_text(&error),
+                },
+            }
         })?;
         let (start, next) = (newest.tip.start, newest.tip.next());
         let tip = Some(newest.tip);

@@ -96,7 +96,7 @@ impl Process {
                 .advance(&partition(), taken.epoch, previous, new.clone())
         );
         taken.from = new;
-        self.writer.gather(state);
+        self.writer.gathered().add(state);
         if written {
             self.writer.write();
         }

@@ -121,6 +121,17 @@ pub struct Cli {
     )]
     max_records_per_batch: String,
 
+    /// The most memory that the query may hold, such as 512MB or 2GiB, beside some 60 MB of the program
+    /// itself [default: three quarters of the machine's or its cgroup's; none where neither is known]
+    #[arg(
+        long,
+        env,
+        value_name = "SIZE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    memory_limit: String,
+
     /// Where reading begins: 'earliest', 'latest' or a time such as 2026-01-31T12:00:00Z
     #[arg(long, env, value_name = "OFFSETS", default_value = DEFAULT_STARTING_OFFSETS)]
     starting_offsets: String,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
+use crate::behind::Behind;
 use crate::event::Level;
 
 /// What is to be seen of a query at one moment.
@@ -187,6 +188,10 @@ pub struct Reading {
     pub others: Option<Others>,
     /// Of this process's partitions, paused.
     pub paused: usize,
+    /// Whether they wait because memory is short.
+    pub memory_short: bool,
+    /// How far behind it is; `None` if it keeps up.
+    pub behind: Option<Behind>,
     /// Records per second, over the last second.
     pub rate: f64,
 }

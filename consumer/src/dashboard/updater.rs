@@ -11,6 +11,7 @@ use producer::escape::escaped;
 use super::change;
 use super::history::{self, Rate};
 use super::snapshot::*;
+use crate::behind::LagTrend;
 use crate::event::{Batch, Broker, Event, Level, Pulse, Started};
 use crate::sink::cell::Cells;
 use crate::width::width;
@@ -27,6 +28,7 @@ const EVENTS: usize = 200;
 pub struct Updater {
     snapshot: Snapshot,
     rate: Rate,
+    lag: LagTrend,
     known_brokers: Vec<Broker>,
 }
 
@@ -74,6 +76,7 @@ impl Updater {
     }
 
     fn pulse(&mut self, pulse: &Pulse, now: DateTime<Utc>) -> bool {
+        self.lag.observe(pulse.lag, now);
         let snapshot = &mut self.snapshot;
         let before = (snapshot.reading.clone(), snapshot.interval_ms);
         let mut changed = false;
@@ -96,6 +99,12 @@ impl Updater {
                 age_seconds: others.age.as_secs(),
             }),
             paused: pulse.paused,
+            memory_short: pulse.memory_short,
+            // What is there at the start is told with how much of it has been read.
+            behind: match &snapshot.batch {
+                Some(batch) => self.lag.behind(batch.records),
+                None => None,
+            },
             rate: snapshot.reading.rate,
         };
         let wait = pulse

@@ -14,18 +14,40 @@ use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
 
 use super::feed::Feed;
+use super::memory::Memory;
 
 /// What every execution of a query's plans shares.
 #[derive(Clone)]
 pub struct Environment {
     config: SessionConfig,
     runtime: Arc<RuntimeEnv>,
+    memory: Memory,
 }
 
 impl Environment {
-    /// The environment that the session planned for.
-    pub fn new(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> Self {
-        Self { config, runtime }
+    /// The environment that the session planned for, within `memory`.
+    ///
+    /// # Errors
+    /// If DataFusion cannot make it.
+    pub fn new(config: SessionConfig, memory: &Memory) -> Result<Self> {
+        Ok(Self {
+            config,
+            runtime: memory.runtime()?,
+            memory: memory.clone(),
+        })
+    }
+
+    /// The same within other memory.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn within(&self, memory: &Memory) -> Result<Self> {
+        Self::new(self.config.clone(), memory)
+    }
+
+    /// What counts what its plans hold.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Runs `plan` over all of `batches` and returns what it yields.
@@ -46,7 +68,10 @@ impl Environment {
 pub struct Execution {
     feed: Arc<Feed>,
     stream: SendableRecordBatchStream,
+    memory: Memory,
     output: Vec<RecordBatch>,
+    /// How many of them are counted.
+    claimed: usize,
     output_bytes: usize,
 }
 
@@ -72,7 +97,9 @@ impl Execution {
         Ok(Self {
             feed,
             stream,
+            memory: environment.memory.clone(),
             output: Vec::new(),
+            claimed: 0,
             output_bytes: 0,
         })
     }
@@ -80,7 +107,8 @@ impl Execution {
     /// Runs the plan over one more batch.
     pub fn push(&mut self, batch: RecordBatch) -> Result<()> {
         self.feed.push(batch);
-        self.poll().map(|_ended| ())
+        self.poll()?;
+        self.claim()
     }
 
     /// The size of what it has yielded so far.
@@ -92,6 +120,8 @@ impl Execution {
     pub fn finish(mut self) -> Result<Vec<RecordBatch>> {
         self.feed.close();
         if self.poll()? {
+            // Until now the operators have counted them as their own.
+            self.claim()?;
             Ok(self.output)
         } else {
             // Only an operator that waits for another thread could do this, and none is planned.
@@ -99,6 +129,12 @@ impl Execution {
                 "the plan waits for something other than its rows".to_owned(),
             ))
         }
+    }
+
+    fn claim(&mut self) -> Result<()> {
+        let new = self.output.get(self.claimed..).unwrap_or_default();
+        self.claimed += new.len();
+        self.memory.claim(new)
     }
 
     /// Polls until the stream is pending (`false`) or has ended (`true`).

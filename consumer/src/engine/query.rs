@@ -6,6 +6,7 @@
 //! `Partial` over records, `PartialReduce` over states, `Final` from states to groups. Without an
 //! aggregate, the whole plan runs over the records of a batch and its rows are the result.
 
+use std::slice;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
@@ -30,6 +31,7 @@ use super::execution::{Environment, Execution};
 use super::feed::{FeedExec, FeedTable};
 use super::functions::clock::TriggerClock;
 use super::functions::exact;
+use super::memory::{Memory, bytes_of};
 use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
 use super::{naming, quantity, spark};
 
@@ -104,7 +106,7 @@ impl Query {
         let planner = Arc::clone(state.query_planner());
         let physical = complete(planner.create_physical_plan(&optimized, &state))?;
 
-        let environment = Environment::new(state.config().clone(), Arc::clone(state.runtime_env()));
+        let environment = Environment::new(state.config().clone(), &Memory::default())?;
         let query = Self {
             environment,
             clock,
@@ -115,6 +117,33 @@ impl Query {
         };
         query.rehearse()?;
         Ok(query)
+    }
+
+    /// The same query, whose runs count what they hold in `memory` and keep to its limit.
+    ///
+    /// # Errors
+    /// If DataFusion cannot make an environment.
+    pub fn within(self, memory: &Memory) -> Result<Self, DataFusionError> {
+        Ok(Self {
+            environment: self.environment.within(memory)?,
+            ..self
+        })
+    }
+
+    /// What counts what its runs hold.
+    pub fn memory(&self) -> &Memory {
+        self.environment.memory()
+    }
+
+    /// Whether so much is held that no more records should be taken before what they make is merged. Rows
+    /// are there twice when a result is made of them, and so have half of the room.
+    pub fn is_short_of_memory(&self) -> bool {
+        let memory = self.memory();
+        let room = memory.room().map(|room| match self.appends() {
+            true => room / 2,
+            false => room,
+        });
+        room.is_some_and(|room| memory.held() >= room)
     }
 
     /// What can be known of `text` without a table: whether it is SQL, and not refused as such.
@@ -211,6 +240,7 @@ impl Query {
         &self,
         states: impl IntoIterator<Item = RecordBatch>,
     ) -> Result<Outcome, DataFusionError> {
+        let shown = self.memory().reserve_shown()?;
         let (batches, groups) = match &self.plan {
             Plan::Aggregate(plan) => {
                 let groups = self.environment.run(&plan.last, states)?;
@@ -223,7 +253,14 @@ impl Query {
             .into_iter()
             .map(|batch| RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec()))
             .collect::<Result<Vec<_>, _>>()?;
+        // A result is one batch: while it is made its rows are there twice.
+        let copy = self.memory().reserve("result");
+        copy.try_grow(bytes_of(&named))?;
         let rows = concat_batches(&self.schema, &named)?;
+        drop((named, copy));
+        self.memory().claim(slice::from_ref(&rows))?;
+        drop(shown);
+        self.memory().give_out(&rows);
         Ok(Outcome { rows, groups })
     }
 }

@@ -11,6 +11,7 @@
 use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 
+use super::memory::bytes_of;
 use super::query::Query;
 
 /// Below this many groups layers are not worth keeping apart.
@@ -26,12 +27,16 @@ pub struct State {
 struct Layer {
     batches: Vec<RecordBatch>,
     groups: usize,
+    bytes: usize,
 }
 
 impl Layer {
     fn of(batches: Vec<RecordBatch>) -> Self {
-        let groups = batches.iter().map(RecordBatch::num_rows).sum();
-        Self { batches, groups }
+        Self {
+            groups: batches.iter().map(RecordBatch::num_rows).sum(),
+            bytes: bytes_of(&batches),
+            batches,
+        }
     }
 }
 
@@ -72,12 +77,13 @@ impl State {
             .flat_map(|layer| layer.batches.iter().cloned())
     }
 
+    /// How many groups are kept; one may come several times.
+    pub fn groups(&self) -> usize {
+        self.layers.iter().map(|layer| layer.groups).sum()
+    }
+
     /// Bytes that the groups take.
     pub fn bytes(&self) -> usize {
-        self.layers
-            .iter()
-            .flat_map(|layer| &layer.batches)
-            .map(RecordBatch::get_array_memory_size)
-            .sum()
+        self.layers.iter().map(|layer| layer.bytes).sum()
     }
 }

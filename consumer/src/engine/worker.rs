@@ -21,6 +21,7 @@ use datafusion::error::DataFusionError;
 use thiserror::Error;
 
 use self::reader::{Reader, Taken};
+use super::memory::is_exhausted;
 use super::query::{Query, error_text};
 use crate::checkpoint::{Epoch, TakenOver};
 use crate::decode::RecordMeta;
@@ -84,6 +85,9 @@ pub enum Action {
     CaughtUp(TopicPartition),
     /// A trigger should come: a partition has no place for more, or what it kept back can be handed over.
     BatchFull,
+    /// A partition takes no more, since memory is short: a trigger should come, or, when it is no longer
+    /// short, [`Event::Proceed`].
+    MemoryShort,
     /// Take what each partition has read.
     HandOver {
         /// One a partition that has read anything.
@@ -106,13 +110,25 @@ pub enum WorkerError {
         /// What DataFusion says.
         reason: String,
     },
+    /// What the query would hold is more than it may.
+    #[error("memory does not hold the records of {partition} up to offset {offset}")]
+    OutOfMemory {
+        /// Where the records are.
+        partition: TopicPartition,
+        /// One past the last of them.
+        offset: Offset,
+    },
 }
 
 impl WorkerError {
     fn query(reader: &Reader, error: &DataFusionError) -> Self {
+        let (partition, offset) = (reader.partition().clone(), reader.next());
+        if is_exhausted(error) {
+            return Self::OutOfMemory { partition, offset };
+        }
         Self::Query {
-            partition: reader.partition().clone(),
-            offset: reader.next(),
+            partition,
+            offset,
             reason: error_text(error),
         }
     }

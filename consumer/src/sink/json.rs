@@ -9,12 +9,14 @@
 use std::io::Write;
 
 use datafusion::arrow::array::{Array, RecordBatch, StructArray};
-use datafusion::arrow::error::ArrowError;
 
 use super::json_value::write_struct;
 use super::notes::Notes;
 use super::{Output, OutputError};
 use crate::event::{Batch, Event, Level};
+
+/// Bytes of a line that are written together.
+const PART: usize = 64 << 10;
 
 /// Writes JSON lines to `W`, and warnings to `N`.
 pub struct Json<W, N> {
@@ -50,10 +52,28 @@ impl<W: Write, N: Write> Json<W, N> {
             )?;
         }
         self.line.extend_from_slice(br#","result":"#);
-        write_rows(&mut self.line, &batch.rows)?;
+        self.rows(&batch.rows)?;
         self.line.extend_from_slice(b"}\n");
         self.out.write_all(&self.line)?;
         Ok(self.out.flush()?)
+    }
+
+    /// A large result as text takes more memory than the result: it is written in parts.
+    fn rows(&mut self, rows: &RecordBatch) -> Result<(), OutputError> {
+        let rows = StructArray::from(rows.clone());
+        self.line.push(b'[');
+        for row in 0..rows.len() {
+            if row > 0 {
+                self.line.push(b',');
+            }
+            write_struct(&mut self.line, &rows, row)?;
+            if self.line.len() >= PART {
+                self.out.write_all(&self.line)?;
+                self.line.clear();
+            }
+        }
+        self.line.push(b']');
+        Ok(())
     }
 }
 
@@ -68,18 +88,6 @@ impl<W: Write, N: Write> Output for Json<W, N> {
             }
         }
     }
-}
-
-fn write_rows(out: &mut Vec<u8>, rows: &RecordBatch) -> Result<(), ArrowError> {
-    let rows = StructArray::from(rows.clone());
-    out.push(b'[');
-    for row in 0..rows.len() {
-        if row > 0 {
-            out.push(b',');
-        }
-        write_struct(out, &rows, row)?;
-    }
-    Ok(out.write_all(b"]")?)
 }
 
 #[cfg(test)]

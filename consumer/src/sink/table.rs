@@ -4,21 +4,26 @@
 //! from records is escaped and cut to a sensible width, so that columns stay straight.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
+use chrono::DateTime;
 use datafusion::arrow::array::RecordBatch;
 use producer::escape::escaped;
 
 use super::grid;
 use super::notes::Notes;
 use super::{Output, OutputError};
+use crate::behind::{Behind, LagTrend};
 use crate::event::{Batch, Event, Level, OthersPart, Started};
 use crate::number::{self, counted};
+use crate::progress::Progress;
 
 /// Writes tables to `W`.
 pub struct Table<W> {
     out: W,
     rows: usize,
     notes: Notes,
+    lag: LagTrend,
 }
 
 impl<W: Write> Table<W> {
@@ -28,6 +33,7 @@ impl<W: Write> Table<W> {
             out,
             rows,
             notes: Notes::new(Level::Info),
+            lag: LagTrend::default(),
         }
     }
 
@@ -53,19 +59,41 @@ impl<W: Write> Table<W> {
     fn batch(&mut self, batch: &Batch) -> Result<(), OutputError> {
         let progress = &batch.progress;
         let lag: u64 = progress.sources.iter().map(|source| source.lag).sum();
+        let catching_up = self.catching_up(progress, lag);
         writeln!(
             self.out,
-            "\nbatch {} · {} · {} · {}/s · {} ms · lag {} · {}{}",
+            "\nbatch {} · {} · {} · {}/s · {} ms · lag {}{} · {}{}",
             progress.batch_id,
             escaped(&progress.timestamp),
             counted(progress.num_input_rows, "record"),
             number::grouped(&format!("{:.0}", progress.input_rows_per_second)),
             number::count(progress.batch_duration),
             number::count(lag),
+            catching_up,
             counted(progress.num_bad_rows, "dead letter"),
             batch.others.map(others).unwrap_or_default(),
         )?;
         self.rows(&batch.rows, batch.append)
+    }
+
+    /// When the lag will be gone, if that is not with the next batch.
+    fn catching_up(&mut self, progress: &Progress, lag: u64) -> String {
+        let Ok(now) = DateTime::parse_from_rfc3339(&progress.timestamp) else {
+            return String::new();
+        };
+        let now = now.to_utc();
+        self.lag.observe(lag, now);
+        match self.lag.behind(progress.num_input_rows) {
+            Some(Behind {
+                caught_up_at: Some(at),
+                ..
+            }) => {
+                let left = Duration::from_secs((at - now).num_seconds().max(1).unsigned_abs());
+                format!(", gone in about {}", number::duration(left))
+            }
+            Some(_) => ", never gone at this rate".to_owned(),
+            None => String::new(),
+        }
     }
 
     fn rows(&mut self, batch: &RecordBatch, append: bool) -> Result<(), OutputError> {

@@ -74,6 +74,8 @@ pub enum Report {
     Waiting,
     /// It waits for a trigger.
     BatchFull,
+    /// It waits for a trigger, or for memory.
+    MemoryShort,
     /// The ends of the logs.
     Ends(Vec<(TopicPartition, Offset)>),
     /// The brokers.

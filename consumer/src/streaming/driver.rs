@@ -19,16 +19,18 @@ use super::members::Members;
 use super::opening::{self, Opened};
 use super::others::{Look, Others, OthersSettings};
 use super::report::{BatchFacts, Reporter};
+use super::room::{Relief, Room};
 use super::telling::{Teller, names, passing_on};
 use super::{MemberError, StreamingError};
 use crate::checkpoint::keeper::{Keeper, NewState};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
+use crate::engine::memory::is_exhausted;
 use crate::engine::query::{Query, error_text};
 use crate::engine::state::State;
 use crate::engine::trigger::Trigger;
-use crate::engine::worker::{Allowance, Contribution, Output};
+use crate::engine::worker::{Allowance, Contribution, Output, WorkerError};
 use crate::event::{Batch, Event, Level, OthersPart, Pulse, Started};
 use crate::position::{Offset, TopicPartition};
 use crate::source::identity::Identity;
@@ -112,6 +114,7 @@ struct Driver {
     latest: BTreeMap<TopicPartition, Offset>,
     /// Whether some partition waits for a batch.
     full: bool,
+    room: Room,
     records_at_batch: u64,
     /// Bad records in all batches: what was read and then lost to another member is read again.
     dead_letters: u64,
@@ -125,6 +128,7 @@ impl Driver {
         interval: Option<Duration>,
         tell: Teller,
     ) -> Result<Self, StreamingError> {
+        let room = Room::new(opened.query.clone());
         let allowance = Allowance::new(config.max_records_per_batch);
         let teller = tell.clone();
         let tell_notice = move |level, text| teller.notice(level, text);
@@ -186,6 +190,7 @@ impl Driver {
                 .collect(),
             extents,
             full: false,
+            room,
             records_at_batch: 0,
             dead_letters: 0,
             pulse_at: Instant::now(),
@@ -195,7 +200,10 @@ impl Driver {
     fn run(&mut self, inbox: &Receiver<Command>) -> Result<(), StreamingError> {
         loop {
             let now = Instant::now();
-            if self.is_due(now) {
+            // Also while one batch follows another.
+            self.send_pulse(now);
+            let waits = self.make_room(now);
+            if !waits && self.is_due(now) {
                 let done = self.available_now && self.coverage.has_read_all();
                 if !self.available_now {
                     self.trigger.fired(now);
@@ -207,9 +215,8 @@ impl Driver {
                 }
                 continue;
             }
-            self.send_pulse(now);
             let mut until = self.pulse_at;
-            if let Some(next) = self.trigger.next() {
+            if let Some(next) = self.trigger.next().filter(|_| !waits) {
                 until = until.min(next);
             }
             select! {
@@ -295,6 +302,7 @@ impl Driver {
         match report {
             Report::CaughtUp(partition) => self.coverage.caught_up(&partition),
             Report::BatchFull => self.full = true,
+            Report::MemoryShort => self.room.is_crowded(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
                 let news = !partitions.is_empty() || !self.coverage.has_any(number);
@@ -327,6 +335,9 @@ impl Driver {
             }
             Report::Brokers(_) | Report::Waiting | Report::HandedOver { .. } => {}
             Report::Notice(level, text) => self.tell.notice(level, text),
+            Report::Failed(MemberError::Worker(WorkerError::OutOfMemory { .. })) => {
+                return Err(self.out_of_memory());
+            }
             Report::Failed(error) => return Err(error.into()),
         }
         Ok(())
@@ -382,10 +393,15 @@ impl Driver {
         if !self.query.appends() {
             rows.extend(states.iter().flat_map(State::batches));
         }
-        let outcome = self
-            .query
-            .result(rows)
-            .map_err(|error| StreamingError::Result(error_text(&error)))?;
+        if self.room.is_filled_by(&states) {
+            return Err(self.out_of_memory());
+        }
+        let outcome = self.query.result(rows).map_err(|error| {
+            if is_exhausted(&error) {
+                return self.out_of_memory();
+            }
+            StreamingError::Result(error_text(&error))
+        })?;
         facts.groups = outcome.groups as u64;
         facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
         facts.gathering = gathered;
@@ -396,13 +412,15 @@ impl Driver {
         let progress = self
             .reporter
             .progress(&facts, &self.ends, &self.latest, started);
-        self.tell.event(Event::Batch(Arc::new(Batch {
+        let batch = Arc::new(Batch {
             rows: outcome.rows,
             append: self.query.appends(),
             sorted_by: self.query.sorted_by(),
             others: self.others_part(Instant::now()),
             progress,
-        })));
+        });
+        self.room.give_out(&batch, Instant::now());
+        self.tell.event(Event::Batch(batch));
         self.pulse_at = Instant::now();
         Ok(())
     }
@@ -456,6 +474,7 @@ impl Driver {
     /// Takes what the workers have read; whether there is more that waits for dead letters.
     fn gather(&mut self, into: &mut Vec<Contribution>) -> Result<bool, StreamingError> {
         self.full = false;
+        self.room.begin();
         self.members.tell(|| MemberCommand::Trigger);
         let mut awaited = self.members.len();
         let mut more = false;
@@ -476,6 +495,28 @@ impl Driver {
             }
         }
         Ok(more)
+    }
+
+    /// Helps partitions that wait for memory; whether the next batch has to wait for it, too.
+    fn make_room(&mut self, now: Instant) -> bool {
+        match self.room.relief() {
+            Some(Relief::Batch) => self.full = true,
+            Some(Relief::Proceed) => self.members.tell(|| MemberCommand::Proceed),
+            None => {}
+        }
+        let (waits, is_news) = self.room.results_pile_up(now);
+        if is_news {
+            let text =
+                "memory is short, and results are not shown as fast as they are made: waiting";
+            self.tell.notice(Level::Warning, text.to_owned());
+        }
+        waits
+    }
+
+    fn out_of_memory(&self) -> StreamingError {
+        let states = self.checkpoints.states(|_all| true);
+        let states = (!self.query.appends()).then_some(states.as_slice());
+        self.room.is_exceeded(states, self.keeper.is_some())
     }
 
     /// Waits until some partition can hand over; `false` if none can before `deadline`.
@@ -524,6 +565,7 @@ impl Driver {
             partitions: self.coverage.len(),
             others: self.others_part(now),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
+            memory_short: self.room.is_short(),
             next_trigger: self
                 .trigger
                 .next()

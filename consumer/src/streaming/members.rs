@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
+use datafusion::execution::memory_pool::MemoryReservation;
 use rdkafka::config::ClientConfig;
 
 use super::opening::Opened;
@@ -29,6 +30,8 @@ pub(super) struct Members {
     pub(super) reports: Receiver<(usize, Report)>,
     /// What all have counted.
     pub(super) counters: Arc<Counters>,
+    /// What librdkafka fetches ahead for all.
+    _queued: MemoryReservation,
 }
 
 impl Members {
@@ -53,6 +56,7 @@ impl Members {
             dead_letters: Some(dead_letters),
             reports,
             counters: Arc::new(Counters::default()),
+            _queued: queued(config, opened),
         };
         for number in 0..config.workers {
             members.handles.push(member::spawn(MemberSettings {
@@ -131,6 +135,16 @@ impl Drop for Members {
     fn drop(&mut self) {
         self.tell(|| Command::Stop);
     }
+}
+
+/// Counts what librdkafka may fetch ahead: nothing tells how much it has.
+fn queued(config: &Config, opened: &Opened) -> MemoryReservation {
+    let reservation = opened.query.memory().reserve("records fetched ahead");
+    let client = client(config, opened, 0);
+    let kbytes = client.get("queued.max.messages.kbytes");
+    let kbytes = kbytes.and_then(|kbytes| kbytes.parse::<usize>().ok());
+    reservation.grow(kbytes.unwrap_or(0).saturating_mul(1024 * config.workers));
+    reservation
 }
 
 /// The client of one member. A static member's name is its own, or each would throw the others out.

@@ -18,6 +18,7 @@ use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
+use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
 use crate::event::Level;
 use crate::position::TopicPartition;
@@ -33,6 +34,10 @@ const TOPIC_RETRY: Duration = Duration::from_secs(1);
 /// Between two tries to find the logs as they were read, and how many more there are.
 const LOG_RETRY: Duration = Duration::from_millis(500);
 const LOG_TRIES: u32 = 10;
+/// What librdkafka may fetch ahead for a worker, in kB.
+const MOST_QUEUED_KBYTES: u64 = 16 << 10;
+/// Less than a response of the brokers would make it wait for each.
+const LEAST_QUEUED_KBYTES: u64 = 1 << 10;
 
 /// A query that is ready to run.
 pub(super) struct Opened {
@@ -79,7 +84,9 @@ pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, Strea
         [topic] => std::slice::from_ref(topic),
         _ => &[],
     };
-    Query::plan(&config.query, schema.table(), names).map_err(|error| wrong_query(config, &error))
+    Query::plan(&config.query, schema.table(), names)
+        .and_then(|query| Ok(query.within(&Memory::new(config.memory_limit))?))
+        .map_err(|error| wrong_query(config, &error))
 }
 
 /// Checks what can be checked before the schema is known.
@@ -138,8 +145,20 @@ fn client_as(config: &Config, client_id: &str) -> ClientConfig {
         ("topic.metadata.refresh.interval.ms", "10000"),
         // librdkafka waits a whole second when its queue is full, unless told otherwise.
         ("fetch.queue.backoff.ms", "1"),
-        ("queued.max.messages.kbytes", "16384"),
+        (
+            "queued.max.messages.kbytes",
+            &queue_kbytes(config).to_string(),
+        ),
     ])
+}
+
+/// What librdkafka may have fetched for each worker: as fast as any more, and a small part of the limit.
+fn queue_kbytes(config: &Config) -> u64 {
+    let share = config.memory_limit.map(|limit| limit / 32 / 1024);
+    let of_each = share.map(|share| share / config.workers as u64);
+    of_each
+        .unwrap_or(MOST_QUEUED_KBYTES)
+        .clamp(LEAST_QUEUED_KBYTES, MOST_QUEUED_KBYTES)
 }
 
 /// Opens what the settings name. `None` if a stop was asked for while waiting.

@@ -21,6 +21,7 @@ mod checkpoints;
 mod exact_totals;
 mod first_totals;
 mod lost_broker;
+mod memory;
 mod rebalance;
 mod starting_offsets;
 mod stuck_letters;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         exact_totals::trials(),
         first_totals::trials(),
         lost_broker::trials(),
+        memory::trials(),
         rebalance::trials(),
         starting_offsets::trials(),
         stuck_letters::trials(),

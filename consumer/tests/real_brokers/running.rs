@@ -10,7 +10,7 @@ use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
-use consumer::streaming::{self, StreamingQuery};
+use consumer::streaming::{self, StreamingError, StreamingQuery};
 use crossbeam_channel::{Receiver, unbounded};
 use tempfile::TempDir;
 
@@ -35,6 +35,7 @@ pub fn config(brokers: &Brokers, topic: &str) -> Config {
         reset: false,
         on_data_loss: OnDataLoss::Fail,
         trigger: TriggerMode::AvailableNow,
+        memory_limit: None,
         max_records_per_batch: None,
         starting_offsets: StartingOffsets::Earliest,
         workers: 1,
@@ -159,6 +160,13 @@ impl Running {
         self.until(&format!("{count} records are read"), |told| {
             told.records() >= count
         });
+    }
+
+    /// Waits until it has failed.
+    pub fn fails(mut self) -> (StreamingError, Told) {
+        self.until("the query stops", |told| told.stopped);
+        let error = self.query.take().unwrap().join().unwrap_err();
+        (error, self.told)
     }
 
     /// Asks it to end, and waits until it has.

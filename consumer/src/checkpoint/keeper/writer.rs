@@ -1,11 +1,12 @@
 //! What is not durable yet, and writing it.
 //!
-//! While one checkpoint is being written, what comes for the same partition is gathered into one: a slow
-//! store gets fewer and larger checkpoints, and no queue grows. What cannot be written is tried again;
-//! until then the newest durable checkpoint is an older one, and nothing else is wrong.
+//! While one checkpoint is being written, however long the store takes, what comes for the same partition is
+//! gathered into one: a slow store gets fewer and larger checkpoints, and no queue grows. What cannot be
+//! written is tried again; until then the newest durable checkpoint is an older one, and nothing else is
+//! wrong.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
 
@@ -33,8 +34,40 @@ pub struct NewState {
 pub struct Writer {
     kept: Arc<Kept>,
     tell: Box<dyn Fn(Told) + Send>,
-    pending: BTreeMap<TopicPartition, Pending>,
+    gathered: Gathered,
     failing: bool,
+}
+
+/// What is to be written, one checkpoint a partition; it can be added to while others are being written.
+#[derive(Clone, Default)]
+pub struct Gathered(Arc<Mutex<BTreeMap<TopicPartition, Pending>>>);
+
+impl Gathered {
+    /// Takes what is to be written.
+    pub fn add(&self, state: NewState) {
+        let mut all = self.all();
+        let partition = state.partition.clone();
+        let newer = Pending::new(state);
+        match all.get_mut(&partition) {
+            Some(pending) => pending.add(newer),
+            None => {
+                all.insert(partition, newer);
+            }
+        }
+    }
+
+    /// What was taken to be written comes before whatever has been added meanwhile.
+    fn put_back(&self, partition: TopicPartition, mut pending: Pending) {
+        let mut all = self.all();
+        if let Some(newer) = all.remove(&partition) {
+            pending.add(newer);
+        }
+        all.insert(partition, pending);
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Pending>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What of a partition is not durable yet.
@@ -59,14 +92,18 @@ impl Pending {
         new
     }
 
-    fn add(&mut self, state: NewState) {
+    fn add(&mut self, newer: Self) {
         // Else the partition was another process's meanwhile, whose groups are not among these.
-        let follows = state.previous == self.checkpoint.next;
-        self.delta = self.delta.take().filter(|_| follows);
-        if let Some(delta) = &mut self.delta {
-            delta.groups.extend(state.groups);
-        }
-        self.checkpoint = state.checkpoint;
+        let follows = |newer: &Delta| newer.previous == self.checkpoint.next;
+        let newer_delta = newer.delta.filter(follows);
+        self.delta = match (self.delta.take(), newer_delta) {
+            (Some(mut delta), Some(newer)) => {
+                delta.groups.extend(newer.groups);
+                Some(delta)
+            }
+            _ => None,
+        };
+        self.checkpoint = newer.checkpoint;
         self.drop_large_delta();
     }
 
@@ -85,31 +122,26 @@ impl Writer {
         Self {
             kept,
             tell: Box::new(tell),
-            pending: BTreeMap::new(),
+            gathered: Gathered::default(),
             failing: false,
         }
     }
 
     /// Whether something is to be written.
     pub fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+        !self.gathered.all().is_empty()
     }
 
-    /// Takes what is to be written.
-    pub fn gather(&mut self, state: NewState) {
-        let partition = state.partition.clone();
-        match self.pending.get_mut(&partition) {
-            Some(pending) => pending.add(state),
-            None => {
-                self.pending.insert(partition, Pending::new(state));
-            }
-        }
+    /// Where what is to be written is put.
+    pub fn gathered(&self) -> &Gathered {
+        &self.gathered
     }
 
     /// Writes what is pending; what fails stays so.
     pub fn write(&mut self) {
         let mut failed = None;
-        for (partition, pending) in std::mem::take(&mut self.pending) {
+        let pending = std::mem::take(&mut *self.gathered.all());
+        for (partition, pending) in pending {
             let delta = pending.delta.clone();
             match self.kept.keep(&partition, &pending.checkpoint, delta) {
                 Ok(problem) => {
@@ -121,7 +153,7 @@ impl Writer {
                 }
                 Err(error) => {
                     failed = Some(error.to_string());
-                    self.pending.insert(partition, pending);
+                    self.gathered.put_back(partition, pending);
                 }
             }
         }

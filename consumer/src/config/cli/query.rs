@@ -14,7 +14,7 @@ use crate::checkpoint::location::Location;
 use crate::config::properties::OWN_PROPERTIES;
 use crate::config::{
     Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, OnDataLoss, SHORTEST_INTERVAL,
-    TriggerMode,
+    TriggerMode, memory,
 };
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
@@ -70,6 +70,7 @@ impl Cli {
                 "" => None,
                 records => Some(number("MAX_RECORDS_PER_BATCH", records, None)?),
             },
+            memory_limit: memory::limit(self.memory_limit.trim())?,
             starting_offsets: self.starting_offsets()?,
             workers: number(
                 "WORKERS",

@@ -16,12 +16,15 @@ use crate::width::width;
 
 /// Nobody should wonder at what others have kept while it is not older than this: a look and a batch.
 const STALE_SECONDS: u64 = 15;
+/// Columns that the brokers take at least, `brokers 3 of 3 up`.
+const COUNTS: usize = 18;
 /// Steps of the countdown.
 const STEPS: usize = 10;
 
 /// Rows that the header takes in `columns`.
 pub fn height(scene: &Scene<'_>, columns: u16) -> u16 {
-    2 + demo(scene, columns.saturating_sub(2)).len() as u16
+    let behind = u16::from(scene.snapshot.reading.behind.is_some());
+    2 + behind + demo(scene, columns.saturating_sub(2)).len() as u16
 }
 
 /// What the demo has to say: in one line if that holds it, else in a few. Empty outside the demo.
@@ -77,10 +80,45 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         both_edges(left, trigger(scene), inner.width),
         brokers(scene, inner.width),
     ];
+    lines.extend(behind(scene, inner.width));
     lines.extend(demo(scene, inner.width));
     for (line, row) in lines.iter().zip(inner.rows()) {
         frame.render_widget(line, row);
     }
+}
+
+/// That reading is behind, by how much and for how long; in fewer words where there is less room.
+fn behind<'a>(scene: &Scene<'a>, columns: u16) -> Option<Line<'a>> {
+    const BADGE: &str = " BEHIND ";
+    let Scene {
+        snapshot,
+        theme,
+        now,
+        ..
+    } = *scene;
+    let behind = snapshot.reading.behind.as_ref()?;
+    let records = counted(behind.records, "record");
+    let about = number::short(behind.records as f64);
+    let texts = match behind.caught_up_at {
+        Some(at) => {
+            let left = Duration::from_secs((at - now).num_seconds().max(1).unsigned_abs());
+            let left = number::duration(left);
+            [
+                format!("by {records} · caught up in about {left}"),
+                format!("by {about} · caught up in {left}"),
+            ]
+        }
+        None => [
+            format!("by {records} · at this rate it never catches up"),
+            format!("by {about} · never catches up at this rate"),
+        ],
+    };
+    let room = usize::from(columns).saturating_sub(BADGE.len() + 1);
+    let [long, short] = texts;
+    let text = if width(&long) <= room { long } else { short };
+    let badge = styled(BADGE, Theme::badge(theme.warn));
+    let spans = vec![badge, Span::raw(" "), Span::raw(text)];
+    Some(Line::from(cut(spans, usize::from(columns))))
 }
 
 /// Batch number and countdown; or why there is none.
@@ -154,7 +192,13 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
     let reading = &snapshot.reading;
     let mut right = vec![Span::raw(counted(reading.partitions as u64, "partition"))];
     if reading.paused > 0 {
-        right.push(styled(format!(", {} paused", reading.paused), theme.warn));
+        let why = if reading.memory_short {
+            " for memory"
+        } else {
+            ""
+        };
+        let text = format!(", {} paused{why}", reading.paused);
+        right.push(styled(text, theme.warn));
     }
     if let Some(others) = reading.others {
         let age = number::duration(Duration::from_secs(others.age_seconds));
@@ -165,11 +209,11 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
         let text = format!(" + {} of others, {age} old", others.partitions);
         right.push(styled(text, colour));
     }
-    if snapshot.query.workers > 0 {
-        right.extend([
-            dim(theme, " · "),
-            Span::raw(counted(snapshot.query.workers as u64, "worker")),
-        ]);
+    let workers = counted(snapshot.query.workers as u64, "worker");
+    // What is paused matters more than how many workers there are.
+    let taken = right.iter().map(Span::width).sum::<usize>() + width(&workers) + 3 + COUNTS;
+    if snapshot.query.workers > 0 && taken <= usize::from(columns) {
+        right.extend([dim(theme, " · "), Span::raw(workers)]);
     }
     if snapshot.brokers.is_empty() {
         return both_edges(vec![dim(theme, "looking for brokers")], right, columns);

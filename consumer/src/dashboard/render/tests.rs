@@ -89,6 +89,7 @@ impl Stage {
             partitions: 12,
             others: None,
             paused: 0,
+            memory_short: false,
             next_trigger,
             interval: Some(Duration::from_secs(1)),
         }));
@@ -156,6 +157,50 @@ fn reading_what_is_there() {
         }));
     }
     insta::assert_snapshot!(stage.picture(80, 24));
+}
+
+/// A running query whose lag goes from 3,900,000 by `step` every quarter of a second.
+fn behind(step: i64) -> Stage {
+    let mut stage = Stage::running(&[]);
+    for i in 0..=20 {
+        stage.now += Duration::from_millis(250);
+        stage.tell(Event::Pulse(Pulse {
+            records: 4_000_000,
+            lag: (3_900_000 + step * i).unsigned_abs(),
+            partitions: 12,
+            paused: 3,
+            memory_short: true,
+            next_trigger: Some(Duration::from_millis(400)),
+            interval: Some(Duration::from_secs(1)),
+            ..Pulse::default()
+        }));
+    }
+    stage
+}
+
+#[test]
+fn behind_and_when_it_will_have_caught_up() {
+    // 40,000 a second: of 3,900,000 are 3,700,000 left after 5 s, which take 92.5 s.
+    let stage = behind(-10_000);
+    insta::assert_snapshot!("behind_small", stage.picture(80, 24));
+    insta::assert_snapshot!("behind_smallest", stage.picture(60, 16));
+    insta::assert_snapshot!("behind_large", stage.picture(200, 60));
+    let text = "by 3,700,000 records · caught up in about 1 min 32 s";
+    assert!(stage.picture(80, 24).contains(text));
+    let text = "by 3.7M · caught up in 1 min 32 s";
+    assert!(stage.picture(60, 16).contains(text));
+}
+
+#[test]
+fn behind_and_more_so() {
+    let stage = behind(10_000);
+    let never = "by 4,100,000 records · at this rate it never catches up";
+    assert!(stage.picture(80, 24).contains(never));
+    assert!(
+        stage
+            .picture(60, 16)
+            .contains("by 4.1M · never catches up at this rate")
+    );
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! One partition in the hands of a worker: from its records to what it hands over.
 
 use std::mem;
+use std::ops::RangeInclusive;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::execution::memory_pool::MemoryReservation;
 
 use super::{Action, WorkerError, WorkerPlan};
 use crate::checkpoint::{Epoch, TakenOver};
@@ -11,10 +13,15 @@ use crate::engine::query::{Partial, Query};
 use crate::engine::state::State;
 use crate::position::{Offset, TopicPartition};
 
-/// Records that are decoded before they are aggregated together.
-const CHUNK_RECORDS: usize = 8192;
+/// Records that are decoded before they are aggregated together; fewer where memory is small, since each
+/// partition has a chunk on its way when it turns out to be short.
+const CHUNK_RECORDS: RangeInclusive<usize> = 1024..=8192;
 /// The same in bytes, for large records.
-const CHUNK_BYTES: usize = 4 << 20;
+const CHUNK_BYTES: RangeInclusive<usize> = 64 << 10..=4 << 20;
+/// So many chunks at a time should fit into the room there is.
+const CHUNKS: usize = 64;
+/// What a record takes, for that.
+const RECORD_BYTES: usize = 256;
 /// Bytes of rows that a query without an aggregate may gather in a batch, a partition.
 const MOST_ROW_BYTES: usize = 16 << 20;
 /// Dead letters of a partition that may be on their way at a time.
@@ -69,6 +76,9 @@ pub(super) struct Reader {
     epoch: Epoch,
     query: Query,
     decoder: Decoder,
+    /// What the last chunk took while it was decoded: the next one will take as much.
+    chunk: MemoryReservation,
+    chunk_size: ChunkSize,
     partial: Option<Partial>,
     state: State,
     /// The first offset of this batch.
@@ -88,37 +98,65 @@ pub(super) struct Reader {
     told_full: bool,
     /// The process's batch may have no more records.
     starved: bool,
+    /// The process's memory is short.
+    crowded: bool,
     /// It could not hand over at the last trigger, for its dead letters.
     overdue: bool,
     /// Not fetched, because of any of the above.
     paused: bool,
 }
 
+/// When what has been decoded is aggregated.
+struct ChunkSize {
+    records: usize,
+    bytes: usize,
+}
+
+impl ChunkSize {
+    fn within(room: Option<usize>) -> Self {
+        let of_each = room.map_or(usize::MAX, |room| room / CHUNKS);
+        let fit =
+            |size: usize, range: RangeInclusive<usize>| size.clamp(*range.start(), *range.end());
+        Self {
+            records: fit(of_each / RECORD_BYTES, CHUNK_RECORDS),
+            bytes: fit(of_each, CHUNK_BYTES),
+        }
+    }
+}
+
 /// Dead letters that are on their way.
-#[derive(Default)]
 struct Letters {
     count: usize,
     /// Of all since there were none.
-    bytes: usize,
+    bytes: MemoryReservation,
     /// They cannot be written for now.
     stuck: bool,
 }
 
 impl Letters {
+    fn none(bytes: MemoryReservation) -> Self {
+        Self {
+            count: 0,
+            bytes,
+            stuck: false,
+        }
+    }
+
     fn add(&mut self, bytes: usize) {
         self.count += 1;
-        self.bytes += bytes;
+        self.bytes.grow(bytes);
     }
 
     fn settle_one(&mut self) {
         self.count = self.count.saturating_sub(1);
         if self.count == 0 {
-            *self = Self::default();
+            self.bytes.free();
+            self.stuck = false;
         }
     }
 
     fn are_too_many(&self) -> bool {
-        self.count >= MOST_LETTERS || self.bytes >= MOST_LETTER_BYTES
+        self.count >= MOST_LETTERS || self.bytes.size() >= MOST_LETTER_BYTES
     }
 }
 
@@ -155,6 +193,8 @@ impl Reader {
             epoch,
             query: plan.query.clone(),
             decoder,
+            chunk: plan.query.memory().reserve("decoded records"),
+            chunk_size: ChunkSize::within(plan.query.memory().room()),
             partial: None,
             state: from.state,
             start: from.next,
@@ -169,10 +209,11 @@ impl Reader {
             } else {
                 CaughtUp::No
             },
-            letters: Letters::default(),
+            letters: Letters::none(plan.query.memory().reserve("dead letters")),
             full: false,
             told_full: false,
             starved: false,
+            crowded: false,
             overdue: false,
             paused: false,
         };
@@ -235,7 +276,9 @@ impl Reader {
             self.letters.add(payload.map_or(0, <[u8]>::len));
             return Ok(Taken::Bad(defect.to_string()));
         }
-        if self.decoder.len() >= CHUNK_RECORDS || self.decoder.bytes() >= CHUNK_BYTES {
+        if self.decoder.len() >= self.chunk_size.records
+            || self.decoder.bytes() >= self.chunk_size.bytes
+        {
             self.aggregate()?;
         }
         Ok(Taken::Yes)
@@ -285,10 +328,12 @@ impl Reader {
                 .partial()
                 .map_err(|error| WorkerError::query(self, &error))?,
         };
+        self.chunk.resize(batch.get_array_memory_size());
         partial
             .push(batch)
             .map_err(|error| WorkerError::query(self, &error))?;
         self.full |= partial.row_bytes() >= MOST_ROW_BYTES;
+        self.crowded |= self.query.is_short_of_memory();
         self.partial = Some(partial);
         Ok(())
     }
@@ -346,6 +391,9 @@ impl Reader {
     /// The next batch has begun.
     pub(super) fn proceed(&mut self, actions: &mut Vec<Action>) {
         self.starved = false;
+        if mem::take(&mut self.crowded) {
+            self.told_full = false;
+        }
         self.resume(actions);
     }
 
@@ -369,14 +417,18 @@ impl Reader {
     /// Tells, once a batch, that it has no place for more.
     pub(super) fn tell_full(&mut self, actions: &mut Vec<Action>) {
         let is_full = self.full || self.starved || self.letters.are_too_many();
-        if is_full && !mem::replace(&mut self.told_full, true) {
-            actions.push(Action::BatchFull);
+        if (is_full || self.crowded) && !mem::replace(&mut self.told_full, true) {
+            actions.push(match is_full {
+                true => Action::BatchFull,
+                false => Action::MemoryShort,
+            });
         }
     }
 
     fn waits(&self) -> bool {
         self.full
             || self.starved
+            || self.crowded
             || self.overdue
             || self.letters.stuck
             || self.letters.are_too_many()

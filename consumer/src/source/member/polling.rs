@@ -366,6 +366,10 @@ impl Member {
                     self.count();
                     self.report(Report::BatchFull);
                 }
+                Action::MemoryShort => {
+                    self.count();
+                    self.report(Report::MemoryShort);
+                }
                 Action::HandOver {
                     contributions,
                     kept_back,

@@ -1,0 +1,217 @@
+//! Room in memory, as far as it is a matter of when batches come: partitions that wait for it, results
+//! that take it.
+
+use std::mem;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use super::StreamingError;
+use crate::engine::query::Query;
+use crate::engine::state::State;
+use crate::event::Batch;
+
+/// How long the next batch waits for whoever shows the newest result.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(super) struct Room {
+    query: Query,
+    /// Whether some partition takes no more because memory is short.
+    crowded: bool,
+    /// Results that somebody may still have to show.
+    results: Vec<Weak<Batch>>,
+    given_out_at: Option<Instant>,
+    /// Whether it has been told that they wait.
+    told: bool,
+}
+
+/// What makes room for partitions that wait for it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Relief {
+    /// They can go on: what took the memory, such as the computing of a result, is over.
+    Proceed,
+    /// What they have read has to be merged.
+    Batch,
+}
+
+impl Room {
+    pub(super) fn new(query: Query) -> Self {
+        Self {
+            query,
+            given_out_at: None,
+            crowded: false,
+            results: Vec::new(),
+            told: false,
+        }
+    }
+
+    /// A partition takes no more because memory is short.
+    pub(super) fn is_crowded(&mut self) {
+        self.crowded = true;
+    }
+
+    /// Whether partitions wait for memory, or would before they took more.
+    pub(super) fn is_short(&self) -> bool {
+        self.crowded || self.query.is_short_of_memory()
+    }
+
+    /// A batch begins, in which all hand over.
+    pub(super) fn begin(&mut self) {
+        self.crowded = false;
+    }
+
+    /// What partitions that wait need, said once.
+    pub(super) fn relief(&mut self) -> Option<Relief> {
+        mem::take(&mut self.crowded).then(|| match self.query.is_short_of_memory() {
+            true => Relief::Batch,
+            false => Relief::Proceed,
+        })
+    }
+
+    /// A result has been made that others are going to show.
+    pub(super) fn give_out(&mut self, batch: &Arc<Batch>, now: Instant) {
+        self.results.push(Arc::downgrade(batch));
+        self.given_out_at = Some(now);
+    }
+
+    /// Whether results are made faster than they are shown, and take the memory; and whether that is news.
+    /// The newest is waited for, too, but not for ever: the dashboard shows it until there is another.
+    pub(super) fn results_pile_up(&mut self, now: Instant) -> (bool, bool) {
+        self.results.retain(|batch| batch.strong_count() > 0);
+        let is_much = self.query.memory().is_much(self.query.memory().shown());
+        let is_new = self.given_out_at.is_some_and(|at| now < at + PATIENCE);
+        let most = if is_new { 0 } else { 1 };
+        let pile_up = is_much && self.results.len() > most;
+        let is_news = pile_up && !is_new && !mem::replace(&mut self.told, true);
+        self.told &= pile_up;
+        (pile_up, is_news)
+    }
+
+    /// Whether `states` leave too little room for batches, less than a quarter: they would become smaller
+    /// and smaller, each of them with a result of all groups, before nothing fitted at all.
+    pub(super) fn is_filled_by(&self, states: &[State]) -> bool {
+        let bytes = states.iter().map(State::bytes).sum::<usize>();
+        self.query
+            .memory()
+            .room()
+            .is_some_and(|room| bytes >= room / 4 * 3)
+    }
+
+    /// What ends a query that does not fit: the groups of these states, or the rows of a batch.
+    pub(super) fn is_exceeded(&self, states: Option<&[State]>, is_kept: bool) -> StreamingError {
+        let limit = self.query.memory().limit().unwrap_or(usize::MAX) as u64;
+        match states {
+            Some(states) => StreamingError::StateTooLarge {
+                groups: states.iter().map(|state| state.groups() as u64).sum(),
+                bytes: states.iter().map(|state| state.bytes() as u64).sum(),
+                limit,
+                is_kept,
+            },
+            None => StreamingError::RowsTooLarge { limit },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+
+    use super::*;
+    use crate::engine::memory::Memory;
+    use crate::schema::TableSchema;
+    use crate::sink::samples::brands;
+
+    fn query(text: &str, limit: u64) -> Query {
+        let table = TableSchema::parse("n BIGINT").unwrap();
+        let query = Query::plan(text, table.table(), &[]).unwrap();
+        query.within(&Memory::new(Some(limit))).unwrap()
+    }
+
+    const COUNT: &str = "SELECT n, count(*) FROM transactions GROUP BY n";
+    const LIMIT: u64 = 1_000_000;
+
+    #[test]
+    fn a_batch_comes_only_where_memory_is_still_short() {
+        let query = query(COUNT, LIMIT);
+        let mut room = Room::new(query.clone());
+        assert_eq!(room.relief(), None);
+        let held = query.memory().reserve("groups");
+        held.grow(LIMIT as usize / 2);
+        room.is_crowded();
+        assert!(room.is_short());
+        assert_eq!(room.relief(), Some(Relief::Batch));
+        assert_eq!(room.relief(), None);
+        room.is_crowded();
+        held.free();
+        assert_eq!(room.relief(), Some(Relief::Proceed));
+        assert!(!room.is_short());
+    }
+
+    #[test]
+    fn large_results_that_nobody_takes_hold_up_the_next() {
+        let query = query("SELECT n FROM transactions", LIMIT);
+        let mut room = Room::new(query.clone());
+        let start = Instant::now();
+        let later = start + PATIENCE;
+        let give_out = |room: &mut Room, rows: i64| {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+            let rows = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+            let batch = Arc::new(Batch {
+                rows: query.result([rows]).unwrap().rows,
+                ..(*brands(0, &[])).clone()
+            });
+            room.give_out(&batch, start);
+            batch
+        };
+        let small = give_out(&mut room, 5_000);
+        assert_eq!(room.results_pile_up(start), (false, false));
+        // The newest is not waited for without end, the one before is.
+        let large = give_out(&mut room, 20_000);
+        assert_eq!(room.results_pile_up(start), (true, false));
+        assert_eq!(room.results_pile_up(later), (true, true));
+        assert_eq!(
+            room.results_pile_up(later),
+            (true, false),
+            "it is said once"
+        );
+        let larger = give_out(&mut room, 30_000);
+        drop((small, large));
+        assert_eq!(room.results_pile_up(start), (true, false));
+        assert_eq!(room.results_pile_up(later), (false, false));
+        drop(larger);
+        assert_eq!(room.results_pile_up(start), (false, false));
+    }
+
+    #[test]
+    fn a_state_that_leaves_no_room_for_batches_fills_it() {
+        let query = query(COUNT, LIMIT);
+        let room = Room::new(query.clone());
+        let state = |groups: i64| {
+            let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..groups));
+            let counts: ArrayRef = Arc::new(Int64Array::from_iter_values(0..groups));
+            let groups = RecordBatch::try_from_iter([("n", numbers), ("count(*)", counts)]);
+            State::default()
+                .merged(&query, vec![groups.unwrap()])
+                .unwrap()
+        };
+        // 16 bytes a group; three quarters of the room are 225,000.
+        assert!(!room.is_filled_by(&[state(6_000), state(6_000)]));
+        assert!(room.is_filled_by(&[state(8_000), state(8_000)]));
+    }
+
+    #[test]
+    fn what_ends_a_query_names_the_setting_and_the_numbers() {
+        let room = Room::new(query(COUNT, 300 << 20));
+        let text = room
+            .is_exceeded(Some(&[State::default()]), true)
+            .to_string();
+        for words in [
+            "MEMORY_LIMIT (300 MiB)",
+            "groups are 0",
+            "checkpoints are good",
+        ] {
+            assert!(text.contains(words), "{text}");
+        }
+        let text = room.is_exceeded(Some(&[]), false).to_string();
+        assert!(!text.contains("checkpoints"), "{text}");
+    }
+}

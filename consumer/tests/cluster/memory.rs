@@ -1,0 +1,205 @@
+//! MEMORY_LIMIT: what the process takes stays under it, however much there is to read; and a state that it
+//! does not hold ends the query by name, while its checkpoint stays good.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use consumer::checkpoint::location::Location;
+use consumer::config::Config;
+use consumer::event::Event;
+use consumer::schema::TableSchema;
+use consumer::streaming::{self, StreamingError};
+use crossbeam_channel::unbounded;
+use libtest_mimic::Trial;
+use producer::{Generator, Pace};
+use tempfile::TempDir;
+
+use crate::brokers::Brokers;
+use crate::expected::{integers, texts};
+use crate::published::{DEADLINE, generator, publish};
+use crate::running::{config, run, start};
+use crate::trial;
+
+const PARTITIONS: i32 = 6;
+const RECORDS: u64 = 60_000;
+
+const SCHEMA: &str = "transaction_id STRING";
+
+/// A group a record, of some 420 bytes: 25 MB in all.
+const BY_ID: &str = "SELECT transaction_id, concat(transaction_id, repeat('.', 384)) AS long, count(*) AS n \
+    FROM transactions GROUP BY transaction_id, concat(transaction_id, repeat('.', 384))";
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("a_state_that_outgrows_the_limit_ends_by_name", outgrown),
+        trial("a_backlog_is_read_within_the_limit", backlog),
+    ]
+}
+
+fn outgrown(brokers: &Brokers) {
+    const TOPIC: &str = "memory-outgrown";
+    const LIMIT: u64 = 48_000_000;
+    publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let location = format!("file://{}", folder.path().display());
+    let limited = |limit| Config {
+        query: BY_ID.to_owned(),
+        schema: Some(TableSchema::parse(SCHEMA).unwrap()),
+        memory_limit: Some(limit),
+        checkpoint_location: Some(Location::parse(&location, []).unwrap()),
+        ..config(brokers, TOPIC)
+    };
+    let ended = program(&[
+        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
+        ("TOPIC", TOPIC),
+        ("GROUP_ID", TOPIC),
+        ("QUERY", BY_ID),
+        ("SCHEMA", SCHEMA),
+        ("MEMORY_LIMIT", &LIMIT.to_string()),
+        ("CHECKPOINT_LOCATION", &location),
+    ]);
+    assert_eq!(ended.code, Some(1), "{}", ended.said);
+    assert_eq!(ended.said.matches('\n').count(), 1, "{}", ended.said);
+    for words in ["error: MEMORY_LIMIT", "groups", "checkpoints are good"] {
+        assert!(ended.said.contains(words), "{}", ended.said);
+    }
+    let most = LIMIT + empty(brokers, TOPIC);
+    assert!(ended.most_bytes < most, "{} of {most}", ended.most_bytes);
+    // The same once more: it stops at once, and by the same name.
+    let (error, told) = start(limited(LIMIT)).fails();
+    let StreamingError::StateTooLarge { groups, .. } = error else {
+        panic!("{error}");
+    };
+    assert!(groups > 0 && groups <= RECORDS, "{groups}");
+    assert!(told.records() < RECORDS, "nothing was kept");
+
+    // What was kept is good: a larger limit goes on from it, and every record is counted once.
+    let told = run(limited(1_000_000_000));
+    assert!(told.records() < RECORDS, "nothing was kept");
+    let rows = &told.batches.last().unwrap().rows;
+    let ids = texts(rows, "transaction_id");
+    assert_eq!(ids.len() as u64, RECORDS);
+    assert!(integers(rows, "n").iter().all(|n| *n == 1));
+    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), generated_ids());
+}
+
+/// What the program takes over the same records when it keeps next to nothing: its code, and what librdkafka
+/// fetches.
+fn empty(brokers: &Brokers, topic: &str) -> u64 {
+    let ended = program(&[
+        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
+        ("TOPIC", topic),
+        ("QUERY", "SELECT count(*) FROM transactions"),
+        ("SCHEMA", SCHEMA),
+        ("MEMORY_LIMIT", "32MB"),
+    ]);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    ended.most_bytes
+}
+
+/// How the program ended.
+struct Ended {
+    code: Option<i32>,
+    said: String,
+    /// The most memory that it has had at a time.
+    most_bytes: u64,
+}
+
+/// Runs the program over what is there, to its end.
+fn program(settings: &[(&str, &str)]) -> Ended {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
+        .envs(settings.iter().copied())
+        .env("TRIGGER", "available-now")
+        .env("OUTPUT", "json")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    let status = format!("/proc/{}/status", program.id());
+    let mut most_bytes = 0;
+    // The peak of a process only grows, and is gone with it.
+    let code = loop {
+        most_bytes = peak(&fs::read_to_string(&status).unwrap()).unwrap_or(most_bytes);
+        if let Some(ended) = program.try_wait().unwrap() {
+            break ended.code();
+        }
+        assert!(Instant::now() < deadline, "it does not end");
+        thread::sleep(Duration::from_millis(5));
+    };
+    let mut said = String::new();
+    let mut errors = program.stderr.take().unwrap();
+    errors.read_to_string(&mut said).unwrap();
+    Ended {
+        code,
+        said,
+        most_bytes,
+    }
+}
+
+/// `VmHWM:     52345 kB`, in bytes; a process that has ended has none.
+fn peak(status: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib = line.trim().strip_suffix(" kB")?;
+    Some(kib.trim().parse::<u64>().unwrap() * 1024)
+}
+
+fn generated_ids() -> BTreeSet<String> {
+    let mut generator = Generator::new(generator());
+    (0..RECORDS)
+        .map(|_| {
+            let record: serde_json::Value =
+                serde_json::from_slice(generator.next_record().payload).unwrap();
+            record["transaction_id"].as_str().unwrap().to_owned()
+        })
+        .collect()
+}
+
+/// Rows of 700 bytes, 42 MB, of which a partition may gather 16 MB at a time: they would be in memory twice.
+fn backlog(brokers: &Brokers) {
+    const TOPIC: &str = "memory-backlog";
+    const LIMIT: u64 = 32_000_000;
+    publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+    let query = "SELECT transaction_id, repeat(transaction_id, 20) AS wide FROM transactions";
+    let limited = Config {
+        query: query.to_owned(),
+        schema: Some(TableSchema::parse(SCHEMA).unwrap()),
+        memory_limit: Some(LIMIT),
+        ..config(brokers, TOPIC)
+    };
+    let ended = program(&[
+        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
+        ("TOPIC", TOPIC),
+        ("QUERY", query),
+        ("SCHEMA", SCHEMA),
+        ("MEMORY_LIMIT", &LIMIT.to_string()),
+    ]);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let most = LIMIT + empty(brokers, TOPIC);
+    assert!(ended.most_bytes < most, "{} of {most}", ended.most_bytes);
+
+    // Whoever kept all results would have the query wait for memory.
+    let (sender, events) = unbounded();
+    let query = streaming::start(limited, sender).unwrap();
+    let (mut batches, mut ids) = (0, Vec::new());
+    loop {
+        match events.recv_timeout(DEADLINE).unwrap() {
+            Event::Batch(batch) => {
+                batches += 1;
+                ids.extend(texts(&batch.rows, "transaction_id"));
+            }
+            Event::Stopped => break,
+            _ => {}
+        }
+    }
+    query.join().unwrap();
+    assert!(batches > 2, "{batches} batches");
+    assert_eq!(ids.len() as u64, RECORDS);
+    assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), generated_ids());
+}
