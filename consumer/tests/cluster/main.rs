@@ -23,6 +23,7 @@ mod first_totals;
 mod lost_broker;
 mod memory;
 mod rebalance;
+mod scale_out;
 mod starting_offsets;
 mod stuck_letters;
 
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         lost_broker::trials(),
         memory::trials(),
         rebalance::trials(),
+        scale_out::trials(),
         starting_offsets::trials(),
         stuck_letters::trials(),
     ];

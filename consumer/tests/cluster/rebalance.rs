@@ -103,7 +103,7 @@ fn catch_up(brokers: &Brokers) {
 }
 
 /// A member that reads and commits nothing, and tells when it has got partitions.
-fn intrude(brokers: &Brokers, topic: &str, has: &mpsc::Sender<()>, left: &mpsc::Receiver<()>) {
+pub fn intrude(brokers: &Brokers, topic: &str, has: &mpsc::Sender<()>, left: &mpsc::Receiver<()>) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers.servers())
         .set("group.id", topic)

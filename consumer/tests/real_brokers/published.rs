@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use producer::{GeneratorSettings, Pace, Report, Settings, Stop, TopicSettings};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -101,6 +102,14 @@ pub fn create_topic(brokers: &Brokers, topic: &str, partitions: i32, settings: &
     let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
     let created = futures::executor::block_on(admin(brokers).create_topics([&new], &options));
     created.unwrap().pop().unwrap().unwrap();
+}
+
+/// Adds partitions to a topic until there are so many.
+pub fn add_partitions(brokers: &Brokers, topic: &str, partitions: usize) {
+    let more = NewPartitions::new(topic, partitions);
+    let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
+    let added = futures::executor::block_on(admin(brokers).create_partitions([&more], &options));
+    added.unwrap().pop().unwrap().unwrap();
 }
 
 /// Changes a topic's settings.

@@ -1,0 +1,133 @@
+//! Several queries of one group, each as a process of its own would run it.
+
+use std::sync::mpsc;
+use std::thread;
+
+use consumer::config::Config;
+use libtest_mimic::Trial;
+use producer::Pace;
+use tempfile::TempDir;
+
+use crate::brokers::Brokers;
+use crate::expected::Adder;
+use crate::published::{DEADLINE, Record, add_partitions, create_topic, generator, publish, write};
+use crate::rebalance::intrude;
+use crate::running::{INTERVAL, Running, Told, config, kept_in, start};
+use crate::trial;
+
+const PARTITIONS: i32 = 6;
+const RECORDS: u64 = 20_000;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "each_process_of_a_group_shows_the_whole_result",
+            whole_result,
+        ),
+        trial(
+            "partitions_that_are_added_are_read_and_shown",
+            added_partitions,
+        ),
+        trial("a_group_with_a_stranger_is_not_joined", stranger),
+    ]
+}
+
+fn member(brokers: &Brokers, topic: &str, folder: &TempDir) -> Running {
+    let config = Config {
+        trigger: INTERVAL,
+        ..config(brokers, topic)
+    };
+    start(kept_in(folder, config))
+}
+
+fn shares(told: &Told) -> bool {
+    let own = told.pulse.partitions;
+    let others = told.pulse.others.map_or(0, |others| others.partitions);
+    own > 0 && others > 0 && own + others == PARTITIONS as usize
+}
+
+fn whole_result(brokers: &Brokers) {
+    const TOPIC: &str = "scale-out";
+    let folder = TempDir::new().unwrap();
+    let mut expected = Adder::default();
+    let mut publish = || {
+        publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+        expected.generated(&generator(), RECORDS);
+        expected.totals()
+    };
+    let all = publish();
+    let mut one = member(brokers, TOPIC, &folder);
+    one.until("the first shows all", |told| told.totals() == all);
+    let mut other = member(brokers, TOPIC, &folder);
+    other.until("the second shows what is kept", |told| told.totals() == all);
+    for running in [&mut one, &mut other] {
+        running.until("partitions are shared", shares);
+    }
+
+    let all = publish();
+    for running in [&mut one, &mut other] {
+        running.until("both show all", |told| told.totals() == all);
+    }
+    // Each has read its part, and no more.
+    let read = one.told.records() + other.told.records();
+    assert_eq!(read, 2 * RECORDS);
+
+    one.stop();
+    let all = publish();
+    other.until("the second has taken over", |told| told.totals() == all);
+    let told = other.stop();
+    assert_eq!(told.totals(), all);
+}
+
+fn added_partitions(brokers: &Brokers) {
+    const TOPIC: &str = "scale-out-added";
+    create_topic(brokers, TOPIC, 2, &[]);
+    let folder = TempDir::new().unwrap();
+    let mut expected = Adder::default();
+    let mut write_to = |partition, cents| {
+        write(brokers, TOPIC, &[Record::good(partition, "Visa", cents)]);
+        expected.add("Visa", cents);
+        expected.totals()
+    };
+    write_to(0, 100);
+    let all = write_to(1, 23);
+    let mut one = member(brokers, TOPIC, &folder);
+    let mut other = member(brokers, TOPIC, &folder);
+    for running in [&mut one, &mut other] {
+        running.until("all is shown", |told| told.totals() == all);
+    }
+    add_partitions(brokers, TOPIC, PARTITIONS as usize);
+    let mut all = all;
+    for partition in 2..PARTITIONS {
+        all = write_to(partition, 1_000);
+    }
+    for running in [&mut one, &mut other] {
+        running.until("the new ones are shown", |told| told.totals() == all);
+        running.until("they are shared", shares);
+    }
+    one.stop();
+    assert_eq!(other.stop().totals(), all);
+}
+
+fn stranger(brokers: &Brokers) {
+    const TOPIC: &str = "scale-out-stranger";
+    create_topic(brokers, TOPIC, PARTITIONS, &[]);
+    let folder = TempDir::new().unwrap();
+    thread::scope(|scope| {
+        let (leave, left) = mpsc::channel::<()>();
+        let (has, partitions) = mpsc::channel();
+        let intruder = scope.spawn(move || intrude(brokers, TOPIC, &has, &left));
+        partitions.recv_timeout(DEADLINE).unwrap();
+        let (error, told) = member(brokers, TOPIC, &folder).fails();
+        let error = error.to_string();
+        assert!(
+            error.starts_with(
+                "GROUP_ID=scale-out-stranger: rdkafka at 127.0.0.1 reads in this group"
+            ),
+            "{error}"
+        );
+        assert!(told.batches.is_empty());
+        leave.send(()).unwrap();
+        intruder.join().unwrap();
+    });
+}
