@@ -17,6 +17,7 @@
 //! # Ok::<(), consumer::streaming::StreamingError>(())
 //! ```
 
+pub mod advancing;
 mod company;
 mod coverage;
 mod driver;

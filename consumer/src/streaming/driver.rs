@@ -13,6 +13,7 @@ use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use datafusion::arrow::array::RecordBatch;
 
+use super::advancing::advance;
 use super::coverage::Coverage;
 use super::freshness::Freshness;
 use super::members::Members;
@@ -22,8 +23,8 @@ use super::report::{BatchFacts, Reporter};
 use super::room::{Relief, Room};
 use super::telling::{Teller, names, passing_on};
 use super::{MemberError, StreamingError};
-use crate::checkpoint::keeper::{Keeper, NewState};
-use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::checkpoint::Checkpoints;
+use crate::checkpoint::keeper::Keeper;
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
 use crate::engine::memory::is_exhausted;
@@ -431,44 +432,15 @@ impl Driver {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
         let taken = contributions.iter().map(|part| part.allowed).sum();
-        let mut advanced = Vec::with_capacity(contributions.len());
-        for part in contributions {
-            if self.advance(&part)? {
-                advanced.push(part);
+        let advanced = advance(&self.checkpoints, contributions, |state| {
+            match &self.keeper {
+                Some(keeper) if !keeper.keep(state) => Err(StreamingError::Panicked),
+                _ => Ok(()),
             }
-        }
-        advanced.sort_by(|a, b| a.partition.cmp(&b.partition));
+        })?;
         self.allowance.give_back(taken);
         self.members.tell(|| MemberCommand::Proceed);
         Ok(advanced)
-    }
-
-    /// Moves the partition's checkpoint on, and has it kept; `false` if it is no longer its worker's.
-    fn advance(&self, part: &Contribution) -> Result<bool, StreamingError> {
-        let (state, groups) = match &part.output {
-            Output::State(state, groups) => (state.clone(), groups.clone()),
-            Output::Rows(_) => (State::default(), Vec::new()),
-        };
-        let checkpoint = Checkpoint {
-            next: part.end,
-            state,
-        };
-        let new = checkpoint.clone();
-        let is_owner = self
-            .checkpoints
-            .advance(&part.partition, part.epoch, part.start, new);
-        if is_owner && let Some(keeper) = &self.keeper {
-            let state = NewState {
-                partition: part.partition.clone(),
-                previous: part.start,
-                checkpoint,
-                groups,
-            };
-            if !keeper.keep(state) {
-                return Err(StreamingError::Panicked);
-            }
-        }
-        Ok(is_owner)
     }
 
     /// Takes what the workers have read; whether there is more that waits for dead letters.
