@@ -1,0 +1,140 @@
+//! The engine and its checkpoints in a simulated world: thousands of schedules of reads, batches, writes,
+//! kills, zombies, rebalances and faults, each from one seed, each with an exact result at its end.
+//!
+//! What runs is production code: worker, checkpoints, keeper, chain, store, query, decoder. Simulated are
+//! only the edges: the topic and the client that fetches it, the group, the dead-letter topic, the objects
+//! of the store, and who runs when.
+//!
+//! `CARDSTREAM_SEED=n` replays one schedule and prints its steps; `CARDSTREAM_SCHEDULES=n` runs so many.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
+#[path = "simulation/dice.rs"]
+mod dice;
+#[path = "simulation/group.rs"]
+mod group;
+#[path = "simulation/member.rs"]
+mod member;
+#[path = "simulation/objects.rs"]
+mod objects;
+#[path = "simulation/process.rs"]
+mod process;
+#[path = "simulation/schedule.rs"]
+mod schedule;
+#[path = "simulation/settings.rs"]
+mod settings;
+#[path = "simulation/topic.rs"]
+mod topic;
+#[path = "simulation/totals.rs"]
+mod totals;
+#[path = "simulation/trace.rs"]
+mod trace;
+#[path = "simulation/world.rs"]
+mod world;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use self::settings::{Sabotage, Settings};
+
+const SCHEDULES: u64 = 10_000;
+
+fn number(name: &str) -> Option<u64> {
+    let value = env::var(name).ok()?;
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{name}={value} is no number")),
+    )
+}
+
+/// The schedule of a seed; the error says how to see it again.
+fn schedule(seed: u64, settings: &Settings, prints: bool) -> Result<trace::Trace, String> {
+    let run = || schedule::run(seed, settings, prints);
+    let outcome = catch_unwind(AssertUnwindSafe(run));
+    let wrong = match outcome {
+        Ok((trace, Ok(()))) => return Ok(trace),
+        Ok((_, Err(wrong))) => wrong,
+        Err(_) => "it panicked".to_owned(),
+    };
+    Err(format!(
+        "seed {seed}: {wrong}\n\
+         replay: CARDSTREAM_SEED={seed} cargo test -p consumer --test simulation -- --nocapture each"
+    ))
+}
+
+#[test]
+fn each_schedule_ends_in_the_exact_result() {
+    if let Some(seed) = number("CARDSTREAM_SEED") {
+        schedule(seed, &Settings::new(None), true).unwrap_or_else(|wrong| panic!("{wrong}"));
+        return;
+    }
+    let schedules = number("CARDSTREAM_SCHEDULES").unwrap_or(SCHEDULES);
+    let began = Instant::now();
+    let next = AtomicU64::new(0);
+    let stop = AtomicBool::new(false);
+    let wrong = Mutex::new(Vec::new());
+    let counts = Mutex::new(BTreeMap::new());
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(2, usize::from);
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let settings = Settings::new(None);
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= schedules {
+                        break;
+                    }
+                    match schedule(seed, &settings, false) {
+                        Ok(trace) => {
+                            let mut counts = counts.lock().unwrap();
+                            for (what, count) in trace.counts() {
+                                *counts.entry(*what).or_insert(0) += count;
+                            }
+                        }
+                        Err(error) => {
+                            wrong.lock().unwrap().push(error);
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let counts: BTreeMap<&str, u64> = counts.into_inner().unwrap();
+    println!(
+        "{schedules} schedules in {:?}: {counts:#?}",
+        began.elapsed()
+    );
+}
+
+#[test]
+fn a_seed_gives_the_same_schedule_again() {
+    for seed in 0..20 {
+        let hash = || schedule(seed, &Settings::new(None), false).map(|trace| trace.hash());
+        assert_eq!(hash(), hash(), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_is_done_wrong_on_purpose_is_found() {
+    use Sabotage::{HeldLost, LetterLost, OffsetFirst};
+    for sabotage in [OffsetFirst, HeldLost, LetterLost] {
+        let settings = Settings::new(Some(sabotage));
+        let found = (0..300).find_map(|seed| schedule(seed, &settings, false).err());
+        println!("{sabotage:?}: {found:?}");
+        assert!(found.is_some(), "{sabotage:?}");
+    }
+}

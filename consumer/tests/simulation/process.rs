@@ -1,0 +1,373 @@
+//! One process: what `streaming/driver` and the keeper's thread do, step by step, around production code.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::{Arc, Mutex};
+
+use consumer::checkpoint::claim::claim;
+use consumer::checkpoint::keeper::{Told, Writer};
+use consumer::checkpoint::kept::Kept;
+use consumer::checkpoint::store::Store;
+use consumer::checkpoint::{Checkpoint, Checkpoints};
+use consumer::engine::query::Query;
+use consumer::engine::worker::{Allowance, Contribution, WorkerPlan};
+use consumer::position::{Offset, TopicPartition};
+use consumer::source::topics::Extent;
+use consumer::streaming::advancing::advance;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+
+use super::dice::Dice;
+use super::member::{Around, Command, Letter, Member, Rebalance, Report};
+use super::objects::{Line, Trouble};
+use super::settings::{Sabotage, Settings};
+use super::topic::Topic;
+use super::totals::Totals;
+
+pub fn store(objects: &Arc<InMemory>, trouble: &Arc<Mutex<Trouble>>) -> Store {
+    let line = Line::new(Arc::clone(objects), Arc::clone(trouble));
+    Store::new(Arc::new(line), Path::from("x"), "memory:///x").unwrap()
+}
+
+/// Where a batch stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    /// So many members have not handed over.
+    Gathering {
+        awaited: usize,
+        more: bool,
+    },
+    /// It waits for dead letters.
+    AwaitingLetters,
+    Gathered,
+}
+
+/// A contribution, and which member has made it.
+type Handed = (usize, Contribution);
+
+pub struct Process {
+    pub serial: u64,
+    query: Query,
+    checkpoints: Checkpoints,
+    writer: Writer,
+    told: Arc<Mutex<Vec<Told>>>,
+    pub trouble: Arc<Mutex<Trouble>>,
+    extents: BTreeMap<TopicPartition, Extent>,
+    pub members: Vec<Member>,
+    /// Dead letters on their way, and whose they are.
+    pub letters: Vec<(usize, Letter)>,
+    allowance: Allowance,
+    phase: Phase,
+    handed: Vec<Handed>,
+    full: bool,
+    /// Where each partition's checkpoint must be, by what has been seen from outside.
+    at: BTreeMap<TopicPartition, Offset>,
+    /// The last member that has taken each over.
+    owners: BTreeMap<TopicPartition, usize>,
+    sabotage: Option<Sabotage>,
+}
+
+pub type Checked<T = ()> = Result<T, String>;
+
+impl Process {
+    /// Starts as the program does; `None` if the store does not let it.
+    pub fn start(
+        serial: u64,
+        workers: usize,
+        allowed: Option<u64>,
+        settings: &Settings,
+        objects: &Arc<InMemory>,
+        trouble: Arc<Mutex<Trouble>>,
+        topic: &Topic,
+    ) -> Checked<Option<Self>> {
+        let store = store(objects, &trouble);
+        let Ok(fingerprint) = claim(&store, &settings.identity) else {
+            return Ok(None);
+        };
+        let kept = Arc::new(Kept::new(store, fingerprint, settings.query.clone()));
+        let checkpoints = Checkpoints::of(Arc::clone(&kept));
+        let mut at = BTreeMap::new();
+        let mut extents = BTreeMap::new();
+        for (partition, log) in topic.logs() {
+            let Ok(found) = kept.newest(partition) else {
+                return Ok(None);
+            };
+            let checkpoint = match found.checkpoint {
+                Some(checkpoint) => checkpoint,
+                None => match kept.begin(partition, Offset(0)) {
+                    Ok(start) => Checkpoint::at(start),
+                    Err(_) => return Ok(None),
+                },
+            };
+            let start = checkpoint.next;
+            if start > log.end() {
+                return Err(format!("{partition} is kept at {start}, behind its log"));
+            }
+            at.insert(partition.clone(), start);
+            let end = log.end();
+            extents.insert(partition.clone(), Extent { start, end });
+            checkpoints.begin(partition.clone(), checkpoint);
+        }
+        let allowance = Allowance::new(allowed);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let teller = Arc::clone(&told);
+        let plan = WorkerPlan {
+            query: settings.query.clone(),
+            table: settings.table.clone(),
+            stop_at_end: false,
+            allowance: allowance.clone(),
+        };
+        let process = Self {
+            serial,
+            query: settings.query.clone(),
+            checkpoints,
+            writer: Writer::new(kept, move |event| teller.lock().unwrap().push(event)),
+            told,
+            trouble,
+            extents,
+            members: (0..workers)
+                .map(|_| Member::new(plan.clone(), settings.sabotage))
+                .collect(),
+            letters: Vec::new(),
+            allowance,
+            phase: Phase::Idle,
+            handed: Vec::new(),
+            full: false,
+            at,
+            owners: BTreeMap::new(),
+            sabotage: settings.sabotage,
+        };
+        for partition in process.extents.keys() {
+            process.check_state(partition, topic)?;
+        }
+        Ok(Some(process))
+    }
+
+    /// Where its checkpoint of `partition` stands, as far as it has one.
+    pub fn position(&self, partition: &TopicPartition) -> Option<Offset> {
+        self.at.get(partition).copied()
+    }
+
+    /// What is held of a partition must be what its records make.
+    fn check_state(&self, partition: &TopicPartition, topic: &Topic) -> Checked {
+        let next = self.at[partition];
+        let states = self.checkpoints.states(|held| held == partition);
+        let batches = states.iter().flat_map(|state| state.batches());
+        let (held, expected) = (Totals::of_state(batches), topic.log(partition).totals(next));
+        if held == expected {
+            return Ok(());
+        }
+        Err(format!(
+            "the state of {partition} at {next} is {held:?}, its records make {expected:?}"
+        ))
+    }
+
+    /// Lets a member do something, and takes what it tells.
+    pub fn with_member<T>(
+        &mut self,
+        number: usize,
+        topic: &Topic,
+        act: impl FnOnce(&mut Member, &mut Around<'_>) -> T,
+    ) -> Checked<T> {
+        let mut reports = Vec::new();
+        let mut around = Around {
+            topic,
+            checkpoints: &self.checkpoints,
+            extents: &self.extents,
+            reports: &mut reports,
+        };
+        let done = act(&mut self.members[number], &mut around);
+        for report in reports {
+            self.report(number, report, topic)?;
+        }
+        Ok(done)
+    }
+
+    fn report(&mut self, number: usize, report: Report, topic: &Topic) -> Checked {
+        match report {
+            Report::BatchFull => self.full = true,
+            Report::Letter(letter) => self.letters.push((number, letter)),
+            Report::TookOver(taken) => {
+                let next = taken.from.next;
+                let before = self.at.insert(taken.partition.clone(), next);
+                if before.is_some_and(|before| next < before) {
+                    return Err(format!("{} goes back to {next}", taken.partition));
+                }
+                self.owners.insert(taken.partition.clone(), number);
+                self.check_state(&taken.partition, topic)?;
+            }
+            Report::HandedOver(contributions, kept_back) => {
+                let handed = contributions.into_iter().map(|part| (number, part));
+                self.handed.extend(handed);
+                if let Phase::Gathering { awaited, more } = &mut self.phase {
+                    *awaited -= 1;
+                    *more |= kept_back;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The next step of its batch, or the first of another; what has been handed over, if that is it.
+    pub fn drive(&mut self, is_late: bool) -> Option<Vec<Handed>> {
+        match self.phase {
+            Phase::Idle => self.trigger(),
+            Phase::Gathering { awaited: 0, more } => {
+                self.phase = if more {
+                    Phase::AwaitingLetters
+                } else {
+                    Phase::Gathered
+                };
+            }
+            Phase::Gathering { .. } => {}
+            Phase::AwaitingLetters if self.full => self.trigger(),
+            Phase::AwaitingLetters if is_late => self.phase = Phase::Gathered,
+            Phase::AwaitingLetters => {}
+            Phase::Gathered => {
+                self.phase = Phase::Idle;
+                return Some(mem::take(&mut self.handed));
+            }
+        }
+        None
+    }
+
+    /// Whether no batch is under way.
+    pub fn is_idle(&self) -> bool {
+        self.phase == Phase::Idle
+    }
+
+    fn trigger(&mut self) {
+        self.full = false;
+        self.phase = Phase::Gathering {
+            awaited: self.members.len(),
+            more: false,
+        };
+        self.tell_all(&Command::Trigger);
+    }
+
+    fn tell_all(&mut self, command: &Command) {
+        for member in &mut self.members {
+            member.commands.push_back(command.clone());
+        }
+    }
+
+    /// Moves the checkpoints on; the parts that do.
+    pub fn advance(&mut self, handed: Vec<Handed>, topic: &Topic) -> Checked<Vec<Contribution>> {
+        let from =
+            |(number, part): &Handed| (*number, part.partition.clone(), part.start, part.end);
+        let made: Vec<_> = handed.iter().map(from).collect();
+        let parts: Vec<_> = handed.into_iter().map(|(_, part)| part).collect();
+        let taken = parts.iter().map(|part| part.allowed).sum();
+        let gathered = self.writer.gathered();
+        let offset_first = self.sabotage == Some(Sabotage::OffsetFirst);
+        let advanced = advance(&self.checkpoints, parts, |mut state| {
+            if offset_first {
+                state.checkpoint.next = state.checkpoint.next.next();
+            }
+            gathered.add(state);
+            Ok::<_, String>(())
+        })?;
+        self.allowance.give_back(taken);
+        self.tell_all(&Command::Proceed);
+        for part in &advanced {
+            let Contribution {
+                partition,
+                start,
+                end,
+                ..
+            } = part;
+            let by_owner =
+                made.contains(&(self.owners[partition], partition.clone(), *start, *end));
+            if !by_owner {
+                return Err(format!("{partition} was advanced by one that has lost it"));
+            }
+            let before = self.at.insert(partition.clone(), *end);
+            if before != Some(*start) || start >= end {
+                return Err(format!("{partition} from {before:?} by {start} to {end}"));
+            }
+            let records = topic.log(partition).between(*start, *end);
+            let (records, bad) = records.fold((0, 0), |(records, bad), record| {
+                (records + 1, bad + u64::from(record.good.is_none()))
+            });
+            if (records, bad) != (part.records, part.bad) {
+                return Err(format!(
+                    "{partition} has {records} records, {bad} of them bad, from {start} to {end}; \
+                     counted are {} and {}",
+                    part.records, part.bad
+                ));
+            }
+        }
+        // One partition may have come twice, before and after it waited for its dead letters.
+        for part in &advanced {
+            self.check_state(&part.partition, topic)?;
+        }
+        Ok(advanced)
+    }
+
+    /// The result that is shown must be that of each record once.
+    pub fn check_result(&self, partitions: &[TopicPartition], topic: &Topic) -> Checked {
+        let mut expected = Totals::default();
+        for partition in partitions {
+            if let Some(next) = self.at.get(partition) {
+                expected.merge(topic.log(partition).totals(*next));
+            }
+        }
+        let states = self.checkpoints.states(|held| partitions.contains(held));
+        let batches: Vec<_> = states.iter().flat_map(|state| state.batches()).collect();
+        let result = self
+            .query
+            .result(batches)
+            .map_err(|error| error.to_string())?;
+        let shown = Totals::of_rows(&result.rows);
+        if shown == expected && shown.len() == result.rows.num_rows() {
+            return Ok(());
+        }
+        Err(format!(
+            "the result is {shown:?}, the records make {expected:?}"
+        ))
+    }
+
+    /// Looks for what others have kept of partitions that nobody here has.
+    pub fn follow(&mut self, partition: &TopicPartition, topic: &Topic) -> Checked {
+        let Ok(newer) = self.checkpoints.follow(partition) else {
+            return Ok(());
+        };
+        let at = self.at.entry(partition.clone()).or_default();
+        if let Some(newer) = newer {
+            if newer < *at {
+                return Err(format!("{partition} follows from {at} back to {newer}"));
+            }
+            *at = newer;
+        }
+        self.check_state(partition, topic)
+    }
+
+    /// What the keeper's thread does: writes what has been gathered. The offsets that are durable then.
+    pub fn keep(&mut self) -> Vec<(TopicPartition, Offset)> {
+        self.writer.write();
+        let told = mem::take(&mut *self.told.lock().unwrap());
+        let durable = told.into_iter().filter_map(|told| match told {
+            Told::Durable(partition, next) => Some((partition, next)),
+            Told::Notice(..) => None,
+        });
+        durable.collect()
+    }
+
+    /// Whether some states are not durable.
+    pub fn has_unwritten(&self) -> bool {
+        self.writer.has_pending()
+    }
+
+    /// One of its letters, chosen by chance, is no longer on its way.
+    pub fn take_letter(&mut self, dice: &mut Dice) -> Option<(usize, Letter)> {
+        let chosen = dice.below(self.letters.len());
+        (!self.letters.is_empty()).then(|| self.letters.swap_remove(chosen))
+    }
+
+    pub fn tell(&mut self, number: usize, rebalance: Rebalance) {
+        if let Some(member) = self.members.get_mut(number) {
+            member.rebalances.push_back(rebalance);
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! A schedule: steps by chance, then all heals, is read to its end, and must have an exact result.
+
+use std::collections::BTreeSet;
+
+use consumer::position::TopicPartition;
+
+use super::member::Rebalance;
+use super::process::Checked;
+use super::settings::Settings;
+use super::trace::Trace;
+use super::world::World;
+
+/// Rounds without any progress after which none is to come.
+const STILL: usize = 10;
+
+/// Runs the schedule of a seed: what has happened, and what is wrong with it.
+pub fn run(seed: u64, settings: &Settings, prints: bool) -> (Trace, Checked) {
+    let mut world = World::new(seed, settings, prints);
+    let outcome = world.run();
+    (world.trace, outcome)
+}
+
+impl World<'_> {
+    fn run(&mut self) -> Checked {
+        self.start_process()?;
+        self.rebalance(0);
+        for _ in 0..self.dice.between(30, 180) {
+            self.any_step()?;
+        }
+        self.heal()?;
+        self.read_all()?;
+        self.check_end()
+    }
+
+    fn any_step(&mut self) -> Checked {
+        let Some(index) = self.some_process() else {
+            return self.start_process();
+        };
+        let of_process = self.dice.below(self.processes[index].members.len());
+        match self.dice.below(134) {
+            0..70 => self.member_step(index, of_process)?,
+            70..88 => {
+                let is_late = self.dice.chance(30);
+                self.drive(index, is_late)?;
+            }
+            88..93 => self.keep(index)?,
+            93..100 => {
+                let stuck = self.weather.stuck;
+                self.write_letter(index, stuck);
+            }
+            100..105 => self.grow(),
+            105..108 => self.rebalance(40),
+            108 => self.lose(index, of_process, false),
+            109 => self.lose(index, of_process, true),
+            110 => self.learn(index),
+            111 => self.learn(index),
+            112 => {
+                let left = self.dice.chance(60).then(|| 1 + self.dice.below(8));
+                self.kill(index, left)?;
+            }
+            113..116 => {
+                if self.processes.len() < self.weather.most_processes {
+                    self.start_process()?;
+                    self.rebalance(40);
+                }
+            }
+            116 => {
+                if self.topic.len() < 4 {
+                    let added = self.topic.add_partition(&mut self.dice);
+                    self.trace.note("added", &added.to_string());
+                }
+            }
+            117 => {
+                let partition = self.some_partition();
+                self.processes[index].follow(&partition, &self.topic)?;
+            }
+            118 => {
+                let member = &mut self.processes[index].members[of_process];
+                member.lose_connection(&mut self.dice);
+                self.trace.note("connection lost", "");
+            }
+            119 => self.begin_anew(index, of_process)?,
+            120 => self.rebalance(60),
+            121..125 => self.cut_off(index),
+            _ => self.whole_batch(index)?,
+        }
+        Ok(())
+    }
+
+    fn some_process(&mut self) -> Option<usize> {
+        let processes = self.processes.len();
+        (processes > 0).then(|| self.dice.below(processes))
+    }
+
+    fn some_partition(&mut self) -> TopicPartition {
+        let partitions = self.topic.partitions();
+        partitions[self.dice.below(partitions.len())].clone()
+    }
+
+    fn grow(&mut self) {
+        let partition = self.some_partition();
+        let records = 1 + self.dice.below(12);
+        self.topic.grow(&partition, records, &mut self.dice);
+        let end = self.topic.log(&partition).end();
+        self.trace.note("grows", &format!("{partition} to {end}"));
+    }
+
+    /// The group has not heard of a member, or of its whole process, which does not know it.
+    fn lose(&mut self, index: usize, number: usize, all: bool) {
+        let process = &mut self.processes[index];
+        let numbers = if all {
+            0..process.members.len()
+        } else {
+            number..number + 1
+        };
+        for number in numbers {
+            let member = (process.serial, number);
+            if self.group.has(member) {
+                self.group.drop_member(member);
+                // What it has not been told of by now it is not given any more.
+                let told = &mut process.members[number].rebalances;
+                told.retain(|told| !matches!(told, Rebalance::Assign(_)));
+                let zombie = format!("worker {}.{number}", process.serial);
+                self.trace.note("zombie:", &zombie);
+            }
+        }
+        if self.dice.chance(70) {
+            self.rebalance(0);
+        }
+    }
+
+    /// A process no longer reaches the store, or does again.
+    fn cut_off(&mut self, index: usize) {
+        let usual = self.weather.trouble;
+        let process = &self.processes[index];
+        let mut trouble = process.trouble.lock().unwrap();
+        trouble.percent = if trouble.percent == 100 { usual } else { 100 };
+        let what = format!("process {}: {} %", process.serial, trouble.percent);
+        drop(trouble);
+        self.trace.note("store fails", &what);
+    }
+
+    /// Zombies of a process learn that they are.
+    fn learn(&mut self, index: usize) {
+        let process = &mut self.processes[index];
+        for (number, member) in process.members.iter_mut().enumerate() {
+            let is_told = member.rebalances.iter();
+            let is_told = is_told.clone().any(|told| matches!(told, Rebalance::Lost));
+            if !self.group.has((process.serial, number)) && !is_told {
+                member.rebalances.push_back(Rebalance::Lost);
+            }
+        }
+    }
+
+    /// A member's client breaks, and a new one joins.
+    fn begin_anew(&mut self, index: usize, number: usize) -> Checked {
+        let process = &mut self.processes[index];
+        let member = (process.serial, number);
+        process.with_member(number, &self.topic, |member, around| {
+            member.begin_anew(around)
+        })?;
+        let who = format!("worker {}.{number}", member.0);
+        self.trace.note("joins anew", &who);
+        self.group.drop_member(member);
+        self.group.join(member);
+        Ok(())
+    }
+
+    /// What a member's thread does next.
+    fn member_step(&mut self, index: usize, number: usize) -> Checked {
+        if self.look(index, number)? {
+            return Ok(());
+        }
+        let fetchable = self.processes[index].members[number].fetchable(&self.topic);
+        match self.dice.below(10) {
+            0..2 => self.serve(index, number).map(|_served| ()),
+            2..5 => self.command(index, number),
+            5..9 if !fetchable.is_empty() => {
+                let partition = &fetchable[self.dice.below(fetchable.len())];
+                let records = 1 + self.dice.below(8);
+                let late = self.dice.below(3);
+                self.fetch(index, number, partition, records, late)
+            }
+            _ => self.drained(index, number),
+        }
+    }
+
+    fn look(&mut self, index: usize, number: usize) -> Checked<bool> {
+        let process = &mut self.processes[index];
+        let looked = process.with_member(number, &self.topic, |member, around| member.look(around));
+        looked?.map_err(|error| error.to_string())
+    }
+
+    fn command(&mut self, index: usize, number: usize) -> Checked {
+        let process = &mut self.processes[index];
+        let done =
+            process.with_member(number, &self.topic, |member, around| member.command(around));
+        done?.map_err(|error| error.to_string())
+    }
+
+    fn drained(&mut self, index: usize, number: usize) -> Checked {
+        let process = &mut self.processes[index];
+        let done =
+            process.with_member(number, &self.topic, |member, around| member.drained(around));
+        done?.map_err(|error| error.to_string())
+    }
+
+    fn fetch(
+        &mut self,
+        index: usize,
+        number: usize,
+        partition: &TopicPartition,
+        records: usize,
+        late: usize,
+    ) -> Checked {
+        let process = &mut self.processes[index];
+        let what = format!(
+            "worker {}.{number}: {records} of {partition}",
+            process.serial
+        );
+        self.trace.note("fetches", &what);
+        let done = process.with_member(number, &self.topic, |member, around| {
+            member.fetch(partition, records, late, around)
+        });
+        done?.map_err(|error| error.to_string())
+    }
+
+    /// Nothing goes wrong from here on, and nothing new comes.
+    fn heal(&mut self) -> Checked {
+        self.trace.note("heals", "");
+        self.weather.trouble = 0;
+        self.weather.lies = false;
+        self.topic.complete(&mut self.dice);
+        for index in 0..self.processes.len() {
+            let mut trouble = self.processes[index].trouble.lock().unwrap();
+            trouble.percent = 0;
+            trouble.lies = false;
+            drop(trouble);
+            self.learn(index);
+        }
+        if self.processes.is_empty() {
+            self.start_process()?;
+        }
+        Ok(())
+    }
+
+    /// All processes do all they can until everything has been read and kept.
+    fn read_all(&mut self) -> Checked {
+        let mut before = None;
+        let mut still = 0;
+        while still < STILL {
+            self.rebalance(0);
+            for index in 0..self.processes.len() {
+                self.round(index)?;
+            }
+            if self.is_all_read() {
+                return Ok(());
+            }
+            let positions = Some(self.positions());
+            still = if positions == before { still + 1 } else { 0 };
+            before = positions;
+        }
+        Err(format!(
+            "it does not come to its end, but stays at {:?}",
+            before.unwrap_or_default()
+        ))
+    }
+
+    /// Of each partition in each process.
+    fn positions(&self) -> Vec<(u64, String, i64)> {
+        let mut positions = Vec::new();
+        for process in &self.processes {
+            for (partition, _) in self.topic.logs() {
+                let at = process.position(partition).unwrap_or_default();
+                positions.push((process.serial, partition.to_string(), at.0));
+            }
+        }
+        positions
+    }
+
+    /// A batch that nothing comes between, but what is wrong with the store.
+    fn whole_batch(&mut self, index: usize) -> Checked {
+        let records = 1 + self.dice.below(6);
+        let stuck = self.weather.stuck;
+        self.batch(index, records, stuck)?;
+        let left = 1 + self.dice.below(6);
+        match self.dice.below(5) {
+            0 => Ok(()),
+            1 => self.kill(index, Some(left)),
+            _ => self.keep(index),
+        }
+    }
+
+    fn round(&mut self, index: usize) -> Checked {
+        self.batch(index, usize::MAX, 0)?;
+        self.keep(index)
+    }
+
+    /// Members read so many records of each partition, letters are written but for those in a hundred that
+    /// are stuck, and all is handed over.
+    fn batch(&mut self, index: usize, records: usize, stuck: usize) -> Checked {
+        self.members_work(index, records)?;
+        for _ in 0..self.processes[index].letters.len() {
+            self.write_letter(index, stuck);
+        }
+        for _ in 0..6 {
+            self.drive(index, true)?;
+            self.members_work(index, records)?;
+            if self.processes[index].is_idle() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn members_work(&mut self, index: usize, records: usize) -> Checked {
+        for number in 0..self.processes[index].members.len() {
+            let mut fetched = BTreeSet::new();
+            loop {
+                if self.look(index, number)? || self.serve(index, number)? {
+                    continue;
+                }
+                let member = &self.processes[index].members[number];
+                if !member.commands.is_empty() {
+                    self.command(index, number)?;
+                    continue;
+                }
+                let mut fetchable = member.fetchable(&self.topic).into_iter();
+                let Some(partition) = fetchable.find(|of| fetched.insert(of.clone())) else {
+                    break;
+                };
+                self.fetch(index, number, &partition, records, 0)?;
+            }
+            self.drained(index, number)?;
+        }
+        Ok(())
+    }
+
+    fn is_all_read(&self) -> bool {
+        let all_kept = self
+            .processes
+            .iter()
+            .all(|process| !process.has_unwritten());
+        all_kept
+            && self.topic.logs().all(|(partition, log)| {
+                let owner = self.group.owner(partition);
+                let owner = owner.and_then(|(serial, _)| {
+                    let mut processes = self.processes.iter();
+                    processes.find(|process| process.serial == serial)
+                });
+                let at = owner.and_then(|owner| owner.position(partition));
+                log.is_whole() && at == Some(log.end())
+            })
+    }
+
+    /// Each process, and one that knows nothing but what is kept, has each record once.
+    fn check_end(&mut self) -> Checked {
+        let partitions = self.topic.partitions();
+        self.check_letters()?;
+        self.check_all_kept()?;
+        let follower = self.dice.below(self.processes.len());
+        for partition in &partitions {
+            self.processes[follower].follow(partition, &self.topic)?;
+        }
+        self.check_whole(follower)?;
+        while !self.processes.is_empty() {
+            self.kill(0, None)?;
+        }
+        self.start_process()?;
+        self.read_all()?;
+        self.check_whole(0)
+    }
+
+    /// The result of a process that knows all partitions to their ends.
+    fn check_whole(&self, index: usize) -> Checked {
+        let process = &self.processes[index];
+        for (partition, log) in self.topic.logs() {
+            if process.position(partition).unwrap_or_default() != log.end() && !self.has_lied() {
+                return Err(format!("{partition} is not known to its end"));
+            }
+        }
+        process.check_result(&self.topic.partitions(), &self.topic)
+    }
+}

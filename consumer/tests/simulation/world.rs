@@ -1,0 +1,345 @@
+//! Everything that takes part in a schedule, and what must hold after each of its steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use consumer::checkpoint::chain;
+use consumer::checkpoint::name::Folder;
+use consumer::checkpoint::store::Store;
+use consumer::position::{Offset, TopicPartition};
+use object_store::memory::InMemory;
+
+use super::dice::Dice;
+use super::group::{Group, MemberId, Told};
+use super::member::{Command, Rebalance};
+use super::objects::Trouble;
+use super::process::{Checked, Process, store};
+use super::settings::{Sabotage, Settings};
+use super::topic::Topic;
+use super::totals::Totals;
+use super::trace::Trace;
+
+/// What is the same in all of a schedule.
+#[derive(Debug)]
+pub struct Weather {
+    /// Requests to the store that go wrong, in a hundred.
+    pub trouble: usize,
+    /// Whether the store says that it has kept what it has not.
+    pub lies: bool,
+    /// Of dead letters, in a hundred.
+    pub stuck: usize,
+    pub most_processes: usize,
+    /// Records that a batch may take.
+    pub allowed: Option<u64>,
+}
+
+impl Weather {
+    fn new(dice: &mut Dice) -> Self {
+        Self {
+            trouble: [0, 2, 10][dice.below(3)],
+            lies: dice.chance(20),
+            stuck: [0, 20, 80][dice.below(3)],
+            most_processes: 1 + dice.below(3),
+            allowed: dice.chance(40).then(|| 3 + dice.below(12) as u64),
+        }
+    }
+}
+
+pub struct World<'a> {
+    pub settings: &'a Settings,
+    pub dice: Dice,
+    pub weather: Weather,
+    pub topic: Topic,
+    objects: Arc<InMemory>,
+    /// The store as it is, without troubles.
+    store: Store,
+    pub group: Group,
+    pub processes: Vec<Process>,
+    started: u64,
+    /// Dead letters that are in their topic.
+    letters: BTreeSet<(TopicPartition, i64)>,
+    /// How far each partition was said to be durable.
+    durable: BTreeMap<TopicPartition, Offset>,
+    /// Whether the store has lied: nothing that it said is sure then.
+    lied: bool,
+    pub trace: Trace,
+}
+
+impl<'a> World<'a> {
+    pub fn new(seed: u64, settings: &'a Settings, prints: bool) -> Self {
+        let mut dice = Dice::new(seed);
+        let objects = Arc::new(InMemory::new());
+        let calm = Arc::new(Mutex::new(Trouble::new(dice.split(), 0, false)));
+        let mut topic = Topic::default();
+        for _ in 0..1 + dice.below(3) {
+            topic.add_partition(&mut dice);
+        }
+        let mut world = Self {
+            settings,
+            weather: Weather::new(&mut dice),
+            topic,
+            store: store(&objects, &calm),
+            objects,
+            group: Group::default(),
+            processes: Vec::new(),
+            started: 0,
+            letters: BTreeSet::new(),
+            durable: BTreeMap::new(),
+            lied: false,
+            trace: Trace::new(prints),
+            dice,
+        };
+        let weather = format!("{:?}", world.weather);
+        world.trace.note("weather:", &weather);
+        world
+    }
+
+    /// Starts a process, if the store lets it, and has it join the group.
+    pub fn start_process(&mut self) -> Checked {
+        let workers = 1 + self.dice.below(3);
+        let trouble = Trouble::new(self.dice.split(), self.weather.trouble, self.weather.lies);
+        self.started += 1;
+        let process = Process::start(
+            self.started,
+            workers,
+            self.weather.allowed,
+            self.settings,
+            &self.objects,
+            Arc::new(Mutex::new(trouble)),
+            &self.topic,
+        )?;
+        let serial = self.started;
+        let Some(process) = process else {
+            self.trace
+                .note("cannot start", &format!("process {serial}"));
+            return Ok(());
+        };
+        self.trace.note(
+            "starts",
+            &format!("process {serial} with {workers} workers"),
+        );
+        for (partition, durable) in &self.durable {
+            let found = process.position(partition);
+            if !self.lied && found < Some(*durable) {
+                return Err(format!(
+                    "process {serial} starts {partition} at {found:?}, durable was {durable}"
+                ));
+            }
+        }
+        for number in 0..workers {
+            self.group.join((serial, number));
+        }
+        self.processes.push(process);
+        Ok(())
+    }
+
+    /// A process is killed, perhaps while it writes: all that it had in its memory is gone.
+    pub fn kill(&mut self, index: usize, left: Option<usize>) -> Checked {
+        if let Some(left) = left {
+            self.processes[index].trouble.lock().unwrap().left = Some(left);
+            self.keep(index)?;
+        }
+        let process = self.processes.remove(index);
+        let serial = process.serial;
+        self.trace.note("killed", &format!("process {serial}"));
+        for number in 0..process.members.len() {
+            self.group.drop_member((serial, number));
+        }
+        Ok(())
+    }
+
+    /// Tells members what the group wants of them.
+    pub fn tell(&mut self, told: Told) {
+        for ((serial, number), rebalance) in told {
+            let told = format!("worker {serial}.{number} {rebalance:?}");
+            self.trace.note("group tells", &told);
+            let process = self
+                .processes
+                .iter_mut()
+                .find(|process| process.serial == serial);
+            if let Some(process) = process {
+                process.tell(number, rebalance);
+            }
+        }
+    }
+
+    pub fn rebalance(&mut self, moves: usize) {
+        let partitions = self.topic.partitions();
+        let told = self.group.rebalance(&partitions, moves, &mut self.dice);
+        self.tell(told);
+    }
+
+    /// A member serves what the group has told it.
+    pub fn serve(&mut self, index: usize, number: usize) -> Checked<bool> {
+        let process = &mut self.processes[index];
+        let id: MemberId = (process.serial, number);
+        let served =
+            process.with_member(number, &self.topic, |member, around| member.serve(around))?;
+        let Some(served) = served else {
+            return Ok(false);
+        };
+        let what = format!("worker {}.{}: {served:?}", id.0, id.1);
+        self.trace.note("serves", &what);
+        match served {
+            Rebalance::Assign(_) => {}
+            Rebalance::Revoke(partitions) => {
+                let told = self.group.gave_up(id, &partitions);
+                self.tell(told);
+            }
+            Rebalance::Lost => self.group.join(id),
+        }
+        Ok(true)
+    }
+
+    /// The next step of a process's batch.
+    pub fn drive(&mut self, index: usize, is_late: bool) -> Checked {
+        let process = &mut self.processes[index];
+        let Some(handed) = process.drive(is_late) else {
+            return Ok(());
+        };
+        let from = handed.len();
+        let advanced = process.advance(handed, &self.topic)?;
+        let to: Vec<_> = advanced
+            .iter()
+            .map(|part| format!("{} to {}", part.partition, part.end))
+            .collect();
+        let what = format!("process {} by {to:?} of {from}", process.serial);
+        self.trace.note("batch", &what);
+        if advanced.len() < from {
+            self.trace.note("dropped", "what a lost worker handed over");
+        }
+        for part in &advanced {
+            let log = self.topic.log(&part.partition);
+            for record in log.between(part.start, part.end) {
+                let place = (part.partition.clone(), record.offset);
+                if record.good.is_none() && !self.letters.contains(&place) {
+                    return Err(format!("{place:?} is in a batch before its dead letter"));
+                }
+            }
+        }
+        if self.dice.chance(10) {
+            let partitions = self.topic.partitions();
+            self.processes[index].check_result(&partitions, &self.topic)?;
+        }
+        Ok(())
+    }
+
+    /// The thread that keeps checkpoints of a process does its work.
+    pub fn keep(&mut self, index: usize) -> Checked {
+        let process = &mut self.processes[index];
+        let durable = process.keep();
+        let serial = process.serial;
+        let trouble = process.trouble.lock().unwrap();
+        self.lied |= trouble.has_lied;
+        let retired = trouble.deleted;
+        drop(trouble);
+        if retired > 0 {
+            self.trace
+                .note("retired", &format!("{retired} by process {serial} so far"));
+        }
+        for (partition, next) in durable {
+            let owner = self.group.owner(&partition);
+            let is_late = owner.is_none_or(|(owner, _)| owner != serial);
+            let how = if is_late { "writes late" } else { "writes" };
+            self.trace
+                .note(how, &format!("process {serial}: {partition} to {next}"));
+            let before = self.durable.entry(partition.clone()).or_default();
+            *before = next.max(*before);
+            self.check_kept(&partition)?;
+        }
+        if self.processes[index].has_unwritten() {
+            // Some may have been written in part.
+            self.check_all_kept()?;
+        }
+        Ok(())
+    }
+
+    /// What can be recovered of a partition must be what its records make, and no older than what was
+    /// said to be durable.
+    fn check_kept(&mut self, partition: &TopicPartition) -> Checked {
+        let folder = Folder {
+            fingerprint: self
+                .settings
+                .identity
+                .fingerprint()
+                .map_err(|e| e.to_string())?,
+            partition: partition.clone(),
+        };
+        let recovered = chain::recover(&self.store, &folder).map_err(|error| error.to_string())?;
+        let problems = recovered.problems;
+        let (next, totals) = match recovered.newest {
+            None => (Offset(0), Totals::default()),
+            Some(newest) => {
+                let deltas = newest.tip.deltas;
+                let chain = if deltas == 0 {
+                    "found base"
+                } else {
+                    "found deltas"
+                };
+                self.trace.note(chain, &format!("{deltas} of {partition}"));
+                (newest.tip.next(), Totals::of_state(newest.batches))
+            }
+        };
+        if !problems.is_empty() {
+            self.trace.note("passed over", &format!("{problems:?}"));
+        }
+        let log = self.topic.log(partition);
+        let expected = log.totals(next);
+        if totals != expected || next > log.end() {
+            return Err(format!(
+                "kept of {partition} at {next} is {totals:?}, its records make {expected:?}"
+            ));
+        }
+        let durable = self.durable.get(partition).copied().unwrap_or_default();
+        if !self.lied && next < durable {
+            return Err(format!(
+                "{partition} was durable to {durable}, and is recovered to {next}: {problems:?}"
+            ));
+        }
+        Ok(())
+    }
+
+    pub fn check_all_kept(&mut self) -> Checked {
+        let partitions = self.topic.partitions();
+        partitions.iter().try_for_each(|of| self.check_kept(of))
+    }
+
+    /// One of a process's dead letters is written, or found to be stuck.
+    pub fn write_letter(&mut self, index: usize, stuck: usize) {
+        let process = &mut self.processes[index];
+        let Some((number, letter)) = process.take_letter(&mut self.dice) else {
+            return;
+        };
+        let (partition, epoch) = (letter.partition.clone(), letter.epoch);
+        let place = format!("{partition} {}", letter.offset);
+        let command = if self.dice.chance(stuck) {
+            self.trace.note("letter stuck", &place);
+            process.letters.push((number, letter));
+            Command::LettersStuck(partition, epoch)
+        } else {
+            self.trace.note("letter written", &place);
+            if self.settings.sabotage != Some(Sabotage::LetterLost) {
+                self.letters.insert((partition.clone(), letter.offset));
+            }
+            Command::LetterSettled(partition, epoch)
+        };
+        process.members[number].commands.push_back(command);
+    }
+
+    pub fn has_lied(&self) -> bool {
+        self.lied
+    }
+
+    /// Whether all bad records are in the dead-letter topic.
+    pub fn check_letters(&self) -> Checked {
+        for (partition, log) in self.topic.logs() {
+            for record in log.between(Offset(0), log.end()) {
+                let place = (partition.clone(), record.offset);
+                if record.good.is_none() && !self.letters.contains(&place) {
+                    return Err(format!("no dead letter of {place:?}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
