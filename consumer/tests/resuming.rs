@@ -194,7 +194,7 @@ impl<'a> Run<'a> {
             gathered.add(state);
             Ok::<_, ()>(())
         });
-        assert_eq!(advanced.unwrap().len(), handed);
+        assert_eq!(advanced.unwrap().parts.len(), handed);
     }
 
     fn take(self, step: &Step) -> Self {

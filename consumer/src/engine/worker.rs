@@ -258,6 +258,12 @@ impl Worker {
             .map(|reader| (reader.partition(), reader.next()))
     }
 
+    /// Whether it has `partition`, as it was taken over as `epoch`.
+    pub fn has(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
+        let is_it = |reader: &Reader| reader.partition() == partition && reader.epoch() == epoch;
+        self.readers.iter().any(is_it)
+    }
+
     /// How many of its partitions are not fetched for now, though there may be more of them.
     pub fn paused(&self) -> usize {
         let paused = self.readers.iter().filter(|reader| reader.is_paused());

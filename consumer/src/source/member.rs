@@ -47,6 +47,9 @@ pub enum Command {
     LetterSettled(TopicPartition, Epoch),
     /// Dead letters of this partition cannot be written for now; whose they are.
     LettersStuck(TopicPartition, Epoch),
+    /// What was handed over of this partition, taken over then, moved nothing on: another worker of this
+    /// process has it.
+    Refused(TopicPartition, Epoch),
     /// The partition's checkpoint is durable up to there: whoever reads it tells the group.
     Commit(TopicPartition, Offset),
     /// Leave the group and end.

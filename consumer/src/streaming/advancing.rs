@@ -1,13 +1,21 @@
 //! What workers hand over moves the checkpoints on.
 
 use crate::checkpoint::keeper::NewState;
-use crate::checkpoint::{Checkpoint, Checkpoints};
+use crate::checkpoint::{Checkpoint, Checkpoints, Epoch};
 use crate::engine::state::State;
 use crate::engine::worker::{Contribution, Output};
+use crate::position::TopicPartition;
 
-/// Moves the checkpoints on, and has each `keep` made durable. What comes from a worker that has lost
-/// the partition meanwhile is dropped, and its successor reads it again; the rest is returned, sorted by
-/// partition.
+/// What became of what workers handed over.
+#[derive(Debug, Default)]
+pub struct Advanced {
+    /// What has moved a checkpoint on, sorted by partition.
+    pub parts: Vec<Contribution>,
+    /// What came from a worker that has lost the partition meanwhile; its successor reads it again.
+    pub refused: Vec<(TopicPartition, Epoch)>,
+}
+
+/// Moves the checkpoints on, and has each `keep` made durable.
 ///
 /// # Errors
 /// If one cannot be taken to be kept.
@@ -15,8 +23,8 @@ pub fn advance<E>(
     checkpoints: &Checkpoints,
     contributions: Vec<Contribution>,
     mut keep: impl FnMut(NewState) -> Result<(), E>,
-) -> Result<Vec<Contribution>, E> {
-    let mut advanced = Vec::with_capacity(contributions.len());
+) -> Result<Advanced, E> {
+    let mut advanced = Advanced::default();
     for part in contributions {
         let (state, groups) = match &part.output {
             Output::State(state, groups) => (state.clone(), groups.clone()),
@@ -34,9 +42,11 @@ pub fn advance<E>(
                 checkpoint,
                 groups,
             })?;
-            advanced.push(part);
+            advanced.parts.push(part);
+        } else {
+            advanced.refused.push((part.partition, part.epoch));
         }
     }
-    advanced.sort_by(|a, b| a.partition.cmp(&b.partition));
+    advanced.parts.sort_by(|a, b| a.partition.cmp(&b.partition));
     Ok(advanced)
 }

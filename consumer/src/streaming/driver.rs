@@ -13,7 +13,7 @@ use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use datafusion::arrow::array::RecordBatch;
 
-use super::advancing::advance;
+use super::advancing::{Advanced, advance};
 use super::coverage::Coverage;
 use super::freshness::Freshness;
 use super::members::Members;
@@ -432,15 +432,19 @@ impl Driver {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
         let taken = contributions.iter().map(|part| part.allowed).sum();
-        let advanced = advance(&self.checkpoints, contributions, |state| {
+        let Advanced { parts, refused } = advance(&self.checkpoints, contributions, |state| {
             match &self.keeper {
                 Some(keeper) if !keeper.keep(state) => Err(StreamingError::Panicked),
                 _ => Ok(()),
             }
         })?;
         self.allowance.give_back(taken);
+        for (partition, epoch) in refused {
+            self.members
+                .tell(|| MemberCommand::Refused(partition.clone(), epoch));
+        }
         self.members.tell(|| MemberCommand::Proceed);
-        Ok(advanced)
+        Ok(parts)
     }
 
     /// Takes what the workers have read; whether there is more that waits for dead letters.

@@ -40,6 +40,7 @@ pub enum Command {
     Proceed,
     LetterSettled(TopicPartition, Epoch),
     LettersStuck(TopicPartition, Epoch),
+    Refused(TopicPartition, Epoch),
 }
 
 /// To the process.
@@ -78,6 +79,8 @@ pub struct Member {
     /// The next offset that the client fetches.
     fetched: BTreeMap<TopicPartition, i64>,
     paused: BTreeSet<TopicPartition>,
+    /// Another worker has taken over what it has.
+    pub is_superseded: bool,
     held: Vec<(TopicPartition, Record)>,
     sabotage: Option<Sabotage>,
 }
@@ -95,6 +98,7 @@ impl Member {
             owned: BTreeMap::new(),
             fetched: BTreeMap::new(),
             paused: BTreeSet::new(),
+            is_superseded: false,
             held: Vec::new(),
             sabotage,
         }
@@ -143,6 +147,7 @@ impl Member {
         self.seen.clear();
         self.rebalances.clear();
         self.paused.clear();
+        self.is_superseded = false;
         self.held.clear();
     }
 
@@ -226,6 +231,10 @@ impl Member {
     pub fn command(&mut self, around: &mut Around<'_>) -> Done {
         match self.commands.pop_front() {
             None => Ok(()),
+            Some(Command::Refused(partition, epoch)) => {
+                self.is_superseded |= self.worker.has(&partition, epoch);
+                Ok(())
+            }
             Some(Command::Trigger) => self.step(Event::Trigger, around),
             Some(Command::Proceed) => self.step(Event::Proceed, around),
             Some(Command::LetterSettled(partition, epoch)) => {

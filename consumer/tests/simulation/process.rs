@@ -13,7 +13,7 @@ use consumer::engine::query::Query;
 use consumer::engine::worker::{Allowance, Contribution, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::source::topics::Extent;
-use consumer::streaming::advancing::advance;
+use consumer::streaming::advancing::{Advanced, advance};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 
@@ -261,7 +261,7 @@ impl Process {
         let taken = parts.iter().map(|part| part.allowed).sum();
         let gathered = self.writer.gathered();
         let offset_first = self.sabotage == Some(Sabotage::OffsetFirst);
-        let advanced = advance(&self.checkpoints, parts, |mut state| {
+        let Advanced { parts, refused } = advance(&self.checkpoints, parts, |mut state| {
             if offset_first {
                 state.checkpoint.next = state.checkpoint.next.next();
             }
@@ -269,8 +269,11 @@ impl Process {
             Ok::<_, String>(())
         })?;
         self.allowance.give_back(taken);
+        for (partition, epoch) in refused {
+            self.tell_all(&Command::Refused(partition, epoch));
+        }
         self.tell_all(&Command::Proceed);
-        for part in &advanced {
+        for part in &parts {
             let Contribution {
                 partition,
                 start,
@@ -299,10 +302,10 @@ impl Process {
             }
         }
         // One partition may have come twice, before and after it waited for its dead letters.
-        for part in &advanced {
+        for part in &parts {
             self.check_state(&part.partition, topic)?;
         }
-        Ok(advanced)
+        Ok(parts)
     }
 
     /// The result that is shown must be that of each record once.

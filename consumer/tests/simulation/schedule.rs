@@ -117,9 +117,6 @@ impl World<'_> {
             let member = (process.serial, number);
             if self.group.has(member) {
                 self.group.drop_member(member);
-                // What it has not been told of by now it is not given any more.
-                let told = &mut process.members[number].rebalances;
-                told.retain(|told| !matches!(told, Rebalance::Assign(_)));
                 let zombie = format!("worker {}.{number}", process.serial);
                 self.trace.note("zombie:", &zombie);
             }
@@ -195,7 +192,11 @@ impl World<'_> {
         let process = &mut self.processes[index];
         let done =
             process.with_member(number, &self.topic, |member, around| member.command(around));
-        done?.map_err(|error| error.to_string())
+        done?.map_err(|error| error.to_string())?;
+        if self.processes[index].members[number].is_superseded {
+            self.begin_anew(index, number)?;
+        }
+        Ok(())
     }
 
     fn drained(&mut self, index: usize, number: usize) -> Checked {

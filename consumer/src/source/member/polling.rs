@@ -214,8 +214,16 @@ impl Member {
             }
             let waited = if drained { LOOK } else { Duration::ZERO };
             while let Ok(command) = inbox.try_recv() {
-                if matches!(command, Command::Stop) {
-                    return Ok(End::Stopped);
+                match &command {
+                    Command::Stop => return Ok(End::Stopped),
+                    // Told of assignments by librdkafka in another order than the group made them, another
+                    // worker may have taken over last what this one has been given since.
+                    Command::Refused(partition, epoch) if self.worker.has(partition, *epoch) => {
+                        return Ok(End::Anew(format!(
+                            "another worker has taken {partition} over"
+                        )));
+                    }
+                    _ => {}
                 }
                 (busy, drained) = (true, false);
                 self.command(consumer, command)?;
@@ -247,7 +255,7 @@ impl Member {
                 self.commit(consumer, &partition, next);
                 Ok(())
             }
-            Command::Stop => Ok(()),
+            Command::Stop | Command::Refused(..) => Ok(()),
         }
     }
 
