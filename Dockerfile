@@ -31,17 +31,19 @@ COPY producer producer
 RUN touch producer/src/*.rs && cargo build --release --locked -p producer
 
 FROM producer-dependencies AS consumer-dependencies
-RUN cargo build --release --locked -p consumer
+# With S3, Google Cloud Storage and Azure for checkpoints.
+RUN cargo build --release --locked -p consumer --features cloud
 
 FROM consumer-dependencies AS consumer-build
 RUN rm -r producer consumer
 COPY producer producer
 COPY consumer consumer
-RUN touch producer/src/*.rs consumer/src/*.rs && cargo build --release --locked -p consumer
+RUN touch producer/src/*.rs consumer/src/*.rs \
+    && cargo build --release --locked -p consumer --features cloud
 
 FROM debian:bookworm-slim AS runtime
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin cardstream
-# For brokers behind TLS.
+# For brokers and object stores behind TLS.
 COPY --from=manifests /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 USER cardstream
 WORKDIR /cardstream
@@ -51,6 +53,10 @@ COPY --from=producer-build /src/target/release/producer /usr/local/bin/
 ENTRYPOINT ["producer"]
 
 FROM runtime AS consumer
+USER root
+# For checkpoints. A new volume takes its owner from the folder that it is mounted on.
+RUN install -d -o cardstream -g cardstream /var/lib/cardstream
+USER cardstream
 COPY queries queries
 COPY --from=consumer-build /src/target/release/consumer /usr/local/bin/
 ENTRYPOINT ["consumer"]

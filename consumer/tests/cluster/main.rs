@@ -23,6 +23,8 @@ mod first_totals;
 mod lost_broker;
 mod memory;
 mod rebalance;
+#[cfg(feature = "cloud")]
+mod s3;
 mod scale_out;
 mod starting_offsets;
 mod stuck_letters;
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
         memory::trials(),
         rebalance::trials(),
         scale_out::trials(),
+        #[cfg(feature = "cloud")]
+        s3::trials(),
         starting_offsets::trials(),
         stuck_letters::trials(),
     ];

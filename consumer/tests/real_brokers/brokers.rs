@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use libtest_mimic::{Completion, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 use producer::KafkaSettings;
 
 const REQUIRE: &str = "CARDSTREAM_REQUIRE_CLUSTER";
@@ -36,14 +36,19 @@ enum Presence {
 
 /// A test with the brokers; ignored, with the reason, where they cannot be.
 pub fn trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
-    Trial::ignorable_test(name, move || match presence() {
+    Trial::ignorable_test(name, move || on_brokers(&test))
+}
+
+/// Runs a test with the brokers, or says why they cannot be.
+pub fn on_brokers(test: impl FnOnce(&Brokers)) -> Result<Completion, Failed> {
+    match presence() {
         Presence::Here(brokers) => {
             test(brokers);
             Ok(Completion::Completed)
         }
         Presence::Lacks(reason) => Ok(Completion::ignored_with(reason)),
         Presence::Failed(reason) => Err(reason.into()),
-    })
+    }
 }
 
 /// The brokers; the first call starts them.
