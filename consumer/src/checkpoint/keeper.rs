@@ -19,6 +19,8 @@ pub use self::writer::{Gathered, NewState, Writer};
 const RETRY: Duration = Duration::from_secs(2);
 /// How long the last checkpoints may take.
 const LAST: Duration = Duration::from_secs(10);
+/// How long one that is being written then may take more.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// What is told of checkpoints.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +35,10 @@ pub enum Told {
 pub struct Keeper {
     gathered: Gathered,
     wake: Sender<()>,
-    thread: JoinHandle<()>,
+    /// Nothing comes from it; it is closed when the thread ends.
+    ended: Receiver<()>,
+    /// Whether all has been written.
+    thread: JoinHandle<bool>,
 }
 
 impl Keeper {
@@ -43,14 +48,19 @@ impl Keeper {
     /// If the operating system gives no thread.
     pub fn start(kept: Arc<Kept>, tell: impl Fn(Told) + Send + 'static) -> io::Result<Self> {
         let (wake, woken) = bounded(1);
+        let (ends, ended) = bounded(0);
         let mut writer = Writer::new(kept, tell);
         let gathered = writer.gathered().clone();
         let thread = thread::Builder::new()
             .name("checkpoints".to_owned())
-            .spawn(move || run(&mut writer, &woken))?;
+            .spawn(move || {
+                let _ends = ends;
+                run(&mut writer, &woken)
+            })?;
         Ok(Self {
             gathered,
             wake,
+            ended,
             thread,
         })
     }
@@ -63,17 +73,22 @@ impl Keeper {
         !matches!(self.wake.try_send(()), Err(TrySendError::Disconnected(())))
     }
 
-    /// Waits until all is durable, or has failed for too long.
+    /// Waits until all is durable; `false` if it has failed for too long, or the store does not answer. The
+    /// thread then ends when that does.
     ///
     /// # Errors
     /// If the thread panicked.
-    pub fn finish(self) -> thread::Result<()> {
+    pub fn finish(self) -> thread::Result<bool> {
         drop(self.wake);
-        self.thread.join()
+        match self.ended.recv_timeout(LAST + ANSWER) {
+            Err(RecvTimeoutError::Timeout) => Ok(false),
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => self.thread.join(),
+        }
     }
 }
 
-fn run(writer: &mut Writer, woken: &Receiver<()>) {
+/// Whether all has been written.
+fn run(writer: &mut Writer, woken: &Receiver<()>) -> bool {
     loop {
         let woken = match writer.has_pending() {
             false => woken.recv().map_err(RecvTimeoutError::from),
@@ -90,6 +105,7 @@ fn run(writer: &mut Writer, woken: &Receiver<()>) {
         thread::sleep(Duration::from_millis(500));
         writer.write();
     }
+    !writer.has_pending()
 }
 
 #[cfg(test)]
@@ -125,7 +141,7 @@ mod tests {
             taken.from = state.checkpoint.clone();
             assert!(keeper.keep(state));
         }
-        keeper.finish().unwrap();
+        assert!(keeper.finish().unwrap());
 
         let durable = durable.lock().unwrap();
         assert!(durable.is_sorted() && durable.last() == Some(&100));
@@ -165,7 +181,7 @@ mod tests {
         assert!(most < 12 * one, "{most} bytes for states of {one}");
 
         drop(answer);
-        keeper.finish().unwrap();
+        assert!(keeper.finish().unwrap());
         let newest = counting.kept().newest(&partition).unwrap().checkpoint;
         let newest = newest.unwrap();
         assert_eq!(newest.next, Offset(1_000_000));

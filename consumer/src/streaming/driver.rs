@@ -74,8 +74,16 @@ pub(super) fn run(
     };
     let mut driver = Driver::start(config, opened, interval, tell)?;
     let outcome = driver.run(inbox);
-    let kept = driver.keeper.map_or(Ok(()), Keeper::finish);
-    let kept = kept.map_err(|_panic| StreamingError::Panicked);
+    let kept = match driver.keeper.map_or(Ok(true), Keeper::finish) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            let text = "the last checkpoints could not be written in time; what they would have \
+                        is read again after a restart";
+            driver.tell.notice(Level::Warning, text.to_owned());
+            Ok(())
+        }
+        Err(_panic) => Err(StreamingError::Panicked),
+    };
     // Last, since the checkpoints' offsets are committed by members.
     outcome.and(kept).and(driver.members.stop())
 }

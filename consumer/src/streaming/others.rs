@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -44,42 +44,25 @@ pub(super) struct Reach {
 
 /// The thread that looks.
 pub(super) struct Others {
-    wanted: Option<Sender<()>>,
+    wanted: Sender<()>,
     pub(super) looks: Receiver<Look>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Others {
     pub(super) fn start(settings: OthersSettings) -> io::Result<Self> {
         let (wanted, inbox) = bounded(1);
         let (sender, looks) = bounded(1);
-        let thread = thread::Builder::new()
+        // It is not waited for, since a store may not answer: it ends when nobody wants a look any more.
+        thread::Builder::new()
             .name("others".to_owned())
             .spawn(move || run(&settings, &inbox, &sender))?;
-        Ok(Self {
-            wanted: Some(wanted),
-            looks,
-            thread: Some(thread),
-        })
+        Ok(Self { wanted, looks })
     }
 
     /// Asks for a look; one that is under way is enough.
     pub(super) fn look(&self) {
-        if let Some(wanted) = &self.wanted {
-            match wanted.try_send(()) {
-                Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
-            }
-        }
-    }
-}
-
-impl Drop for Others {
-    fn drop(&mut self) {
-        self.wanted = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that looks at what others keep broke down");
+        match self.wanted.try_send(()) {
+            Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
         }
     }
 }

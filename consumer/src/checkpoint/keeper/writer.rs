@@ -137,11 +137,16 @@ impl Writer {
         &self.gathered
     }
 
-    /// Writes what is pending; what fails stays so.
+    /// Writes what is pending; what fails stays so, and what comes after it: a store that does not answer
+    /// would be waited for once for each partition.
     pub fn write(&mut self) {
         let mut failed = None;
         let pending = std::mem::take(&mut *self.gathered.all());
         for (partition, pending) in pending {
+            if failed.is_some() {
+                self.gathered.put_back(partition, pending);
+                continue;
+            }
             let delta = pending.delta.clone();
             match self.kept.keep(&partition, &pending.checkpoint, delta) {
                 Ok(problem) => {
