@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from decimal import ROUND_HALF_UP, Decimal
 
 from harness.brokers import PARTITIONS, REPOSITORY
@@ -68,9 +69,9 @@ def _map(function, brokers, topic, arguments):
 
 
 def _end_quietly():
-    """In a process of the pool: it has nothing to clean up when it is interrupted."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    """In a process of the pool: who has interrupted us knows it already."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_signal: sys.exit(1))
 
 
 def _brands(folder):
@@ -99,10 +100,14 @@ def _records(folder):
     files = ",".join(str(file) for file in sorted(folder.glob("*.log")))
     dump = ["java", "-cp", f"{JARS}/*", "kafka.tools.DumpLogSegments", "--print-data-log", "--files", files]
     with subprocess.Popen(dump, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        for line in process.stdout:
-            found = RECORD.match(line)
-            if found:
-                yield int(found[1]), int(found[2]), json.loads(found[3], parse_float=Decimal)
+        try:
+            for line in process.stdout:
+                found = RECORD.match(line)
+                if found:
+                    yield int(found[1]), int(found[2]), json.loads(found[3], parse_float=Decimal)
+        finally:
+            # It would print to the end, whether somebody reads it or not.
+            process.kill()
 
 
 def _cents(amount):

@@ -13,10 +13,13 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 # Memory is the sum of the processes' own high-water marks, so that nothing is missed in between.
 SAMPLE_SECONDS = 0.1
+# A process that is being started seems to have its parent's memory for a moment: it counts from so many samples on.
+GROWN_UP = 5
 SET_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
 
 
@@ -129,8 +132,11 @@ def main(cores, command):
 
     def sample():
         nonlocal peak
+        seen = Counter()
         while not over.wait(SAMPLE_SECONDS):
-            peak = max(peak, sum(map(high_water, descendants(os.getpid()))))
+            alive = descendants(os.getpid())
+            seen.update(alive)
+            peak = max(peak, sum(high_water(process) for process in alive if seen[process] >= GROWN_UP))
 
     def take_down(*_signal):
         for process in descendants(os.getpid()):
