@@ -35,7 +35,7 @@ def _heading(context):
         f"- {os.cpu_count()} cores and {_memory_gigabytes()} GB of memory, of which brokers and engine share cores"
         f" {', '.join(map(str, context.cores))}",
         f"- load of the machine before the first run: {context.load[0]:.1f}, after the last: {os.getloadavg()[0]:.1f}",
-        f"- rounds: {context.rounds}, of which these are medians; every answer that is counted here was right to the cent",
+        f"- rounds: {context.rounds}, of which these are medians; every answer that counts here was right to the cent",
     ]
     if context.note:
         lines.append(f"- {context.note}")
@@ -64,7 +64,8 @@ def _totals(task, results, _context):
         "", "seconds, least and most", "records/s", "of the limit", "× Spark", "CPU-seconds", "µs CPU a record",
         "of Spark's CPU", "peak memory, MB",
     ]  # fmt: skip
-    return "## Totals by card brand\n\nFrom the start of the process to the result of all records.\n\n" + _table(heads, rows)
+    what = "From the start of the process to the result of all records."
+    return f"## Totals by card brand\n\n{what}\n\n" + _table(heads, rows)
 
 
 def _groups(task, results, context):
@@ -128,7 +129,8 @@ def _versions(context):
 def _left_out(rounds, context):
     reasons = dict(context.missing)
     for task, results in rounds.results.items():
-        reasons |= {f"{engine.title}, {task.kind}": result.failed for engine, result in results.items() if result.failed}
+        failed = {engine.title: result.failed for engine, result in results.items() if result.failed}
+        reasons |= {f"{title}, {task.kind}": reason for title, reason in failed.items()}
     if not reasons:
         return ""
     return "## Left out\n\n" + _table(["", "because"], [list(pair) for pair in reasons.items()])

@@ -65,6 +65,7 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<BTreeMap<i
         .iter()
         .flat_map(|topic| topic.partitions());
     let numbers = found.map(|partition| partition.id());
-    let extent = |number| Ok((number, consumer.fetch_watermarks(topic, number, ANSWER)?));
-    numbers.map(extent).collect()
+    numbers
+        .map(|number| Ok((number, consumer.fetch_watermarks(topic, number, ANSWER)?)))
+        .collect()
 }

@@ -5,7 +5,7 @@
 use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use consumer::checkpoint::chain::{self, NewCheckpoint, Written};
+use consumer::checkpoint::chain::{self, Delta, NewCheckpoint, Written};
 use consumer::checkpoint::fingerprint::Identity;
 use consumer::checkpoint::location::Location;
 use consumer::checkpoint::name::Folder;
@@ -73,9 +73,19 @@ impl Kept {
             next: Offset(next),
             watermark: None,
             state: self.state.clone(),
-            delta: Some(self.delta.clone()),
+            delta: on.map(|tip| Delta {
+                previous: tip.next(),
+                groups: self.delta.clone(),
+            }),
         };
-        chain::write(&self.store, &self.folder, on, &new).expect("a durable checkpoint")
+        let written =
+            chain::write(&self.store, &self.folder, on, &new).expect("a durable checkpoint");
+        assert_eq!(
+            written.tip.deltas,
+            usize::from(on.is_some()),
+            "of the kind that is measured"
+        );
+        written
     }
 }
 

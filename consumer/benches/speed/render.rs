@@ -74,6 +74,7 @@ fn batch(id: u64, rows: i64) -> Event {
         rows: RecordBatch::try_from_iter(columns).expect("rows"),
         append: false,
         sorted_by: None,
+        others: None,
         progress: progress(id),
     }))
 }
