@@ -1,0 +1,23 @@
+"""The engines, a file or folder each.
+
+An engine has a `name`, for `--engines`; a `title`, for the report; `tasks`, the kinds that it can do; `prepare`,
+which brings what it needs or raises `Missing`; `version`; and `command`, the program for a task with its
+environment.
+"""
+
+from engines.bytewax import Bytewax
+from engines.cardstream import Cardstream
+from engines.flink import Flink
+from engines.limit import Limit
+from engines.spark import Spark
+
+ALL = [
+    Cardstream(workers=1),
+    Cardstream(workers=2),
+    Cardstream(workers=1, checkpoints=True),
+    Limit(),
+    Limit(defaults=True),
+    Spark(),
+    Flink(),
+    Bytewax(),
+]

@@ -1,0 +1,74 @@
+"""This repository's consumer, as a release build."""
+
+import os
+import subprocess
+
+from harness.brokers import REPOSITORY, clean_environment, last_line
+from harness.failure import Failure
+
+GROUPS = """
+    SELECT substr(transaction_id, 1, 4) AS prefix, _offset % {modulus} AS remainder,
+           count(*) AS transactions, sum(amount) AS total
+    FROM transactions GROUP BY 1, 2 ORDER BY total DESC, prefix, remainder LIMIT {largest}
+"""
+
+
+def target():
+    """Where cargo builds."""
+    return REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target")
+
+
+def build(*arguments):
+    """A release build of ours; the first takes some ten minutes of two cores."""
+    done = subprocess.run(
+        ["cargo", "build", "--release", "--locked", *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise Failure(f"cargo build failed: {last_line(done.stderr)}")
+
+
+class Cardstream:
+    """The consumer with so many workers."""
+
+    tasks = {"totals", "groups", "live"}
+
+    def __init__(self, workers, checkpoints=False):
+        self.name = f"cardstream-{workers}" + ("-checkpoints" if checkpoints else "")
+        self.title = f"Cardstream, {workers} worker{'s' if workers > 1 else ''}" + (
+            ", checkpoints" if checkpoints else ""
+        )
+        self._workers = workers
+        self._checkpoints = checkpoints
+
+    def prepare(self, _folder):
+        build("-p", "consumer")
+
+    def version(self):
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=REPOSITORY, capture_output=True, text=True
+        )
+        return commit.stdout.strip()
+
+    def command(self, task, servers, scratch):
+        environment = clean_environment() | {
+            "KAFKA_BOOTSTRAP_SERVERS": servers,
+            "TOPIC": task.topic,
+            "GROUP_ID": f"bench-{scratch.name}",
+            "OUTPUT": "json",
+            "WORKERS": str(self._workers),
+        }
+        # Spark cannot run without, so where the two are compared batch by batch both have them.
+        if self._checkpoints or task.kind == "live":
+            environment["CHECKPOINT_LOCATION"] = (scratch / "checkpoints").as_uri()
+        if task.kind == "live":
+            environment["BATCH_INTERVAL"] = "1s"
+        else:
+            environment["TRIGGER"] = "available-now"
+        if task.kind == "groups":
+            environment["QUERY"] = GROUPS.format(modulus=task.modulus, largest=task.largest)
+            environment["SCHEMA"] = "transaction_id STRING, amount DECIMAL(12,2)"
+            environment["MAX_RECORDS_PER_BATCH"] = str(task.batch)
+        return [target() / "release" / "consumer"], environment

@@ -1,0 +1,34 @@
+"""Spark Structured Streaming on two threads of one JVM: the same query through foreachBatch, complete mode."""
+
+import shutil
+from pathlib import Path
+
+from engines import maven, python
+from harness.brokers import clean_environment
+from harness.failure import Missing
+
+HERE = Path(__file__).parent
+VERSION = "4.0.0"
+
+
+class Spark:
+    """pyspark as pip brings it, with Maven's Kafka connector."""
+
+    name = "spark"
+    title = f"Spark Structured Streaming {VERSION}, local[2]"
+    tasks = {"totals", "groups", "live"}
+
+    def prepare(self, folder):
+        if not shutil.which("java"):
+            raise Missing("Java is missing")
+        self._python = python.bring(folder, [f"pyspark=={VERSION}"])
+        self._jars = maven.bring(folder, HERE / "pom.xml")
+
+    def version(self):
+        return VERSION
+
+    def command(self, task, servers, scratch):
+        jars = ",".join(str(jar) for jar in sorted(self._jars.glob("*.jar")))
+        arguments = [task.kind, servers, task.topic, jars, scratch, task.modulus, task.largest, task.batch]
+        environment = clean_environment() | {"SPARK_LOCAL_DIRS": str(scratch), "PYTHONUNBUFFERED": "1"}
+        return [self._python, HERE / "query.py", *map(str, arguments)], environment

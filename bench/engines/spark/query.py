@@ -1,0 +1,84 @@
+"""The query as a program for pyspark."""
+
+import json
+import signal
+import sys
+import threading
+
+from pyspark.sql import SparkSession
+
+kind, servers, topic, jars, scratch, modulus, largest, batch = sys.argv[1:]
+
+SCHEMA = "transaction_id STRING, card_brand STRING, amount DECIMAL(12,2)"
+TOTALS = """
+    SELECT card_brand, count(*) AS transactions, sum(amount) AS total, avg(amount) AS average,
+           min(amount) AS smallest, max(amount) AS largest
+    FROM transactions GROUP BY card_brand
+"""
+GROUPS = f"""
+    SELECT substr(transaction_id, 1, 4) AS prefix, offset % {modulus} AS remainder,
+           count(*) AS transactions, sum(amount) AS total
+    FROM transactions GROUP BY 1, 2
+"""
+
+
+def tell(found):
+    """A line for the benchmark."""
+    print(json.dumps(found, default=str), flush=True)
+
+
+def result(rows, _batch_id):
+    """Takes a batch's result."""
+    if kind == "groups":
+        rows = rows.orderBy(rows.total.desc(), "prefix", "remainder").limit(int(largest))
+    else:
+        rows = rows.orderBy(rows.total.desc())
+    tell({"result": [row.asDict() for row in rows.collect()]})
+
+
+spark = (
+    SparkSession.builder.master("local[2]")
+    .appName("bench")
+    .config("spark.jars", jars)
+    # 1 GB, its default, is enough for few groups; more would only be filled with garbage.
+    .config("spark.driver.memory", "6g" if kind == "groups" else "1g")
+    .config("spark.ui.enabled", "false")
+    .config("spark.driver.bindAddress", "127.0.0.1")
+    .config("spark.driver.host", "127.0.0.1")
+    # As many as threads: the default of 200 is for a cluster.
+    .config("spark.sql.shuffle.partitions", "2")
+    .config("spark.sql.warehouse.dir", f"{scratch}/warehouse")
+    .getOrCreate()
+)
+spark.sparkContext.setLogLevel("ERROR")
+source = (
+    spark.readStream.format("kafka")
+    .option("kafka.bootstrap.servers", servers)
+    .option("subscribe", topic)
+    .option("startingOffsets", "earliest")
+)
+if kind == "groups":
+    source = source.option("maxOffsetsPerTrigger", batch)
+records = source.load().selectExpr("offset", f"from_json(CAST(value AS STRING), '{SCHEMA}') AS record")
+records.select("offset", "record.*").createOrReplaceTempView("transactions")
+writer = (
+    spark.sql(GROUPS if kind == "groups" else TOTALS)
+    .writeStream.outputMode("complete")
+    .foreachBatch(result)
+    .option("checkpointLocation", f"{scratch}/checkpoints")
+)
+
+if kind != "live":
+    writer.trigger(availableNow=True).start().awaitTermination()
+    sys.exit()
+
+query = writer.start()
+over = threading.Event()
+signal.signal(signal.SIGINT, lambda *_signal: over.set())
+told = -1
+while not over.wait(0.05):
+    for progress in query.recentProgress:
+        if progress.batchId > told and progress.numInputRows > 0:
+            told = progress.batchId
+            tell({"numInputRows": progress.numInputRows, "durationMs": dict(progress.durationMs)})
+query.stop()

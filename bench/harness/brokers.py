@@ -1,0 +1,92 @@
+"""A cluster of its own for the benchmark, and the records in it."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from harness.failure import Failure
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CLUSTER = REPOSITORY / "zookeeper-kafka" / "cluster"
+SEED = 42
+PARTITIONS = 6
+BROKERS = 3
+
+
+class Brokers:
+    """Three brokers and ZooKeeper on these cores; a context that ends with them and their data deleted."""
+
+    def __init__(self, producer, folder, ports, cores):
+        self._producer = producer
+        self.data = folder / "cluster"
+        first = ports["KAFKA_PORT"]
+        self.servers = ",".join(f"127.0.0.1:{first + broker}" for broker in range(BROKERS))
+        self._cores = cores
+        self._environment = clean_environment() | {
+            "DATA_DIR": str(self.data),
+            **{name: str(port) for name, port in ports.items()},
+        }
+
+    def __enter__(self):
+        self._cluster("clean")
+        try:
+            self._cluster("up")
+        except BaseException:
+            self._cluster("clean")
+            raise
+        return self
+
+    def __exit__(self, *_why):
+        self._cluster("clean")
+
+    def load(self, topic, count, **settings):
+        """Writes so many records, and says how many seconds it took."""
+        began = time.monotonic()
+        done = subprocess.run(
+            [self._producer],
+            env=clean_environment()
+            | {
+                "KAFKA_BOOTSTRAP_SERVERS": self.servers,
+                "TOPIC": topic,
+                "TOPIC_PARTITIONS": str(PARTITIONS),
+                "COUNT": str(count),
+                "SEED": str(SEED),
+                "RATE": "max",
+            }
+            | settings,
+            preexec_fn=lambda: os.sched_setaffinity(0, self._cores),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise Failure(f"loading {topic} failed: {last_line(done.stderr)}")
+        return time.monotonic() - began
+
+    def _cluster(self, command):
+        done = subprocess.run(
+            [CLUSTER, command],
+            env=self._environment,
+            preexec_fn=lambda: os.sched_setaffinity(0, self._cores),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            raise Failure(last_line(done.stderr) or f"cluster {command} failed")
+
+
+def clean_environment():
+    """The environment without the settings of our programs, which are variables of these names."""
+    ours = ("KAFKA_", "ZOOKEEPER_")
+    exact = {
+        "BATCH_INTERVAL", "CARDS", "CHECKPOINT_LOCATION", "COUNT", "DATA_DIR", "GROUP_ID", "MAX_RECORDS_PER_BATCH",
+        "OUTPUT", "QUERY", "QUERY_FILE", "RATE", "SCHEMA", "SEED", "STARTING_OFFSETS", "TOPIC", "TRIGGER", "WORKERS",
+    }  # fmt: skip
+    return {
+        name: value for name, value in os.environ.items() if name not in exact and not name.startswith(ours)
+    }
+
+
+def last_line(text):
+    """The last line that says something."""
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "")

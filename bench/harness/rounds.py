@@ -1,0 +1,108 @@
+"""Engines take turns, round after round, so that whatever else the machine does meets all of them."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from statistics import median
+
+from harness import task as tasks
+from harness.brokers import last_line
+from harness.measure import Measured
+from harness.task import Wrong
+
+# Seconds. An engine that takes longer has failed.
+LONGEST = 1800
+
+
+@dataclass
+class Result:
+    """What an engine has shown in a task: a number a run, in seconds and bytes, and one a batch, in milliseconds."""
+
+    walls: list = field(default_factory=list)
+    cpus: list = field(default_factory=list)
+    memories: list = field(default_factory=list)
+    batches: list = field(default_factory=list)
+    failed: str = ""
+
+    def wall(self):
+        """From the start of the process to the answer."""
+        return median(self.walls)
+
+    def cpu(self):
+        """Of all processes, to their end."""
+        return median(self.cpus)
+
+    def memory(self):
+        """At most, of all processes together."""
+        return median(self.memories)
+
+
+class Rounds:
+    """Gives tasks to engines on a cluster; what came of it is in `results`, by task and engine."""
+
+    def __init__(self, brokers, folder, cores, say):
+        self._brokers = brokers
+        self._folder = folder
+        self._cores = cores
+        self._say = say
+        self._runs = 0
+        self.results = {}
+
+    def take(self, task, engines, rounds, expected=None):
+        """Gives the task to each engine that can do it, in turn, so many times."""
+        results = self.results.setdefault(task, {})
+        for number in range(1, rounds + 1):
+            for engine in engines:
+                result = results.setdefault(engine, Result())
+                if task.kind not in engine.tasks or result.failed:
+                    continue
+                try:
+                    self._run(task, engine, result, expected)
+                    told = f"{result.walls[-1]:.2f} s"
+                except Wrong as wrong:
+                    result.failed = told = str(wrong)
+                self._say(f"{task.kind}, round {number} of {rounds}, {engine.title}: {told}")
+
+    def _run(self, task, engine, result, expected):
+        self._runs += 1
+        if task.kind == "live":
+            task = replace(task, topic=f"{task.topic}-{self._runs}")
+            self._brokers.load(task.topic, task.records)
+        scratch = self._folder / f"run-{self._runs}"
+        scratch.mkdir(parents=True)
+        command, environment = engine.command(task, self._brokers.servers, scratch)
+        log = scratch / "log"
+        measured = Measured([str(word) for word in command], environment, self._cores, log, LONGEST)
+        try:
+            if task.kind == "live":
+                self._add_batches(task, measured)
+            run = measured.finish()
+        finally:
+            measured.kill()
+        if run.code != 0:
+            raise Wrong(f"it ended with {run.code}: {last_line(run.errors)}")
+        result.walls.append(tasks.answered(task, run.lines, expected))
+        result.batches += tasks.batch_durations(run.lines)
+        result.cpus.append(run.cpu)
+        result.memories.append(run.memory)
+        shutil.rmtree(scratch)
+
+    def _add_batches(self, task, measured):
+        """Lets a live query count what is there and then some batches more, and stops it."""
+        count = tasks.BATCHES * tasks.BATCH_RECORDS
+        burst = {"BURST_MIN": str(tasks.BATCH_RECORDS), "BURST_MAX": str(tasks.BATCH_RECORDS)}
+        pause = {"PAUSE_MIN": tasks.PAUSE, "PAUSE_MAX": tasks.PAUSE}
+        counted, adding = 0, None
+        with ThreadPoolExecutor(1) as producer:
+            for line in measured:
+                for _at, found in tasks.objects([line]):
+                    counted += found.get("numInputRows", 0)
+                    if "result" in found and not adding:
+                        adding = producer.submit(
+                            self._brokers.load, task.topic, count, RATE="", **burst, **pause
+                        )
+                if counted >= task.records + count:
+                    measured.stop()
+                    break
+            if adding:
+                adding.result()

@@ -1,0 +1,85 @@
+//! From records to groups, from groups to a state, from a state to a result.
+
+use consumer::config::{DEFAULT_QUERY, DEFAULT_SCHEMA};
+use consumer::engine::query::Query;
+use consumer::engine::state::State;
+use consumer::schema::TableSchema;
+use divan::Bencher;
+use divan::counter::ItemsCount;
+
+use crate::input::{CHUNK, groups, query_by_key, state, transactions};
+
+/// Groups of a batch that comes to a large state.
+const BATCH: usize = 1000;
+
+fn default_query() -> Query {
+    let table = TableSchema::parse(DEFAULT_SCHEMA).expect("a schema");
+    Query::plan(DEFAULT_QUERY, table.table(), &[]).expect("a query")
+}
+
+/// A chunk of decoded records, by the default query.
+#[divan::bench]
+fn partial(bencher: Bencher<'_, '_>) {
+    let records = transactions(CHUNK);
+    let mut partial = default_query().partial().expect("a partial");
+    bencher
+        .counter(ItemsCount::new(CHUNK))
+        .bench_local(|| partial.push(records.clone()).expect("records"));
+}
+
+/// All that is computed at a trigger for a batch of 14 decoded records, by the default query.
+#[divan::bench]
+fn trigger_of_14_records(bencher: Bencher<'_, '_>) {
+    let query = default_query();
+    let records = transactions(14);
+    let kept = State::default();
+    bencher.bench_local(|| {
+        let mut partial = query.partial().expect("a partial");
+        partial.push(records.clone()).expect("records");
+        let groups = partial.finish().expect("groups");
+        let state = kept.merged(&query, groups).expect("a state");
+        query.result(state.batches()).expect("a result").rows
+    });
+}
+
+/// One batch of 1,000 groups comes to a state of so many.
+#[divan::bench(args = [10_000, 1_000_000])]
+fn merge(bencher: Bencher<'_, '_>, kept: usize) {
+    let query = query_by_key();
+    let state = state(&query, kept);
+    let batch = groups(&query, spread(kept, 0));
+    bencher
+        .with_inputs(|| batch.clone())
+        .bench_local_values(|batch| state.merged(&query, batch).expect("a state"));
+}
+
+/// 64 such batches, one after the other: what they cost in the long run, their layers' merges included.
+#[divan::bench(args = [10_000, 1_000_000], sample_count = 10, sample_size = 1)]
+fn merge_64_in_a_row(bencher: Bencher<'_, '_>, kept: usize) {
+    let query = query_by_key();
+    let state = state(&query, kept);
+    let batches: Vec<_> = (0..64)
+        .map(|number| groups(&query, spread(kept, number)))
+        .collect();
+    bencher
+        .counter(ItemsCount::new(batches.len()))
+        .with_inputs(|| batches.clone())
+        .bench_local_values(|batches| {
+            batches.into_iter().fold(state.clone(), |state, batch| {
+                state.merged(&query, batch).expect("a state")
+            })
+        });
+}
+
+/// The whole result of so many groups, as complete mode has it.
+#[divan::bench(args = [10_000, 1_000_000], sample_count = 10, sample_size = 1)]
+fn complete_result(bencher: Bencher<'_, '_>, kept: usize) {
+    let query = query_by_key();
+    let state = state(&query, kept);
+    bencher.bench_local(|| query.result(state.batches()).expect("a result").rows);
+}
+
+/// Keys of batch `number`, from all over a state of `kept`.
+fn spread(kept: usize, number: usize) -> impl Iterator<Item = usize> {
+    (0..BATCH).map(move |key| (key * (kept / BATCH) + number) % kept)
+}

@@ -1,0 +1,99 @@
+//! A frame of the dashboard, and what a batch changes in the snapshot that is drawn.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use consumer::dashboard::render::render;
+use consumer::dashboard::theme::Theme;
+use consumer::dashboard::updater::Updater;
+use consumer::dashboard::view::View;
+use consumer::event::{Batch, Event, Started};
+use consumer::progress::{DurationMs, Progress};
+use datafusion::arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
+use divan::Bencher;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use uuid::Uuid;
+
+const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+/// A frame of 120 columns and 40 lines, for a result of so many rows.
+#[divan::bench(args = [6, 5000])]
+fn frame(bencher: Bencher<'_, '_>, rows: i64) {
+    let updater = after_batches(rows);
+    let view = View::new(Theme::coloured());
+    let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
+    bencher.bench_local(|| {
+        terminal
+            .draw(|frame| render(frame, updater.snapshot(), &view, NOW))
+            .expect("a frame")
+            .count
+    });
+}
+
+/// A batch's result taken in.
+#[divan::bench(args = [6, 5000])]
+fn snapshot(bencher: Bencher<'_, '_>, rows: i64) {
+    let mut updater = after_batches(rows);
+    let event = batch(3, rows);
+    bencher.bench_local(|| updater.apply(&event, NOW));
+}
+
+fn after_batches(rows: i64) -> Updater {
+    let mut updater = Updater::default();
+    let started = Event::Started(Arc::new(Started {
+        name: "bench".to_owned(),
+        topics: vec!["transactions".to_owned()],
+        query: consumer::config::DEFAULT_QUERY.to_owned(),
+        workers: 1,
+        interval: Some(Duration::from_secs(1)),
+        demo: Vec::new(),
+    }));
+    updater.apply(&started, NOW);
+    for id in 0..3 {
+        updater.apply(&batch(id, rows), NOW);
+    }
+    updater
+}
+
+fn batch(id: u64, rows: i64) -> Event {
+    let names = StringArray::from_iter_values((0..rows).map(|row| format!("brand {row}")));
+    let counts = Int64Array::from_iter_values((0..rows).map(|row| 1000 * row + id as i64));
+    let totals = (0..rows).map(|row| i128::from(row * 12_345) + i128::from(id));
+    let totals = Decimal128Array::from_iter_values(totals)
+        .with_precision_and_scale(22, 2)
+        .expect("totals");
+    let columns: [(&str, ArrayRef); 3] = [
+        ("card_brand", Arc::new(names)),
+        ("transactions", Arc::new(counts)),
+        ("total", Arc::new(totals)),
+    ];
+    Event::Batch(Arc::new(Batch {
+        rows: RecordBatch::try_from_iter(columns).expect("rows"),
+        append: false,
+        sorted_by: None,
+        others: None,
+        progress: progress(id),
+    }))
+}
+
+fn progress(id: u64) -> Progress {
+    Progress {
+        id: Uuid::nil(),
+        run_id: Uuid::nil(),
+        name: "bench".to_owned(),
+        timestamp: "2025-01-01T12:00:00.000Z".to_owned(),
+        batch_id: id,
+        batch_duration: 3,
+        num_input_rows: 14,
+        input_rows_per_second: 14.0,
+        processed_rows_per_second: 4666.0,
+        duration_ms: DurationMs::default(),
+        event_time: BTreeMap::new(),
+        state_operators: Vec::new(),
+        sources: Vec::new(),
+        num_bad_rows: 0,
+    }
+}
