@@ -2,9 +2,10 @@
 //!
 //! A static member (`group.instance.id`, KIP-345) that comes back within the session timeout has its
 //! partitions at once. So a process needs a name that its successor on the same host has too, and no
-//! other process at the same time: the host's name and the lowest number whose lock is free. The kernel
-//! ends a lock with its process, however that ends.
+//! other process at the same time: the host's name and a number whose lock is free; one that the group
+//! still knows, if there is any, else the lowest. The kernel ends a lock with its process, however that ends.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -26,20 +27,34 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The lowest name that is free on this host, in the group of that name at these brokers. Locks are
-    /// files in `folder`.
+    /// A name that is free on this host, in the group of that name at these brokers: that of a member that
+    /// has died and is not given up yet, if there is one among these ids. Locks are files in `folder`.
     ///
     /// # Errors
     /// If the folder cannot be used, or is another user's; or the system is none that tells its name as Linux
     /// does.
-    pub fn take(folder: &Path, group: &str, servers: &str) -> io::Result<Self> {
+    pub fn take<'a>(
+        folder: &Path,
+        group: &str,
+        servers: &str,
+        member_ids: impl IntoIterator<Item = &'a str>,
+    ) -> io::Result<Self> {
         let host = host()?;
         let uid = own_uid()?;
         let folder = folder.join(format!("cardstream-{uid}"));
         own_folder(&folder, uid)?;
         let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
         let hash = XxHash3_64::oneshot(format!("{group}\n{servers}\n{machine}\n{uid}").as_bytes());
-        for number in 0..MOST_PROCESSES {
+        let name = format!("cardstream-{host}-{hash:016x}");
+        let numbers = member_ids.into_iter().filter_map(|id| {
+            let (number, _member) = id.strip_prefix(&name)?.strip_prefix('-')?.split_once('-')?;
+            number
+                .parse()
+                .ok()
+                .filter(|number| *number < MOST_PROCESSES)
+        });
+        let known: BTreeSet<usize> = numbers.collect();
+        for number in known.into_iter().chain(0..MOST_PROCESSES) {
             let path = folder.join(format!("{hash:016x}-{number}.lock"));
             let file = OpenOptions::new()
                 .write(true)
@@ -50,7 +65,7 @@ impl Identity {
             match file.try_lock() {
                 Ok(()) => {
                     return Ok(Self {
-                        name: format!("cardstream-{host}-{hash:016x}-{number}"),
+                        name: format!("{name}-{number}"),
                         _lock: file,
                     });
                 }
@@ -112,7 +127,7 @@ mod tests {
     #[test]
     fn two_at_once_have_different_names_and_a_successor_the_same() {
         let folder = TempDir::new().unwrap();
-        let take = || Identity::take(folder.path(), "g", "a:1").unwrap();
+        let take = || Identity::take(folder.path(), "g", "a:1", []).unwrap();
         let (first, second) = (take(), take());
         assert_ne!(first.of_member(0), second.of_member(0));
         assert_ne!(first.of_member(0), first.of_member(1));
@@ -125,10 +140,28 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_one_that_the_group_still_knows_comes_first() {
+        let folder = TempDir::new().unwrap();
+        let take = |ids: &[String]| {
+            let ids = ids.iter().map(String::as_str);
+            Identity::take(folder.path(), "g", "a:1", ids).unwrap()
+        };
+        let lives = take(&[]);
+        let long_dead = take(&[]);
+        let killed = take(&[]);
+        let ids = [&lives, &killed].map(|known| format!("{}-0b9c", known.of_member(0)));
+        let name = killed.of_member(0);
+        drop((long_dead, killed));
+        assert_eq!(take(&ids).of_member(0), name);
+        let others = ["cardstream-elsewhere-0-5-0-1", "rdkafka-7", ""].map(str::to_owned);
+        assert!(take(&others).of_member(0).ends_with("-1-0"));
+    }
+
+    #[test]
     fn another_group_or_cluster_takes_no_name_away() {
         let folder = TempDir::new().unwrap();
         let names = [("g", "a:1"), ("h", "a:1"), ("g", "b:1")]
-            .map(|(group, servers)| Identity::take(folder.path(), group, servers).unwrap());
+            .map(|(group, servers)| Identity::take(folder.path(), group, servers, []).unwrap());
         for (index, one) in names.iter().enumerate() {
             assert!(one.of_member(0).ends_with("-0-0"), "{one:?}");
             assert!(names[..index].iter().all(|other| one.name != other.name));
@@ -142,14 +175,14 @@ mod tests {
         let elsewhere = TempDir::new().unwrap();
         let link = folder.path().join(format!("cardstream-{uid}"));
         std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
-        let error = Identity::take(folder.path(), "g", "a:1").unwrap_err();
+        let error = Identity::take(folder.path(), "g", "a:1", []).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]
     fn a_name_is_one_that_kafka_takes() {
         let folder = TempDir::new().unwrap();
-        let name = Identity::take(folder.path(), "grüße / *", "a:1").unwrap();
+        let name = Identity::take(folder.path(), "grüße / *", "a:1", []).unwrap();
         let name = name.of_member(255);
         assert!(name.len() < 249, "{name}");
         let takes = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);

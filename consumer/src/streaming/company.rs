@@ -32,24 +32,17 @@ pub(super) struct Company<'a> {
 }
 
 impl Company<'_> {
-    /// Waits until no stranger is in the group; `false` if a stop is asked for meanwhile.
+    /// Waits until no stranger is among the group's members; `false` if a stop is asked for meanwhile.
     pub(super) fn await_leaving<C: ConsumerContext>(
         &self,
         client: &BaseConsumer<C>,
+        mut members: Vec<GroupMember>,
         mut stop_within: impl FnMut(Duration) -> bool,
         tell: &mut impl FnMut(Level, String),
     ) -> Result<bool, StreamingError> {
         let deadline = Instant::now() + PATIENCE;
         let mut told = false;
         loop {
-            let members = match group_members(client, self.group) {
-                Ok(members) => members,
-                Err(error) => {
-                    // Joining will tell what is wrong, if anything is.
-                    tracing::debug!(%error, "who is in the group");
-                    return Ok(true);
-                }
-            };
             let Some(stranger) = self.stranger(&members) else {
                 return Ok(true);
             };
@@ -70,6 +63,7 @@ impl Company<'_> {
             if stop_within(LOOK_AGAIN) {
                 return Ok(false);
             }
+            members = members_of(client, self.group);
         }
     }
 
@@ -83,6 +77,17 @@ impl Company<'_> {
             !is_own && self.sharing != Some(&member.client_id)
         })
     }
+}
+
+/// The members of a group, if brokers tell them. If not, joining will show what is wrong.
+pub(super) fn members_of<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    group: &str,
+) -> Vec<GroupMember> {
+    group_members(client, group).unwrap_or_else(|error| {
+        tracing::debug!(%error, "who is in the group");
+        Vec::new()
+    })
 }
 
 #[cfg(test)]
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn a_stranger_is_who_shares_neither_a_location_nor_a_name() {
         let folder = TempDir::new().unwrap();
-        let identity = Identity::take(folder.path(), "g", "a:1").unwrap();
+        let identity = Identity::take(folder.path(), "g", "a:1", []).unwrap();
         let before = member(&format!("{}-77", identity.of_member(0)), "cardstream");
         let beside = member("cardstream-other-0-0-78", "cardstream-5f");
         let tool = member("rdkafka-79", "rdkafka");

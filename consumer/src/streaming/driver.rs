@@ -98,7 +98,9 @@ struct Driver {
     members: Members,
     checkpoints: Checkpoints,
     keeper: Option<Keeper>,
-    /// Whether what was kept has not been shown yet.
+    /// Whether to show what was kept, at once.
+    shows_kept: bool,
+    /// Whether something was kept, and no trigger has fired yet: the first needs no records then.
     has_kept: bool,
     allowance: Allowance,
     trigger: Trigger,
@@ -175,6 +177,7 @@ impl Driver {
             members,
             checkpoints: opened.checkpoints,
             keeper,
+            shows_kept: opened.has_kept && config.trigger != TriggerMode::AvailableNow,
             has_kept: opened.has_kept,
             allowance,
             trigger: Trigger::new(interval.unwrap_or_default()),
@@ -212,13 +215,17 @@ impl Driver {
             // Also while one batch follows another.
             self.send_pulse(now);
             let waits = self.make_room(now);
+            if std::mem::take(&mut self.shows_kept) {
+                self.batch(now, true, LETTERS)?;
+                continue;
+            }
             if !waits && self.is_due(now) {
                 let done = self.available_now && self.coverage.has_read_all();
                 if !self.available_now {
                     self.trigger.fired(now);
                 }
-                let always = std::mem::take(&mut self.has_kept) || done;
-                self.batch(now, always, LETTERS)?;
+                self.has_kept = false;
+                self.batch(now, done, LETTERS)?;
                 if done {
                     return Ok(());
                 }

@@ -24,6 +24,7 @@ use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::schema::infer::{SAMPLES, infer};
+use crate::source::group_members::GroupMember;
 use crate::source::identity::{Identity, STATIC_NAME};
 use crate::source::sample::first_records;
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
@@ -242,13 +243,14 @@ pub(super) fn open(
     let mut identity = None;
     // The demo's brokers are this process's own, and available-now reads without a group.
     if waits && config.demo.is_empty() {
-        identity = lasting_name(config, &member_client, &mut tell);
+        let members = company::members_of(&consumer, &config.group_id);
+        identity = lasting_name(config, &member_client, &members, &mut tell);
         let company = Company {
             group: &config.group_id,
             identity: identity.as_ref(),
             sharing: kept.as_ref().and_then(|_| member_client.get("client.id")),
         };
-        if !company.await_leaving(&consumer, |time| asked.for_stop(time), &mut tell)? {
+        if !company.await_leaving(&consumer, members, |time| asked.for_stop(time), &mut tell)? {
             return Ok(None);
         }
     }
@@ -269,13 +271,15 @@ pub(super) fn open(
 fn lasting_name(
     config: &Config,
     client: &ClientConfig,
+    members: &[GroupMember],
     tell: &mut impl FnMut(Level, String),
 ) -> Option<Identity> {
     if client.get(STATIC_NAME).is_some() {
         return None;
     }
     let servers = config.kafka.bootstrap_servers();
-    match Identity::take(&config.locks, &config.group_id, servers) {
+    let ids = members.iter().map(|member| member.id.as_str());
+    match Identity::take(&config.locks, &config.group_id, servers, ids) {
         Ok(identity) => Some(identity),
         Err(error) => {
             let text = format!("a restart after a kill will have to wait for the group: {error}");
