@@ -11,6 +11,7 @@
 //! - A record that is not taken ([`Action::Hold`]) has left no trace and comes again after
 //!   [`Event::Proceed`].
 
+mod contribution;
 mod reader;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use crate::decode::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
 
-pub use self::reader::{Contribution, Output};
+pub use self::contribution::{Contribution, Output};
 
 /// What happens to a worker.
 #[derive(Debug)]

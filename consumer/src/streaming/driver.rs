@@ -4,22 +4,22 @@
 //! One trigger at a time: all workers hand over at it, what they hand over advances the checkpoints,
 //! and the result is computed from the states of all partitions, while the workers read on.
 
+mod batch;
+mod watching;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, never, select};
-use datafusion::arrow::array::RecordBatch;
 
-use super::advancing::{Advanced, advance};
 use super::coverage::Coverage;
 use super::freshness::Freshness;
 use super::members::Members;
 use super::opening::{self, Opened};
 use super::others::{Look, Others, OthersSettings};
-use super::report::{BatchFacts, Reporter};
+use super::report::Reporter;
 use super::room::{Relief, Room};
 use super::telling::{Teller, names, passing_on};
 use super::{MemberError, StreamingError};
@@ -27,27 +27,20 @@ use crate::checkpoint::Checkpoints;
 use crate::checkpoint::keeper::Keeper;
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
-use crate::engine::memory::is_exhausted;
-use crate::engine::query::{Query, error_text};
-use crate::engine::state::State;
+use crate::engine::query::Query;
 use crate::engine::trigger::Trigger;
-use crate::engine::worker::{Allowance, Contribution, Output, WorkerError};
-use crate::event::{Batch, Event, Level, OthersPart, Pulse, Started};
+use crate::engine::worker::{Allowance, WorkerError};
+use crate::event::{Event, Level, Started};
 use crate::position::{Offset, TopicPartition};
 use crate::source::identity::Identity;
 use crate::source::member::{Command as MemberCommand, Report};
 use crate::source::topics::Extent;
 
-/// Between two pulses.
-const PULSE: Duration = Duration::from_millis(250);
 /// How long a batch waits for dead letters that are on their way: without them it would lack whatever
 /// their partitions have read.
 const LETTERS: Duration = Duration::from_millis(200);
 /// The same of the last batch: what it lacks is lost to the result.
 const LAST_LETTERS: Duration = Duration::from_secs(5);
-/// Between two looks at what others keep, as between two batches, but within these bounds.
-const OFTENEST_LOOK: Duration = Duration::from_millis(500);
-const RAREST_LOOK: Duration = Duration::from_secs(5);
 
 /// Runs a query until it is stopped, done, or fails.
 pub(super) fn run(
@@ -286,34 +279,6 @@ impl Driver {
         cannot_wait || self.trigger.is_due(now)
     }
 
-    /// What others read is in the result as far as they have kept it.
-    fn saw_others(&mut self, look: &Look) {
-        if look.problem.is_some() && look.problem != self.problem {
-            let problem = look.problem.as_deref().unwrap_or_default();
-            let text = format!("what others have kept cannot be read: {problem}");
-            self.tell.notice(Level::Warning, text);
-        }
-        self.problem.clone_from(&look.problem);
-        if look.problem.is_some() {
-            return;
-        }
-        self.freshness.saw(look);
-        for (partition, reach) in &look.partitions {
-            let latest = self.latest.entry(partition.clone()).or_default();
-            *latest = reach.end.max(*latest);
-            if !self.coverage.reads(partition) {
-                let end = self.ends.entry(partition.clone()).or_default();
-                self.others_moved |= *end < reach.next;
-                *end = reach.next.max(*end);
-                let at_start = self.extents.get(partition);
-                if at_start.is_none_or(|extent| reach.next >= extent.end) {
-                    self.coverage.caught_up(partition);
-                }
-            }
-        }
-        self.coverage.grow(self.latest.len());
-    }
-
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
         match report {
             Report::CaughtUp(partition) => self.coverage.caught_up(&partition),
@@ -359,135 +324,6 @@ impl Driver {
         Ok(())
     }
 
-    /// One micro-batch, which waits so long for dead letters. Without records none results, unless
-    /// `always`.
-    fn batch(
-        &mut self,
-        started: Instant,
-        always: bool,
-        letters: Duration,
-    ) -> Result<(), StreamingError> {
-        let timestamp = Utc::now();
-        self.query.clock().set(timestamp);
-        self.records_at_batch = self.members.counters.records.load(Ordering::Relaxed);
-        let contributions = self.hand_over(started + letters)?;
-        let gathered = started.elapsed();
-        let records: u64 = contributions.iter().map(|part| part.records).sum();
-        let starts = self.ends.clone();
-        for part in &contributions {
-            self.ends.insert(part.partition.clone(), part.end);
-        }
-        let others_moved = std::mem::take(&mut self.others_moved);
-        if records == 0 && !always && !others_moved {
-            return Ok(());
-        }
-        let mut facts = BatchFacts {
-            timestamp,
-            records,
-            bad: contributions.iter().map(|part| part.bad).sum(),
-            starts,
-            ..BatchFacts::default()
-        };
-        self.dead_letters += facts.bad;
-        let mut rows = Vec::new();
-        for part in contributions {
-            facts
-                .starts
-                .entry(part.partition.clone())
-                .or_insert(part.start);
-            *facts.records_of.entry(part.partition.topic).or_default() += part.records;
-            match part.output {
-                Output::State(_, groups) => facts.touched += rows_of(&groups),
-                Output::Rows(batches) => rows.extend(batches),
-            }
-        }
-        // While a partition moves between workers its state stays in the result; what others of the
-        // group have read on from does not, unless they keep it where this process finds it.
-        let states = self.checkpoints.states(|partition| {
-            self.keeper.is_some() || !self.told_of_others || self.coverage.reads(partition)
-        });
-        if !self.query.appends() {
-            rows.extend(states.iter().flat_map(State::batches));
-        }
-        if self.room.is_filled_by(&states) {
-            return Err(self.out_of_memory());
-        }
-        let outcome = self.query.result(rows).map_err(|error| {
-            if is_exhausted(&error) {
-                return self.out_of_memory();
-            }
-            StreamingError::Result(error_text(&error))
-        })?;
-        facts.groups = outcome.groups as u64;
-        facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
-        facts.gathering = gathered;
-        facts.duration = started.elapsed();
-        let busy = self.members.counters.busy_nanos.swap(0, Ordering::Relaxed);
-        facts.busy =
-            Duration::from_nanos(busy) / u32::try_from(self.members.len().max(1)).unwrap_or(1);
-        let progress = self
-            .reporter
-            .progress(&facts, &self.ends, &self.latest, started);
-        let batch = Arc::new(Batch {
-            rows: outcome.rows,
-            append: self.query.appends(),
-            sorted_by: self.query.sorted_by(),
-            others: self.others_part(Instant::now()),
-            progress,
-        });
-        self.room.give_out(&batch, Instant::now());
-        self.tell.event(Event::Batch(batch));
-        self.pulse_at = Instant::now();
-        Ok(())
-    }
-
-    /// Lets every worker hand over, and moves the checkpoints on. What comes from one that has lost
-    /// the partition meanwhile is dropped: its successor reads it again.
-    fn hand_over(&mut self, deadline: Instant) -> Result<Vec<Contribution>, StreamingError> {
-        let mut contributions = Vec::new();
-        while self.gather(&mut contributions)? && self.await_full(deadline)? {}
-        let taken = contributions.iter().map(|part| part.allowed).sum();
-        let Advanced { parts, refused } = advance(&self.checkpoints, contributions, |state| {
-            match &self.keeper {
-                Some(keeper) if !keeper.keep(state) => Err(StreamingError::Panicked),
-                _ => Ok(()),
-            }
-        })?;
-        self.allowance.give_back(taken);
-        for (partition, epoch) in refused {
-            self.members
-                .tell(|| MemberCommand::Refused(partition.clone(), epoch));
-        }
-        self.members.tell(|| MemberCommand::Proceed);
-        Ok(parts)
-    }
-
-    /// Takes what the workers have read; whether there is more that waits for dead letters.
-    fn gather(&mut self, into: &mut Vec<Contribution>) -> Result<bool, StreamingError> {
-        self.full = false;
-        self.room.begin();
-        self.members.tell(|| MemberCommand::Trigger);
-        let mut awaited = self.members.len();
-        let mut more = false;
-        while awaited > 0 {
-            match self.members.report()? {
-                (
-                    _,
-                    Report::HandedOver {
-                        contributions,
-                        kept_back,
-                    },
-                ) => {
-                    into.extend(contributions);
-                    more |= kept_back;
-                    awaited -= 1;
-                }
-                (number, report) => self.report(number, report)?,
-            }
-        }
-        Ok(more)
-    }
-
     /// Helps partitions that wait for memory; whether the next batch has to wait for it, too.
     fn make_room(&mut self, now: Instant) -> bool {
         match self.room.relief() {
@@ -503,93 +339,4 @@ impl Driver {
         }
         waits
     }
-
-    fn out_of_memory(&self) -> StreamingError {
-        let states = self.checkpoints.states(|_all| true);
-        let states = (!self.query.appends()).then_some(states.as_slice());
-        self.room.is_exceeded(states, self.keeper.is_some())
-    }
-
-    /// Waits until some partition can hand over; `false` if none can before `deadline`.
-    fn await_full(&mut self, deadline: Instant) -> Result<bool, StreamingError> {
-        while !self.full {
-            match self.members.report_before(deadline)? {
-                Some((number, report)) => self.report(number, report)?,
-                None => return Ok(false),
-            }
-        }
-        Ok(true)
-    }
-
-    fn others_part(&self, now: Instant) -> Option<OthersPart> {
-        let reads = |partition: &TopicPartition| self.coverage.reads(partition);
-        self.freshness.at(now, reads)
-    }
-
-    fn send_pulse(&mut self, now: Instant) {
-        if now < self.pulse_at {
-            return;
-        }
-        self.pulse_at = now + PULSE;
-        self.tell_of_others(now);
-        if let Some(others) = &self.others
-            && self.coverage.missing() > 0
-            && now >= self.look_at
-        {
-            self.look_at = now + self.trigger.interval().clamp(OFTENEST_LOOK, RAREST_LOOK);
-            others.look();
-        }
-        let counters = &self.members.counters;
-        let read = counters.records.load(Ordering::Relaxed);
-        let behind: u64 = self
-            .latest
-            .iter()
-            .map(|(partition, latest)| {
-                latest.since(self.ends.get(partition).copied().unwrap_or_default())
-            })
-            .sum();
-        let pulse = Pulse {
-            records: read,
-            bytes: counters.bytes.load(Ordering::Relaxed),
-            dead_letters: self.dead_letters,
-            lag: behind.saturating_sub(read.saturating_sub(self.records_at_batch)),
-            partitions: self.coverage.len(),
-            others: self.others_part(now),
-            paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
-            memory_short: self.room.is_short(),
-            next_trigger: self
-                .trigger
-                .next()
-                .map(|next| next.saturating_duration_since(now)),
-            interval: (!self.available_now).then(|| self.trigger.interval()),
-        };
-        self.tell.event(Event::Pulse(pulse));
-    }
-
-    /// Partitions that others of the group read are not in the result shown here.
-    fn tell_of_others(&mut self, now: Instant) {
-        let missing = self.coverage.missing();
-        let are_others = self.brokers_up && missing > 0 && self.coverage.is_settled(now);
-        if are_others && !self.told_of_others {
-            let told = format!(
-                "{missing} of {} partitions are read by other members of the group {}",
-                self.coverage.partitions(),
-                self.reporter.name()
-            );
-            let (level, consequence) = match (&self.others, &self.keeper) {
-                (Some(_), _) => (Level::Info, "the result has what they have kept"),
-                (None, Some(_)) => (Level::Info, "they show the rows of these"),
-                (None, None) => (
-                    Level::Warning,
-                    "the result is without them; give this process a GROUP_ID of its own",
-                ),
-            };
-            self.tell.notice(level, format!("{told}: {consequence}"));
-        }
-        self.told_of_others = are_others;
-    }
-}
-
-fn rows_of(batches: &[RecordBatch]) -> u64 {
-    batches.iter().map(|batch| batch.num_rows() as u64).sum()
 }

@@ -1,64 +1,23 @@
 //! One partition in the hands of a worker: from its records to what it hands over.
 
-use std::mem;
-use std::ops::RangeInclusive;
+mod chunk_size;
+mod letters;
 
-use datafusion::arrow::array::RecordBatch;
+use std::mem;
+
 use datafusion::execution::memory_pool::MemoryReservation;
 
-use super::{Action, WorkerError, WorkerPlan};
+use self::chunk_size::ChunkSize;
+use self::letters::Letters;
+use super::{Action, Contribution, Output, WorkerError, WorkerPlan};
 use crate::checkpoint::{Epoch, TakenOver};
 use crate::decode::{Decoder, RecordMeta};
 use crate::engine::query::{Partial, Query};
 use crate::engine::state::State;
 use crate::position::{Offset, TopicPartition};
 
-/// Records that are decoded before they are aggregated together; fewer where memory is small, since each
-/// partition has a chunk on its way when it turns out to be short.
-const CHUNK_RECORDS: RangeInclusive<usize> = 1024..=8192;
-/// The same in bytes, for large records.
-const CHUNK_BYTES: RangeInclusive<usize> = 64 << 10..=4 << 20;
-/// So many chunks at a time should fit into the room there is.
-const CHUNKS: usize = 64;
-/// What a record takes, for that.
-const RECORD_BYTES: usize = 256;
 /// Bytes of rows that a query without an aggregate may gather in a batch, a partition.
 const MOST_ROW_BYTES: usize = 16 << 20;
-/// Dead letters of a partition that may be on their way at a time.
-const MOST_LETTERS: usize = 10_000;
-/// The same in bytes of their values.
-const MOST_LETTER_BYTES: usize = 16 << 20;
-
-/// What a partition has read for a batch.
-#[derive(Debug)]
-pub struct Contribution {
-    /// Which partition.
-    pub partition: TopicPartition,
-    /// As whose.
-    pub epoch: Epoch,
-    /// Its first offset in this batch: where the checkpoint before ended.
-    pub start: Offset,
-    /// One past its last.
-    pub end: Offset,
-    /// Records read, bad ones included.
-    pub records: u64,
-    /// Of these, bad.
-    pub bad: u64,
-    /// Of these, how many still count against the batch's allowance.
-    pub allowed: u64,
-    /// What they make.
-    pub output: Output,
-}
-
-/// What a batch's records of one partition make.
-#[derive(Debug)]
-pub enum Output {
-    /// The partition's new state, and the groups that the batch's records make by themselves.
-    State(State, Vec<RecordBatch>),
-    /// Rows, in offset order.
-    Rows(Vec<RecordBatch>),
-}
-
 /// What became of a record.
 pub(super) enum Taken {
     /// It is in the batch.
@@ -104,60 +63,6 @@ pub(super) struct Reader {
     overdue: bool,
     /// Not fetched, because of any of the above.
     paused: bool,
-}
-
-/// When what has been decoded is aggregated.
-struct ChunkSize {
-    records: usize,
-    bytes: usize,
-}
-
-impl ChunkSize {
-    fn within(room: Option<usize>) -> Self {
-        let of_each = room.map_or(usize::MAX, |room| room / CHUNKS);
-        let fit =
-            |size: usize, range: RangeInclusive<usize>| size.clamp(*range.start(), *range.end());
-        Self {
-            records: fit(of_each / RECORD_BYTES, CHUNK_RECORDS),
-            bytes: fit(of_each, CHUNK_BYTES),
-        }
-    }
-}
-
-/// Dead letters that are on their way.
-struct Letters {
-    count: usize,
-    /// Of all since there were none.
-    bytes: MemoryReservation,
-    /// They cannot be written for now.
-    stuck: bool,
-}
-
-impl Letters {
-    fn none(bytes: MemoryReservation) -> Self {
-        Self {
-            count: 0,
-            bytes,
-            stuck: false,
-        }
-    }
-
-    fn add(&mut self, bytes: usize) {
-        self.count += 1;
-        self.bytes.grow(bytes);
-    }
-
-    fn settle_one(&mut self) {
-        self.count = self.count.saturating_sub(1);
-        if self.count == 0 {
-            self.bytes.free();
-            self.stuck = false;
-        }
-    }
-
-    fn are_too_many(&self) -> bool {
-        self.count >= MOST_LETTERS || self.bytes.size() >= MOST_LETTER_BYTES
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,37 @@
+//! What a worker hands over.
+
+use datafusion::arrow::array::RecordBatch;
+
+use crate::checkpoint::Epoch;
+use crate::engine::state::State;
+use crate::position::{Offset, TopicPartition};
+
+/// What a partition has read for a batch.
+#[derive(Debug)]
+pub struct Contribution {
+    /// Which partition.
+    pub partition: TopicPartition,
+    /// As whose.
+    pub epoch: Epoch,
+    /// Its first offset in this batch: where the checkpoint before ended.
+    pub start: Offset,
+    /// One past its last.
+    pub end: Offset,
+    /// Records read, bad ones included.
+    pub records: u64,
+    /// Of these, bad.
+    pub bad: u64,
+    /// Of these, how many still count against the batch's allowance.
+    pub allowed: u64,
+    /// What they make.
+    pub output: Output,
+}
+
+/// What a batch's records of one partition make.
+#[derive(Debug)]
+pub enum Output {
+    /// The partition's new state, and the groups that the batch's records make by themselves.
+    State(State, Vec<RecordBatch>),
+    /// Rows, in offset order.
+    Rows(Vec<RecordBatch>),
+}

@@ -1,0 +1,171 @@
+//! One micro-batch: what the workers hand over, and the result.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use chrono::Utc;
+use datafusion::arrow::array::RecordBatch;
+
+use super::Driver;
+use crate::engine::memory::is_exhausted;
+use crate::engine::query::error_text;
+use crate::engine::state::State;
+use crate::engine::worker::{Contribution, Output};
+use crate::event::{Batch, Event};
+use crate::source::member::{Command as MemberCommand, Report};
+use crate::streaming::StreamingError;
+use crate::streaming::advancing::{Advanced, advance};
+use crate::streaming::report::BatchFacts;
+
+impl Driver {
+    /// One micro-batch, which waits so long for dead letters. Without records none results, unless
+    /// `always`.
+    pub(super) fn batch(
+        &mut self,
+        started: Instant,
+        always: bool,
+        letters: Duration,
+    ) -> Result<(), StreamingError> {
+        let timestamp = Utc::now();
+        self.query.clock().set(timestamp);
+        self.records_at_batch = self.members.counters.records.load(Ordering::Relaxed);
+        let contributions = self.hand_over(started + letters)?;
+        let gathered = started.elapsed();
+        let records: u64 = contributions.iter().map(|part| part.records).sum();
+        let starts = self.ends.clone();
+        for part in &contributions {
+            self.ends.insert(part.partition.clone(), part.end);
+        }
+        let others_moved = std::mem::take(&mut self.others_moved);
+        if records == 0 && !always && !others_moved {
+            return Ok(());
+        }
+        let mut facts = BatchFacts {
+            timestamp,
+            records,
+            bad: contributions.iter().map(|part| part.bad).sum(),
+            starts,
+            ..BatchFacts::default()
+        };
+        self.dead_letters += facts.bad;
+        let mut rows = Vec::new();
+        for part in contributions {
+            facts
+                .starts
+                .entry(part.partition.clone())
+                .or_insert(part.start);
+            *facts.records_of.entry(part.partition.topic).or_default() += part.records;
+            match part.output {
+                Output::State(_, groups) => facts.touched += rows_of(&groups),
+                Output::Rows(batches) => rows.extend(batches),
+            }
+        }
+        // While a partition moves between workers its state stays in the result; what others of the
+        // group have read on from does not, unless they keep it where this process finds it.
+        let states = self.checkpoints.states(|partition| {
+            self.keeper.is_some() || !self.told_of_others || self.coverage.reads(partition)
+        });
+        if !self.query.appends() {
+            rows.extend(states.iter().flat_map(State::batches));
+        }
+        if self.room.is_filled_by(&states) {
+            return Err(self.out_of_memory());
+        }
+        let outcome = self.query.result(rows).map_err(|error| {
+            if is_exhausted(&error) {
+                return self.out_of_memory();
+            }
+            StreamingError::Result(error_text(&error))
+        })?;
+        facts.groups = outcome.groups as u64;
+        facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
+        facts.gathering = gathered;
+        facts.duration = started.elapsed();
+        let busy = self.members.counters.busy_nanos.swap(0, Ordering::Relaxed);
+        facts.busy =
+            Duration::from_nanos(busy) / u32::try_from(self.members.len().max(1)).unwrap_or(1);
+        let progress = self
+            .reporter
+            .progress(&facts, &self.ends, &self.latest, started);
+        let batch = Arc::new(Batch {
+            rows: outcome.rows,
+            append: self.query.appends(),
+            sorted_by: self.query.sorted_by(),
+            others: self.others_part(Instant::now()),
+            progress,
+        });
+        self.room.give_out(&batch, Instant::now());
+        self.tell.event(Event::Batch(batch));
+        self.pulse_at = Instant::now();
+        Ok(())
+    }
+
+    /// Lets every worker hand over, and moves the checkpoints on. What comes from one that has lost
+    /// the partition meanwhile is dropped: its successor reads it again.
+    fn hand_over(&mut self, deadline: Instant) -> Result<Vec<Contribution>, StreamingError> {
+        let mut contributions = Vec::new();
+        while self.gather(&mut contributions)? && self.await_full(deadline)? {}
+        let taken = contributions.iter().map(|part| part.allowed).sum();
+        let Advanced { parts, refused } = advance(&self.checkpoints, contributions, |state| {
+            match &self.keeper {
+                Some(keeper) if !keeper.keep(state) => Err(StreamingError::Panicked),
+                _ => Ok(()),
+            }
+        })?;
+        self.allowance.give_back(taken);
+        for (partition, epoch) in refused {
+            self.members
+                .tell(|| MemberCommand::Refused(partition.clone(), epoch));
+        }
+        self.members.tell(|| MemberCommand::Proceed);
+        Ok(parts)
+    }
+
+    /// Takes what the workers have read; whether there is more that waits for dead letters.
+    fn gather(&mut self, into: &mut Vec<Contribution>) -> Result<bool, StreamingError> {
+        self.full = false;
+        self.room.begin();
+        self.members.tell(|| MemberCommand::Trigger);
+        let mut awaited = self.members.len();
+        let mut more = false;
+        while awaited > 0 {
+            match self.members.report()? {
+                (
+                    _,
+                    Report::HandedOver {
+                        contributions,
+                        kept_back,
+                    },
+                ) => {
+                    into.extend(contributions);
+                    more |= kept_back;
+                    awaited -= 1;
+                }
+                (number, report) => self.report(number, report)?,
+            }
+        }
+        Ok(more)
+    }
+
+    /// Waits until some partition can hand over; `false` if none can before `deadline`.
+    fn await_full(&mut self, deadline: Instant) -> Result<bool, StreamingError> {
+        while !self.full {
+            match self.members.report_before(deadline)? {
+                Some((number, report)) => self.report(number, report)?,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    pub(super) fn out_of_memory(&self) -> StreamingError {
+        let states = self.checkpoints.states(|_all| true);
+        let states = (!self.query.appends()).then_some(states.as_slice());
+        self.room.is_exceeded(states, self.keeper.is_some())
+    }
+}
+
+fn rows_of(batches: &[RecordBatch]) -> u64 {
+    batches.iter().map(|batch| batch.num_rows() as u64).sum()
+}
