@@ -63,6 +63,9 @@ pub struct TakenOver {
     pub epoch: Epoch,
     /// What was found wrong with checkpoints that are newer still, in words.
     pub problems: Vec<String>,
+    /// Why it is not known whether another process has come further, if it is not: in words. It must not be
+    /// read then, since records before may be gone, or have been shown.
+    pub unknown: Option<String>,
 }
 
 /// The newest checkpoint of every partition, shared by the workers of a process.
@@ -100,11 +103,15 @@ impl Checkpoints {
     /// Hands `partition` to a new owner; whoever had it before moves nothing any more. One that is not
     /// known begins at `start`.
     ///
-    /// If what another process has kept cannot be read, the owner goes on from what this one has: records
-    /// are read again, and the result is the same.
     pub fn take_over(&self, partition: TopicPartition, start: Offset) -> TakenOver {
-        let (held, epoch) = {
+        // One that was added to the topic is not known yet, and others may have said where it begins.
+        let begun = match &self.kept {
+            Some(kept) if !self.all().contains_key(&partition) => kept.begin(&partition, start),
+            _ => Ok(start),
+        };
+        let (from, epoch) = {
             let mut all = self.all();
+            let start = *begun.as_ref().unwrap_or(&start);
             let newest = all
                 .entry(partition.clone())
                 .or_insert_with(|| Newest::beginning_with(Checkpoint::at(start)));
@@ -112,20 +119,31 @@ impl Checkpoints {
             newest.owned = true;
             (newest.checkpoint.clone(), newest.epoch)
         };
-        let (newer, problems) = match self.newer(&partition, &held) {
-            Ok(found) => (found.checkpoint, found.problems),
-            Err(error) => (None, vec![error.to_string()]),
-        };
-        if let Some(newer) = &newer {
-            // If it has been taken over again meanwhile, this owner moves nothing.
-            self.replace(&partition, epoch, true, newer);
-        }
-        TakenOver {
+        let mut taken = TakenOver {
             partition,
-            from: newer.unwrap_or(held),
+            from,
             epoch,
-            problems,
+            problems: Vec::new(),
+            unknown: None,
+        };
+        let is_begun = begun.is_ok();
+        match begun.and_then(|_start| self.newer(&taken.partition, &taken.from)) {
+            Ok(found) => {
+                taken.problems = found.problems;
+                if let Some(newer) = found.checkpoint {
+                    // If it has been taken over again meanwhile, this owner moves nothing.
+                    self.replace(&taken.partition, epoch, true, &newer);
+                    taken.from = newer;
+                }
+            }
+            Err(error) => {
+                taken.unknown = Some(error.to_string());
+                if !is_begun {
+                    self.all().remove(&taken.partition);
+                }
+            }
         }
+        taken
     }
 
     /// Whoever took `partition` over as `epoch` has it no longer.
@@ -162,16 +180,11 @@ impl Checkpoints {
     /// # Errors
     /// If they cannot be read now.
     pub fn follow(&self, partition: &TopicPartition) -> Result<Option<Offset>, KeptError> {
-        let (held, epoch) = {
-            let mut all = self.all();
-            // One that was added to the topic is not known yet.
-            let newest = all
-                .entry(partition.clone())
-                .or_insert_with(|| Newest::beginning_with(Checkpoint::at(Offset(0))));
-            if newest.owned {
-                return Ok(None);
-            }
-            (newest.checkpoint.clone(), newest.epoch)
+        let (held, epoch) = match self.all().get(partition) {
+            Some(newest) if newest.owned => return Ok(None),
+            Some(newest) => (newest.checkpoint.clone(), newest.epoch),
+            // It was added to the topic.
+            None => (Checkpoint::at(Offset(0)), Epoch::default()),
         };
         let Some(newer) = self.newer(partition, &held)?.checkpoint else {
             return Ok(Some(held.next));
@@ -209,16 +222,16 @@ impl Checkpoints {
         owned: bool,
         newer: &Checkpoint,
     ) -> bool {
-        match self.all().get_mut(partition) {
-            Some(newest)
-                if (newest.epoch, newest.owned) == (epoch, owned)
-                    && newest.checkpoint.next < newer.next =>
-            {
-                newest.checkpoint = newer.clone();
-                true
-            }
-            _ => false,
+        let mut all = self.all();
+        let newest = all
+            .entry(partition.clone())
+            .or_insert_with(|| Newest::beginning_with(newer.clone()));
+        let is_same = (newest.epoch, newest.owned) == (epoch, owned);
+        if is_same && newest.checkpoint.next <= newer.next {
+            newest.checkpoint = newer.clone();
+            return true;
         }
+        false
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Newest>> {

@@ -78,6 +78,17 @@ pub enum StreamingError {
         /// Where it is.
         host: String,
     },
+    /// What is to be forgotten is in use.
+    #[error(
+        "--reset would forget what another process goes on with: {host} reads in GROUP_ID={group}; stop it \
+         first"
+    )]
+    InUse {
+        /// Which group.
+        group: String,
+        /// Where the process is.
+        host: String,
+    },
     /// It cannot go on from its checkpoints.
     #[error(transparent)]
     Resume(#[from] ResumeError),
@@ -136,6 +147,7 @@ impl StreamingError {
         match self {
             Self::Settings(_)
             | Self::Stranger { .. }
+            | Self::InUse { .. }
             | Self::Unreachable(TopicError::Client(_))
             | Self::Client(KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => true,
             Self::Resume(error) => error.is_wrong_usage(),

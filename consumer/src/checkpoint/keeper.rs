@@ -135,6 +135,7 @@ mod tests {
             from: Checkpoint::default(),
             epoch: Epoch::default(),
             problems: Vec::new(),
+            unknown: None,
         };
         for batch in 1..=50 {
             let state = counting.read(&taken, &[0, batch]);
@@ -168,6 +169,7 @@ mod tests {
             from: Checkpoint::default(),
             epoch: Epoch::default(),
             problems: Vec::new(),
+            unknown: None,
         };
         let numbers: Vec<i64> = (0..5_000).collect();
         let mut most = 0;

@@ -58,6 +58,16 @@ pub enum KeepError {
     Start(#[from] StartError),
 }
 
+impl KeepError {
+    /// Whether the store itself does not answer, for whatever partition.
+    pub fn is_of_store(&self) -> bool {
+        matches!(
+            self,
+            Self::Write(WriteError::Store(_)) | Self::Start(StartError::Store(_))
+        )
+    }
+}
+
 /// What was found of a partition.
 #[derive(Debug, Default)]
 pub struct Found {

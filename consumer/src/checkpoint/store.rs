@@ -15,6 +15,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -24,6 +25,7 @@ use object_store::{
 };
 use thiserror::Error as ThisError;
 use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
 
 use super::fingerprint::Fingerprint;
 use super::format::HEAD_BYTES;
@@ -32,6 +34,11 @@ use crate::position::TopicPartition;
 
 /// Requests that are on their way at a time.
 const CONCURRENT: usize = 16;
+
+/// How long the store may take to answer, all its own retries included.
+const ANSWER: Duration = Duration::from_secs(20);
+/// The same of an object that is sent or received.
+const TRANSFER: Duration = Duration::from_secs(120);
 
 const CURRENT: &str = "current";
 const IDENTITY: &str = "query.json";
@@ -153,7 +160,7 @@ impl Store {
     /// If the store does not answer.
     pub fn has(&self, folder: &Folder, name: Name) -> Result<bool, StoreError> {
         let path = self.object(folder, name);
-        let found = self.runtime.block_on(self.objects.head(&path));
+        let found = self.wait(ANSWER, self.objects.head(&path));
         present(found)
             .map(|found| found.is_some())
             .map_err(|error| self.failed("look for", path, error))
@@ -194,7 +201,7 @@ impl Store {
     /// If the store does not answer.
     pub fn list(&self, folder: &Folder) -> Result<Vec<Stored>, StoreError> {
         let path = self.folder(folder);
-        let listed = self.runtime.block_on(async {
+        let listed = self.wait(ANSWER, async {
             self.objects
                 .list(Some(&path))
                 .try_filter_map(|meta| async move {
@@ -220,8 +227,7 @@ impl Store {
     pub fn partitions(&self, fingerprint: Fingerprint) -> Result<Vec<TopicPartition>, StoreError> {
         let path = self.query(fingerprint);
         let listed = self
-            .runtime
-            .block_on(self.objects.list_with_delimiter(Some(&path)))
+            .wait(ANSWER, self.objects.list_with_delimiter(Some(&path)))
             .map_err(|error| self.failed("list", path, error))?;
         let mut partitions: Vec<_> = listed
             .common_prefixes
@@ -239,7 +245,7 @@ impl Store {
     pub fn delete(&self, folder: &Folder, names: &[Name]) -> Result<(), StoreError> {
         for &name in names {
             let path = self.object(folder, name);
-            let deleted = self.runtime.block_on(self.objects.delete(&path));
+            let deleted = self.wait(ANSWER, self.objects.delete(&path));
             present(deleted).map_err(|error| self.failed("delete", path, error))?;
         }
         Ok(())
@@ -281,7 +287,7 @@ impl Store {
     /// If it cannot be read, or is no text.
     pub fn current(&self) -> Result<Option<Current>, StoreError> {
         let path = self.root.clone().join(CURRENT);
-        let read = self.runtime.block_on(async {
+        let read = self.wait(ANSWER, async {
             let found = self.objects.get(&path).await?;
             let version = UpdateVersion {
                 e_tag: found.meta.e_tag.clone(),
@@ -361,17 +367,32 @@ impl Store {
     }
 
     fn read_at(&self, path: Path) -> Result<Option<Bytes>, StoreError> {
-        let read = self
-            .runtime
-            .block_on(async { self.objects.get(&path).await?.bytes().await });
+        let object = async { self.objects.get(&path).await?.bytes().await };
+        let read = self.wait(TRANSFER, object);
         present(read).map_err(|error| self.failed("read", path, error))
     }
 
     fn put(&self, path: &Path, bytes: Bytes, mode: PutMode) -> Result<(), Error> {
         let options = PutOptions::from(mode);
-        self.runtime
-            .block_on(self.objects.put_opts(path, bytes.into(), options))
+        self.wait(TRANSFER, self.objects.put_opts(path, bytes.into(), options))
             .map(|_result| ())
+    }
+
+    /// Waits for what a request comes to, or gives it up.
+    fn wait<T>(
+        &self,
+        most: Duration,
+        request: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let waited = self
+            .runtime
+            .block_on(async { timeout(most, request).await });
+        waited.unwrap_or_else(|_elapsed| {
+            Err(Error::Generic {
+                store: "checkpoints",
+                source: format!("no answer within {} s", most.as_secs()).into(),
+            })
+        })
     }
 
     fn query(&self, fingerprint: Fingerprint) -> Path {

@@ -81,7 +81,8 @@ impl GroupContext {
             .map_or(Offset(0), |extent| extent.end)
     }
 
-    /// Takes `partitions` over at their checkpoints; the list is the same for librdkafka.
+    /// Takes `partitions` over at their checkpoints; the list is the same for librdkafka. Ends with the first
+    /// of which it is not known where to go on.
     pub fn take_over(
         &self,
         partitions: &[TopicPartition],
@@ -94,6 +95,7 @@ impl GroupContext {
                 .get(partition)
                 .map_or(Offset(0), |extent| extent.start);
             let taken_over = self.checkpoints.take_over(partition.clone(), start);
+            let is_unknown = taken_over.unknown.is_some();
             list.add_partition_offset(
                 &partition.topic,
                 partition.partition,
@@ -101,6 +103,10 @@ impl GroupContext {
             )?;
             lock(&self.owned).insert(partition.clone(), taken_over.epoch);
             all.push(taken_over);
+            if is_unknown {
+                // A store that does not answer would be waited for once more for each of the others.
+                break;
+            }
         }
         Ok((all, list))
     }

@@ -12,14 +12,24 @@ use crate::event::Level;
 use crate::source::group_members::{GroupMember, group_members};
 use crate::source::identity::Identity;
 
-/// A member that was killed is gone after its session timeout, which is 10 s.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// How much longer than its session a member that was killed may take to be given up.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks at who is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// What those call themselves that keep their checkpoints at the location with this id.
-pub(super) fn client_id(location: &str) -> String {
-    format!("cardstream-{location}")
+/// What those call themselves that keep their checkpoints at the location with this id, whatever they are
+/// called by their users.
+pub(super) fn client_id(called: &str, location: &str) -> String {
+    format!("{called}{}", suffix(location))
+}
+
+fn suffix(location: &str) -> String {
+    format!("-{location}")
+}
+
+/// Whether a member keeps its checkpoints at the location with this id.
+pub(super) fn shares(member: &GroupMember, location: &str) -> bool {
+    member.client_id.ends_with(&suffix(location))
 }
 
 /// What a process shares with others of its group.
@@ -27,8 +37,12 @@ pub(super) struct Company<'a> {
     pub group: &'a str,
     /// The name that its own members, and those of the process before it, have in the group.
     pub identity: Option<&'a Identity>,
-    /// What members call themselves that keep their checkpoints at the same location, if it has one.
-    pub sharing: Option<&'a str>,
+    /// The id of the location where it keeps its checkpoints, if it does.
+    pub location: Option<&'a str>,
+    /// How long a member that was killed is one still.
+    pub session: Duration,
+    /// Whether what is kept is to be forgotten, which nobody may be using then.
+    pub resets: bool,
 }
 
 impl Company<'_> {
@@ -36,21 +50,27 @@ impl Company<'_> {
     pub(super) fn await_leaving<C: ConsumerContext>(
         &self,
         client: &BaseConsumer<C>,
-        mut members: Vec<GroupMember>,
+        members: &[GroupMember],
         mut stop_within: impl FnMut(Duration) -> bool,
         tell: &mut impl FnMut(Level, String),
     ) -> Result<bool, StreamingError> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.session + PATIENCE;
         let mut told = false;
+        let mut again = None;
         loop {
-            let Some(stranger) = self.stranger(&members) else {
+            let found = again.as_deref().unwrap_or(members);
+            let Some(stranger) = self.stranger(found) else {
                 return Ok(true);
             };
             if Instant::now() >= deadline {
-                return Err(StreamingError::Stranger {
-                    group: self.group.to_owned(),
-                    client_id: stranger.client_id.clone(),
-                    host: stranger.host.clone(),
+                let (group, host) = (self.group.to_owned(), stranger.host.clone());
+                return Err(match self.resets {
+                    true => StreamingError::InUse { group, host },
+                    false => StreamingError::Stranger {
+                        group,
+                        client_id: stranger.client_id.clone(),
+                        host,
+                    },
                 });
             }
             if !std::mem::replace(&mut told, true) {
@@ -63,7 +83,7 @@ impl Company<'_> {
             if stop_within(LOOK_AGAIN) {
                 return Ok(false);
             }
-            members = members_of(client, self.group);
+            again = Some(members_of(client, self.group));
         }
     }
 
@@ -74,7 +94,8 @@ impl Company<'_> {
             let is_own = self
                 .identity
                 .is_some_and(|identity| identity.is_of(&member.id));
-            !is_own && self.sharing != Some(&member.client_id)
+            let location = self.location.filter(|_| !self.resets);
+            !is_own && !location.is_some_and(|location| shares(member, location))
         })
     }
 }
@@ -110,19 +131,29 @@ mod tests {
         let identity = Identity::take(folder.path(), "g", "a:1", []).unwrap();
         let before = member(&format!("{}-77", identity.of_member(0)), "cardstream");
         let beside = member("cardstream-other-0-0-78", "cardstream-5f");
-        let tool = member("rdkafka-79", "rdkafka");
-        let members = [before, beside.clone(), tool.clone()];
-        let company = |identity, sharing| Company {
+        let called = member("app-79", &client_id("app", "5f"));
+        let tool = member("rdkafka-80", "rdkafka");
+        let members = [before, beside.clone(), called, tool.clone()];
+        let company = |identity, location| Company {
             group: "g",
             identity,
-            sharing,
+            location,
+            session: Duration::ZERO,
+            resets: false,
         };
-        let sharing = company(Some(&identity), Some("cardstream-5f"));
+        let sharing = company(Some(&identity), Some("5f"));
         assert_eq!(sharing.stranger(&members), Some(&tool));
-        assert_eq!(sharing.stranger(&members[..2]), None);
+        assert_eq!(sharing.stranger(&members[..3]), None);
+        let elsewhere = company(Some(&identity), Some("6a"));
+        assert_eq!(elsewhere.stranger(&members), Some(&beside));
         let alone = company(Some(&identity), None);
         assert_eq!(alone.stranger(&members), Some(&beside));
         assert_eq!(alone.stranger(&members[..1]), None);
+        let resetting = Company {
+            resets: true,
+            ..company(Some(&identity), Some("5f"))
+        };
+        assert_eq!(resetting.stranger(&members), Some(&beside));
         // Nobody can tell that one that keeps nothing is not alive.
         let nameless = company(None, None);
         assert_eq!(nameless.stranger(&members), Some(&members[0]));

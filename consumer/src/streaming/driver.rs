@@ -101,6 +101,7 @@ struct Driver {
     coverage: Coverage,
     brokers_up: bool,
     told_of_others: bool,
+    told_of_stranger: bool,
     /// The logs when the query was started.
     extents: Arc<BTreeMap<TopicPartition, Extent>>,
     /// Looks at what other processes keep, where this one keeps anything.
@@ -144,6 +145,8 @@ impl Driver {
                     client: opened.client.clone(),
                     servers: config.kafka.bootstrap_servers().to_owned(),
                     topics: config.topics.clone(),
+                    group: config.group_id.clone(),
+                    location: opened.location_id.clone().unwrap_or_default(),
                     checkpoints: opened.checkpoints.clone(),
                 })?)
             }
@@ -177,6 +180,7 @@ impl Driver {
             coverage: Coverage::new(extents.len(), unread),
             brokers_up: false,
             told_of_others: false,
+            told_of_stranger: false,
             looks: others
                 .as_ref()
                 .map_or_else(never, |others| others.looks.clone()),
@@ -235,8 +239,11 @@ impl Driver {
                 },
                 recv(self.looks) -> look => match look {
                     Ok(look) => self.saw_others(&look),
-                    // It has told why.
-                    Err(_) => self.looks = never(),
+                    Err(_) => {
+                        self.looks = never();
+                        let text = "what others read is no longer followed: its thread has ended";
+                        self.tell.notice(Level::Warning, text.to_owned());
+                    }
                 },
                 recv(inbox) -> command => match command {
                     Ok(Command::SetInterval(interval)) if !self.available_now => {

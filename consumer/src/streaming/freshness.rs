@@ -14,6 +14,7 @@ pub(super) struct Freshness {
     partitions: BTreeMap<TopicPartition, Known>,
 }
 
+#[derive(Clone)]
 struct Known {
     reach: Reach,
     /// When all records of then were in what was kept, or it had moved on since the look before.
@@ -30,7 +31,11 @@ impl Freshness {
 
     /// Takes what a look has found.
     pub(super) fn saw(&mut self, look: &Look) {
-        let before = std::mem::take(&mut self.partitions);
+        // A look that did not come to its end has not seen all.
+        let before = match look.problem {
+            None => std::mem::take(&mut self.partitions),
+            Some(_) => self.partitions.clone(),
+        };
         for (partition, &reach) in &look.partitions {
             let known = before.get(partition);
             let has_moved = known.is_some_and(|known| reach.next > known.reach.next);
@@ -82,6 +87,7 @@ mod tests {
             at,
             partitions: partitions.collect(),
             problem: None,
+            stranger: None,
         }
     }
 

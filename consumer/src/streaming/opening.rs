@@ -21,6 +21,7 @@ use crate::config::{Config, TriggerMode};
 use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
 use crate::event::Level;
+use crate::number;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::schema::infer::{SAMPLES, infer};
@@ -28,6 +29,10 @@ use crate::source::group_members::GroupMember;
 use crate::source::identity::{Identity, STATIC_NAME};
 use crate::source::sample::first_records;
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
+
+const QUEUE: &str = "queued.max.messages.kbytes";
+const CLIENT_ID: &str = "client.id";
+const SESSION_TIMEOUT: &str = "session.timeout.ms";
 
 /// Between two looks for a topic that is not there yet.
 const TOPIC_RETRY: Duration = Duration::from_secs(1);
@@ -48,6 +53,8 @@ pub(super) struct Opened {
     pub checkpoints: Checkpoints,
     /// Where they are kept; `None` if they are not.
     pub kept: Option<Arc<Kept>>,
+    /// What tells their location from any other.
+    pub location_id: Option<String>,
     /// Whether some have been, by a process before.
     pub has_kept: bool,
     /// Of the group's members.
@@ -92,10 +99,32 @@ pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, Strea
 
 /// Checks what can be checked before the schema is known.
 pub(super) fn check(config: &Config) -> Result<(), StreamingError> {
+    check_memory(config)?;
     match &config.schema {
         Some(schema) => plan(config, schema).map(|_query| ()),
         None => Query::check(&config.query).map_err(|error| wrong_query(config, &error)),
     }
+}
+
+/// What librdkafka fetches ahead must leave room for the query.
+fn check_memory(config: &Config) -> Result<(), StreamingError> {
+    let Some(limit) = config.memory_limit else {
+        return Ok(());
+    };
+    let client = client(config);
+    let kbytes = client.get(QUEUE).and_then(|text| text.parse::<u64>().ok());
+    let queued = kbytes
+        .unwrap_or(0)
+        .saturating_mul(1024 * config.workers as u64);
+    if queued <= limit / 4 {
+        return Ok(());
+    }
+    let mend = format!(
+        "{} workers fetch up to {} ahead, which may be a quarter of it at most; set more, or fewer WORKERS",
+        config.workers,
+        number::bytes(queued)
+    );
+    Err(SettingsError::new("MEMORY_LIMIT", number::bytes(limit), mend).into())
 }
 
 fn wrong_query(config: &Config, error: &QueryError) -> StreamingError {
@@ -125,31 +154,32 @@ pub(super) fn reach(config: &Config) -> Result<(), StreamingError> {
     Ok(())
 }
 
-/// The client that all of a query's consumers are made of.
-pub(super) fn client(config: &Config) -> ClientConfig {
-    client_as(config, "cardstream")
+/// How long brokers wait for a member that says nothing.
+fn session(config: &Config) -> Duration {
+    let client = client(config);
+    let millis = client
+        .get(SESSION_TIMEOUT)
+        .and_then(|text| text.parse().ok());
+    Duration::from_millis(millis.unwrap_or_default())
 }
 
-fn client_as(config: &Config, client_id: &str) -> ClientConfig {
+/// The client that all of a query's consumers are made of.
+pub(super) fn client(config: &Config) -> ClientConfig {
     config.kafka.client_config_over(&[
-        ("client.id", client_id),
         ("group.id", &config.group_id),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
         // An offset that is gone is an error: going on elsewhere would make totals wrong.
         ("auto.offset.reset", "error"),
         ("partition.assignment.strategy", "cooperative-sticky"),
-        ("session.timeout.ms", "10000"),
+        (SESSION_TIMEOUT, "10000"),
         // They tell when the end of a log is reached, however its last records are hidden.
         ("statistics.interval.ms", "500"),
         // Five minutes, the default, is long for a broker that is back or a partition that is new.
         ("topic.metadata.refresh.interval.ms", "10000"),
         // librdkafka waits a whole second when its queue is full, unless told otherwise.
         ("fetch.queue.backoff.ms", "1"),
-        (
-            "queued.max.messages.kbytes",
-            &queue_kbytes(config).to_string(),
-        ),
+        (QUEUE, &queue_kbytes(config).to_string()),
     ])
 }
 
@@ -202,7 +232,30 @@ pub(super) fn open(
         return Ok(None);
     };
     let query = plan(config, &table)?;
+    let mut members = Vec::new();
+    let mut identity = None;
+    // The demo's brokers are this process's own, and available-now reads without a group.
+    let joins = waits && config.demo.is_empty();
+    if joins || config.reset {
+        members = company::members_of(&consumer, &config.group_id);
+    }
+    if joins {
+        identity = lasting_name(config, &members, &mut tell);
+    }
+    let mut company = Company {
+        group: &config.group_id,
+        identity: identity.as_ref(),
+        location: None,
+        session: session(config),
+        resets: config.reset,
+    };
+    if config.reset
+        && !company.await_leaving(&consumer, &members, |time| asked.for_stop(time), &mut tell)?
+    {
+        return Ok(None);
+    }
     let mut member_client = client(config);
+    let mut location_id = None;
     let (checkpoints, kept, has_kept) = match &config.checkpoint_location {
         Some(location) => {
             let resumed = resume(config, location, &query, &extents, &mut tell)?;
@@ -223,7 +276,10 @@ pub(super) fn open(
                     return Ok(None);
                 }
             };
-            member_client = client_as(config, &company::client_id(&resumed.location_id));
+            let called = member_client.get(CLIENT_ID).unwrap_or_default();
+            let client_id = company::client_id(called, &resumed.location_id);
+            member_client.set(CLIENT_ID, client_id);
+            location_id = Some(resumed.location_id.clone());
             let (kept, has_kept) = (Arc::clone(&resumed.kept), resumed.has_kept());
             let checkpoints = resumed.begin(&mut extents, &logs, config.on_data_loss, &mut tell)?;
             (checkpoints, Some(kept), has_kept)
@@ -240,22 +296,16 @@ pub(super) fn open(
             (checkpoints, None, false)
         }
     };
-    let mut identity = None;
-    // The demo's brokers are this process's own, and available-now reads without a group.
-    if waits && config.demo.is_empty() {
-        let members = company::members_of(&consumer, &config.group_id);
-        identity = lasting_name(config, &member_client, &members, &mut tell);
-        let company = Company {
-            group: &config.group_id,
-            identity: identity.as_ref(),
-            sharing: kept.as_ref().and_then(|_| member_client.get("client.id")),
-        };
-        if !company.await_leaving(&consumer, members, |time| asked.for_stop(time), &mut tell)? {
-            return Ok(None);
-        }
+    company.location = location_id.as_deref();
+    company.resets = false;
+    if joins
+        && !company.await_leaving(&consumer, &members, |time| asked.for_stop(time), &mut tell)?
+    {
+        return Ok(None);
     }
     Ok(Some(Opened {
         client: member_client,
+        location_id,
         identity,
         checkpoints,
         kept,
@@ -270,11 +320,10 @@ pub(super) fn open(
 /// A name in the group, unless the user has given one.
 fn lasting_name(
     config: &Config,
-    client: &ClientConfig,
     members: &[GroupMember],
     tell: &mut impl FnMut(Level, String),
 ) -> Option<Identity> {
-    if client.get(STATIC_NAME).is_some() {
+    if client(config).get(STATIC_NAME).is_some() {
         return None;
     }
     let servers = config.kafka.bootstrap_servers();

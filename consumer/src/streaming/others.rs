@@ -5,22 +5,31 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
+use super::company;
 use super::quiet::Quiet;
 use crate::checkpoint::Checkpoints;
+use crate::checkpoint::kept::KeptError;
 use crate::position::{Offset, TopicPartition};
+use crate::source::group_members::GroupMember;
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
+
+/// Between two looks at who is in the group.
+const MEMBERS: Duration = Duration::from_secs(30);
 
 /// What is needed to look.
 pub(super) struct OthersSettings {
     pub client: ClientConfig,
     pub servers: String,
     pub topics: Vec<String>,
+    pub group: String,
+    /// The id of the location where checkpoints are kept.
+    pub location: String,
     pub checkpoints: Checkpoints,
 }
 
@@ -33,6 +42,8 @@ pub(super) struct Look {
     pub partitions: BTreeMap<TopicPartition, Reach>,
     /// What could not be read, in words.
     pub problem: Option<String>,
+    /// A member of the group that keeps nothing there, in words.
+    pub stranger: Option<String>,
 }
 
 /// How far a partition has come.
@@ -75,48 +86,76 @@ fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
             return;
         }
     };
+    let mut members_at: Option<Instant> = None;
     for () in inbox {
         let at = Instant::now();
-        let (partitions, problem) = match look(settings, &client) {
-            Ok(partitions) => (partitions, None),
-            Err(problem) => (BTreeMap::new(), Some(problem)),
-        };
-        let look = Look {
+        let mut look = Look {
             at,
-            partitions,
-            problem,
+            partitions: BTreeMap::new(),
+            problem: None,
+            stranger: None,
         };
+        match ends(settings, &client) {
+            Ok(ends) => {
+                if !ends.is_empty() && members_at.is_none_or(|at| at.elapsed() >= MEMBERS) {
+                    members_at = Some(Instant::now());
+                    look.stranger = stranger(settings, &client);
+                }
+                look.follow(&settings.checkpoints, ends);
+            }
+            Err(error) => look.problem = Some(error.to_string()),
+        }
         if looks.send(look).is_err() {
             return;
         }
     }
 }
 
-fn look(
+/// A member that came when this process was there already, and shares nothing with it.
+fn stranger(settings: &OthersSettings, client: &BaseConsumer<Quiet>) -> Option<String> {
+    let members = company::members_of(client, &settings.group);
+    let strange = |member: &&GroupMember| !company::shares(member, &settings.location);
+    let found = members.iter().find(strange)?;
+    Some(format!("{} at {}", found.client_id, found.host))
+}
+
+/// Where the logs of the others' partitions end.
+fn ends(
     settings: &OthersSettings,
     client: &BaseConsumer<Quiet>,
-) -> Result<BTreeMap<TopicPartition, Reach>, String> {
+) -> Result<BTreeMap<TopicPartition, Extent>, TopicsError> {
     let OthersSettings {
         servers,
         topics,
         checkpoints,
         ..
     } = settings;
-    let failed = |error: TopicsError| error.to_string();
-    let mut others = topics::partitions(client, servers, topics).map_err(failed)?;
+    let mut others = topics::partitions(client, servers, topics)?;
     others.retain(|partition| !checkpoints.is_owned(partition));
     if others.is_empty() {
         return Ok(BTreeMap::new());
     }
-    // Before what is kept is read: that is then as old as this, and not younger.
-    let ends = StartingOffsets::Latest;
-    let extents = topics::extents(client, servers, &others, ends).map_err(failed)?;
-    let mut reaches = BTreeMap::new();
-    for (partition, Extent { end, .. }) in extents {
-        let followed = checkpoints.follow(&partition);
-        if let Some(next) = followed.map_err(|error| error.to_string())? {
-            reaches.insert(partition, Reach { next, end });
+    topics::extents(client, servers, &others, StartingOffsets::Latest)
+}
+
+impl Look {
+    /// Reads what is kept, after the logs' ends: it is then as old as these, and not younger. What cannot be
+    /// read leaves its partition as it was.
+    fn follow(&mut self, checkpoints: &Checkpoints, ends: BTreeMap<TopicPartition, Extent>) {
+        for (partition, Extent { end, .. }) in ends {
+            match checkpoints.follow(&partition) {
+                Ok(Some(next)) => {
+                    self.partitions.insert(partition, Reach { next, end });
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.problem = Some(error.to_string());
+                    if matches!(error, KeptError::Store(_)) {
+                        // Each of the others would wait for it once more.
+                        return;
+                    }
+                }
+            }
         }
     }
-    Ok(reaches)
 }

@@ -79,8 +79,8 @@ pub struct Member {
     /// The next offset that the client fetches.
     fetched: BTreeMap<TopicPartition, i64>,
     paused: BTreeSet<TopicPartition>,
-    /// Another worker has taken over what it has.
-    pub is_superseded: bool,
+    /// Another worker has taken over what it has, or it is not known where to go on.
+    pub is_broken: bool,
     held: Vec<(TopicPartition, Record)>,
     sabotage: Option<Sabotage>,
 }
@@ -98,7 +98,7 @@ impl Member {
             owned: BTreeMap::new(),
             fetched: BTreeMap::new(),
             paused: BTreeSet::new(),
-            is_superseded: false,
+            is_broken: false,
             held: Vec::new(),
             sabotage,
         }
@@ -112,14 +112,19 @@ impl Member {
         let rebalance = self.rebalances.pop_front()?;
         match &rebalance {
             Rebalance::Assign(partitions) => {
-                let taken = partitions.iter().map(|partition| {
+                let taken = partitions.iter().filter_map(|partition| {
                     let extent = around.extents.get(partition);
                     let start = extent.map_or(Offset(0), |extent| extent.start);
                     let taken = around.checkpoints.take_over(partition.clone(), start);
+                    if taken.unknown.is_some() {
+                        around.checkpoints.release(partition, taken.epoch);
+                        self.is_broken = true;
+                        return None;
+                    }
                     self.owned.insert(partition.clone(), taken.epoch);
                     self.fetched.insert(partition.clone(), taken.from.next.0);
                     around.reports.push(Report::TookOver(taken.clone()));
-                    taken
+                    Some(taken)
                 });
                 self.seen.push_back(Seen::Assigned(taken.collect()));
             }
@@ -147,7 +152,7 @@ impl Member {
         self.seen.clear();
         self.rebalances.clear();
         self.paused.clear();
-        self.is_superseded = false;
+        self.is_broken = false;
         self.held.clear();
     }
 
@@ -232,7 +237,7 @@ impl Member {
         match self.commands.pop_front() {
             None => Ok(()),
             Some(Command::Refused(partition, epoch)) => {
-                self.is_superseded |= self.worker.has(&partition, epoch);
+                self.is_broken |= self.worker.has(&partition, epoch);
                 Ok(())
             }
             Some(Command::Trigger) => self.step(Event::Trigger, around),

@@ -193,7 +193,7 @@ impl World<'_> {
         let done =
             process.with_member(number, &self.topic, |member, around| member.command(around));
         done?.map_err(|error| error.to_string())?;
-        if self.processes[index].members[number].is_superseded {
+        if self.processes[index].members[number].is_broken {
             self.begin_anew(index, number)?;
         }
         Ok(())

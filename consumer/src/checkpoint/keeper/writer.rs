@@ -137,13 +137,14 @@ impl Writer {
         &self.gathered
     }
 
-    /// Writes what is pending; what fails stays so, and what comes after it: a store that does not answer
-    /// would be waited for once for each partition.
+    /// Writes what is pending; what fails stays so. Where the store fails, so does what comes after it: a
+    /// store that does not answer would be waited for once for each partition.
     pub fn write(&mut self) {
         let mut failed = None;
+        let mut store_fails = false;
         let pending = std::mem::take(&mut *self.gathered.all());
         for (partition, pending) in pending {
-            if failed.is_some() {
+            if store_fails {
                 self.gathered.put_back(partition, pending);
                 continue;
             }
@@ -157,6 +158,7 @@ impl Writer {
                     (self.tell)(Told::Durable(partition, pending.checkpoint.next));
                 }
                 Err(error) => {
+                    store_fails = error.is_of_store();
                     failed = Some(error.to_string());
                     self.gathered.put_back(partition, pending);
                 }

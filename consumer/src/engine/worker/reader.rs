@@ -84,6 +84,7 @@ impl Reader {
             from,
             epoch,
             problems: _,
+            unknown: _,
         } = taken_over;
         let decoder = Decoder::new(&plan.table, plan.query.columns()).map_err(|error| {
             WorkerError::Query {

@@ -32,7 +32,8 @@ pub enum MemberError {
     /// Records that were to be read are gone.
     #[error(
         "records that were still to be read are gone from the topic ({0}): retention has deleted them, \
-         or the topic was made anew; start again to read what is there"
+         or the topic was made anew; start again to read what is there, with CHECKPOINT_LOCATION by \
+         ON_DATA_LOSS=continue or --reset"
     )]
     RecordsLost(String),
     /// A panic, which is a bug.

@@ -60,6 +60,8 @@ pub(super) struct Member {
     /// Records that nobody has been told of.
     has_news: bool,
     uncounted: Uncounted,
+    /// Why the client cannot go on, if it cannot.
+    broken: Option<String>,
 }
 
 impl Member {
@@ -87,6 +89,7 @@ impl Member {
             all_down: false,
             has_news: false,
             uncounted: Uncounted::default(),
+            broken: None,
         }
     }
 
@@ -207,6 +210,9 @@ impl Member {
             for seen in consumer.context().take_seen() {
                 drained = false;
                 self.saw(consumer, seen)?;
+            }
+            if let Some(reason) = self.broken.take() {
+                return Ok(End::Anew(reason));
             }
             if drained {
                 self.step(consumer, Event::Idle)?;

@@ -19,12 +19,18 @@ impl Driver {
     pub(super) fn saw_others(&mut self, look: &Look) {
         if look.problem.is_some() && look.problem != self.problem {
             let problem = look.problem.as_deref().unwrap_or_default();
-            let text = format!("what others have kept cannot be read: {problem}");
+            let text = format!("what others have kept cannot be followed: {problem}");
             self.tell.notice(Level::Warning, text);
         }
         self.problem.clone_from(&look.problem);
-        if look.problem.is_some() {
-            return;
+        if let Some(stranger) = look.stranger.as_ref().filter(|_| !self.told_of_stranger) {
+            self.told_of_stranger = true;
+            let text = format!(
+                "{stranger} reads in the group {} and keeps no checkpoints where this process does: the \
+                 result lacks what it reads",
+                self.reporter.name()
+            );
+            self.tell.notice(Level::Warning, text);
         }
         self.freshness.saw(look);
         for (partition, reach) in &look.partitions {
@@ -55,7 +61,6 @@ impl Driver {
         self.pulse_at = now + PULSE;
         self.tell_of_others(now);
         if let Some(others) = &self.others
-            && self.coverage.missing() > 0
             && now >= self.look_at
         {
             self.look_at = now + self.trigger.interval().clamp(OFTENEST_LOOK, RAREST_LOOK);

@@ -113,6 +113,10 @@ impl Member {
         consumer: &GroupConsumer,
         taken: Vec<TakenOver>,
     ) -> Result<(), MemberError> {
+        if let Some(unknown) = taken.iter().find_map(|taken| taken.unknown.as_ref()) {
+            self.broken = Some(unknown.clone());
+            return Ok(());
+        }
         let partitions = taken.iter().map(|taken| taken.partition.clone());
         self.report(Report::Assigned(partitions.collect()));
         for taken_over in taken {
