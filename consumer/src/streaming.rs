@@ -66,8 +66,8 @@ pub enum StreamingError {
     Client(#[from] KafkaError),
     /// The group is another program's, or another query's.
     #[error(
-        "GROUP_ID={group}: {client_id} at {host} reads in this group and keeps no checkpoints where this \
-         process does, so neither would have the whole result; give both the same CHECKPOINT_LOCATION, \
+        "GROUP_ID={group}: {client_id} at {host} reads in this group and shares no checkpoints with this \
+         process, so neither would have the whole result; give both the same CHECKPOINT_LOCATION, \
          or this one another GROUP_ID"
     )]
     Stranger {

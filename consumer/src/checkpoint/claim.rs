@@ -60,7 +60,7 @@ pub fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimErr
         location: store.location().to_owned(),
         difference: match kept {
             Some(kept) => identity.difference(&kept),
-            None => format!("its description, {}, cannot be read", current.text),
+            None => format!("its description, {}, cannot be read", current.excerpt()),
         },
     })
 }

@@ -237,7 +237,7 @@ fn query(store: &Store) -> Result<ListedQuery, ListingError> {
     })?;
     let fingerprint = current.text.parse().map_err(|_| ListingError::NoQuery {
         location: location(),
-        text: current.text,
+        text: current.excerpt(),
     })?;
     let identity = claim::described(store, Some(fingerprint))?;
     Ok(ListedQuery {

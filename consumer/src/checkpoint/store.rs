@@ -53,6 +53,18 @@ pub struct Current {
     version: UpdateVersion,
 }
 
+impl Current {
+    /// The beginning of its text, for an error: whatever may stand there.
+    pub fn excerpt(&self) -> String {
+        const MOST: usize = 40;
+        match self.text.char_indices().nth(MOST) {
+            _ if self.text.is_empty() => "which is empty".to_owned(),
+            Some((cut, _)) => format!("{}…", &self.text[..cut]),
+            None => self.text.clone(),
+        }
+    }
+}
+
 /// What became of a create-if-absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
@@ -74,7 +86,7 @@ pub enum StoreError {
         reason: String,
     },
     /// One request failed, after all retries.
-    #[error("cannot {doing} {path} in CHECKPOINT_LOCATION={location}: {source}")]
+    #[error("cannot {doing} /{path} in CHECKPOINT_LOCATION={location}: {source}")]
     Request {
         /// "write", for instance.
         doing: &'static str,

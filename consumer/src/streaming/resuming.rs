@@ -99,7 +99,7 @@ pub(super) fn resume(
     for (partition, extent) in extents {
         let found = kept.newest(partition)?;
         for problem in found.problems {
-            let text = format!("a checkpoint cannot be used, and an older one is: {problem}");
+            let text = format!("a checkpoint cannot be used: {problem}");
             tell(Level::Warning, text);
         }
         resumed += usize::from(found.checkpoint.is_some());

@@ -121,7 +121,7 @@ impl Member {
         self.report(Report::Assigned(partitions.collect()));
         for taken_over in taken {
             for problem in &taken_over.problems {
-                let text = format!("a checkpoint cannot be used, and an older one is: {problem}");
+                let text = format!("a checkpoint cannot be used: {problem}");
                 self.notice(Level::Warning, text);
             }
             self.fetching.resume(consumer, &taken_over.partition)?;
