@@ -6,6 +6,7 @@
 //! what the worker before had read but not handed over is read again. [`keeper`] makes them durable;
 //! then the worker before may have been another process's, and [`kept`] finds what that has left.
 
+pub mod aggregate;
 pub mod chain;
 pub mod claim;
 pub mod durable_files;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use twox_hash::XxHash3_64;
 
-use super::listing::Aggregate;
+use super::aggregate::Aggregate;
 use crate::schema::TypeName;
 
 /// Counts changes to what our own aggregates and layers keep. To be raised with each of them.

@@ -10,16 +10,13 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::row::{RowConverter, SortField};
 use thiserror::Error;
 
+use super::aggregate::Aggregate;
 use super::chain::{self, Newest, Recovered};
 use super::claim;
 use super::fingerprint::Fingerprint;
 use super::name::Folder;
 use super::store::{Store, StoreError};
 use crate::position::{Offset, TopicPartition};
-
-mod aggregate;
-
-pub use aggregate::Aggregate;
 
 /// All that is kept at a location.
 #[derive(Clone, Debug)]

@@ -13,6 +13,8 @@
 //! Calls block until they are done. They run on a runtime of the store's own, so they must not be made
 //! from within another one.
 
+mod current;
+
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{
-    Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion,
-};
+use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use thiserror::Error as ThisError;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -32,6 +32,8 @@ use super::format::HEAD_BYTES;
 use super::name::{Folder, Name, Stored};
 use crate::position::TopicPartition;
 
+pub use self::current::Current;
+
 /// Requests that are on their way at a time.
 const CONCURRENT: usize = 16;
 
@@ -40,30 +42,9 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// The same of an object that is sent or received.
 const TRANSFER: Duration = Duration::from_secs(120);
 
-const CURRENT: &str = "current";
 const IDENTITY: &str = "query.json";
 const START: &str = "start";
 const ID: &str = "id";
-
-/// What `current` held when it was read.
-#[derive(Clone, Debug)]
-pub struct Current {
-    /// Its text, without white space around it.
-    pub text: String,
-    version: UpdateVersion,
-}
-
-impl Current {
-    /// The beginning of its text, for an error: whatever may stand there.
-    pub fn excerpt(&self) -> String {
-        const MOST: usize = 40;
-        match self.text.char_indices().nth(MOST) {
-            _ if self.text.is_empty() => "which is empty".to_owned(),
-            Some((cut, _)) => format!("{}…", &self.text[..cut]),
-            None => self.text.clone(),
-        }
-    }
-}
 
 /// What became of a create-if-absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -291,49 +272,6 @@ impl Store {
         self.create_at(path.clone(), Bytes::copy_from_slice(new.as_bytes()))?;
         let found = self.read_at(path)?.unwrap_or_default();
         Ok(String::from_utf8_lossy(&found).trim().to_owned())
-    }
-
-    /// What `current` holds; `None` if there is none.
-    ///
-    /// # Errors
-    /// If it cannot be read, or is no text.
-    pub fn current(&self) -> Result<Option<Current>, StoreError> {
-        let path = self.root.clone().join(CURRENT);
-        let read = self.wait(ANSWER, async {
-            let found = self.objects.get(&path).await?;
-            let version = UpdateVersion {
-                e_tag: found.meta.e_tag.clone(),
-                version: found.meta.version.clone(),
-            };
-            Ok((found.bytes().await?, version))
-        });
-        let found = present(read).map_err(|error| self.failed("read", path, error))?;
-        Ok(found.map(|(bytes, version)| Current {
-            text: String::from_utf8_lossy(&bytes).trim().to_owned(),
-            version,
-        }))
-    }
-
-    /// Sets `current` to `text`, if it is still what it was when it was read: of several processes that
-    /// try, one succeeds. `false`, and nothing changes, if it is something else by now.
-    ///
-    /// # Errors
-    /// If it cannot be written; it may be written all the same.
-    pub fn set_current(&self, previous: Option<&Current>, text: &str) -> Result<bool, StoreError> {
-        let path = self.root.clone().join(CURRENT);
-        let mode = match previous {
-            None => PutMode::Create,
-            Some(previous) => PutMode::Update(previous.version.clone()),
-        };
-        match self.put(&path, format!("{text}\n").into(), mode) {
-            Ok(()) => Ok(true),
-            // A request that was repeated after its answer was lost finds what it has written itself.
-            Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-                let now = self.current()?;
-                Ok(now.is_some_and(|now| now.text == text))
-            }
-            Err(error) => Err(self.failed("write", path, error)),
-        }
     }
 
     /// The JSON of the query's identity, if it is there.

@@ -5,7 +5,8 @@ use datafusion::arrow::array::{Int64Array, StringArray};
 use serde_json::json;
 
 use super::*;
-use crate::checkpoint::listing::{Aggregate, Described, ListedPartition};
+use crate::checkpoint::aggregate::Aggregate;
+use crate::checkpoint::listing::{Described, ListedPartition};
 use crate::position::{Offset, TopicPartition};
 use crate::sink::samples::ClosedPipe;
 
