@@ -163,7 +163,12 @@ impl Kept {
             state: checkpoint.state.batches().collect(),
             delta,
         };
+        // Its groups stand once more in a compact form, and once in the object.
+        let encoding = self.query.memory().reserve("a checkpoint being written");
+        let groups = new.delta.as_ref().map_or(&new.state, |delta| &delta.groups);
+        encoding.grow(2 * bytes_of(groups));
         let written = chain::write(&self.store, &folder, known.tip.as_ref(), &new)?;
+        drop(encoding);
         let is_base = written.tip.deltas == 0;
         let tip = Some(written.tip);
         self.know(partition, Known { tip, ..known });

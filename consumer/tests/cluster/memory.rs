@@ -67,7 +67,10 @@ fn outgrown(brokers: &Brokers) {
     for words in ["error: MEMORY_LIMIT", "groups", "checkpoints are good"] {
         assert!(ended.said.contains(words), "{}", ended.said);
     }
-    let most = LIMIT + empty(brokers, TOPIC);
+    // It differs by some MB from run to run.
+    let own = empty(brokers, TOPIC).max(empty(brokers, TOPIC));
+    let most = LIMIT + own;
+    eprintln!("most memory: {} of {most} bytes", ended.most_bytes);
     assert!(ended.most_bytes < most, "{} of {most}", ended.most_bytes);
     // The same once more: it stops at once, and by the same name.
     let (error, told) = start(limited(LIMIT)).fails();
