@@ -103,7 +103,6 @@ impl Checkpoints {
 
     /// Hands `partition` to a new owner; whoever had it before moves nothing any more. One that is not
     /// known begins at `start`.
-    ///
     pub fn take_over(&self, partition: TopicPartition, start: Offset) -> TakenOver {
         // One that was added to the topic is not known yet, and others may have said where it begins.
         let begun = match &self.kept {

@@ -37,7 +37,7 @@ pub(super) struct Company<'a> {
     pub group: &'a str,
     /// The name that its own members, and those of the process before it, have in the group.
     pub identity: Option<&'a Identity>,
-    /// The id of the location where it keeps its checkpoints, if it does.
+    /// The id of the location where it keeps its checkpoints, if it does and goes on with them.
     pub location: Option<&'a str>,
     /// How long a member that was killed is one still.
     pub session: Duration,
@@ -94,8 +94,8 @@ impl Company<'_> {
             let is_own = self
                 .identity
                 .is_some_and(|identity| identity.is_of(&member.id));
-            let location = self.location.filter(|_| !self.resets);
-            !is_own && !location.is_some_and(|location| shares(member, location))
+            let shares = |location| shares(member, location);
+            !is_own && !self.location.is_some_and(shares)
         })
     }
 }
@@ -149,11 +149,6 @@ mod tests {
         let alone = company(Some(&identity), None);
         assert_eq!(alone.stranger(&members), Some(&beside));
         assert_eq!(alone.stranger(&members[..1]), None);
-        let resetting = Company {
-            resets: true,
-            ..company(Some(&identity), Some("5f"))
-        };
-        assert_eq!(resetting.stranger(&members), Some(&beside));
         // Nobody can tell that one that keeps nothing is not alive.
         let nameless = company(None, None);
         assert_eq!(nameless.stranger(&members), Some(&members[0]));

@@ -290,7 +290,7 @@ impl Driver {
         match report {
             Report::CaughtUp(partition) => self.coverage.caught_up(&partition),
             Report::BatchFull => self.full = true,
-            Report::MemoryShort => self.room.is_crowded(),
+            Report::MemoryShort => self.room.crowd(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
                 let news = !partitions.is_empty() || !self.coverage.has_any(number);

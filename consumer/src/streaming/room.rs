@@ -45,7 +45,7 @@ impl Room {
     }
 
     /// A partition takes no more because memory is short.
-    pub(super) fn is_crowded(&mut self) {
+    pub(super) fn crowd(&mut self) {
         self.crowded = true;
     }
 
@@ -97,7 +97,7 @@ impl Room {
     }
 
     /// What ends a query that does not fit: the groups of these states, or the rows of a batch.
-    pub(super) fn is_exceeded(&self, states: Option<&[State]>, is_kept: bool) -> StreamingError {
+    pub(super) fn exceeded(&self, states: Option<&[State]>, is_kept: bool) -> StreamingError {
         let limit = self.query.memory().limit().unwrap_or(usize::MAX) as u64;
         match states {
             Some(states) => StreamingError::StateTooLarge {
@@ -136,11 +136,11 @@ mod tests {
         assert_eq!(room.relief(), None);
         let held = query.memory().reserve("groups");
         held.grow(LIMIT as usize / 2);
-        room.is_crowded();
+        room.crowd();
         assert!(room.is_short());
         assert_eq!(room.relief(), Some(Relief::Batch));
         assert_eq!(room.relief(), None);
-        room.is_crowded();
+        room.crowd();
         held.free();
         assert_eq!(room.relief(), Some(Relief::Proceed));
         assert!(!room.is_short());
@@ -201,9 +201,7 @@ mod tests {
     #[test]
     fn what_ends_a_query_names_the_setting_and_the_numbers() {
         let room = Room::new(query(COUNT, 300 << 20));
-        let text = room
-            .is_exceeded(Some(&[State::default()]), true)
-            .to_string();
+        let text = room.exceeded(Some(&[State::default()]), true).to_string();
         for words in [
             "MEMORY_LIMIT (300 MiB)",
             "groups are 0",
@@ -211,7 +209,7 @@ mod tests {
         ] {
             assert!(text.contains(words), "{text}");
         }
-        let text = room.is_exceeded(Some(&[]), false).to_string();
+        let text = room.exceeded(Some(&[]), false).to_string();
         assert!(!text.contains("checkpoints"), "{text}");
     }
 }

@@ -162,7 +162,7 @@ impl Driver {
     pub(super) fn out_of_memory(&self) -> StreamingError {
         let states = self.checkpoints.states(|_all| true);
         let states = (!self.query.appends()).then_some(states.as_slice());
-        self.room.is_exceeded(states, self.keeper.is_some())
+        self.room.exceeded(states, self.keeper.is_some())
     }
 }
 

@@ -40,7 +40,8 @@ impl Member {
                     Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
                         return Err(MemberError::session_timeout());
                     }
-                    // What is wrong with fetching comes from polling too. Brokers that come and go are told one by one.
+                    // What is wrong with fetching comes from polling too. Brokers that come and go are
+                    // told one by one.
                     Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
                         tracing::debug!(%error, "{reason}");
                     }
