@@ -29,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
             added_partitions,
         ),
         trial("a_group_with_a_stranger_is_not_joined", stranger),
+        trial("what_another_process_goes_on_with_is_not_reset", reset),
     ]
 }
 
@@ -130,4 +131,32 @@ fn stranger(brokers: &Brokers) {
         leave.send(()).unwrap();
         intruder.join().unwrap();
     });
+}
+
+fn reset(brokers: &Brokers) {
+    const TOPIC: &str = "scale-out-reset";
+    publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+    let mut expected = Adder::default();
+    expected.generated(&generator(), RECORDS);
+    let all = expected.totals();
+    let folder = TempDir::new().unwrap();
+    let mut one = member(brokers, TOPIC, &folder);
+    one.until("all is shown", |told| told.totals() == all);
+    let resetting = Config {
+        trigger: INTERVAL,
+        reset: true,
+        ..config(brokers, TOPIC)
+    };
+    let (error, _) = start(kept_in(&folder, resetting)).fails();
+    let error = error.to_string();
+    assert!(
+        error.starts_with("--reset would forget what another process goes on with: 127.0.0.1"),
+        "{error}"
+    );
+    // Nothing of it is forgotten.
+    one.stop();
+    let mut again = member(brokers, TOPIC, &folder);
+    again.until("what was kept is shown", |told| !told.batches.is_empty());
+    let told = again.stop();
+    assert_eq!((told.totals(), told.records()), (all, 0));
 }
