@@ -5,18 +5,31 @@
 //! ```
 //!
 //! Prints `{"records":…,"bytes":…}` when it has come to where the topic ended at the start.
+//!
+//! Records are taken by the call of librdkafka that takes least of each: a batch at a time.
+
+#![expect(
+    unsafe_code,
+    reason = "batches are in librdkafka's C interface, not in rdkafka's"
+)]
 
 use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, Write};
-use std::time::Duration;
+use std::ptr;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use producer::KafkaSettings;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+use rdkafka_sys as sys;
 
 const ANSWER: Duration = Duration::from_secs(10);
+const BATCH: usize = 1024;
+/// For so long it is waited until a batch is full.
+const BATCH_MILLIS: i32 = 1;
 
 fn main() -> anyhow::Result<()> {
     let mut flags = env::args().skip(1);
@@ -38,21 +51,43 @@ fn main() -> anyhow::Result<()> {
     consumer.assign(&assignment)?;
 
     let (mut records, mut bytes) = (0_u64, 0_u64);
+    let mut batch = [ptr::null_mut(); BATCH];
+    // SAFETY: the client is alive to the end, and so is its queue.
+    let queue = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
+    let mut last = Instant::now();
     while !ends.is_empty() {
-        let Some(message) = consumer.poll(ANSWER) else {
-            bail!("no record for {} s", ANSWER.as_secs());
+        // SAFETY: `batch` is as long as is said.
+        let taken = unsafe {
+            sys::rd_kafka_consume_batch_queue(queue, BATCH_MILLIS, batch.as_mut_ptr(), BATCH)
         };
-        let message = message?;
-        records += 1;
-        bytes += message.payload_len() as u64;
-        let partition = message.partition();
-        if ends
-            .get(&partition)
-            .is_some_and(|(_, end)| message.offset() + 1 >= *end)
-        {
-            ends.remove(&partition);
+        let taken = batch.get(..usize::try_from(taken)?).unwrap_or_default();
+        if !taken.is_empty() {
+            last = Instant::now();
+        } else if last.elapsed() > ANSWER {
+            bail!("no record for {} s", ANSWER.as_secs());
+        }
+        for message in taken {
+            // SAFETY: what has been taken is ours, until it is destroyed.
+            let (error, length, partition, offset) = unsafe {
+                let of = &**message;
+                let fields = (of.err, of.len as u64, of.partition, of.offset);
+                sys::rd_kafka_message_destroy(*message);
+                fields
+            };
+            match RDKafkaErrorCode::from(error) {
+                RDKafkaErrorCode::NoError => {}
+                code => bail!("{code}"),
+            }
+            records += 1;
+            bytes += length;
+            let reached = |end: &(i64, i64)| offset + 1 >= end.1;
+            if ends.get(&partition).is_some_and(reached) {
+                ends.remove(&partition);
+            }
         }
     }
+    // SAFETY: it is ours.
+    unsafe { sys::rd_kafka_queue_destroy(queue) };
     writeln!(io::stdout(), r#"{{"records":{records},"bytes":{bytes}}}"#)?;
     Ok(())
 }

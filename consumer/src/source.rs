@@ -5,5 +5,6 @@ pub mod group_context;
 pub mod group_members;
 pub mod identity;
 pub mod member;
+mod records;
 pub mod sample;
 pub mod topics;

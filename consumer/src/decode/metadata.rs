@@ -30,7 +30,8 @@ pub struct RecordMeta<'a> {
     pub partition: i32,
     /// The record's offset in the partition.
     pub offset: i64,
-    /// Milliseconds since 1970 in UTC, if the record has a timestamp.
+    /// Milliseconds since 1970 in UTC, if the record has a timestamp. It may be left out where no column reads
+    /// it.
     pub timestamp_ms: Option<i64>,
     /// The key, if the record has one.
     pub key: Option<&'a [u8]>,

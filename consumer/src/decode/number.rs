@@ -19,13 +19,13 @@ pub(super) fn is_number(text: &str) -> bool {
 
 /// `number` × 10^`scale` as a whole number of at most `precision` digits (at most 38).
 ///
-/// `number` is a JSON number. `12.340` has two digits behind the point, and `1e2` is 100: only the value
+/// `number` is a JSON number, as bytes. `12.340` has two digits behind the point, and `1e2` is 100: only the value
 /// counts.
 ///
 /// # Errors
 /// `OutOfRange` where a digit other than 0 has no place.
 #[inline]
-pub(super) fn decimal(number: &str, precision: u8, scale: i8) -> Result<i128, NumberError> {
+pub(super) fn decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, NumberError> {
     match short_decimal(number, scale) {
         Some(unscaled) if unscaled.unsigned_abs() < POWERS[usize::from(precision.min(18))] => {
             Ok(i128::from(unscaled))
@@ -47,9 +47,8 @@ const POWERS: [u64; 19] = {
 
 /// [`decimal`] for the numbers that there are: no exponent, at most 18 digits, none behind the scale.
 #[inline]
-fn short_decimal(number: &str, scale: i8) -> Option<i64> {
-    let bytes = number.as_bytes();
-    let (negative, digits) = match bytes {
+fn short_decimal(number: &[u8], scale: i8) -> Option<i64> {
+    let (negative, digits) = match number {
         [b'-', digits @ ..] => (true, digits),
         digits => (false, digits),
     };
@@ -78,19 +77,23 @@ fn short_decimal(number: &str, scale: i8) -> Option<i64> {
 
 /// [`decimal`] for every number, however long.
 #[cold]
-fn any_decimal(number: &str, precision: u8, scale: i8) -> Result<i128, NumberError> {
-    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, saturating(exponent)),
-        None => (number, 0),
+fn any_decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, NumberError> {
+    let is_e = |byte: &u8| matches!(byte, b'e' | b'E');
+    let mut parts = number.splitn(2, is_e);
+    let mantissa = parts.next().unwrap_or_default();
+    let exponent = parts.next().map_or(0, saturating);
+    let (negative, mantissa) = match mantissa {
+        [b'-', mantissa @ ..] => (true, mantissa),
+        mantissa => (false, mantissa),
     };
-    let mantissa = mantissa.trim_start_matches('-');
-    let whole = mantissa.find('.').unwrap_or(mantissa.len());
+    let whole = mantissa.iter().position(|byte| *byte == b'.');
+    let whole = whole.unwrap_or(mantissa.len());
     // The place of the next digit in the result: 0 is its last one.
     let mut place = i64::try_from(whole).map_err(|_| NumberError::OutOfRange)? - 1
         + exponent
         + i64::from(scale);
     let mut value: i128 = 0;
-    for digit in mantissa.bytes().filter(|byte| *byte != b'.') {
+    for digit in mantissa.iter().filter(|byte| **byte != b'.') {
         let digit = i128::from(digit - b'0');
         if digit != 0 && !(0..i64::from(precision)).contains(&place) {
             return Err(NumberError::OutOfRange);
@@ -106,17 +109,13 @@ fn any_decimal(number: &str, precision: u8, scale: i8) -> Result<i128, NumberErr
             value *= 10;
         }
     }
-    Ok(if number.starts_with('-') {
-        -value
-    } else {
-        value
-    })
+    Ok(if negative { -value } else { value })
 }
 
 /// An exponent, or one that is far beyond all types if it is too large to be kept.
-fn saturating(exponent: &str) -> i64 {
+fn saturating(exponent: &[u8]) -> i64 {
     const FAR: i64 = 1 << 40;
-    let (sign, digits) = match exponent.as_bytes() {
+    let (sign, digits) = match exponent {
         [b'-', digits @ ..] => (-1, digits),
         [b'+', digits @ ..] | digits => (1, digits),
     };
@@ -128,7 +127,7 @@ fn saturating(exponent: &str) -> i64 {
 
 /// A whole number; `3.0` and `1e2` are.
 #[inline]
-pub(super) fn integer<T: TryFrom<i128>>(number: &str) -> Result<T, NumberError> {
+pub(super) fn integer<T: TryFrom<i128>>(number: &[u8]) -> Result<T, NumberError> {
     let value = decimal(number, 19, 0)?;
     T::try_from(value).map_err(|_| NumberError::OutOfRange)
 }

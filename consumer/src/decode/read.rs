@@ -254,7 +254,7 @@ impl Reader {
 
     #[inline]
     fn scalar(&self, record: &[u8], span: Span, row: &mut Row) -> Result<Value, Mismatch> {
-        let whole = || checked_text(record, span.start..span.end);
+        let whole = || record.get(span.start..span.end).unwrap_or_default();
         let value = match (&self.shape, span.kind) {
             (Shape::Text, Kind::Text) => {
                 let inside = span.inside();
@@ -263,7 +263,9 @@ impl Reader {
             (Shape::Decimal { precision, scale }, Kind::Number) => {
                 Value::Decimal(number::decimal(whole(), *precision, *scale)?)
             }
-            (_, Kind::Number) => self.scalar_of(whole(), false, row)?,
+            (_, Kind::Number) => {
+                self.scalar_of(checked_text(record, span.start..span.end), false, row)?
+            }
             (Shape::Boolean, Kind::True) => Value::Boolean(true),
             (Shape::Boolean, Kind::False) => Value::Boolean(false),
             (Shape::Text, Kind::EscapedText) => {
@@ -300,14 +302,14 @@ impl Reader {
         }
         let value = match self.shape {
             Shape::Integer { least, most } => {
-                let value = number::integer(text)?;
+                let value = number::integer(text.as_bytes())?;
                 if !(least..=most).contains(&value) {
                     return Err(Mismatch::Range);
                 }
                 Value::Integer(value)
             }
             Shape::Decimal { precision, scale } => {
-                Value::Decimal(number::decimal(text, precision, scale)?)
+                Value::Decimal(number::decimal(text.as_bytes(), precision, scale)?)
             }
             Shape::Float => Value::Float(number::float(text)?),
             Shape::Double => Value::Double(number::double(text)?),

@@ -205,6 +205,7 @@ impl Worker {
     ///
     /// # Errors
     /// If the query fails; the worker is of no use after that.
+    #[inline]
     pub fn step(&mut self, event: Event<'_>, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         match event {
             Event::Record { meta, payload } => self.record(&meta, payload, actions),
@@ -310,6 +311,7 @@ impl Worker {
         Ok(())
     }
 
+    #[inline]
     fn record(
         &mut self,
         meta: &RecordMeta<'_>,
@@ -365,6 +367,7 @@ impl Worker {
             .filter(|index| self.readers[*index].epoch() == epoch)
     }
 
+    #[inline]
     fn position(&mut self, topic: &str, partition: i32) -> Option<usize> {
         let is_it = |reader: &Reader| {
             let own = reader.partition();
@@ -377,6 +380,7 @@ impl Worker {
     }
 }
 
+#[inline]
 fn tell_caught_up(reader: &mut Reader, actions: &mut Vec<Action>) {
     if reader.has_caught_up() {
         actions.push(Action::CaughtUp(reader.partition().clone()));

@@ -1,6 +1,6 @@
 //! What librdkafka calls back while a member polls: rebalances, statistics, errors.
 //!
-//! A partition that is assigned is read from its checkpoint. Callbacks run on the polling thread,
+//! A partition that is assigned is read from its checkpoint, and its records come in the member's queue. Callbacks run on the polling thread,
 //! inside `poll`, where the worker cannot be reached; what they saw is left here for the member to
 //! pick up before it looks at the next record.
 
@@ -11,11 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use producer::kafka::log_to_tracing;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset as KafkaOffset, TopicPartitionList};
 use serde::Deserialize;
 
+use super::records::Inlet;
 use super::topics::Extent;
 use crate::checkpoint::{Checkpoints, Epoch, TakenOver};
 use crate::event::Broker;
@@ -42,8 +43,7 @@ pub struct GroupContext {
     owned: Mutex<BTreeMap<TopicPartition, Epoch>>,
     seen: Mutex<Vec<Seen>>,
     served: AtomicBool,
-    /// That of the event that is being polled.
-    end: Mutex<Option<Offset>>,
+    inlet: Inlet,
 }
 
 impl GroupContext {
@@ -55,7 +55,7 @@ impl GroupContext {
             owned: Mutex::default(),
             seen: Mutex::default(),
             served: AtomicBool::new(false),
-            end: Mutex::default(),
+            inlet: Inlet::default(),
         }
     }
 
@@ -69,9 +69,9 @@ impl GroupContext {
         self.served.swap(false, Ordering::Relaxed)
     }
 
-    /// The offset of the end that has just been polled, whose partition comes from polling.
-    pub fn take_end(&self) -> Option<Offset> {
-        lock(&self.end).take()
+    /// Where the records of this client go.
+    pub(super) fn inlet(&self) -> &Inlet {
+        &self.inlet
     }
 
     /// Where `partition` ended when the query was started; one that was added later had no end yet.
@@ -81,10 +81,11 @@ impl GroupContext {
             .map_or(Offset(0), |extent| extent.end)
     }
 
-    /// Takes `partitions` over at their checkpoints; the list is the same for librdkafka. Ends with the first
-    /// of which it is not known where to go on.
+    /// Takes `partitions` over at their checkpoints; the list is the same for librdkafka, which must assign no
+    /// others. Ends with the first of which it is not known where to go on.
     pub fn take_over(
         &self,
+        consumer: &BaseConsumer<Self>,
         partitions: &[TopicPartition],
     ) -> Result<(Vec<TakenOver>, TopicPartitionList), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(partitions.len());
@@ -101,6 +102,7 @@ impl GroupContext {
                 partition.partition,
                 KafkaOffset::Offset(taken_over.from.next.0),
             )?;
+            self.inlet.lead(consumer, partition);
             lock(&self.owned).insert(partition.clone(), taken_over.epoch);
             all.push(taken_over);
             if is_unknown {
@@ -154,14 +156,15 @@ impl ConsumerContext for GroupContext {
             .map(|element| TopicPartition::new(element.topic(), element.partition()))
             .collect();
         let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            self.take_over(&partitions).and_then(|(taken, list)| {
-                self.saw(Seen::Assigned(taken));
-                if incremental {
-                    consumer.incremental_assign(&list)
-                } else {
-                    consumer.assign(&list)
-                }
-            })
+            self.take_over(consumer, &partitions)
+                .and_then(|(taken, list)| {
+                    self.saw(Seen::Assigned(taken));
+                    if incremental {
+                        consumer.incremental_assign(&list)
+                    } else {
+                        consumer.assign(&list)
+                    }
+                })
         } else {
             self.release(&partitions);
             self.saw(Seen::Revoked(partitions));
@@ -200,20 +203,8 @@ impl ClientContext for GroupContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-            *lock(&self.end) = end_in(reason);
-            return;
-        }
         self.saw(Seen::Error(error, reason.to_owned()));
     }
-}
-
-/// The offset in what librdkafka says of an end: "Fetch from broker 3 reached end of partition at offset 7
-/// (HighwaterMark 7)". rdkafka's error has the partition's number alone.
-fn end_in(reason: &str) -> Option<Offset> {
-    let (_, rest) = reason.split_once("partition at offset ")?;
-    let digits = rest.split(' ').next()?;
-    digits.parse().ok().map(Offset)
 }
 
 /// What is read of librdkafka's statistics (its STATISTICS.md says what they mean).
@@ -243,9 +234,7 @@ struct TopicStatistics {
 #[serde(default)]
 struct PartitionStatistics {
     partition: i32,
-    next_offset: i64,
     ls_offset: i64,
-    eof_offset: i64,
 }
 
 impl Statistics {
@@ -293,13 +282,6 @@ impl Statistics {
             .map(|(partition, numbers)| (partition, Offset(numbers.ls_offset)))
     }
 
-    /// The ends that fetching has come to; the records before them may not have been polled yet.
-    pub fn reached_ends(&self) -> impl Iterator<Item = (TopicPartition, Offset)> + '_ {
-        self.partitions()
-            .filter(|(_, numbers)| (0..=numbers.next_offset).contains(&numbers.eof_offset))
-            .map(|(partition, numbers)| (partition, Offset(numbers.eof_offset)))
-    }
-
     fn partitions(&self) -> impl Iterator<Item = (TopicPartition, &PartitionStatistics)> + '_ {
         self.topics.iter().flat_map(|(topic, statistics)| {
             statistics
@@ -308,18 +290,5 @@ impl Statistics {
                 .filter(|numbers| numbers.partition >= 0)
                 .map(move |numbers| (TopicPartition::new(topic, numbers.partition), numbers))
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_end_is_told_in_words() {
-        let reason =
-            "Fetch from broker 3 reached end of partition at offset 20972 (HighwaterMark 20974)";
-        assert_eq!(end_in(reason), Some(Offset(20_972)));
-        assert_eq!(end_in("Fetch from broker 3 reached end of partition"), None);
     }
 }

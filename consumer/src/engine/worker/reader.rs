@@ -18,6 +18,7 @@ use crate::position::{Offset, TopicPartition};
 
 /// Bytes of rows that a query without an aggregate may gather in a batch, a partition.
 const MOST_ROW_BYTES: usize = 16 << 20;
+
 /// What became of a record.
 pub(super) enum Taken {
     /// It is in the batch.
@@ -166,8 +167,8 @@ impl Reader {
             self.tell_caught_up();
             return Ok(Taken::BehindTheEnd);
         }
-        self.starved = self.starved || !self.waits() && !allowed();
-        if self.waits() {
+        if self.waits() || !allowed() {
+            self.starved |= !self.waits();
             self.paused = true;
             return Ok(Taken::No);
         }
@@ -331,6 +332,7 @@ impl Reader {
         }
     }
 
+    #[inline]
     fn waits(&self) -> bool {
         self.full
             || self.starved

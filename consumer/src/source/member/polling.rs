@@ -5,12 +5,14 @@ mod seen;
 mod uncounted;
 
 use std::mem;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
@@ -26,11 +28,10 @@ use crate::position::{Offset, TopicPartition};
 use crate::schema::metadata::MetadataColumn;
 use crate::sink::dead_letters::{Fate, Letter};
 use crate::source::group_context::GroupContext;
+use crate::source::records::{Records, Taken};
 
 /// Records between two looks at the commands.
 const RECORDS_A_TURN: usize = 1024;
-/// How long `poll` looks at an empty queue: callbacks that it serves count as empty.
-const LOOK: Duration = Duration::from_millis(1);
 /// The longest sleep: librdkafka wants to be polled now and then.
 const SLEEP: Duration = Duration::from_secs(1);
 /// Before a new client joins in place of one that broke.
@@ -54,6 +55,7 @@ pub(super) struct Member {
     /// The topic, if it is one: librdkafka need not be asked for each record's.
     only_topic: Option<Arc<str>>,
     reads_headers: bool,
+    reads_timestamps: bool,
     brokers: Vec<Broker>,
     /// Whether it has been said that no broker answers.
     all_down: bool,
@@ -67,10 +69,15 @@ pub(super) struct Member {
 impl Member {
     pub(super) fn new(settings: MemberSettings, remote: MemberRemote) -> Self {
         let query = &settings.plan.query;
-        let reads_headers = query
-            .columns()
-            .iter()
-            .any(|column| query.table().field(*column).name() == MetadataColumn::Headers.name());
+        let reads = |wanted: MetadataColumn| {
+            let names = query
+                .columns()
+                .iter()
+                .map(|column| query.table().field(*column).name());
+            names.into_iter().any(|name| name == wanted.name())
+        };
+        let reads_headers = reads(MetadataColumn::Headers);
+        let reads_timestamps = reads(MetadataColumn::Timestamp);
         let mut topics: Vec<_> = settings.extents.keys().map(|known| &known.topic).collect();
         topics.dedup();
         let only_topic = match topics.as_slice() {
@@ -85,6 +92,7 @@ impl Member {
             fetching: Fetching::default(),
             only_topic,
             reads_headers,
+            reads_timestamps,
             brokers: Vec::new(),
             all_down: false,
             has_news: false,
@@ -112,8 +120,10 @@ impl Member {
                 .map_err(MemberError::client("starting the Kafka client"))?;
             let sender = wake_up.clone();
             consumer.set_nonempty_callback(move || wake(&sender));
+            let sender = wake_up.clone();
+            let records = Records::open(&consumer, move || wake(&sender));
             self.join(&consumer)?;
-            let end = self.session(&consumer, inbox, woken)?;
+            let end = self.session(&consumer, records, inbox, woken)?;
             drop(consumer);
             match end {
                 End::Stopped => return Ok(()),
@@ -143,7 +153,7 @@ impl Member {
                 let failed = || MemberError::client("taking partitions");
                 let (taken, list) = consumer
                     .context()
-                    .take_over(&partitions)
+                    .take_over(consumer, &partitions)
                     .map_err(failed())?;
                 consumer.assign(&list).map_err(failed())?;
                 self.assigned(consumer, taken)
@@ -183,28 +193,38 @@ impl Member {
     fn session(
         &mut self,
         consumer: &GroupConsumer,
+        mut records: Records<'_>,
         inbox: &Receiver<Command>,
         woken: &Receiver<()>,
     ) -> Result<End, MemberError> {
         loop {
             let turn = Instant::now();
-            let mut drained = false;
-            for _ in 0..RECORDS_A_TURN {
-                match consumer.poll(LOOK) {
-                    Some(Ok(message)) => self.record(consumer, &message)?,
-                    Some(Err(error)) => {
-                        if let Some(end) = self.error(consumer, error)? {
-                            return Ok(end);
-                        }
-                    }
-                    None => {
-                        drained = true;
-                        break;
+            let (served, ended) =
+                records.serve(RECORDS_A_TURN, |taken| match self.taken(consumer, taken) {
+                    Ok(None) => ControlFlow::Continue(()),
+                    Ok(Some(end)) => ControlFlow::Break(Ok(end)),
+                    Err(error) => ControlFlow::Break(Err(error)),
+                });
+            if let Some(end) = ended {
+                return end;
+            }
+            let mut drained = served == 0;
+            let mut busy = self.uncounted.has_read();
+            self.count();
+            match consumer.poll(Duration::ZERO) {
+                None => {}
+                Some(Ok(record)) => {
+                    // Led past the queue, it may have come before others that are still in there.
+                    let of = (record.topic(), record.partition());
+                    return Ok(End::Anew(format!("a record of {of:?} came by itself")));
+                }
+                Some(Err(error)) => {
+                    drained = false;
+                    if let Some(end) = self.error(consumer, error)? {
+                        return Ok(end);
                     }
                 }
             }
-            let mut busy = self.uncounted.has_read();
-            self.count();
             // Serving one looks like an empty queue.
             drained &= !consumer.context().take_served();
             for seen in consumer.context().take_seen() {
@@ -218,7 +238,6 @@ impl Member {
                 self.step(consumer, Event::Idle)?;
                 self.tell_waiting();
             }
-            let waited = if drained { LOOK } else { Duration::ZERO };
             while let Ok(command) = inbox.try_recv() {
                 match &command {
                     Command::Stop => return Ok(End::Stopped),
@@ -235,8 +254,7 @@ impl Member {
                 self.command(consumer, command)?;
             }
             if busy {
-                let busy = turn.elapsed().saturating_sub(waited);
-                let busy = u64::try_from(busy.as_nanos()).unwrap_or(u64::MAX);
+                let busy = u64::try_from(turn.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 let counters = &self.settings.counters;
                 counters.busy_nanos.fetch_add(busy, Ordering::Relaxed);
             }
@@ -245,6 +263,22 @@ impl Member {
                 let _ = woken.recv_timeout(SLEEP);
             }
         }
+    }
+
+    #[inline]
+    fn taken(
+        &mut self,
+        consumer: &GroupConsumer,
+        taken: Taken<'_>,
+    ) -> Result<Option<End>, MemberError> {
+        match taken {
+            Taken::Record(record) => self.record(consumer, &record)?,
+            Taken::End(partition, end) => self.reached_end(consumer, &partition, end)?,
+            Taken::Error(code) => {
+                return self.error(consumer, KafkaError::MessageConsumption(code));
+            }
+        }
+        Ok(None)
     }
 
     fn command(&mut self, consumer: &GroupConsumer, command: Command) -> Result<(), MemberError> {
@@ -306,7 +340,10 @@ impl Member {
             },
             partition: message.partition(),
             offset: message.offset(),
-            timestamp_ms: message.timestamp().to_millis(),
+            timestamp_ms: match self.reads_timestamps {
+                true => message.timestamp().to_millis(),
+                false => None,
+            },
             key: message.key(),
             headers: &headers,
         };
@@ -408,8 +445,14 @@ impl Member {
         consumer: &GroupConsumer,
         partition: &TopicPartition,
     ) -> Result<(), MemberError> {
-        for message in self.fetching.take_held(partition) {
+        let mut held = self.fetching.take_held(partition);
+        while let Some(message) = held.pop_front() {
             self.record(consumer, &message)?;
+            if self.fetching.holds(partition) {
+                // It takes none of those behind it either.
+                self.fetching.keep(partition, held);
+                break;
+            }
         }
         self.fetching.resume(consumer, partition)
     }

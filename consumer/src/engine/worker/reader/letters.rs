@@ -38,6 +38,7 @@ impl Letters {
         }
     }
 
+    #[inline]
     pub(super) fn are_too_many(&self) -> bool {
         self.count >= MOST_LETTERS || self.bytes.size() >= MOST_LETTER_BYTES
     }

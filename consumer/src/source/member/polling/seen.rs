@@ -21,12 +21,8 @@ const ANSWER: Duration = Duration::from_secs(2);
 impl Member {
     pub(super) fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
         match seen {
-            Seen::Assigned(taken) => {
-                self.fetching.rebalanced();
-                self.assigned(consumer, taken)
-            }
+            Seen::Assigned(taken) => self.assigned(consumer, taken),
             Seen::Revoked(partitions) => {
-                self.fetching.rebalanced();
                 for partition in &partitions {
                     self.step(consumer, Event::Revoked(partition))?;
                     self.fetching.take_held(partition);
@@ -34,7 +30,10 @@ impl Member {
                 self.report(Report::Revoked(partitions));
                 Ok(())
             }
-            Seen::Statistics(statistics) => self.saw_statistics(consumer, &statistics),
+            Seen::Statistics(statistics) => {
+                self.saw_statistics(&statistics);
+                Ok(())
+            }
             Seen::Error(error, reason) => {
                 match error.rdkafka_error_code() {
                     Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
@@ -59,11 +58,7 @@ impl Member {
         }
     }
 
-    fn saw_statistics(
-        &mut self,
-        consumer: &GroupConsumer,
-        statistics: &Statistics,
-    ) -> Result<(), MemberError> {
+    fn saw_statistics(&mut self, statistics: &Statistics) {
         let brokers = statistics.brokers(&self.brokers);
         self.all_down &= brokers.iter().all(|broker| !broker.up);
         if brokers != self.brokers {
@@ -71,33 +66,11 @@ impl Member {
             self.report(Report::Brokers(brokers));
         }
         self.report(Report::Ends(statistics.ends().collect()));
-        for (partition, end) in self.fetching.ended(statistics) {
-            self.reached_end(consumer, &partition, end)?;
-        }
-        Ok(())
     }
 
-    /// librdkafka tells the end of a partition by its number and, in words, its offset.
-    fn polled_end(&mut self, consumer: &GroupConsumer, number: i32) -> Result<(), MemberError> {
-        let Some(end) = consumer.context().take_end() else {
-            tracing::warn!(number, "an end of a partition without its offset");
-            return Ok(());
-        };
-        let own = self.worker.positions().map(|(partition, _next)| partition);
-        let of_number: Vec<_> = own.filter(|own| own.partition == number).cloned().collect();
-        match of_number.as_slice() {
-            [] => Ok(()),
-            [only] => self.reached_end(consumer, only, end),
-            _ => {
-                self.fetching.note_end(number, end);
-                Ok(())
-            }
-        }
-    }
-
-    /// All records before `end` have been polled. An end that lies before the one at the query's start is
+    /// All records before `end` have come. An end that lies before the one at the query's start is
     /// none: for a while after its leader was lost a log ends earlier.
-    fn reached_end(
+    pub(super) fn reached_end(
         &mut self,
         consumer: &GroupConsumer,
         partition: &TopicPartition,
@@ -138,10 +111,6 @@ impl Member {
         error: KafkaError,
     ) -> Result<Option<End>, MemberError> {
         match error {
-            KafkaError::PartitionEOF(number) => {
-                self.polled_end(consumer, number)?;
-                Ok(None)
-            }
             KafkaError::MessageConsumptionFatal(code) => {
                 if code == RDKafkaErrorCode::FencedInstanceId {
                     // Two that go on with one name throw each other out for ever.

@@ -1,0 +1,332 @@
+//! The records of a client, many in one call, in a queue beside its events.
+//!
+//! librdkafka hands records out one by one, each with a lock, an event and two looks at the clock, or calls
+//! back for all that are there. rdkafka wraps only the first, which takes more time than all that is done
+//! with the records. Here is the second: every partition that is assigned is led into one queue. One, and not
+//! one a partition: librdkafka looks at how full the queue is before it fetches, and of queues that fill one
+//! by one it would fetch only those at their end for a while, and wait there for records to come while the
+//! others have some.
+//!
+//! There is a third way, `rd_kafka_consume_batch_queue`. It passes over a record where the end of a partition
+//! is told: <https://github.com/confluentinc/librdkafka/issues/4844>.
+
+#![expect(
+    unsafe_code,
+    reason = "it is in librdkafka's C interface, not in rdkafka's"
+)]
+
+use std::any::Any;
+use std::cell::OnceCell;
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
+use std::slice;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use rdkafka::Timestamp;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::message::{Header, Headers, Message};
+use rdkafka_sys as sys;
+
+use super::group_context::GroupContext;
+use crate::position::{Offset, TopicPartition};
+
+type Waker = Box<dyn Fn() + Send + Sync>;
+
+/// Where the partitions of a client are led, once it has a [`Records`]. Its context has it, since partitions
+/// are assigned in a callback.
+#[derive(Debug, Default)]
+pub struct Inlet(AtomicPtr<sys::rd_kafka_queue_t>);
+
+impl Inlet {
+    /// Leads `partition` into the queue, if there is one. It must not be fetched yet: what is fetched before
+    /// comes with the client's events.
+    pub fn lead(&self, consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) {
+        let records = self.0.load(Ordering::Acquire);
+        // A topic's name has no NUL: Kafka allows letters, digits and a few signs.
+        let Ok(topic) = CString::new(&*partition.topic) else {
+            return;
+        };
+        if records.is_null() {
+            return;
+        }
+        // SAFETY: the client is alive, and so is the queue: `Records` takes it out of here first. The
+        // partition keeps itself and the queue alive; the handle is ours to destroy.
+        unsafe {
+            let client = consumer.client().native_ptr();
+            let own =
+                sys::rd_kafka_queue_get_partition(client, topic.as_ptr(), partition.partition);
+            if !own.is_null() {
+                sys::rd_kafka_queue_forward(own, records);
+                sys::rd_kafka_queue_destroy(own);
+            }
+        }
+    }
+}
+
+/// The queue of a client's records.
+pub struct Records<'c> {
+    queue: *mut sys::rd_kafka_queue_t,
+    /// Ours; librdkafka's threads call it.
+    waker: *mut Waker,
+    /// It is alive as long as this.
+    consumer: &'c BaseConsumer<GroupContext>,
+}
+
+impl<'c> Records<'c> {
+    /// A queue for what is assigned to `consumer` from now on. `wake` is called, by another thread, when it is
+    /// no longer empty.
+    pub fn open(
+        consumer: &'c BaseConsumer<GroupContext>,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        let waker: *mut Waker = Box::into_raw(Box::new(Box::new(wake)));
+        // SAFETY: the client is alive, and the waker until it is taken from the queue.
+        let queue = unsafe {
+            let queue = sys::rd_kafka_queue_new(consumer.client().native_ptr());
+            sys::rd_kafka_queue_cb_event_enable(queue, Some(call_waker), waker.cast());
+            queue
+        };
+        consumer.context().inlet().0.store(queue, Ordering::Release);
+        Self {
+            queue,
+            waker,
+            consumer,
+        }
+    }
+
+    /// Gives `each` what is there now, in the order of each partition, up to `most` of them or until it breaks
+    /// off. How many it was given, and what it broke off with.
+    pub fn serve<B>(
+        &mut self,
+        most: usize,
+        each: impl FnMut(Taken<'_>) -> ControlFlow<B>,
+    ) -> (usize, Option<B>) {
+        let mut serving = Serving {
+            each,
+            client: self.consumer.client().native_ptr(),
+            left: most,
+            broke_off: None,
+            panicked: None,
+        };
+        let opaque = ptr::from_mut(&mut serving).cast();
+        let callback = callback_of(&serving);
+        // SAFETY: the queue is alive. The callback is the one for what `opaque` points to, which nobody else
+        // has during the call.
+        unsafe { sys::rd_kafka_consume_callback_queue(self.queue, 0, Some(callback), opaque) };
+        if let Some(panic) = serving.panicked {
+            resume_unwind(panic);
+        }
+        (most - serving.left, serving.broke_off)
+    }
+}
+
+/// One call of [`Records::serve`].
+struct Serving<F, B> {
+    each: F,
+    client: *mut sys::rd_kafka_t,
+    /// How many more are taken.
+    left: usize,
+    broke_off: Option<B>,
+    panicked: Option<Box<dyn Any + Send>>,
+}
+
+type Callback = unsafe extern "C" fn(*mut sys::rd_kafka_message_t, *mut c_void);
+
+/// Names the callback's type, which has that of a closure in it.
+fn callback_of<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(_of: &Serving<F, B>) -> Callback {
+    call_each::<F, B>
+}
+
+unsafe extern "C" fn call_each<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(
+    message: *mut sys::rd_kafka_message_t,
+    opaque: *mut c_void,
+) {
+    // SAFETY: `serve` has it for us.
+    let serving = unsafe { &mut *opaque.cast::<Serving<F, B>>() };
+    serving.left -= 1;
+    let taken = Taken::of(Record {
+        message,
+        headers: OnceCell::new(),
+        lifetime: PhantomData,
+    });
+    // A panic must not go through librdkafka.
+    match catch_unwind(AssertUnwindSafe(|| (serving.each)(taken))) {
+        Ok(ControlFlow::Continue(())) if serving.left > 0 => return,
+        Ok(ControlFlow::Continue(())) => {}
+        Ok(ControlFlow::Break(with)) => serving.broke_off = Some(with),
+        Err(panic) => serving.panicked = Some(panic),
+    }
+    // What is left goes back to the head of the queue.
+    // SAFETY: the client is alive, and this is a callback of its queue.
+    unsafe { sys::rd_kafka_yield(serving.client) };
+}
+
+impl Drop for Records<'_> {
+    fn drop(&mut self) {
+        let inlet = self.consumer.context().inlet();
+        inlet.0.store(ptr::null_mut(), Ordering::Release);
+        // SAFETY: the client is alive, for it is borrowed. The waker is called under the queue's lock, and
+        // taken from it under that too.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(self.queue);
+            drop(Box::from_raw(self.waker));
+        }
+    }
+}
+
+unsafe extern "C" fn call_waker(_client: *mut sys::rd_kafka_t, opaque: *mut c_void) {
+    // SAFETY: `Records` keeps it as long as the queue has it.
+    let waker = unsafe { &*opaque.cast::<Waker>() };
+    waker();
+}
+
+/// One of what is there.
+pub enum Taken<'r> {
+    /// A record.
+    Record(Record<'r>),
+    /// The end of a partition; all records before this offset have come.
+    End(TopicPartition, Offset),
+    /// An error of fetching.
+    Error(RDKafkaErrorCode),
+}
+
+impl<'r> Taken<'r> {
+    #[inline]
+    fn of(record: Record<'r>) -> Self {
+        let error = record.fields().err;
+        if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+            return Self::Record(record);
+        }
+        match RDKafkaErrorCode::from(error) {
+            RDKafkaErrorCode::PartitionEOF => {
+                let partition = TopicPartition::new(record.topic(), record.partition());
+                Self::End(partition, Offset(record.offset()))
+            }
+            code => Self::Error(code),
+        }
+    }
+}
+
+/// A record as librdkafka has it.
+pub struct Record<'r> {
+    message: *mut sys::rd_kafka_message_t,
+    headers: OnceCell<Option<RecordHeaders<'r>>>,
+    /// The message is alive as long as this.
+    lifetime: PhantomData<&'r ()>,
+}
+
+impl Record<'_> {
+    #[inline]
+    fn fields(&self) -> &sys::rd_kafka_message_t {
+        // SAFETY: it is alive.
+        unsafe { &*self.message }
+    }
+}
+
+impl<'r> Message for Record<'r> {
+    type Headers = RecordHeaders<'r>;
+
+    #[inline]
+    fn key(&self) -> Option<&[u8]> {
+        let fields = self.fields();
+        // SAFETY: the key is of that length, and lives as long as the message.
+        unsafe { bytes(fields.key, fields.key_len) }
+    }
+
+    #[inline]
+    fn payload(&self) -> Option<&[u8]> {
+        let fields = self.fields();
+        // SAFETY: the value is of that length, and lives as long as the message.
+        unsafe { bytes(fields.payload, fields.len) }
+    }
+
+    unsafe fn payload_mut(&mut self) -> Option<&mut [u8]> {
+        None
+    }
+
+    fn topic(&self) -> &str {
+        // SAFETY: a message that has been fetched has its topic, whose name lives as long as that.
+        let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(self.fields().rkt)) };
+        name.to_str().unwrap_or_default()
+    }
+
+    #[inline]
+    fn partition(&self) -> i32 {
+        self.fields().partition
+    }
+
+    #[inline]
+    fn offset(&self) -> i64 {
+        self.fields().offset
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        use sys::rd_kafka_timestamp_type_t as Type;
+        let mut of_type = Type::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive.
+        let at = unsafe { sys::rd_kafka_message_timestamp(self.message, &raw mut of_type) };
+        match of_type {
+            _ if at == -1 => Timestamp::NotAvailable,
+            Type::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => Timestamp::NotAvailable,
+            Type::RD_KAFKA_TIMESTAMP_CREATE_TIME => Timestamp::CreateTime(at),
+            Type::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => Timestamp::LogAppendTime(at),
+        }
+    }
+
+    fn headers(&self) -> Option<&RecordHeaders<'r>> {
+        let found = self.headers.get_or_init(|| {
+            let mut headers = ptr::null_mut();
+            // SAFETY: the message is alive, and so are its headers as long as it is.
+            let error = unsafe { sys::rd_kafka_message_headers(self.message, &raw mut headers) };
+            (error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR)
+                .then_some(RecordHeaders(headers, PhantomData))
+        });
+        found.as_ref()
+    }
+}
+
+/// A record's headers, in their order.
+pub struct RecordHeaders<'r>(*const sys::rd_kafka_headers_t, PhantomData<&'r ()>);
+
+impl Headers for RecordHeaders<'_> {
+    fn count(&self) -> usize {
+        // SAFETY: they live as long as their record, and this no longer.
+        unsafe { sys::rd_kafka_header_cnt(self.0) }
+    }
+
+    fn try_get(&self, index: usize) -> Option<Header<'_, &[u8]>> {
+        let mut key: *const c_char = ptr::null();
+        let mut value: *const c_void = ptr::null();
+        let mut size = 0;
+        // SAFETY: as above; key and value live as long as the headers, and have that many bytes.
+        unsafe {
+            let error = sys::rd_kafka_header_get_all(
+                self.0,
+                index,
+                &raw mut key,
+                &raw mut value,
+                &raw mut size,
+            );
+            if error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                return None;
+            }
+            Some(Header {
+                key: CStr::from_ptr(key).to_str().unwrap_or_default(),
+                value: bytes(value, size),
+            })
+        }
+    }
+}
+
+/// # Safety
+/// Unless it is null, so many bytes are there, as long as `'a`.
+#[inline]
+unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Option<&'a [u8]> {
+    // SAFETY: as the caller says.
+    (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast(), len) })
+}
