@@ -98,17 +98,19 @@ impl<'c> Records<'c> {
         }
     }
 
-    /// Gives `each` what is there now, in the order of each partition, up to `most` of them or until it breaks
-    /// off. How many it was given, and what it broke off with.
+    /// Gives `each` all that is there now, in the order of each partition, unless it breaks off. How many it was
+    /// given, and what it broke off with.
+    ///
+    /// All, and not so many: librdkafka takes them out of the queue for the call, which looks empty to those who
+    /// fill it meanwhile, and puts back what is left. What is left again and again would grow without end.
     pub fn serve<B>(
         &mut self,
-        most: usize,
         each: impl FnMut(Taken<'_>) -> ControlFlow<B>,
     ) -> (usize, Option<B>) {
         let mut serving = Serving {
             each,
             client: self.consumer.client().native_ptr(),
-            left: most,
+            served: 0,
             broke_off: None,
             panicked: None,
         };
@@ -120,7 +122,7 @@ impl<'c> Records<'c> {
         if let Some(panic) = serving.panicked {
             resume_unwind(panic);
         }
-        (most - serving.left, serving.broke_off)
+        (serving.served, serving.broke_off)
     }
 }
 
@@ -128,8 +130,7 @@ impl<'c> Records<'c> {
 struct Serving<F, B> {
     each: F,
     client: *mut sys::rd_kafka_t,
-    /// How many more are taken.
-    left: usize,
+    served: usize,
     broke_off: Option<B>,
     panicked: Option<Box<dyn Any + Send>>,
 }
@@ -147,7 +148,7 @@ unsafe extern "C" fn call_each<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(
 ) {
     // SAFETY: `serve` has it for us.
     let serving = unsafe { &mut *opaque.cast::<Serving<F, B>>() };
-    serving.left -= 1;
+    serving.served += 1;
     let taken = Taken::of(Record {
         message,
         headers: OnceCell::new(),
@@ -155,8 +156,7 @@ unsafe extern "C" fn call_each<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(
     });
     // A panic must not go through librdkafka.
     match catch_unwind(AssertUnwindSafe(|| (serving.each)(taken))) {
-        Ok(ControlFlow::Continue(())) if serving.left > 0 => return,
-        Ok(ControlFlow::Continue(())) => {}
+        Ok(ControlFlow::Continue(())) => return,
         Ok(ControlFlow::Break(with)) => serving.broke_off = Some(with),
         Err(panic) => serving.panicked = Some(panic),
     }

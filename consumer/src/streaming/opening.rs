@@ -41,7 +41,7 @@ const TOPIC_RETRY: Duration = Duration::from_secs(1);
 const LOG_RETRY: Duration = Duration::from_millis(500);
 const LOG_TRIES: u32 = 10;
 /// What librdkafka may fetch ahead for a worker, in kB.
-const MOST_QUEUED_KBYTES: u64 = 4 << 10;
+const MOST_QUEUED_KBYTES: u64 = 2 << 10;
 /// Less than a response of the brokers would make it wait for each.
 const LEAST_QUEUED_KBYTES: u64 = 1 << 10;
 
@@ -181,7 +181,7 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         ("fetch.queue.backoff.ms", "1"),
         (QUEUE, &queue_kbytes(config).to_string()),
         // A broker answers with this much at most, whatever the queue holds: 50 MB unless told otherwise.
-        ("fetch.max.bytes", "4194304"),
+        ("fetch.max.bytes", "2097152"),
     ])
 }
 

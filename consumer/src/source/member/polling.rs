@@ -30,8 +30,6 @@ use crate::sink::dead_letters::{Fate, Letter};
 use crate::source::group_context::GroupContext;
 use crate::source::records::{Records, Taken};
 
-/// Records between two looks at the commands.
-const RECORDS_A_TURN: usize = 1024;
 /// The longest sleep: librdkafka wants to be polled now and then.
 const SLEEP: Duration = Duration::from_secs(1);
 /// Before a new client joins in place of one that broke.
@@ -199,12 +197,11 @@ impl Member {
     ) -> Result<End, MemberError> {
         loop {
             let turn = Instant::now();
-            let (served, ended) =
-                records.serve(RECORDS_A_TURN, |taken| match self.taken(consumer, taken) {
-                    Ok(None) => ControlFlow::Continue(()),
-                    Ok(Some(end)) => ControlFlow::Break(Ok(end)),
-                    Err(error) => ControlFlow::Break(Err(error)),
-                });
+            let (served, ended) = records.serve(|taken| match self.taken(consumer, taken) {
+                Ok(None) => ControlFlow::Continue(()),
+                Ok(Some(end)) => ControlFlow::Break(Ok(end)),
+                Err(error) => ControlFlow::Break(Err(error)),
+            });
             if let Some(end) = ended {
                 return end;
             }
