@@ -1,6 +1,7 @@
 //! Where records come from: the topics' partitions and their ends, and the members of the consumer
 //! group that read them, each on its own thread.
 
+pub mod closing;
 pub mod group_context;
 pub mod group_members;
 pub mod identity;

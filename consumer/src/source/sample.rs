@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
+use super::closing::Closing;
 use super::member::MemberError;
 use super::topics::Extent;
 use crate::position::TopicPartition;
@@ -32,6 +33,7 @@ pub fn first_records(
         .set("enable.partition.eof", "true")
         .create()
         .map_err(failed())?;
+    let consumer = Closing::from(consumer);
     let mut list = TopicPartitionList::with_capacity(extents.len());
     // An end tells its partition's number and not its topic.
     let mut ends_to_come: BTreeMap<i32, usize> = BTreeMap::new();

@@ -25,6 +25,7 @@ use crate::number;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::schema::infer::{SAMPLES, infer};
+use crate::source::closing::Closing;
 use crate::source::group_members::GroupMember;
 use crate::source::identity::{Identity, STATIC_NAME};
 use crate::source::sample::first_records;
@@ -202,6 +203,7 @@ pub(super) fn open(
 ) -> Result<Option<Opened>, StreamingError> {
     let servers = config.kafka.bootstrap_servers();
     let consumer: BaseConsumer<Quiet> = client(config).create_with_context(Quiet)?;
+    let consumer = Closing::from(consumer);
     let waits = config.trigger != TriggerMode::AvailableNow;
     let mut asked = Asked {
         inbox,

@@ -16,6 +16,7 @@ use super::quiet::Quiet;
 use crate::checkpoint::Checkpoints;
 use crate::checkpoint::kept::KeptError;
 use crate::position::{Offset, TopicPartition};
+use crate::source::closing::Closing;
 use crate::source::group_members::GroupMember;
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
@@ -79,8 +80,9 @@ impl Others {
 }
 
 fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
-    let client = match settings.client.create_with_context(Quiet) {
-        Ok(client) => client,
+    let client: Result<BaseConsumer<_>, _> = settings.client.create_with_context(Quiet);
+    let client = match client {
+        Ok(client) => Closing::from(client),
         Err(error) => {
             tracing::error!(%error, "nobody looks at what others keep");
             return;

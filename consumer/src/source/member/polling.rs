@@ -27,6 +27,7 @@ use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::schema::metadata::MetadataColumn;
 use crate::sink::dead_letters::{Fate, Letter};
+use crate::source::closing::Closing;
 use crate::source::group_context::GroupContext;
 use crate::source::records::{Records, Taken};
 
@@ -118,6 +119,7 @@ impl Member {
                 .map_err(MemberError::client("starting the Kafka client"))?;
             let sender = wake_up.clone();
             consumer.set_nonempty_callback(move || wake(&sender));
+            let consumer = Closing::from(consumer);
             let sender = wake_up.clone();
             let records = Records::open(&consumer, move || wake(&sender));
             self.join(&consumer)?;
