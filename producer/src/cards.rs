@@ -160,7 +160,6 @@ impl Pool {
         first + dice.low_below(count)
     }
 
-    #[cfg(test)]
     pub(crate) fn cards(&self) -> &[Card] {
         &self.cards
     }

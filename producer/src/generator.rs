@@ -15,6 +15,7 @@ use crate::damage::Damage;
 use crate::dice::{Dice, Ratio};
 use crate::merchants::{Merchants, Purchase};
 use crate::places::COUNTRIES;
+use crate::prepared::Prepared;
 use crate::transaction::{Channel, Status, Transaction};
 
 /// Event time that a burst extends over.
@@ -120,6 +121,7 @@ pub struct Generator {
     dice: Dice,
     cards: Pool,
     merchants: Merchants,
+    prepared: Prepared,
     clock: Clock,
     burst: Vec<Planned>,
     next: usize,
@@ -142,6 +144,7 @@ impl Generator {
         Self {
             settings,
             dice,
+            prepared: Prepared::new(&cards, &merchants),
             cards,
             merchants,
             clock,
@@ -161,7 +164,11 @@ impl Generator {
         self.next += 1;
         let transaction = transaction(&planned, &self.cards, &self.merchants);
         self.payload.clear();
-        transaction.write_json(&mut self.payload);
+        transaction.write_json_with(
+            self.prepared.card(planned.card),
+            self.prepared.merchant(planned.purchase.merchant),
+            &mut self.payload,
+        );
         let damage = match self.dice.chance(self.settings.bad_ratio) {
             true => Some(Damage::draw(&mut self.dice)),
             false => None,

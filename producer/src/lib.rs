@@ -8,8 +8,8 @@
 //! - [`run`] publishes them on the caller's thread until it is done or a [`Stop`] says so;
 //! - [`kafka`] turns what users write about Kafka into a client's configuration.
 //!
-//! Data flows one way: `dice` → `places`, `cards`, `merchants`, `transaction`, `damage`, `bursts` →
-//! `generator` → `publisher` → `run`.
+//! Data flows one way: `dice` → `places`, `cards`, `merchants`, `transaction` → `prepared`, `damage`,
+//! `bursts` → `generator` → `publisher` → `run`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -23,6 +23,7 @@ pub mod kafka;
 mod merchants;
 mod pace;
 mod places;
+mod prepared;
 mod publisher;
 mod run;
 mod settings;

@@ -149,6 +149,10 @@ impl Merchants {
         &self.0[index as usize]
     }
 
+    pub(crate) fn all(&self) -> &[Merchant] {
+        &self.0
+    }
+
     /// A purchase by someone who lives in `city` of `country`: mostly there, sometimes elsewhere in
     /// the country, rarely abroad; online anywhere in the country.
     pub(crate) fn purchase(&self, country: usize, city: usize, dice: &mut Dice) -> Purchase {
