@@ -9,14 +9,16 @@
 //! - [`kafka`] turns what users write about Kafka into a client's configuration.
 //!
 //! Data flows one way: `dice` → `places`, `cards`, `merchants`, `transaction` → `prepared`, `damage`,
-//! `bursts` → `generator` → `publisher` → `run`.
+//! `bursts` → `generator` → `batch` → `enqueue` → `publisher` → `run`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod batch;
 mod bursts;
 mod cards;
 mod damage;
 mod dice;
+mod enqueue;
 pub mod escape;
 mod generator;
 pub mod kafka;

@@ -12,9 +12,10 @@ use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
+use crate::enqueue::TopicProducer;
 use crate::kafka::{KafkaSettings, is_all_down, log_to_tracing, readable};
 use crate::stop::Stop;
 
@@ -35,22 +36,20 @@ const DEFAULTS: [(&str, &str); 8] = [
     ("log.connection.close", "false"),
 ];
 
-/// What became of an offered record.
-#[derive(Debug)]
-pub(crate) enum Offered {
-    /// It is on its way and will be acknowledged or fail.
-    Taken,
-    /// The queue is full: offer it again later.
-    Full,
-    /// It cannot be sent, for instance because it is too large, and counts as failed.
-    Refused,
+/// What became of offered records.
+#[derive(Debug, Default)]
+pub(crate) struct Offered {
+    /// So many, from the first on, need not be offered again: they are on their way and will be
+    /// acknowledged or fail, or are refused. When it is not all, the queue is full.
+    pub(crate) taken: usize,
+    /// Some of these cannot be sent, for instance because they are too large, and count as failed.
+    pub(crate) refused: bool,
 }
 
 /// Writes records to one topic.
 pub(crate) struct Publisher {
-    producer: ThreadedProducer<Deliveries>,
+    producer: TopicProducer<Deliveries>,
     deliveries: Arc<Deliveries>,
-    topic: String,
     offered: u64,
 }
 
@@ -62,28 +61,31 @@ impl Publisher {
             config.create_with_context(Deliveries::new(stop.clone()))?;
         let deliveries = Arc::clone(producer.client().context());
         Ok(Self {
-            producer,
+            producer: TopicProducer::new(producer, topic)?,
             deliveries,
-            topic: topic.to_owned(),
             offered: 0,
         })
     }
 
-    pub(crate) fn offer(&mut self, key: &[u8], payload: &[u8]) -> Offered {
-        let record = BaseRecord::to(&self.topic).key(key).payload(payload);
-        let error = match self.producer.send(record) {
-            Ok(()) => {
-                self.offered += 1;
-                return Offered::Taken;
+    /// Hands over keys and payloads in their order.
+    pub(crate) fn offer<'a>(
+        &mut self,
+        records: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Offered {
+        let mut offered = Offered::default();
+        for result in self.producer.enqueue(records) {
+            match result {
+                Ok(()) => {}
+                Err(RDKafkaErrorCode::QueueFull) => break,
+                Err(code) => {
+                    offered.refused = true;
+                    self.deliveries.failed(&KafkaError::MessageProduction(code));
+                }
             }
-            Err((error, _)) => error,
-        };
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) {
-            return Offered::Full;
+            offered.taken += 1;
         }
-        self.offered += 1;
-        self.deliveries.failed(&error);
-        Offered::Refused
+        self.offered += offered.taken as u64;
+        offered
     }
 
     /// Records that were taken or refused.
@@ -115,7 +117,7 @@ impl Publisher {
 
     /// Why nothing can be written any more, if it cannot.
     pub(crate) fn fatal_error(&self) -> Option<String> {
-        let (code, reason) = self.producer.client().fatal_error()?;
+        let (code, reason) = self.producer.producer().client().fatal_error()?;
         Some(format!("{code}: {}", readable(&reason)))
     }
 }

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use rdkafka::error::KafkaError;
 use thiserror::Error;
 
+use crate::batch::Batch;
 use crate::generator::Generator;
 use crate::pace::{Metronome, Pace};
-use crate::publisher::{Offered, Publisher};
+use crate::publisher::Publisher;
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::topic::{self, TopicError, TopicState};
@@ -22,7 +23,7 @@ use crate::watch::Watch;
 pub const FLUSH_WITHIN: Duration = Duration::from_secs(8);
 /// How often a run looks at itself.
 const TICK: Duration = Duration::from_secs(1);
-/// Records between two looks at the clock at full speed.
+/// Records between two looks at the clock at a high rate, and handed over at once at full speed.
 const UNWATCHED: u64 = 256;
 
 /// Why a run failed.
@@ -188,11 +189,37 @@ struct Run<'a, R> {
 
 impl<R: FnMut(Event)> Run<'_, R> {
     fn publish(&mut self) -> Result<(), Error> {
+        match self.settings.pace {
+            Pace::Max => self.publish_batches(),
+            Pace::PerSecond(rate) => self.publish_paced(Some(Metronome::new(rate, Instant::now()))),
+            Pace::Bursts => self.publish_paced(None),
+        }
+    }
+
+    /// As fast as records are taken. They are made on the thread that hands them over: what they
+    /// are copied from is in this core's cache then.
+    fn publish_batches(&mut self) -> Result<(), Error> {
         let mut generator = Generator::new(self.settings.generator.clone());
-        let mut metronome = match self.settings.pace {
-            Pace::PerSecond(rate) => Some(Metronome::new(rate, Instant::now())),
-            Pace::Bursts | Pace::Max => None,
-        };
+        let mut batch = Batch::default();
+        while self.goes_on() {
+            let left = self.left().unwrap_or(u64::MAX);
+            batch.clear();
+            for _ in 0..left.min(UNWATCHED) {
+                let record = generator.next_record();
+                batch.push(record.key, record.payload);
+            }
+            if !self.hand_over(&batch)? {
+                break;
+            }
+            self.look(Instant::now())?;
+        }
+        Ok(())
+    }
+
+    /// Record by record, each when it is due.
+    fn publish_paced(&mut self, mut metronome: Option<Metronome>) -> Result<(), Error> {
+        let mut generator = Generator::new(self.settings.generator.clone());
+        let mut single = Batch::default();
         let mut in_burst = 0;
         while self.goes_on() {
             if let Some(metronome) = &mut metronome {
@@ -203,7 +230,9 @@ impl<R: FnMut(Event)> Run<'_, R> {
                 }
             }
             let record = generator.next_record();
-            if !self.hand_over(record.key, record.payload)? {
+            single.clear();
+            single.push(record.key, record.payload);
+            if !self.hand_over(&single)? {
                 break;
             }
             in_burst += 1;
@@ -230,36 +259,40 @@ impl<R: FnMut(Event)> Run<'_, R> {
     }
 
     fn goes_on(&self) -> bool {
-        let enough = self
-            .settings
-            .count
-            .is_some_and(|count| self.publisher.offered() >= count);
-        !enough && !self.stop.requested()
+        self.left() != Some(0) && !self.stop.requested()
     }
 
-    /// Offers a record until it is taken; false when a request to stop came first.
-    fn hand_over(&mut self, key: &[u8], payload: &[u8]) -> Result<bool, Error> {
+    /// Records until COUNT, if there is one.
+    fn left(&self) -> Option<u64> {
+        let count = self.settings.count?;
+        Some(count.saturating_sub(self.publisher.offered()))
+    }
+
+    /// Offers records until all are taken; false when a request to stop came first.
+    fn hand_over(&mut self, batch: &Batch) -> Result<bool, Error> {
+        let mut taken = 0;
         loop {
-            match self.publisher.offer(key, payload) {
-                Offered::Taken => break,
-                Offered::Refused => {
-                    self.look(Instant::now())?;
-                    break;
-                }
-                Offered::Full => {
-                    // Woken with a quarter of the queue free: one free place is not worth it.
-                    self.publisher
-                        .nudge_at(self.publisher.outstanding() / 4 * 3);
-                    self.stop.wait_until(Instant::now() + TICK, false);
-                    self.look(Instant::now())?;
-                    if self.stop.requested() {
-                        return Ok(false);
-                    }
-                }
+            let offered = self.publisher.offer(batch.records().skip(taken));
+            let payloads = batch.records().skip(taken).take(offered.taken);
+            self.bytes += payloads
+                .map(|(_, payload)| payload.len() as u64)
+                .sum::<u64>();
+            taken += offered.taken;
+            if offered.refused {
+                self.look(Instant::now())?;
+            }
+            if taken == batch.len() {
+                return Ok(true);
+            }
+            // Woken with a quarter of the queue free: one free place is not worth it.
+            self.publisher
+                .nudge_at(self.publisher.outstanding() / 4 * 3);
+            self.stop.wait_until(Instant::now() + TICK, false);
+            self.look(Instant::now())?;
+            if self.stop.requested() {
+                return Ok(false);
             }
         }
-        self.bytes += payload.len() as u64;
-        Ok(true)
     }
 
     /// Waits until `deadline` or a request to stop, with an eye on what is under way.
