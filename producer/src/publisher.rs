@@ -29,7 +29,9 @@ const DEFAULTS: [(&str, &str); 8] = [
     // as fast.
     ("linger.ms", "20"),
     ("batch.num.messages", "20000"),
-    ("queue.buffering.max.messages", "200000"),
+    // Three brokers have up to five requests of 1 MB each in hand, 42,000 records. Many more would
+    // be out of every cache by the time they are written, and again when they are acknowledged.
+    ("queue.buffering.max.messages", "60000"),
     // A bound in bytes as well, as large records could fill the memory.
     ("queue.buffering.max.kbytes", "131072"),
     // Brokers close idle connections, which is no loss.
