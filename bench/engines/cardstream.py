@@ -18,10 +18,14 @@ def target():
     return REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target")
 
 
-def build(*arguments):
-    """A release build of ours; the first takes some ten minutes of two cores."""
+def build(*wanted):
+    """A release build of ours; the first takes some ten minutes of two cores.
+
+    Both packages, whatever is wanted of them: a package alone has dependencies with fewer features, which would be built
+    once more.
+    """
     done = subprocess.run(
-        ["cargo", "build", "--release", "--locked", *arguments],
+        ["cargo", "build", "--release", "--locked", "-p", "producer", "-p", "consumer", *wanted],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -44,7 +48,7 @@ class Cardstream:
         self._checkpoints = checkpoints
 
     def prepare(self, _folder):
-        build("-p", "consumer")
+        build("--bins")
 
     def version(self):
         commit = subprocess.run(

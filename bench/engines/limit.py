@@ -18,7 +18,7 @@ class Limit:
         self._settings = [] if defaults else SETTINGS
 
     def prepare(self, _folder):
-        build("-p", "consumer", "--example", "read_only")
+        build("--example", "read_only")
 
     def version(self):
         lock = (REPOSITORY / "Cargo.lock").read_text(encoding="utf-8")
