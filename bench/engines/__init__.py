@@ -9,6 +9,7 @@ from engines.bytewax import Bytewax
 from engines.cardstream import Cardstream
 from engines.flink import Flink
 from engines.limit import Limit
+from engines.pathway import Pathway
 from engines.spark import Spark
 
 ALL = [
@@ -20,4 +21,5 @@ ALL = [
     Spark(),
     Flink(),
     Bytewax(),
+    Pathway(),
 ]
