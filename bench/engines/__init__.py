@@ -1,8 +1,8 @@
 """The engines, a file or folder each.
 
-An engine has a `name`, for `--engines`; a `title`, for the report; `tasks`, the kinds that it can do; `prepare`,
-which brings what it needs or raises `Missing`; `version`; and `command`, the program for a task with its
-environment.
+An engine has a `name`, for `--engines`; a `title`, for the report; the `product` and its `version`, for the report too;
+`tasks`, the kinds that it can do; `prepare`, which brings what it needs or raises `Missing`; and `command`, the program
+for a task with its environment.
 """
 
 from engines.bytewax import Bytewax

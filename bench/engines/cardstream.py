@@ -37,6 +37,7 @@ def build(*wanted):
 class Cardstream:
     """The consumer with so many workers."""
 
+    product = "Cardstream"
     tasks = {"totals", "groups", "live"}
 
     def __init__(self, workers, checkpoints=False):

@@ -10,6 +10,7 @@ SETTINGS = ["-X", "fetch.queue.backoff.ms=1", "-X", "queued.max.messages.kbytes=
 class Limit:
     """One librdkafka consumer, with our settings or its own."""
 
+    product = "librdkafka"
     tasks = {"totals"}
 
     def __init__(self, defaults=False):

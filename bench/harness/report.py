@@ -115,7 +115,7 @@ def _live(task, results, _context):
 
 
 def _versions(context):
-    versions = {engine.title: engine.version() for engine in context.engines}
+    versions = {engine.product: engine.version() for engine in context.engines}
     versions |= {
         "Kafka": context.kafka_version,
         "Rust": _first_line("rustc", "--version"),

@@ -14,7 +14,8 @@ class Bytewax:
     """bytewax as pip brings it, with librdkafka below and orjson for the records."""
 
     name = "bytewax"
-    title = f"Bytewax {VERSION}, 2 processes"
+    product = "Bytewax"
+    title = "Bytewax, 2 processes"
     tasks = {"totals"}
 
     def prepare(self, folder):

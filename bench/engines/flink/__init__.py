@@ -16,7 +16,8 @@ class Flink:
     """Maven's jars and a program of one query, which runs to the end that the topic has at the start."""
 
     name = "flink"
-    title = f"Flink SQL {VERSION}, parallelism 2"
+    product = "Flink"
+    title = "Flink SQL, parallelism 2"
     tasks = {"totals"}
 
     def prepare(self, folder):

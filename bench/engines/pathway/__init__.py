@@ -19,7 +19,8 @@ class Pathway:
     """pathway as pip brings it, with librdkafka below."""
 
     name = "pathway"
-    title = f"Pathway {VERSION}, 2 threads"
+    product = "Pathway"
+    title = "Pathway, 2 threads"
     tasks = {"totals"}
 
     def prepare(self, folder):

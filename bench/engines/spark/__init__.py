@@ -15,7 +15,8 @@ class Spark:
     """pyspark as pip brings it, with Maven's Kafka connector."""
 
     name = "spark"
-    title = f"Spark Structured Streaming {VERSION}, local[2]"
+    product = "Spark"
+    title = "Spark Structured Streaming, local[2]"
     tasks = {"totals", "groups", "live"}
 
     def prepare(self, folder):
