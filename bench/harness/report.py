@@ -109,7 +109,7 @@ def _live(task, results, _context):
     heads = ["", "first result, ms", "at most", "batches", "trigger to result, ms", "99th percentile", "peak memory, MB"]
     return (
         f"## A live query\n\nA topic of {task.records} records: from the start of the process to the first result, the"
-        f" join of the group included. Then batches of {tasks.BATCH_RECORDS} records, with checkpoints on the disk.\n\n"
+        f" join of the group included. Then bursts of {tasks.BURST_RECORDS} records, with checkpoints on the disk.\n\n"
         + _table(heads, rows)
     )
 

@@ -7,6 +7,7 @@ from statistics import median
 
 from harness import task as tasks
 from harness.brokers import last_line
+from harness.expected import totals
 from harness.measure import Measured
 from harness.task import Wrong
 
@@ -16,12 +17,15 @@ LONGEST = 1800
 
 @dataclass
 class Result:
-    """What an engine has shown in a task: a number a run, in seconds and bytes, and one a batch, in milliseconds."""
+    """What an engine has shown in a task: a number a run, in seconds and bytes; one a batch, from trigger to
+    result, in milliseconds; one a batch, from the result before to its own, in seconds.
+    """
 
     walls: list = field(default_factory=list)
     cpus: list = field(default_factory=list)
     memories: list = field(default_factory=list)
     batches: list = field(default_factory=list)
+    intervals: list = field(default_factory=list)
     failed: str = ""
 
     def wall(self):
@@ -61,7 +65,7 @@ class Rounds:
                     told = f"{result.walls[-1]:.2f} s"
                 except Wrong as wrong:
                     result.failed = told = str(wrong)
-                self._say(f"{task.kind}, round {number} of {rounds}, {engine.title}: {told}")
+                self._say(f"{task}, round {number} of {rounds}, {engine.title}: {told}")
 
     def _run(self, task, engine, result, expected):
         self._runs += 1
@@ -75,23 +79,25 @@ class Rounds:
         measured = Measured([str(word) for word in command], environment, self._cores, log, LONGEST)
         try:
             if task.kind == "live":
-                self._add_batches(task, measured)
+                self._add_bursts(task, measured, f"{engine.pause}ms")
             run = measured.finish()
         finally:
             measured.kill()
         if run.code != 0:
             raise Wrong(f"it ended with {run.code}: {last_line(run.errors)}")
+        if task.kind == "live":
+            expected, _bytes = totals(self._brokers, task.topic, task.records + tasks.ADDED_RECORDS)
         result.walls.append(tasks.answered(task, run.lines, expected))
-        result.batches += tasks.batch_durations(run.lines)
+        result.batches += tasks.batch_durations(task, run.lines)
+        result.intervals += tasks.between_results(task, run.lines)
         result.cpus.append(run.cpu)
         result.memories.append(run.memory)
         shutil.rmtree(scratch)
 
-    def _add_batches(self, task, measured):
-        """Lets a live query count what is there and then some batches more, and stops it."""
-        count = tasks.BATCHES * tasks.BATCH_RECORDS
-        burst = {"BURST_MIN": str(tasks.BATCH_RECORDS), "BURST_MAX": str(tasks.BATCH_RECORDS)}
-        pause = {"PAUSE_MIN": tasks.PAUSE, "PAUSE_MAX": tasks.PAUSE}
+    def _add_bursts(self, task, measured, between):
+        """Lets a live query count what is there and then some bursts more, with so much time between, and stops it."""
+        burst = {"BURST_MIN": str(tasks.BURST_RECORDS), "BURST_MAX": str(tasks.BURST_RECORDS)}
+        pause = {"PAUSE_MIN": between, "PAUSE_MAX": between}
         counted, adding = 0, None
         with ThreadPoolExecutor(1) as producer:
             for line in measured:
@@ -99,9 +105,9 @@ class Rounds:
                     counted += found.get("numInputRows", 0)
                     if "result" in found and not adding:
                         adding = producer.submit(
-                            self._brokers.load, task.topic, count, RATE="", **burst, **pause
+                            self._brokers.load, task.topic, tasks.ADDED_RECORDS, RATE="", **burst, **pause
                         )
-                if counted >= task.records + count:
+                if counted >= task.records + tasks.ADDED_RECORDS:
                     measured.stop()
                     break
             if adding:

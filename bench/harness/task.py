@@ -11,15 +11,15 @@ An engine prints JSON objects, a line each, of which these fields are read:
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from harness.expected import AVERAGE
 
-# What a live query finds, what a batch then adds to it, how often, and how long it is left alone in between, which
-# is longer than the slowest engine's batch.
+# What a live query finds, and how many records come to it then, how often.
 FIRST_RECORDS = 100
-BATCH_RECORDS = 14
-BATCHES = 10
-PAUSE = "2500ms"
+BURST_RECORDS = 14
+BURSTS = 100
+ADDED_RECORDS = BURSTS * BURST_RECORDS
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,9 @@ class Task:
     largest: int = 20
     batch: int = 500_000
 
+    def __str__(self):
+        return f"{self.kind} by a remainder of {self.modulus}" if self.modulus else self.kind
+
 
 class Wrong(Exception):
     """An engine's answer is not the right one, or is none."""
@@ -48,29 +51,41 @@ def objects(lines):
 
 
 def answered(task, lines, expected):
-    """When the answer came, which must be right: a live query's first, the others' last."""
+    """When the answer came: a live query's first, the others' last. The last must be right, a live one's first count."""
     answers = [(at, found) for at, found in objects(lines) if "result" in found or "records" in found]
     if not answers:
         raise Wrong("no result")
-    at, answer = answers[0 if task.kind == "live" else -1]
+    at, answer = answers[-1]
     if "records" in answer:
         _check_count(answer["records"], task)
     elif task.kind == "groups":
         _check_groups(answer["result"], expected)
     else:
+        _check_totals(answer["result"], expected)
+    if task.kind == "live":
+        at, answer = answers[0]
         _check_count(sum(row["transactions"] for row in answer["result"]), task)
-        if expected:
-            _check_totals(answer["result"], expected)
     return at
 
 
-def batch_durations(lines):
-    """How long the batches of [`BATCH_RECORDS`] took, in milliseconds."""
-    return [
-        float(found["durationMs"]["triggerExecution"])
-        for _at, found in objects(lines)
-        if found.get("numInputRows") == BATCH_RECORDS
-    ]
+def batch_durations(task, lines):
+    """From trigger to result, in milliseconds, as the engine itself tells: each whole batch but the first."""
+    return [float(progress["durationMs"]["triggerExecution"]) for _at, progress in _whole_batches(task, lines)[1:]]
+
+
+def between_results(task, lines):
+    """From a whole batch's result to that of the next one, in seconds."""
+    times = [at for at, _progress in _whole_batches(task, lines)]
+    return [later - earlier for earlier, later in pairwise(times)]
+
+
+def _whole_batches(task, lines):
+    """When each one's result came, and its progress. Of a large batch, a few records may come in one of their own."""
+    found = list(objects(lines))
+    results = [at for at, one in found if "result" in one]
+    progresses = [one for _at, one in found if one.get("numInputRows", 0) > 0]
+    fewest = task.batch * 0.9 if task.kind == "groups" else 1
+    return [(at, progress) for at, progress in zip(results, progresses) if progress["numInputRows"] >= fewest]
 
 
 def _check_count(found, task):

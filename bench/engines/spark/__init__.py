@@ -18,6 +18,7 @@ class Spark:
     product = "Spark"
     title = "Spark Structured Streaming, local[2]"
     tasks = {"totals", "groups", "live"}
+    pause = 1500
 
     def prepare(self, folder):
         if not shutil.which("java"):

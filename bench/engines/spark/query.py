@@ -6,6 +6,7 @@ import sys
 import threading
 
 from pyspark.sql import SparkSession
+from pyspark.sql.streaming import StreamingQueryListener
 
 kind, servers, topic, jars, scratch, modulus, largest, batch = sys.argv[1:]
 
@@ -36,6 +37,22 @@ def result(rows, _batch_id):
     tell({"result": [row.asDict() for row in rows.collect()]})
 
 
+class Progress(StreamingQueryListener):
+    """Tells of each batch when it is over."""
+
+    def onQueryStarted(self, event):
+        """Nothing to tell."""
+
+    def onQueryProgress(self, event):
+        """A line for the benchmark."""
+        progress = event.progress
+        if progress.numInputRows > 0:
+            tell({"numInputRows": progress.numInputRows, "durationMs": dict(progress.durationMs)})
+
+    def onQueryTerminated(self, event):
+        """Nothing to tell."""
+
+
 spark = (
     SparkSession.builder.master("local[2]")
     .appName("bench")
@@ -43,6 +60,7 @@ spark = (
     # 1 GB, its default, is enough for few groups; more would only be filled with garbage.
     .config("spark.driver.memory", "6g" if kind == "groups" else "1g")
     .config("spark.ui.enabled", "false")
+    .config("spark.ui.showConsoleProgress", "false")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.driver.host", "127.0.0.1")
     # As many as threads: the default of 200 is for a cluster.
@@ -68,17 +86,16 @@ writer = (
     .option("checkpointLocation", f"{scratch}/checkpoints")
 )
 
-if kind != "live":
+if kind != "totals":
+    spark.streams.addListener(Progress())
+if kind == "live":
+    over = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_signal: over.set())
+    query = writer.start()
+    while not over.is_set() and not query.awaitTermination(1):
+        pass
+    query.stop()
+else:
     writer.trigger(availableNow=True).start().awaitTermination()
-    sys.exit()
-
-query = writer.start()
-over = threading.Event()
-signal.signal(signal.SIGINT, lambda *_signal: over.set())
-told = -1
-while not over.wait(0.05):
-    for progress in query.recentProgress:
-        if progress.batchId > told and progress.numInputRows > 0:
-            told = progress.batchId
-            tell({"numInputRows": progress.numInputRows, "durationMs": dict(progress.durationMs)})
-query.stop()
+# Not before each listener has heard everything.
+spark.stop()
