@@ -4,17 +4,25 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from math import ceil
 from statistics import median
 
 from harness import task as tasks
 from harness.brokers import PARTITIONS
 
 MEGABYTE = 1_000_000
+# The last columns of each table; a share is of what Spark needs.
+CPU = ["CPU-seconds", "of Spark's"]
+MEMORY = ["peak memory, MB", "of Spark's"]
+READ_BEFORE = (
+    "Cardstream reads records and adds them up as they come, before a trigger; Spark reads them after its trigger."
+)
+NOTHING = "–"
 
 
 def write(path, rounds, context):
     """Writes the report of these rounds."""
-    parts = [_heading(context)]
+    parts = [_heading(rounds, context)]
     for task, results in rounds.results.items():
         part = {"totals": _totals, "groups": _groups, "live": _live}[task.kind]
         parts.append(part(task, results, context))
@@ -23,19 +31,20 @@ def write(path, rounds, context):
     path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
-def _heading(context):
+def _heading(rounds, context):
     size = f" of {context.record_bytes} bytes of JSON on average" if context.record_bytes else ""
+    loaded = f"{context.records:,} records{size}, " if any(task.kind != "live" for task in rounds.results) else ""
     lines = [
         "# Results",
         "",
         f"Written by `{context.command}` on {datetime.now(UTC):%Y-%m-%d}; [README.md](README.md) says what is"
         " measured, and how.",
         "",
-        f"- {context.records:,} records{size}, {PARTITIONS} partitions, three copies, not compressed",
+        f"- {loaded}{PARTITIONS} partitions, three copies, not compressed",
         f"- {os.cpu_count()} cores and {_memory_gigabytes()} GB of memory, of which brokers and engine share cores"
         f" {', '.join(map(str, context.cores))}",
         f"- load of the machine before the first run: {context.load[0]:.1f}, after the last: {os.getloadavg()[0]:.1f}",
-        f"- rounds: {context.rounds}, of which these are medians; every answer that counts here was right to the cent",
+        f"- {_rounds(context.rounds)}; every answer that counts here was right to the cent",
     ]
     if context.note:
         lines.append(f"- {context.note}")
@@ -43,75 +52,103 @@ def _heading(context):
 
 
 def _totals(task, results, _context):
-    measured = {engine: result for engine, result in results.items() if result.walls}
-    rate = {engine.name: task.records / result.wall() for engine, result in measured.items()}
-    cpu = {engine.name: result.cpu() for engine, result in measured.items()}
+    measured = _measured(results)
+    rate = {name: task.records / result.wall() for name, (_title, result) in measured.items()}
+    spark = _of_spark(measured)
     rows = [
         [
-            engine.title,
-            _spread(result.walls),
-            f"{rate[engine.name]:,.0f}",
-            _ratio(rate[engine.name], rate.get("limit"), "{:.0%}"),
-            _ratio(rate[engine.name], rate.get("spark"), "{:.1f}"),
-            f"{result.cpu():.1f}",
-            f"{result.cpu() / task.records * 1e6:.2f}",
-            _ratio(result.cpu(), cpu.get("spark"), "1/{inverse:.1f}"),
-            f"{result.memory() / MEGABYTE:,.0f}",
+            title,
+            _spread(result.walls, "{:.2f}"),
+            f"{rate[name]:,.0f}",
+            _times(rate[name], rate.get("spark")),
+            _times(rate[name], rate.get("flink")),
+            _share(rate[name], rate.get("limit")),
+            *_cpu(result, spark),
+            *_memory(result, spark),
         ]
-        for engine, result in measured.items()
+        for name, (title, result) in measured.items()
     ]
-    heads = [
-        "", "seconds, least and most", "records/s", "of the limit", "× Spark", "CPU-seconds", "µs CPU a record",
-        "of Spark's CPU", "peak memory, MB",
-    ]  # fmt: skip
-    what = "From the start of the process to the result of all records."
+    heads = ["", "seconds", "records/s", "× Spark", "× Flink", "of the limit", *CPU, *MEMORY]
+    what = (
+        "All records of the topic, from the start of the process to the result. The limit is librdkafka with the"
+        " settings that Cardstream uses, a poll for each record and nothing done with it."
+    )
     return f"## Totals by card brand\n\n{what}\n\n" + _table(heads, rows)
 
 
-def _groups(task, results, context):
-    measured = {engine: result for engine, result in results.items() if result.walls}
-    spark = next((result for engine, result in measured.items() if engine.name == "spark"), None)
+def _live(task, results, _context):
+    measured = _measured(results)
+    spark = _of_spark(measured)
     rows = [
         [
-            engine.title,
-            _spread(result.walls),
-            f"{task.records / result.wall():,.0f}",
-            _ratio(spark.wall() if spark else None, result.wall(), "{:.1f}"),
-            f"{result.cpu():.1f}",
-            f"{result.memory() / MEGABYTE:,.0f}",
-            _ratio(result.memory(), spark.memory() if spark else None, "1/{inverse:.1f}"),
+            title,
+            _spread([wall * 1000 for wall in result.walls], "{:,.0f}"),
+            _times(spark and spark.wall(), result.wall()),
+            f"{len(result.batches):,}",
+            _percentile(result.batches, 0.5),
+            _percentile(result.batches, 0.99),
+            _percentile(result.batches, 1),
+            *_memory(result, spark),
         ]
-        for engine, result in measured.items()
+        for title, result in measured.values()
     ]
     heads = [
-        "", "seconds, least and most", "records/s", "× Spark", "CPU-seconds", "peak memory, MB", "of Spark's memory",
+        "", "first result, ms", "× Spark", "batches", "batch, ms: median", "99th percentile", "longest", *MEMORY,
+    ]  # fmt: skip
+    return (
+        f"## A live query\n\nA topic of {task.records} records: from the start of the process to the first result, the"
+        f" join of the group included. Then {tasks.BURSTS} times {tasks.BURST_RECORDS} records, with checkpoints"
+        f" on the disk; a batch lasts from its trigger to its result. {READ_BEFORE}\n\n" + _table(heads, rows)
+    )
+
+
+def _groups(task, results, context):
+    measured = _measured(results)
+    spark = _of_spark(measured)
+    rows = [
+        [
+            title,
+            _spread(result.walls, "{:.2f}"),
+            f"{task.records / result.wall():,.0f}",
+            _times(spark and spark.wall(), result.wall()),
+            f"{len(result.intervals)}",
+            _seconds(result.intervals, 0.5),
+            _seconds(result.intervals, 1),
+            _percentile(result.batches, 0.5),
+            _percentile(result.batches, 1),
+            *_cpu(result, spark),
+            *_memory(result, spark),
+        ]
+        for title, result in measured.values()
+    ]
+    heads = [
+        "", "seconds", "records/s", "× Spark", "batches", "result to result, s: median", "longest",
+        "trigger to result, ms: median", "longest", *CPU, *MEMORY,
     ]  # fmt: skip
     return (
         f"## {context.groups[task]:,} groups\n\nCount and sum by the id's first four digits and the offset's remainder"
-        f" of {task.modulus}, {task.batch:,} records a batch, all groups' result after each.\n\n" + _table(heads, rows)
+        f" of {task.modulus}, {task.batch:,} records a batch, all groups' result after each. The first"
+        f" batch is in the seconds, but not in what the others took. {READ_BEFORE}\n\n" + _table(heads, rows)
     )
 
 
-def _live(task, results, _context):
-    rows = [
-        [
-            engine.title,
-            f"{result.wall() * 1000:,.0f}",
-            f"{max(result.walls) * 1000:,.0f}",
-            f"{len(result.batches)}",
-            _percentile(result.batches, 0.5),
-            _percentile(result.batches, 0.99),
-            f"{result.memory() / MEGABYTE:,.0f}",
-        ]
-        for engine, result in results.items()
-        if result.walls
-    ]
-    heads = ["", "first result, ms", "at most", "batches", "trigger to result, ms", "99th percentile", "peak memory, MB"]
-    return (
-        f"## A live query\n\nA topic of {task.records} records: from the start of the process to the first result, the"
-        f" join of the group included. Then bursts of {tasks.BURST_RECORDS} records, with checkpoints on the disk.\n\n"
-        + _table(heads, rows)
-    )
+def _measured(results):
+    """Title and result of each engine that has one, by its name."""
+    return {engine.name: (engine.title, result) for engine, result in results.items() if result.walls}
+
+
+def _of_spark(measured):
+    return measured.get("spark", ("", None))[1]
+
+
+def _cpu(result, spark):
+    """What stands below [`CPU`]."""
+    return [f"{result.cpu():.1f}", _share(result.cpu(), spark and spark.cpu())]
+
+
+def _memory(result, spark):
+    """What stands below [`MEMORY`]."""
+    return [f"{result.memory() / MEGABYTE:,.0f}", _share(result.memory(), spark and spark.memory())]
 
 
 def _versions(context):
@@ -123,41 +160,62 @@ def _versions(context):
         "Python": platform.python_version(),
         "Linux": platform.release().split("-")[0],
     }
-    return "## Versions\n\n" + _table(["", "version"], [list(pair) for pair in versions.items()])
+    return "## Versions\n\n" + _table(["", "version"], [list(pair) for pair in versions.items()], "---")
 
 
 def _left_out(rounds, context):
     reasons = dict(context.missing)
     for task, results in rounds.results.items():
         failed = {engine.title: result.failed for engine, result in results.items() if result.failed}
-        reasons |= {f"{title}, {task.kind}": reason for title, reason in failed.items()}
+        reasons |= {f"{title}, {task}": reason for title, reason in failed.items()}
     if not reasons:
         return ""
-    return "## Left out\n\n" + _table(["", "because"], [list(pair) for pair in reasons.items()])
+    return "## Left out\n\n" + _table(["", "because"], [list(pair) for pair in reasons.items()], "---")
 
 
-def _table(heads, rows):
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join(lines)
+def _table(heads, rows, others="---:"):
+    """As Markdown, without the columns that have nothing in any row; the others than the first to the right."""
+    if not rows:
+        return "No engine has done this."
+    kept = [column for column in range(len(heads)) if any(row[column] != NOTHING for row in rows)]
+    lines = [[heads[column] for column in kept], ["---"] + [others] * (len(kept) - 1)]
+    lines += [[row[column].replace("|", "\\|") for column in kept] for row in rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _spread(values):
-    return f"{median(values):.2f} ({min(values):.2f}–{max(values):.2f})"
+def _rounds(number):
+    return "one round" if number == 1 else f"medians of {number} rounds, the least and the most in brackets"
 
 
-def _ratio(value, of, shown):
+def _spread(values, shown):
+    middle, least, most = (shown.format(value) for value in (median(values), min(values), max(values)))
+    return middle if len(values) == 1 else f"{middle} ({least}–{most})"
+
+
+def _times(value, of):
+    """How many times as much."""
     if not value or not of:
-        return "–"
-    return shown.format(value / of, inverse=of / value)
+        return NOTHING
+    return f"{value / of:.1f}" if value >= of else f"{value / of:.2f}"
+
+
+def _share(value, of):
+    if not value or not of:
+        return NOTHING
+    return f"{value / of:.0%}" if value >= of / 10 else f"{value / of:.1%}"
 
 
 def _percentile(values, share):
     """The smallest value that so many are not above."""
-    if not values:
-        return "–"
-    rank = max(1, -int(-len(values) * share // 1))
-    return f"{sorted(values)[rank - 1]:,.0f}"
+    return f"{_ranked(values, share):,.0f}" if values else NOTHING
+
+
+def _seconds(values, share):
+    return f"{_ranked(values, share):.2f}" if values else NOTHING
+
+
+def _ranked(values, share):
+    return sorted(values)[max(1, ceil(len(values) * share)) - 1]
 
 
 def _memory_gigabytes():
