@@ -82,9 +82,7 @@ def clean_environment():
         "BATCH_INTERVAL", "CARDS", "CHECKPOINT_LOCATION", "COUNT", "DATA_DIR", "GROUP_ID", "MAX_RECORDS_PER_BATCH",
         "OUTPUT", "QUERY", "QUERY_FILE", "RATE", "SCHEMA", "SEED", "STARTING_OFFSETS", "TOPIC", "TRIGGER", "WORKERS",
     }  # fmt: skip
-    return {
-        name: value for name, value in os.environ.items() if name not in exact and not name.startswith(ours)
-    }
+    return {name: value for name, value in os.environ.items() if name not in exact and not name.startswith(ours)}
 
 
 def last_line(text):

@@ -147,9 +147,7 @@ def main(cores, command):
         os._exit(1)
 
     began = time.monotonic()
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, cores)
-    )
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, cores))
     signal.signal(signal.SIGTERM, take_down)
     signal.signal(signal.SIGINT, lambda *_signal: child.send_signal(signal.SIGINT))
     sampler = threading.Thread(target=sample)
