@@ -21,8 +21,8 @@ def target():
 def build(*wanted):
     """A release build of ours; the first takes some ten minutes of two cores.
 
-    Both packages, whatever is wanted of them: a package alone has dependencies with fewer features, which would be built
-    once more.
+    Both packages, whatever is wanted of them: a package alone has dependencies with fewer features, which would be
+    built once more.
     """
     done = subprocess.run(
         ["cargo", "build", "--release", "--locked", "-p", "producer", "-p", "consumer", *wanted],

@@ -71,7 +71,7 @@ def _totals(task, results, _context):
     heads = ["", "seconds", "records/s", "× Spark", "× Flink", "of the limit", *CPU, *MEMORY]
     what = (
         "All records of the topic, from the start of the process to the result. The limit is librdkafka with the"
-        " settings that Cardstream uses, a poll for each record and nothing done with it."
+        " settings that Cardstream uses, and nothing done with the records."
     )
     return f"## Totals by card brand\n\n{what}\n\n" + _table(heads, rows)
 

@@ -51,7 +51,9 @@ def objects(lines):
 
 
 def answered(task, lines, expected):
-    """When the answer came: a live query's first, the others' last. The last must be right, a live one's first count."""
+    """When the answer came, in seconds: a live query's first, which must count all that was there, or else the last.
+    The last must be right.
+    """
     answers = [(at, found) for at, found in objects(lines) if "result" in found or "records" in found]
     if not answers:
         raise Wrong("no result")
