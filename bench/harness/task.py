@@ -85,7 +85,7 @@ def _whole_batches(task, lines):
     """When each one's result came, and its progress. Of a large batch, a few records may come in one of their own."""
     found = list(objects(lines))
     results = [at for at, one in found if "result" in one]
-    progresses = [one for _at, one in found if one.get("numInputRows", 0) > 0]
+    progresses = [one for _at, one in found if "numInputRows" in one]
     fewest = task.batch * 0.9 if task.kind == "groups" else 1
     return [(at, progress) for at, progress in zip(results, progresses) if progress["numInputRows"] >= fewest]
 
