@@ -41,8 +41,8 @@ pub enum Assignment {
 pub enum Command {
     /// Hand over what has been read.
     Trigger,
-    /// The batch is done.
-    Proceed,
+    /// The batch is done; so many are.
+    Proceed(u64),
     /// A dead letter of this partition has been written or given up; whose it was.
     LetterSettled(TopicPartition, Epoch),
     /// Dead letters of this partition cannot be written for now; whose they are.
@@ -75,8 +75,9 @@ pub enum Report {
     CaughtUp(TopicPartition),
     /// It has records, and nothing more to read for now.
     Waiting,
-    /// It waits for a trigger.
-    BatchFull,
+    /// It waits for a trigger. The last [`Command::Proceed`]'s number: what was full before a later one is no
+    /// longer, or is told again.
+    BatchFull(u64),
     /// It waits for a trigger, or for memory.
     MemoryShort,
     /// The ends of the logs.

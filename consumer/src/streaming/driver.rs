@@ -119,6 +119,8 @@ struct Driver {
     latest: BTreeMap<TopicPartition, Offset>,
     /// Whether some partition waits for a batch.
     full: bool,
+    /// Batches that are done.
+    batches: u64,
     room: Room,
     records_at_batch: u64,
     /// Bad records in all batches: what was read and then lost to another member is read again.
@@ -199,6 +201,7 @@ impl Driver {
                 .collect(),
             extents,
             full: false,
+            batches: 0,
             room,
             records_at_batch: 0,
             dead_letters: 0,
@@ -289,7 +292,7 @@ impl Driver {
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
         match report {
             Report::CaughtUp(partition) => self.coverage.caught_up(&partition),
-            Report::BatchFull => self.full = true,
+            Report::BatchFull(batches) => self.full |= batches == self.batches,
             Report::MemoryShort => self.room.crowd(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
@@ -335,7 +338,7 @@ impl Driver {
     fn make_room(&mut self, now: Instant) -> bool {
         match self.room.relief() {
             Some(Relief::Batch) => self.full = true,
-            Some(Relief::Proceed) => self.members.tell(|| MemberCommand::Proceed),
+            Some(Relief::Proceed) => self.members.tell(|| MemberCommand::Proceed(self.batches)),
             None => {}
         }
         let (waits, is_news) = self.room.results_pile_up(now);

@@ -302,6 +302,11 @@ impl Reader {
             self.told_full = false;
         }
         self.resume(actions);
+        if self.letters.count == 0 {
+            // It may have read on, and be full already.
+            self.told_full = false;
+            self.tell_full(actions);
+        }
     }
 
     pub(super) fn letter_settled(&mut self, actions: &mut Vec<Action>) {

@@ -60,6 +60,8 @@ pub(super) struct Member {
     all_down: bool,
     /// Records that nobody has been told of.
     has_news: bool,
+    /// Batches that are done, of all members.
+    batches: u64,
     uncounted: Uncounted,
     /// Why the client cannot go on, if it cannot.
     broken: Option<String>,
@@ -95,6 +97,7 @@ impl Member {
             brokers: Vec::new(),
             all_down: false,
             has_news: false,
+            batches: 0,
             uncounted: Uncounted::default(),
             broken: None,
         }
@@ -175,7 +178,7 @@ impl Member {
     }
 
     /// Waits before the next client is made; `true` if it is to stop.
-    fn back_off(&self, inbox: &Receiver<Command>) -> bool {
+    fn back_off(&mut self, inbox: &Receiver<Command>) -> bool {
         let until = Instant::now() + BACKOFF;
         loop {
             match inbox.recv_deadline(until) {
@@ -184,6 +187,7 @@ impl Member {
                     contributions: Vec::new(),
                     kept_back: false,
                 }),
+                Ok(Command::Proceed(batches)) => self.batches = batches,
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => return false,
             }
@@ -283,7 +287,10 @@ impl Member {
     fn command(&mut self, consumer: &GroupConsumer, command: Command) -> Result<(), MemberError> {
         match command {
             Command::Trigger => self.step(consumer, Event::Trigger),
-            Command::Proceed => self.step(consumer, Event::Proceed),
+            Command::Proceed(batches) => {
+                self.batches = batches;
+                self.step(consumer, Event::Proceed)
+            }
             Command::LetterSettled(partition, epoch) => {
                 self.step(consumer, Event::LetterSettled(&partition, epoch))
             }
@@ -414,7 +421,7 @@ impl Member {
                 }
                 Action::BatchFull => {
                     self.count();
-                    self.report(Report::BatchFull);
+                    self.report(Report::BatchFull(self.batches));
                 }
                 Action::MemoryShort => {
                     self.count();

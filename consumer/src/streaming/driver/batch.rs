@@ -118,7 +118,9 @@ impl Driver {
             self.members
                 .tell(|| MemberCommand::Refused(partition.clone(), epoch));
         }
-        self.members.tell(|| MemberCommand::Proceed);
+        self.batches += 1;
+        self.full = false;
+        self.members.tell(|| MemberCommand::Proceed(self.batches));
         Ok(parts)
     }
 
