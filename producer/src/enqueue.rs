@@ -27,7 +27,7 @@ pub(crate) struct TopicProducer<C: ProducerContext + 'static> {
 }
 
 impl<C: ProducerContext + 'static> TopicProducer<C> {
-    /// Writes to `topic` with the properties of `producer`.
+    /// Writes to `topic` with the properties of `producer`, which asks brokers for it at once.
     pub(crate) fn new(producer: ThreadedProducer<C>, topic: &str) -> Result<Self, KafkaError> {
         let name = CString::new(topic)?;
         // SAFETY: the client is alive, the name is copied, and no configuration is handed over.

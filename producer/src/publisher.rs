@@ -55,12 +55,22 @@ pub(crate) struct Publisher {
     offered: u64,
 }
 
+/// A client that nudges `stop` when something happened that a waiting thread asked for.
+pub(crate) fn client(
+    kafka: &KafkaSettings,
+    stop: &Stop,
+) -> Result<ThreadedProducer<Deliveries>, KafkaError> {
+    let config = kafka.client_config_over(&DEFAULTS);
+    config.create_with_context(Deliveries::new(stop.clone()))
+}
+
 impl Publisher {
-    /// A publisher that nudges `stop` when something happened that a waiting thread asked for.
-    pub(crate) fn new(kafka: &KafkaSettings, topic: &str, stop: &Stop) -> Result<Self, KafkaError> {
-        let config = kafka.client_config_over(&DEFAULTS);
-        let producer: ThreadedProducer<Deliveries> =
-            config.create_with_context(Deliveries::new(stop.clone()))?;
+    /// Writes to `topic`, which must be there: brokers that are asked for one that is not may make it, with as
+    /// many partitions as they like.
+    pub(crate) fn new(
+        producer: ThreadedProducer<Deliveries>,
+        topic: &str,
+    ) -> Result<Self, KafkaError> {
         let deliveries = Arc::clone(producer.client().context());
         Ok(Self {
             producer: TopicProducer::new(producer, topic)?,
@@ -255,6 +265,6 @@ mod tests {
     #[test]
     fn librdkafka_accepts_the_defaults() {
         let kafka = KafkaSettings::default();
-        assert!(Publisher::new(&kafka, "t", &Stop::new()).is_ok());
+        assert!(client(&kafka, &Stop::new()).is_ok());
     }
 }

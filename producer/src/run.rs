@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::batch::Batch;
 use crate::generator::Generator;
 use crate::pace::{Metronome, Pace};
-use crate::publisher::Publisher;
+use crate::publisher::{self, Publisher};
 use crate::settings::Settings;
 use crate::stop::Stop;
 use crate::topic::{self, TopicError, TopicState};
@@ -155,9 +155,9 @@ pub struct Progress {
 /// producer is unable to go on.
 pub fn run(settings: &Settings, stop: &Stop, report: impl FnMut(Event)) -> Result<Report, Error> {
     // First, because properties that do not go together need no brokers to be refused.
-    let publisher =
-        Publisher::new(&settings.kafka, settings.topic.name(), stop).map_err(Error::Producer)?;
+    let client = publisher::client(&settings.kafka, stop).map_err(Error::Producer)?;
     let state = topic::ensure(&settings.kafka, &settings.topic, stop)?;
+    let publisher = Publisher::new(client, settings.topic.name()).map_err(Error::Producer)?;
     let mut run = Run {
         settings,
         stop,

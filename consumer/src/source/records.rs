@@ -114,8 +114,8 @@ impl<'c> Records<'c> {
             broke_off: None,
             panicked: None,
         };
-        let opaque = ptr::from_mut(&mut serving).cast();
         let callback = callback_of(&serving);
+        let opaque = ptr::from_mut(&mut serving).cast();
         // SAFETY: the queue is alive. The callback is the one for what `opaque` points to, which nobody else
         // has during the call.
         unsafe { sys::rd_kafka_consume_callback_queue(self.queue, 0, Some(callback), opaque) };
