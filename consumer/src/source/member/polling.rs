@@ -1,10 +1,10 @@
 //! The loop of one member: records from librdkafka to the worker, and what the worker says to whom it
 //! concerns.
 
+mod acting;
 mod seen;
 mod uncounted;
 
-use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,20 +13,16 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::Message;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use self::uncounted::Uncounted;
 use super::fetching::Fetching;
-use super::held::owned;
 use super::{Assignment, Command, MemberError, MemberRemote, MemberSettings, Report, wake};
-use crate::checkpoint::Epoch;
-use crate::decode::{Header, RecordMeta};
 use crate::engine::worker::{Action, Event, Worker};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::schema::metadata::MetadataColumn;
-use crate::sink::dead_letters::{Fate, Letter};
 use crate::source::closing::Closing;
 use crate::source::group_context::GroupContext;
 use crate::source::records::{Records, Taken};
@@ -319,148 +315,6 @@ impl Member {
             // The group is moving partitions, for instance. The next checkpoint's comes.
             tracing::debug!(%error, %partition, "offset not committed");
         }
-    }
-
-    #[inline]
-    fn record<M: Message>(
-        &mut self,
-        consumer: &GroupConsumer,
-        message: &M,
-    ) -> Result<(), MemberError> {
-        let payload = message.payload();
-        self.uncounted.read(payload);
-        self.has_news = true;
-        let mut headers = Vec::new();
-        if self.reads_headers
-            && let Some(all) = message.headers()
-        {
-            headers.extend(all.iter().map(|header| Header {
-                key: header.key,
-                value: header.value,
-            }));
-        }
-        let meta = RecordMeta {
-            topic: match &self.only_topic {
-                Some(topic) => topic,
-                None => message.topic(),
-            },
-            partition: message.partition(),
-            offset: message.offset(),
-            timestamp_ms: match self.reads_timestamps {
-                true => message.timestamp().to_millis(),
-                false => None,
-            },
-            key: message.key(),
-            headers: &headers,
-        };
-        self.worker
-            .step(Event::Record { meta, payload }, &mut self.actions)?;
-        if self.actions.is_empty() {
-            return Ok(());
-        }
-        self.act_on_record(consumer, message)?;
-        self.act(consumer)
-    }
-
-    /// Does those actions that are about the record itself.
-    #[cold]
-    fn act_on_record<M: Message>(
-        &mut self,
-        consumer: &GroupConsumer,
-        message: &M,
-    ) -> Result<(), MemberError> {
-        let mut others = Vec::new();
-        for action in mem::take(&mut self.actions) {
-            match action {
-                Action::DeadLetter { reason, epoch } => {
-                    self.write_letter(message, reason, epoch);
-                }
-                Action::Hold => {
-                    // It is counted when it comes again.
-                    self.uncount(message);
-                    self.fetching.hold(consumer, message)?;
-                }
-                Action::Ignore => self.uncount(message),
-                other => others.push(other),
-            }
-        }
-        self.actions = others;
-        Ok(())
-    }
-
-    fn write_letter<M: Message>(&self, message: &M, reason: String, epoch: Epoch) {
-        let remote = self.remote.clone();
-        let partition = TopicPartition::new(message.topic(), message.partition());
-        let letter = Letter::new(owned(message), reason, move |fate| {
-            let partition = partition.clone();
-            remote.send(match fate {
-                Fate::Settled => Command::LetterSettled(partition, epoch),
-                Fate::Stuck => Command::LettersStuck(partition, epoch),
-            });
-        });
-        self.settings.letters.send(letter);
-    }
-
-    fn uncount<M: Message>(&mut self, message: &M) {
-        self.uncounted.put_back(message.payload());
-    }
-
-    fn step(&mut self, consumer: &GroupConsumer, event: Event<'_>) -> Result<(), MemberError> {
-        self.worker.step(event, &mut self.actions)?;
-        self.act(consumer)
-    }
-
-    fn act(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
-        for action in mem::take(&mut self.actions) {
-            match action {
-                Action::Pause(partition) => self.fetching.pause(consumer, partition)?,
-                Action::Resume(partition) => self.resume(consumer, &partition)?,
-                Action::CaughtUp(partition) => {
-                    self.count();
-                    self.report(Report::CaughtUp(partition));
-                }
-                Action::BatchFull => {
-                    self.count();
-                    self.report(Report::BatchFull(self.batches));
-                }
-                Action::MemoryShort => {
-                    self.count();
-                    self.report(Report::MemoryShort);
-                }
-                Action::HandOver {
-                    contributions,
-                    kept_back,
-                } => {
-                    self.has_news = false;
-                    self.report(Report::HandedOver {
-                        contributions,
-                        kept_back,
-                    });
-                }
-                Action::DeadLetter { .. } | Action::Hold | Action::Ignore => {}
-            }
-        }
-        self.uncounted
-            .count_paused(self.worker.paused(), &self.settings.counters);
-        Ok(())
-    }
-
-    /// What was kept of the partition comes first; it may be kept again.
-    fn resume(
-        &mut self,
-        consumer: &GroupConsumer,
-        partition: &TopicPartition,
-    ) -> Result<(), MemberError> {
-        let mut held = self.fetching.take_held(partition);
-        while let Some(message) = held.pop_front() {
-            self.record(consumer, &message)?;
-            if self.fetching.holds(partition) {
-                // It takes none of those behind it either.
-                self.fetching.keep(partition, held);
-                break;
-            }
-        }
-        self.fetching.resume(consumer, partition)
     }
 
     fn count(&mut self) {

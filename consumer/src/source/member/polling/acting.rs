@@ -1,0 +1,163 @@
+//! What a member does with a record, and what its worker has it do: dead letters, records held back, pauses,
+//! hand-overs.
+
+use std::mem;
+
+use rdkafka::message::{Headers, Message};
+
+use super::super::held::owned;
+use super::{GroupConsumer, Member};
+use crate::checkpoint::Epoch;
+use crate::decode::{Header, RecordMeta};
+use crate::engine::worker::{Action, Event};
+use crate::position::TopicPartition;
+use crate::sink::dead_letters::{Fate, Letter};
+use crate::source::member::{Command, MemberError, Report};
+
+impl Member {
+    #[inline]
+    pub(super) fn record<M: Message>(
+        &mut self,
+        consumer: &GroupConsumer,
+        message: &M,
+    ) -> Result<(), MemberError> {
+        let payload = message.payload();
+        self.uncounted.read(payload);
+        self.has_news = true;
+        let mut headers = Vec::new();
+        if self.reads_headers
+            && let Some(all) = message.headers()
+        {
+            headers.extend(all.iter().map(|header| Header {
+                key: header.key,
+                value: header.value,
+            }));
+        }
+        let meta = RecordMeta {
+            topic: match &self.only_topic {
+                Some(topic) => topic,
+                None => message.topic(),
+            },
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_ms: match self.reads_timestamps {
+                true => message.timestamp().to_millis(),
+                false => None,
+            },
+            key: message.key(),
+            headers: &headers,
+        };
+        self.worker
+            .step(Event::Record { meta, payload }, &mut self.actions)?;
+        if self.actions.is_empty() {
+            return Ok(());
+        }
+        self.act_on_record(consumer, message)?;
+        self.act(consumer)
+    }
+
+    /// Does those actions that are about the record itself.
+    #[cold]
+    fn act_on_record<M: Message>(
+        &mut self,
+        consumer: &GroupConsumer,
+        message: &M,
+    ) -> Result<(), MemberError> {
+        let mut others = Vec::new();
+        for action in mem::take(&mut self.actions) {
+            match action {
+                Action::DeadLetter { reason, epoch } => {
+                    self.write_letter(message, reason, epoch);
+                }
+                Action::Hold => {
+                    // It is counted when it comes again.
+                    self.uncount(message);
+                    self.fetching.hold(consumer, message)?;
+                }
+                Action::Ignore => self.uncount(message),
+                other => others.push(other),
+            }
+        }
+        self.actions = others;
+        Ok(())
+    }
+
+    fn write_letter<M: Message>(&self, message: &M, reason: String, epoch: Epoch) {
+        let remote = self.remote.clone();
+        let partition = TopicPartition::new(message.topic(), message.partition());
+        let letter = Letter::new(owned(message), reason, move |fate| {
+            let partition = partition.clone();
+            remote.send(match fate {
+                Fate::Settled => Command::LetterSettled(partition, epoch),
+                Fate::Stuck => Command::LettersStuck(partition, epoch),
+            });
+        });
+        self.settings.letters.send(letter);
+    }
+
+    fn uncount<M: Message>(&mut self, message: &M) {
+        self.uncounted.put_back(message.payload());
+    }
+
+    pub(super) fn step(
+        &mut self,
+        consumer: &GroupConsumer,
+        event: Event<'_>,
+    ) -> Result<(), MemberError> {
+        self.worker.step(event, &mut self.actions)?;
+        self.act(consumer)
+    }
+
+    fn act(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
+        for action in mem::take(&mut self.actions) {
+            match action {
+                Action::Pause(partition) => self.fetching.pause(consumer, partition)?,
+                Action::Resume(partition) => self.resume(consumer, &partition)?,
+                Action::CaughtUp(partition) => {
+                    self.count();
+                    self.report(Report::CaughtUp(partition));
+                }
+                Action::BatchFull => {
+                    self.count();
+                    self.report(Report::BatchFull(self.batches));
+                }
+                Action::MemoryShort => {
+                    self.count();
+                    self.report(Report::MemoryShort);
+                }
+                Action::HandOver {
+                    contributions,
+                    kept_back,
+                } => {
+                    self.has_news = false;
+                    self.report(Report::HandedOver {
+                        contributions,
+                        kept_back,
+                    });
+                }
+                Action::DeadLetter { .. } | Action::Hold | Action::Ignore => {}
+            }
+        }
+        self.uncounted
+            .count_paused(self.worker.paused(), &self.settings.counters);
+        Ok(())
+    }
+
+    /// What was kept of the partition comes first; it may be kept again.
+    pub(super) fn resume(
+        &mut self,
+        consumer: &GroupConsumer,
+        partition: &TopicPartition,
+    ) -> Result<(), MemberError> {
+        let mut held = self.fetching.take_held(partition);
+        while let Some(message) = held.pop_front() {
+            self.record(consumer, &message)?;
+            if self.fetching.holds(partition) {
+                // It takes none of those behind it either.
+                self.fetching.keep(partition, held);
+                break;
+            }
+        }
+        self.fetching.resume(consumer, partition)
+    }
+}
