@@ -4,7 +4,7 @@ from engines.cardstream import build, target
 from harness.brokers import REPOSITORY, clean_environment
 
 # As our consumer sets them. By default librdkafka waits a second whenever its queue is full.
-SETTINGS = ["-X", "fetch.queue.backoff.ms=1", "-X", "queued.max.messages.kbytes=2048", "-X", "fetch.max.bytes=2097152"]
+SETTINGS = ["-X", "fetch.queue.backoff.ms=1", "-X", "queued.max.messages.kbytes=2048"]
 
 
 class Limit:

@@ -245,7 +245,7 @@ impl Worker {
                 if let Some(index) = self.owned(partition, epoch) {
                     let Self { readers, plan, .. } = self;
                     let reader = &mut readers[index];
-                    plan.allowance.give_back(reader.letters_stuck(actions));
+                    plan.allowance.give_back(reader.letters_stuck());
                     tell_caught_up(reader, actions);
                 }
                 Ok(())

@@ -143,7 +143,12 @@ fn queued(config: &Config, opened: &Opened) -> MemoryReservation {
     let client = client(config, opened, 0);
     let kbytes = client.get("queued.max.messages.kbytes");
     let kbytes = kbytes.and_then(|kbytes| kbytes.parse::<usize>().ok());
-    reservation.grow(kbytes.unwrap_or(0).saturating_mul(1024 * config.workers));
+    // While a queue is read the next is being filled.
+    reservation.grow(
+        kbytes
+            .unwrap_or(0)
+            .saturating_mul(2 * 1024 * config.workers),
+    );
     reservation
 }
 

@@ -181,8 +181,6 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         // librdkafka waits a whole second when its queue is full, unless told otherwise.
         ("fetch.queue.backoff.ms", "1"),
         (QUEUE, &queue_kbytes(config).to_string()),
-        // A broker answers with this much at most, whatever the queue holds: 50 MB unless told otherwise.
-        ("fetch.max.bytes", "2097152"),
     ])
 }
 

@@ -135,9 +135,9 @@ impl Reader {
         self.epoch
     }
 
-    /// Whether it is not fetched for now, though there may be more of it.
+    /// Whether no more of it is taken for now, though there may be more.
     pub(super) fn is_paused(&self) -> bool {
-        self.paused
+        self.paused || self.letters.stuck
     }
 
     /// How many records read for this batch count against its allowance.
@@ -298,37 +298,44 @@ impl Reader {
     /// The next batch has begun.
     pub(super) fn proceed(&mut self, actions: &mut Vec<Action>) {
         self.starved = false;
-        if mem::take(&mut self.crowded) {
-            self.told_full = false;
-        }
+        self.crowded = false;
         self.resume(actions);
-        if self.letters.count == 0 {
-            // It may have read on, and be full already.
-            self.told_full = false;
-            self.tell_full(actions);
-        }
+        // What was told before counts no longer.
+        self.told_full = false;
+        self.tell_settled(actions);
     }
 
     pub(super) fn letter_settled(&mut self, actions: &mut Vec<Action>) {
         self.letters.settle_one();
-        if self.letters.count == 0 && self.overdue {
-            actions.push(Action::BatchFull);
-        }
         self.resume(actions);
+        self.tell_settled(actions);
+    }
+
+    /// Tells what held back for its dead letters, if they are written: that it can be handed over, or that there
+    /// is no place for more.
+    fn tell_settled(&mut self, actions: &mut Vec<Action>) {
+        if self.letters.count > 0 {
+            return;
+        }
+        if self.overdue {
+            actions.push(Action::BatchFull);
+        } else {
+            self.tell_full(actions);
+        }
     }
 
     /// How many records no longer count against the batch's allowance.
-    pub(super) fn letters_stuck(&mut self, actions: &mut Vec<Action>) -> u64 {
-        if !mem::replace(&mut self.letters.stuck, true) && !self.paused {
-            self.paused = true;
-            actions.push(Action::Pause(self.partition.clone()));
-        }
+    /// The next record pauses the partition, and not this: librdkafka goes on behind the last thing that it has
+    /// handed out, which may have been a marker behind records that it took back at an earlier pause.
+    pub(super) fn letters_stuck(&mut self) -> u64 {
+        self.letters.stuck = true;
         mem::take(&mut self.allowed)
     }
 
     /// Tells, once a batch, that it has no place for more.
     pub(super) fn tell_full(&mut self, actions: &mut Vec<Action>) {
-        let is_full = self.full || self.starved || self.letters.are_too_many();
+        // An overdue one has nothing to hand over until its dead letters are written, which it tells.
+        let is_full = !self.overdue && (self.full || self.starved || self.letters.are_too_many());
         if (is_full || self.crowded) && !mem::replace(&mut self.told_full, true) {
             actions.push(match is_full {
                 true => Action::BatchFull,

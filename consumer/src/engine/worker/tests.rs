@@ -171,8 +171,9 @@ fn stuck_letters_are_not_waited_for_and_come_later() {
     bench.record(GOOD);
     let (partition, epoch) = (bench.partition.clone(), bench.epoch);
     bench.step(Event::LettersStuck(&partition, epoch));
-    assert!(bench.said(|action| matches!(action, Action::Pause(_))));
+    assert!(!bench.said(|action| matches!(action, Action::Pause(_))));
     assert_eq!(bench.worker.paused(), 1);
+    assert!(!bench.record(GOOD));
     assert!(!bench.trigger().1);
     // Its share of the batch is free for others.
     assert!(bench.worker.plan.allowance.take());
@@ -421,4 +422,21 @@ fn dead_letters_on_their_way_and_decoded_records_are_counted() {
     bench.worker.clear();
     bench.actions.clear();
     assert_eq!(memory.held(), 0);
+}
+
+/// Whoever triggers forgets what was full before the batch was done.
+#[test]
+fn what_settles_before_the_batch_is_done_is_told_after_it() {
+    let mut bench = Bench::new(COUNT, 10, None, false);
+    bench.record("no JSON");
+    let (parts, kept_back) = bench.trigger();
+    assert!(parts.is_empty() && kept_back);
+    bench.settled();
+    assert!(bench.said_full());
+    bench.step(Event::Proceed);
+    assert!(bench.said_full());
+    let (parts, kept_back) = bench.trigger();
+    assert_eq!((parts.len(), kept_back), (1, false));
+    bench.step(Event::Proceed);
+    assert!(!bench.said_full());
 }
