@@ -1,8 +1,8 @@
 //! What librdkafka calls back while a member polls: rebalances, statistics, errors.
 //!
-//! A partition that is assigned is read from its checkpoint, and its records come in the member's queue. Callbacks run on the polling thread,
-//! inside `poll`, where the worker cannot be reached; what they saw is left here for the member to
-//! pick up before it looks at the next record.
+//! A partition that is assigned is read from its checkpoint, and its records come in the member's queue.
+//! Callbacks run on the polling thread, inside `poll`, where the worker cannot be reached; what they saw is
+//! left here for the member to pick up before it looks at the next record.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
