@@ -12,30 +12,25 @@ use std::sync::Arc;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{ScalarValue, TableReference};
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SessionState, SessionStateBuilder};
-use datafusion::optimizer::Optimizer;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
-use datafusion::physical_plan::aggregates::{AggregateExec, AggregateMode};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
-use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use futures::FutureExt;
 use thiserror::Error;
 
+use self::cut::{columns_read, cut};
+use self::session::{functions, session};
 use super::execution::{Environment, Execution};
-use super::feed::{FeedExec, FeedTable};
 use super::functions::clock::TriggerClock;
-use super::functions::exact;
 use super::memory::{Memory, bytes_of};
 use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
 use super::{naming, quantity, spark};
 
+mod cut;
 mod explain;
+mod session;
 
 pub use explain::error_text;
 
@@ -317,84 +312,6 @@ fn parse(text: &str) -> Result<Statement, QueryError> {
     }
 }
 
-/// Physical rules that must not run, each because it takes a run over all rows at once for granted.
-const REFUSED_RULES: &[&str] = &[
-    // Folds `count(*)`, `min`, `max` to constants from statistics.
-    "aggregate_statistics",
-    // Stop an aggregate early, when enough groups have been seen for a LIMIT above it.
-    "LimitedDistinctAggregation",
-    "LimitAggregation",
-    // Give the thread back to a runtime that is not there.
-    "EnsureCooperative",
-    // Push filters, dynamic ones among them, across the place where the plan is cut.
-    "FilterPushdown",
-    "FilterPushdown(Post)",
-];
-
-fn session(
-    table: &SchemaRef,
-    names: &[String],
-    clock: &TriggerClock,
-) -> Result<SessionState, DataFusionError> {
-    let number = |value| ScalarValue::Float64(Some(value));
-    let config = SessionConfig::new()
-        .with_target_partitions(1)
-        .with_information_schema(false)
-        // `1.1` is DECIMAL as in Spark: amounts times it stay exact.
-        .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
-        .set_bool("datafusion.optimizer.enable_dynamic_filter_pushdown", false)
-        // Above this share of distinct groups a partial aggregate would stop grouping.
-        .set(
-            "datafusion.execution.skip_partial_aggregation_probe_ratio_threshold",
-            &number(2.0),
-        );
-    let rules = PhysicalOptimizer::new()
-        .rules
-        .into_iter()
-        .filter(|rule| !REFUSED_RULES.contains(&rule.name()))
-        .collect();
-    let logical = Optimizer::new()
-        .rules
-        .into_iter()
-        // `count(DISTINCT x)` would become an aggregate over an aggregate.
-        .filter(|rule| rule.name() != "single_distinct_aggregation_to_group_by")
-        .collect();
-    let state = SessionStateBuilder::new_with_default_features()
-        .with_config(config)
-        .with_optimizer_rules(logical)
-        .with_physical_optimizer_rules(rules)
-        .build();
-
-    let context = SessionContext::new_with_state(state);
-    context.register_udaf(exact::sum());
-    context.register_udaf(exact::avg());
-    for function in clock.functions() {
-        context.register_udf(function);
-    }
-    // Would be folded to the time of planning.
-    context.deregister_udf("current_time");
-    let records = Arc::new(FeedTable::new(Arc::clone(table)));
-    context.register_table(TABLE, Arc::clone(&records) as _)?;
-    for name in names {
-        for name in [name.clone(), name.to_lowercase()] {
-            let reference = TableReference::bare(name);
-            if !context.table_exist(reference.clone())? {
-                context.register_table(reference, Arc::clone(&records) as _)?;
-            }
-        }
-    }
-    Ok(context.state())
-}
-
-/// The names of all functions, Spark's among them.
-fn functions(state: &SessionState) -> Vec<&str> {
-    let mut names: Vec<&str> = spark::names().collect();
-    names.extend(state.scalar_functions().keys().map(String::as_str));
-    names.extend(state.aggregate_functions().keys().map(String::as_str));
-    names.extend(state.window_functions().keys().map(String::as_str));
-    names
-}
-
 /// Planning is async for catalogs that are far away; ours is not, so it never waits.
 fn complete<T>(
     planning: impl Future<Output = Result<T, DataFusionError>>,
@@ -403,72 +320,5 @@ fn complete<T>(
         Err(DataFusionError::Internal(
             "planning waits for something".to_owned(),
         ))
-    })
-}
-
-fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, QueryError> {
-    let mut columns = None;
-    plan.apply(|node| {
-        if let Some(feed) = node.downcast_ref::<FeedExec>() {
-            columns = Some(feed.columns().to_vec());
-        }
-        Ok(TreeNodeRecursion::Continue)
-    })?;
-    columns.ok_or(QueryError::Refused(Refusal::ReadsNothing))
-}
-
-/// Cuts the plan at its lowest aggregate (the optimizer may have put others above it). It comes as one
-/// node, or, with GROUPING SETS, as a `Final` one over a `Partial` one.
-fn cut(plan: &Arc<dyn ExecutionPlan>) -> Result<Plan, DataFusionError> {
-    let mut found = None;
-    let above = Arc::clone(plan).transform_up(|node| {
-        let Some(aggregate) = node.downcast_ref::<AggregateExec>() else {
-            return Ok(Transformed::no(node));
-        };
-        found.get_or_insert_with(|| aggregate.clone());
-        if *aggregate.mode() == AggregateMode::Partial {
-            return Ok(Transformed::no(node));
-        }
-        let leaf: Arc<dyn ExecutionPlan> = Arc::new(FeedExec::new(aggregate.schema()));
-        Ok(Transformed::new(leaf, true, TreeNodeRecursion::Stop))
-    })?;
-    match found {
-        Some(aggregate) => Ok(Plan::Aggregate(modes(&aggregate, above.data)?)),
-        None => Ok(Plan::Rows(Arc::clone(plan))),
-    }
-}
-
-/// The aggregate in its three modes.
-fn modes(
-    aggregate: &AggregateExec,
-    above: Arc<dyn ExecutionPlan>,
-) -> Result<AggregatePlan, DataFusionError> {
-    let calls = aggregate.aggr_expr().to_vec();
-    let records = aggregate.input_schema();
-    let partial = Arc::new(AggregateExec::try_new(
-        AggregateMode::Partial,
-        aggregate.group_expr().clone(),
-        calls.clone(),
-        aggregate.filter_expr().to_vec(),
-        Arc::clone(aggregate.input()),
-        Arc::clone(&records),
-    )?);
-    // FILTER (WHERE …) has been applied when a state is made.
-    let merge = |mode| {
-        AggregateExec::try_new(
-            mode,
-            aggregate.group_expr().as_final(),
-            calls.clone(),
-            vec![None; calls.len()],
-            Arc::new(FeedExec::new(partial.schema())),
-            Arc::clone(&records),
-        )
-        .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
-    };
-    Ok(AggregatePlan {
-        reduce: merge(AggregateMode::PartialReduce)?,
-        last: merge(AggregateMode::Final)?,
-        partial,
-        above,
     })
 }
