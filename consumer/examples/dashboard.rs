@@ -14,6 +14,7 @@ use chrono::Utc;
 use consumer::command::Command;
 use consumer::dashboard::{self, theme::Theme};
 use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse, Started};
+use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use datafusion::arrow::array::{
@@ -274,7 +275,10 @@ impl Query {
         };
         Ok(Batch {
             rows,
-            append: self.is("append"),
+            mode: match self.is("append") {
+                true => OutputMode::Append,
+                false => OutputMode::Complete,
+            },
             sorted_by: None,
             others: None,
             progress,

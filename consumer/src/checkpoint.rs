@@ -199,11 +199,14 @@ impl Checkpoints {
     }
 
     /// The states of those partitions that are `wanted`.
-    pub fn states(&self, wanted: impl Fn(&TopicPartition) -> bool) -> Vec<State> {
+    pub fn states(
+        &self,
+        wanted: impl Fn(&TopicPartition) -> bool,
+    ) -> BTreeMap<TopicPartition, State> {
         self.all()
             .iter()
             .filter(|(partition, _)| wanted(partition))
-            .map(|(_, newest)| newest.checkpoint.state.clone())
+            .map(|(partition, newest)| (partition.clone(), newest.checkpoint.state.clone()))
             .collect()
     }
 

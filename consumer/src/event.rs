@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::RecordBatch;
 
+use crate::output_mode::OutputMode;
 use crate::progress::Progress;
 
 /// One thing that happened to the query.
@@ -48,10 +49,10 @@ pub struct Started {
 /// One micro-batch: its rows and its report.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// With an aggregate: the whole result. Without: the rows that this batch adds.
+    /// The result's rows.
     pub rows: RecordBatch,
-    /// Whether `rows` adds to what came before (a query without an aggregate).
-    pub append: bool,
+    /// Which of them these are.
+    pub mode: OutputMode,
     /// The column that the query sorts its result by, in the first place.
     pub sorted_by: Option<usize>,
     /// What of it comes from other processes, if any does.

@@ -17,6 +17,7 @@ pub mod demo;
 pub mod engine;
 pub mod event;
 pub mod number;
+pub mod output_mode;
 pub mod position;
 pub mod progress;
 pub mod schema;

@@ -30,6 +30,7 @@ mod report;
 mod resuming;
 mod room;
 mod telling;
+mod updates;
 
 use std::io;
 use std::thread::{self, JoinHandle};

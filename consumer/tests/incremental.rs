@@ -3,17 +3,19 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use consumer::engine::changed::ChangedGroups;
 use consumer::engine::functions::exact;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use datafusion::arrow::array::{
-    ArrayRef, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray, RecordBatch,
-    StringViewArray, TimestampMicrosecondArray,
+    ArrayRef, AsArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringViewArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -67,6 +69,99 @@ const QUERIES: &[&str] = &[
     "SELECT unnest(tags) AS tag, _offset FROM transactions",
     "SELECT * FROM transactions WHERE brand = 'a'",
 ];
+
+/// A query whose groups are shown as they change.
+struct Updating {
+    keys: &'static str,
+    calls: &'static str,
+    from: &'static str,
+    having: &'static str,
+}
+
+const UPDATING: &[Updating] = &[
+    Updating {
+        keys: "brand",
+        calls: "count(*), sum(amount), avg(amount), min(amount), max(amount)",
+        from: "transactions",
+        having: "",
+    },
+    Updating {
+        keys: "brand, quantity % 2",
+        calls: "count(*), count(DISTINCT quantity), median(amount)",
+        from: "transactions WHERE amount > 10",
+        having: "",
+    },
+    Updating {
+        keys: "brand",
+        calls: "sum(amount) * 2, count(*) FILTER (WHERE amount > 20)",
+        from: "transactions",
+        having: "HAVING count(*) > 3 AND sum(amount) > 10",
+    },
+    Updating {
+        keys: "tag",
+        calls: "count(*), sum(amount)",
+        from: "(SELECT unnest(tags) AS tag, amount FROM transactions)",
+        having: "",
+    },
+    Updating {
+        keys: "tags",
+        calls: "count(*)",
+        from: "transactions",
+        having: "",
+    },
+    Updating {
+        keys: "date_trunc('minute', at), brand",
+        calls: "count(*), array_agg(quantity ORDER BY quantity)",
+        from: "transactions",
+        having: "",
+    },
+    // 0.0 and -0.0 are one group.
+    Updating {
+        keys: "CASE WHEN amount > 50 THEN CAST(0 AS DOUBLE) ELSE -CAST(quantity % 2 AS DOUBLE) END",
+        calls: "count(*)",
+        from: "transactions",
+        having: "",
+    },
+    Updating {
+        keys: "CASE WHEN amount > 50 THEN CAST(0 AS DOUBLE) ELSE -CAST(quantity % 2 AS DOUBLE) END, brand",
+        calls: "count(*)",
+        from: "transactions",
+        having: "",
+    },
+    // One group, which every batch changes.
+    Updating {
+        keys: "",
+        calls: "count(*), sum(amount)",
+        from: "transactions",
+        having: "",
+    },
+];
+
+impl Updating {
+    fn sql(&self) -> String {
+        let Self { keys, calls, .. } = self;
+        let comma = if keys.is_empty() { "" } else { ", " };
+        self.grouped(&format!("{keys}{comma}{calls}"), self.having)
+    }
+
+    /// The keys alone, of all groups.
+    fn keys_sql(&self) -> String {
+        self.grouped(
+            if self.keys.is_empty() {
+                "count(*)"
+            } else {
+                self.keys
+            },
+            "",
+        )
+    }
+
+    fn grouped(&self, select: &str, having: &str) -> String {
+        let Self { keys, from, .. } = self;
+        let grouping = if keys.is_empty() { "" } else { "GROUP BY " };
+        format!("SELECT {select} FROM {from} {grouping}{keys} {having}")
+    }
+}
 
 #[derive(Clone, Debug)]
 struct Record {
@@ -239,6 +334,48 @@ fn in_batches(query: &Query, stream: &[(Record, i32, usize)]) -> (RecordBatch, V
     (results.last().unwrap().clone(), results)
 }
 
+/// The result of each batch, of the groups that it changes; and how many groups there are then.
+fn in_updates(query: &Query, stream: &[(Record, i32, usize)]) -> Vec<(RecordBatch, usize)> {
+    let mut states = vec![State::default(); 3];
+    let mut offset = 0_i64;
+    let mut groups = 0;
+    let mut results = Vec::new();
+    for batch in stream.chunk_by(|left, right| left.2 == right.2) {
+        let mut made = Vec::new();
+        let before = states.clone();
+        for records in batch.chunk_by(|left, right| left.1 == right.1) {
+            let partition = usize::try_from(records[0].1).unwrap();
+            let records: Vec<_> = records
+                .iter()
+                .map(|(record, partition, _)| {
+                    offset += 1;
+                    (record.clone(), *partition, offset)
+                })
+                .collect();
+            let mut partial = query.partial().unwrap();
+            partial
+                .push(rows(&records).project(query.columns()).unwrap())
+                .unwrap();
+            let new = partial.finish().unwrap();
+            states[partition] = states[partition].merged(query, new.clone()).unwrap();
+            made.extend(new);
+        }
+        let Some(keys) = query.looked_up_by() else {
+            let all: Vec<_> = states.iter().flat_map(State::batches).collect();
+            let outcome = query.result(all).unwrap();
+            results.push((outcome.rows, outcome.groups));
+            continue;
+        };
+        let mut changed = ChangedGroups::of(keys, &made).unwrap();
+        for state in &before {
+            made.extend(changed.rows_in(state).unwrap());
+        }
+        groups += changed.new_ones();
+        results.push((query.result(made).unwrap().rows, groups));
+    }
+    results
+}
+
 /// One value: floats depend on the order of their additions, everything else is exact.
 #[derive(Clone, Debug)]
 enum Cell {
@@ -287,7 +424,12 @@ fn comparable(batch: &RecordBatch, sorted: bool) -> Vec<Vec<Cell>> {
                 Cell::Exact(text) => Some(text.clone()),
                 Cell::Float(_) => None,
             });
-            exact.collect::<Vec<_>>()
+            let floats = row.iter().filter_map(|cell| match cell {
+                Cell::Exact(_) => None,
+                // -0.0 is 0.0.
+                Cell::Float(value) => Some(format!("{:.3?}", value.map(|value| value + 0.0))),
+            });
+            exact.chain(floats).collect::<Vec<_>>()
         });
     }
     rows
@@ -334,6 +476,103 @@ proptest! {
             let expected = at_once(sql, &all);
             let sorted = sorts(sql);
             prop_assert_eq!(comparable(&result, sorted), comparable(&expected, sorted), "{}", sql);
+        }
+    }
+
+    #[test]
+    fn an_update_has_the_groups_of_its_batch_as_they_are_among_all_records(stream in stream()) {
+        let numbered: Vec<_> = (0_i64..)
+            .zip(&stream)
+            .map(|(offset, (record, partition, batch))| ((record.clone(), *partition, offset), *batch))
+            .collect();
+        for updating in UPDATING {
+            let sql = updating.sql();
+            let query = Query::plan(&sql, &schema(), &[]).and_then(Query::updating);
+            let query = query.unwrap_or_else(|error| panic!("{sql}: {error}"));
+            let mut until_now = Vec::new();
+            let batches = numbered.chunk_by(|left, right| left.1 == right.1);
+            for (batch, (rows_of_it, groups)) in batches.zip(in_updates(&query, &stream)) {
+                let batch: Vec<_> = batch.iter().map(|(record, _)| record.clone()).collect();
+                until_now.extend(batch.clone());
+                let keys_of = |records| comparable(&at_once(&updating.keys_sql(), &rows(records)), false);
+                let keys = match updating.keys {
+                    "" => vec![vec![]],
+                    _ => keys_of(&batch),
+                };
+                prop_assert_eq!(groups, keys_of(&until_now).len(), "{}", sql);
+                let mut expected = comparable(&at_once(&sql, &rows(&until_now)), false);
+                expected.retain(|row| keys.iter().any(|key| row.starts_with(key)));
+                prop_assert_eq!(comparable(&rows_of_it, false), expected, "{}", sql);
+            }
+        }
+    }
+}
+
+/// Layers that stand beside each other for long, and groups that come in several of them.
+#[test]
+fn updates_of_many_groups_in_many_layers_are_exact() {
+    let table = Schema::new(vec![
+        Field::new("n", DataType::Int64, true),
+        Field::new("cents", DataType::Int64, true),
+    ]);
+    let sql = "SELECT n, count(*) AS c, sum(cents) AS s FROM transactions GROUP BY n";
+    let query = Query::plan(sql, &Arc::new(table), &[]).unwrap();
+    let query = query.updating().unwrap();
+    let keys = query.looked_up_by().unwrap().clone();
+    let mut states = vec![State::default(); 2];
+    let mut expected: HashMap<i64, (i64, i64)> = HashMap::new();
+    let mut groups = 0;
+    // The first is large, and the others smaller and smaller, so that layers stay apart.
+    for (batch, count) in [40_000_i64, 18_000, 8_000, 20, 0, 5_000]
+        .into_iter()
+        .enumerate()
+    {
+        let before = states.clone();
+        let mut made = Vec::new();
+        let mut touched = HashSet::new();
+        for (partition, state) in (0_i64..).zip(&mut states) {
+            let numbers: Vec<i64> = (0..count)
+                .map(|i| (i * 7919 + batch as i64 * 101 + partition * 13) % 60_000)
+                .collect();
+            for n in &numbers {
+                let (count, sum) = expected.entry(*n).or_default();
+                (*count, *sum) = (*count + 1, *sum + n * 3 + batch as i64);
+                touched.insert(*n);
+            }
+            let cents = numbers.iter().map(|n| n * 3 + batch as i64);
+            let records = RecordBatch::try_from_iter_with_nullable([
+                (
+                    "n",
+                    Arc::new(Int64Array::from(numbers.clone())) as ArrayRef,
+                    true,
+                ),
+                (
+                    "cents",
+                    Arc::new(Int64Array::from_iter_values(cents)) as ArrayRef,
+                    true,
+                ),
+            ]);
+            let mut partial = query.partial().unwrap();
+            partial.push(records.unwrap()).unwrap();
+            let new = partial.finish().unwrap();
+            *state = state.merged(&query, new.clone()).unwrap();
+            made.extend(new);
+        }
+        let mut changed = ChangedGroups::of(&keys, &made).unwrap();
+        for state in &before {
+            made.extend(changed.rows_in(state).unwrap());
+        }
+        groups += changed.new_ones();
+        assert_eq!(groups, expected.len());
+        let result = query.result(made).unwrap().rows;
+        let column = |number: usize| result.column(number).as_primitive::<Int64Type>().clone();
+        let (n, counts, sums) = (column(0), column(1), column(2));
+        assert_eq!(result.num_rows(), touched.len());
+        for row in 0..result.num_rows() {
+            let n = n.value(row);
+            assert!(touched.remove(&n), "{n} comes twice, or was not changed");
+            let (count, sum) = expected[&n];
+            assert_eq!((counts.value(row), sums.value(row)), (count, sum));
         }
     }
 }

@@ -219,7 +219,7 @@ impl<'a> Run<'a> {
         }
         self.batch();
         let states = self.checkpoints.states(|_| true);
-        let batches = states.iter().flat_map(|state| state.batches());
+        let batches = states.values().flat_map(|state| state.batches());
         lines(
             &self
                 .plan

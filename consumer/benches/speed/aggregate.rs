@@ -1,6 +1,7 @@
 //! From records to groups, from groups to a state, from a state to a result.
 
 use consumer::config::{DEFAULT_QUERY, DEFAULT_SCHEMA};
+use consumer::engine::changed::ChangedGroups;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use consumer::schema::TableSchema;
@@ -77,6 +78,21 @@ fn complete_result(bencher: Bencher<'_, '_>, kept: usize) {
     let query = query_by_key();
     let state = state(&query, kept);
     bencher.bench_local(|| query.result(state.batches()).expect("a result").rows);
+}
+
+/// The result of one batch of 1,000 groups that comes to a state of so many, as update mode has it.
+#[divan::bench(args = [10_000, 1_000_000])]
+fn update_result(bencher: Bencher<'_, '_>, kept: usize) {
+    let query = query_by_key().updating().expect("a query of single groups");
+    let keys = query.looked_up_by().expect("keys");
+    let state = state(&query, kept);
+    let made = groups(&query, spread(kept, 0));
+    bencher.bench_local(|| {
+        let mut changed = ChangedGroups::of(keys, &made).expect("groups");
+        let kept = changed.rows_in(&state).expect("rows");
+        let rows = made.iter().cloned().chain(kept);
+        query.result(rows).expect("a result").rows
+    });
 }
 
 /// Keys of batch `number`, from all over a state of `kept`.

@@ -10,6 +10,7 @@ use consumer::dashboard::theme::Theme;
 use consumer::dashboard::updater::Updater;
 use consumer::dashboard::view::View;
 use consumer::event::{Batch, Event, Started};
+use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress};
 use datafusion::arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use divan::Bencher;
@@ -72,7 +73,7 @@ fn batch(id: u64, rows: i64) -> Event {
     ];
     Event::Batch(Arc::new(Batch {
         rows: RecordBatch::try_from_iter(columns).expect("rows"),
-        append: false,
+        mode: OutputMode::Complete,
         sorted_by: None,
         others: None,
         progress: progress(id),

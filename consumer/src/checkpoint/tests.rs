@@ -104,7 +104,8 @@ impl Process {
 
     fn counts(&self) -> BTreeMap<i64, i64> {
         let states = self.checkpoints.states(|_| true);
-        self.counting.counts(&states[0])
+        let state = states.values().next().unwrap();
+        self.counting.counts(state)
     }
 }
 

@@ -17,6 +17,7 @@ const DEFAULT_TOPIC: &str = "transactions";
 const DEFAULT_GROUP_ID: &str = "cardstream";
 const DEFAULT_BATCH_INTERVAL: &str = "5s";
 const DEFAULT_TRIGGER: &str = "interval";
+const DEFAULT_OUTPUT_MODE: &str = "complete";
 const DEFAULT_STARTING_OFFSETS: &str = "earliest";
 const DEFAULT_WORKERS: &str = "1";
 const DEFAULT_ON_DEAD_LETTER_FAILURE: &str = "pause";
@@ -111,6 +112,11 @@ pub struct Cli {
     #[arg(long, env, value_name = "MODE", default_value = DEFAULT_TRIGGER)]
     trigger: String,
 
+    /// What a batch shows: the 'complete' result, or, with 'update', only the groups that have changed; a
+    /// query without an aggregate shows its new rows
+    #[arg(long, env, value_name = "MODE", default_value = DEFAULT_OUTPUT_MODE)]
+    output_mode: String,
+
     /// The most records that a batch takes [default: no limit]
     #[arg(
         long,
@@ -121,7 +127,7 @@ pub struct Cli {
     )]
     max_records_per_batch: String,
 
-    /// The most memory that the query may hold, such as 512MB or 2GiB, beside some 60 MB of the program
+    /// The most memory that the query may hold, such as 512MB or 2GiB, beside some 50 MB of the program
     /// itself [default: three quarters of the machine's or its cgroup's; none where neither is known]
     #[arg(
         long,

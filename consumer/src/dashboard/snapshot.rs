@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 
 use crate::behind::Behind;
 use crate::event::Level;
+use crate::output_mode::OutputMode;
 
 /// What is to be seen of a query at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -93,8 +94,8 @@ pub struct ResultTable {
     pub rows: Vec<Row>,
     /// How many rows there are, more than are kept here if the result is large.
     pub total_rows: u64,
-    /// Whether each batch adds rows (a query without an aggregate) rather than replacing them.
-    pub append: bool,
+    /// Which rows each batch has: those of a query that appends come on top of the ones before, others replace them.
+    pub mode: OutputMode,
     /// The column that the query sorts by, in the first place.
     pub sorted_by: Option<usize>,
 }

@@ -13,6 +13,7 @@ use super::history::{self, Rate};
 use super::snapshot::*;
 use crate::behind::LagTrend;
 use crate::event::{Batch, Broker, Event, Level, Pulse, Started};
+use crate::output_mode::OutputMode;
 use crate::sink::cell::Cells;
 use crate::width::width;
 
@@ -205,9 +206,9 @@ impl Updater {
 fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError> {
     let all = batch.rows.num_rows();
     // Of rows that add up the newest matter, of a result its first.
-    let kept = match batch.append {
-        true => batch.rows.slice(all - all.min(ROWS), all.min(ROWS)),
-        false => batch.rows.slice(0, all.min(ROWS)),
+    let kept = match batch.mode {
+        OutputMode::Append => batch.rows.slice(all - all.min(ROWS), all.min(ROWS)),
+        OutputMode::Complete | OutputMode::Update => batch.rows.slice(0, all.min(ROWS)),
     };
     let cells = Cells::of(&kept)?;
     let mut rows = Vec::with_capacity(kept.num_rows());
@@ -233,24 +234,29 @@ fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError
             width: 0,
         })
         .collect();
-    let known = columns.len() == before.columns.len()
+    let is_known = columns.len() == before.columns.len()
         && columns
             .iter()
             .zip(&before.columns)
             .all(|(now, then)| now.name == then.name);
     let mut total_rows = all as u64;
-    if batch.append {
-        rows.iter_mut().for_each(|row| row.new = true);
-        rows.reverse();
-        if known {
-            total_rows += before.total_rows;
-            rows.extend(before.rows.iter().take(ROWS - rows.len()).map(|row| Row {
-                new: false,
-                ..row.clone()
-            }));
+    match batch.mode {
+        OutputMode::Append => {
+            rows.iter_mut().for_each(|row| row.new = true);
+            rows.reverse();
+            if is_known {
+                total_rows += before.total_rows;
+                rows.extend(before.rows.iter().take(ROWS - rows.len()).map(|row| Row {
+                    new: false,
+                    ..row.clone()
+                }));
+            }
         }
-    } else if known && !before.rows.is_empty() {
-        change::mark(&columns, &before.rows, &mut rows);
+        OutputMode::Complete if is_known && !before.rows.is_empty() => {
+            change::mark(&columns, &before.rows, &mut rows);
+        }
+        // All rows of an update have changed, and those before are of other groups.
+        OutputMode::Complete | OutputMode::Update => {}
     }
     for (i, column) in columns.iter_mut().enumerate() {
         column.width = rows
@@ -263,7 +269,7 @@ fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError
         columns,
         rows,
         total_rows,
-        append: batch.append,
+        mode: batch.mode,
         sorted_by: batch.sorted_by,
     })
 }
@@ -324,7 +330,7 @@ mod tests {
     fn rows_that_add_up_show_the_newest_first() {
         let append = |id, rows: &[(&str, i64, i128)]| {
             Event::Batch(Arc::new(Batch {
-                append: true,
+                mode: OutputMode::Append,
                 sorted_by: None,
                 ..(*brands(id, rows)).clone()
             }))

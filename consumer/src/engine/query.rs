@@ -20,13 +20,14 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use futures::FutureExt;
 use thiserror::Error;
 
-use self::cut::{columns_read, cut};
+use self::cut::{check_group_by_group, columns_read, cut};
 use self::session::{functions, session};
 use super::execution::{Environment, Execution};
 use super::functions::clock::TriggerClock;
 use super::memory::{Memory, bytes_of};
 use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
 use super::{naming, quantity, spark};
+use crate::output_mode::OutputMode;
 
 mod cut;
 mod explain;
@@ -63,6 +64,8 @@ pub struct Query {
     columns: Vec<usize>,
     schema: SchemaRef,
     plan: Plan,
+    /// Whether a result has only the groups that have changed.
+    updates: bool,
 }
 
 #[derive(Clone)]
@@ -77,6 +80,8 @@ struct AggregatePlan {
     reduce: Arc<dyn ExecutionPlan>,
     last: Arc<dyn ExecutionPlan>,
     above: Arc<dyn ExecutionPlan>,
+    /// The first columns of a state: what its groups are told apart by.
+    keys: SchemaRef,
 }
 
 impl Query {
@@ -109,6 +114,7 @@ impl Query {
             columns: columns_read(&physical)?,
             schema: quantity::marked(&physical.schema(), &optimized),
             plan: cut(&physical)?,
+            updates: false,
         };
         query.rehearse()?;
         Ok(query)
@@ -123,6 +129,41 @@ impl Query {
             environment: self.environment.within(memory)?,
             ..self
         })
+    }
+
+    /// The same query, whose results have only the groups that have changed. One without an aggregate has no
+    /// groups, and stays as it is.
+    ///
+    /// # Errors
+    /// If its result cannot be computed from some of the groups.
+    pub fn updating(self) -> Result<Self, QueryError> {
+        if let Plan::Aggregate(plan) = &self.plan {
+            check_group_by_group(&plan.above)?;
+        }
+        Ok(Self {
+            updates: true,
+            ..self
+        })
+    }
+
+    /// Which rows its results have.
+    pub fn output_mode(&self) -> OutputMode {
+        match self.plan {
+            Plan::Rows(_) => OutputMode::Append,
+            Plan::Aggregate(_) if self.updates => OutputMode::Update,
+            Plan::Aggregate(_) => OutputMode::Complete,
+        }
+    }
+
+    /// The keys by which groups are looked up in a state; `None` if they are not, since results have all of them,
+    /// or there is only one.
+    pub fn looked_up_by(&self) -> Option<&SchemaRef> {
+        match &self.plan {
+            Plan::Aggregate(plan) if self.updates => {
+                (!plan.keys.fields().is_empty()).then_some(&plan.keys)
+            }
+            Plan::Aggregate(_) | Plan::Rows(_) => None,
+        }
     }
 
     /// What counts what its runs hold.
@@ -227,7 +268,8 @@ impl Query {
         }
     }
 
-    /// The result: from the states of all partitions, or the rows of all partitions as they are.
+    /// The result: from the states of all partitions, or what they have of some groups; or the rows of all
+    /// partitions as they are.
     ///
     /// # Errors
     /// If a value does not fit its type, for instance.

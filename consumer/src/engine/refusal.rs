@@ -76,6 +76,12 @@ pub enum Refusal {
          {0}(… ORDER BY _partition, _offset), or by what it collects: {0}(x ORDER BY x)"
     )]
     OrderDependent(String),
+    /// ORDER BY and the like above the aggregate, in update mode.
+    #[error(
+        "{0} needs all groups, and with OUTPUT_MODE=update a result has those that have changed; leave it out, \
+         or set OUTPUT_MODE=complete"
+    )]
+    NeedsAllGroups(String),
 }
 
 /// Functions whose result depends on the order of their input.

@@ -6,13 +6,20 @@
 //! with the aggregate's own merge. A group may so stand in several layers; every reader of a state
 //! merges anyway. A state of few groups is always one layer.
 //!
-//! A state is a value: a merge makes a new one that shares what has not changed.
+//! A state is a value: a merge makes a new one that shares what has not changed. Where a query shows only
+//! what changes, each layer has an index, so that a batch looks up its own groups and no others.
+
+mod index;
+
+use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 
 use super::memory::bytes_of;
 use super::query::Query;
+
+pub use self::index::{Index, hashes_of};
 
 /// Below this many groups layers are not worth keeping apart.
 const ONE_LAYER: usize = 4096;
@@ -28,16 +35,27 @@ struct Layer {
     batches: Vec<RecordBatch>,
     groups: usize,
     bytes: usize,
+    /// Of a query that looks groups up.
+    index: Option<Arc<Index>>,
 }
 
 impl Layer {
-    fn of(batches: Vec<RecordBatch>) -> Self {
-        Self {
-            groups: batches.iter().map(RecordBatch::num_rows).sum(),
-            bytes: bytes_of(&batches),
+    fn of(query: &Query, batches: Vec<RecordBatch>) -> Result<Self, DataFusionError> {
+        let index = match query.looked_up_by() {
+            Some(keys) => Some(Index::of(&batches, keys.fields().len(), query.memory())?),
+            None => None,
+        };
+        Ok(Self {
+            groups: rows_of(&batches),
+            bytes: bytes_of(&batches) + index.as_ref().map_or(0, Index::bytes),
+            index: index.map(Arc::new),
             batches,
-        }
+        })
     }
+}
+
+fn rows_of(batches: &[RecordBatch]) -> usize {
+    batches.iter().map(RecordBatch::num_rows).sum()
 }
 
 impl State {
@@ -49,7 +67,7 @@ impl State {
         if groups.is_empty() {
             return Ok(Self::default());
         }
-        let layers = vec![Layer::of(query.reduce(groups)?)];
+        let layers = vec![Layer::of(query, query.reduce(groups)?)?];
         Ok(Self { layers })
     }
 
@@ -59,14 +77,15 @@ impl State {
     /// If merging fails, for instance with an overflow.
     pub fn merged(&self, query: &Query, groups: Vec<RecordBatch>) -> Result<Self, DataFusionError> {
         let mut layers = self.layers.clone();
-        let mut top = Layer::of(groups);
-        while let Some(below) = layers
-            .pop_if(|below| below.groups + top.groups <= ONE_LAYER || below.groups < 2 * top.groups)
+        let mut rows = rows_of(&groups);
+        let mut top = groups;
+        while let Some(below) =
+            layers.pop_if(|below| below.groups + rows <= ONE_LAYER || below.groups < 2 * rows)
         {
-            let batches = below.batches.into_iter().chain(top.batches);
-            top = Layer::of(query.reduce(batches)?);
+            top = query.reduce(below.batches.into_iter().chain(top))?;
+            rows = rows_of(&top);
         }
-        layers.push(top);
+        layers.push(Layer::of(query, top)?);
         Ok(Self { layers })
     }
 
@@ -75,6 +94,13 @@ impl State {
         self.layers
             .iter()
             .flat_map(|layer| layer.batches.iter().cloned())
+    }
+
+    /// Each layer's groups and the index over them, if the query looks groups up.
+    pub(super) fn indexed(&self) -> impl Iterator<Item = (&[RecordBatch], &Index)> {
+        self.layers
+            .iter()
+            .filter_map(|layer| Some((layer.batches.as_slice(), layer.index.as_deref()?)))
     }
 
     /// How many groups are kept; one may come several times.

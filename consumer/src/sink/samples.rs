@@ -8,6 +8,7 @@ use datafusion::arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatc
 use uuid::Uuid;
 
 use crate::event::Batch;
+use crate::output_mode::OutputMode;
 use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 
 /// The report of batch `id`: 1,200 records in 12 ms, 2 of them bad, 34 not read yet.
@@ -66,7 +67,7 @@ pub fn brands(id: u64, rows: &[(&str, i64, i128)]) -> Arc<Batch> {
     ];
     Arc::new(Batch {
         rows: RecordBatch::try_from_iter(columns).unwrap(),
-        append: false,
+        mode: OutputMode::Complete,
         sorted_by: None,
         others: None,
         progress: progress(id),

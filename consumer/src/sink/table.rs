@@ -16,6 +16,7 @@ use super::{Output, OutputError};
 use crate::behind::{Behind, LagTrend};
 use crate::event::{Batch, Event, Level, OthersPart, Started};
 use crate::number::{self, counted};
+use crate::output_mode::OutputMode;
 use crate::progress::Progress;
 
 /// Writes tables to `W`.
@@ -73,7 +74,7 @@ impl<W: Write> Table<W> {
             counted(progress.num_bad_rows, "dead letter"),
             batch.others.map(others).unwrap_or_default(),
         )?;
-        self.rows(&batch.rows, batch.append)
+        self.rows(&batch.rows, batch.mode)
     }
 
     /// When the lag will be gone, if that is not with the next batch.
@@ -96,13 +97,14 @@ impl<W: Write> Table<W> {
         }
     }
 
-    fn rows(&mut self, batch: &RecordBatch, append: bool) -> Result<(), OutputError> {
+    fn rows(&mut self, batch: &RecordBatch, mode: OutputMode) -> Result<(), OutputError> {
         if batch.num_rows() == 0 {
-            writeln!(
-                self.out,
-                "{}",
-                if append { "(no new rows)" } else { "(no rows)" }
-            )?;
+            let none = match mode {
+                OutputMode::Complete => "(no rows)",
+                OutputMode::Update => "(no changed rows)",
+                OutputMode::Append => "(no new rows)",
+            };
+            writeln!(self.out, "{none}")?;
             return Ok(());
         }
         let shown = batch.num_rows().min(self.rows);

@@ -22,6 +22,7 @@ use super::others::{Look, Others, OthersSettings};
 use super::report::Reporter;
 use super::room::{Relief, Room};
 use super::telling::{Teller, names, passing_on};
+use super::updates::Updates;
 use super::{MemberError, StreamingError};
 use crate::checkpoint::Checkpoints;
 use crate::checkpoint::keeper::Keeper;
@@ -122,6 +123,8 @@ struct Driver {
     /// Batches that are done.
     batches: u64,
     room: Room,
+    /// In update mode.
+    updates: Option<Updates>,
     records_at_batch: u64,
     /// Bad records in all batches: what was read and then lost to another member is read again.
     dead_letters: u64,
@@ -135,6 +138,7 @@ impl Driver {
         interval: Option<Duration>,
         tell: Teller,
     ) -> Result<Self, StreamingError> {
+        let updates = Updates::of(&opened.query);
         let room = Room::new(opened.query.clone());
         let allowance = Allowance::new(config.max_records_per_batch);
         let teller = tell.clone();
@@ -203,6 +207,7 @@ impl Driver {
             full: false,
             batches: 0,
             room,
+            updates,
             records_at_batch: 0,
             dead_letters: 0,
             pulse_at: Instant::now(),
@@ -296,6 +301,12 @@ impl Driver {
             Report::MemoryShort => self.room.crowd(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
+                if !partitions.is_empty()
+                    && let Some(updates) = &mut self.updates
+                {
+                    // A worker may have found newer checkpoints of them, by another process.
+                    updates.forget();
+                }
                 let news = !partitions.is_empty() || !self.coverage.has_any(number);
                 if news && !self.available_now {
                     let text = format!("worker {number} reads {}", names(&partitions));

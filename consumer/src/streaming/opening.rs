@@ -22,6 +22,7 @@ use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
 use crate::event::Level;
 use crate::number;
+use crate::output_mode::OutputMode;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::schema::infer::{SAMPLES, infer};
@@ -94,6 +95,10 @@ pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, Strea
         _ => &[],
     };
     Query::plan(&config.query, schema.table(), names)
+        .and_then(|query| match config.output_mode {
+            OutputMode::Update => query.updating(),
+            OutputMode::Complete | OutputMode::Append => Ok(query),
+        })
         .and_then(|query| Ok(query.within(&Memory::new(config.memory_limit))?))
         .map_err(|error| wrong_query(config, &error))
 }

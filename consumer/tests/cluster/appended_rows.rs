@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use consumer::config::Config;
 use consumer::event::Level;
+use consumer::output_mode::OutputMode;
 use libtest_mimic::Trial;
 use producer::{Generator, Pace};
 
@@ -87,7 +88,7 @@ fn filtered(brokers: &Brokers) {
 fn offsets(told: &Told) -> BTreeMap<i64, Vec<i64>> {
     let mut all: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for batch in &told.batches {
-        assert!(batch.append);
+        assert_eq!(batch.mode, OutputMode::Append);
         let partitions = integers(&batch.rows, "_partition");
         for (partition, offset) in partitions.into_iter().zip(integers(&batch.rows, "_offset")) {
             all.entry(partition).or_default().push(offset);

@@ -28,6 +28,7 @@ mod s3;
 mod scale_out;
 mod starting_offsets;
 mod stuck_letters;
+mod updates;
 
 #[path = "../real_brokers/brokers.rs"]
 mod brokers;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         s3::trials(),
         starting_offsets::trials(),
         stuck_letters::trials(),
+        updates::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     brokers::clean();

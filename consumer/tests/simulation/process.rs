@@ -153,7 +153,7 @@ impl Process {
     fn check_state(&self, partition: &TopicPartition, topic: &Topic) -> Checked {
         let next = self.at[partition];
         let states = self.checkpoints.states(|held| held == partition);
-        let batches = states.iter().flat_map(|state| state.batches());
+        let batches = states.values().flat_map(|state| state.batches());
         let (held, expected) = (Totals::of_state(batches), topic.log(partition).totals(next));
         if held == expected {
             return Ok(());
@@ -317,7 +317,7 @@ impl Process {
             }
         }
         let states = self.checkpoints.states(|held| partitions.contains(held));
-        let batches: Vec<_> = states.iter().flat_map(|state| state.batches()).collect();
+        let batches: Vec<_> = states.values().flat_map(|state| state.batches()).collect();
         let result = self
             .query
             .result(batches)

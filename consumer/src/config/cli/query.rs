@@ -16,6 +16,7 @@ use crate::config::{
     Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, OnDataLoss, SHORTEST_INTERVAL,
     TriggerMode, memory,
 };
+use crate::output_mode::OutputMode;
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
@@ -66,6 +67,15 @@ impl Cli {
             topics,
             group_id: or(self.group_id.trim(), DEFAULT_GROUP_ID).to_owned(),
             trigger: self.trigger()?,
+            output_mode: match self.output_mode.trim() {
+                "" | "complete" => OutputMode::Complete,
+                "update" => OutputMode::Update,
+                other => {
+                    let mend =
+                        "use complete or update; a query without an aggregate appends of itself";
+                    return Err(SettingsError::new("OUTPUT_MODE", other, mend));
+                }
+            },
             max_records_per_batch: match self.max_records_per_batch.trim() {
                 "" => None,
                 records => Some(number("MAX_RECORDS_PER_BATCH", records, None)?),

@@ -7,6 +7,7 @@ use ratatui::text::Span;
 use super::pane::{dim, pane};
 use super::{Scene, rows, waiting};
 use crate::number::{count, counted};
+use crate::output_mode::OutputMode;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let table = &scene.snapshot.result;
@@ -41,9 +42,15 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
             count(seen.rows.1 as u64)
         )));
     }
-    note.push(Span::raw(counted(table.total_rows, "row")));
+    note.push(Span::raw(match table.mode {
+        OutputMode::Complete | OutputMode::Append => counted(table.total_rows, "row"),
+        OutputMode::Update => counted(table.total_rows, "changed row"),
+    }));
     if (all as u64) < table.total_rows {
-        let which = if table.append { "newest" } else { "first" };
+        let which = match table.mode {
+            OutputMode::Append => "newest",
+            OutputMode::Complete | OutputMode::Update => "first",
+        };
         note.push(dim(
             scene.theme,
             format!(", the {which} {} kept", count(all as u64)),

@@ -15,6 +15,7 @@ use crate::dashboard::theme::Theme;
 use crate::dashboard::updater::Updater;
 use crate::dashboard::view::{Sort, View};
 use crate::event::{Batch, Broker, Event, Level, Notice, Pulse, Started};
+use crate::output_mode::OutputMode;
 use crate::sink::samples::{brands, progress};
 
 /// A dashboard at a time of its own.
@@ -279,7 +280,7 @@ fn a_wide_and_long_result_scrolls() {
     let rows = RecordBatch::try_from_iter(columns).unwrap();
     stage.tell(Event::Batch(Arc::new(Batch {
         rows,
-        append: false,
+        mode: OutputMode::Complete,
         sorted_by: None,
         others: None,
         progress: progress(0),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{Fields, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::ExecutionPlan;
@@ -21,6 +22,27 @@ pub(super) fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, 
         Ok(TreeNodeRecursion::Continue)
     })?;
     columns.ok_or(QueryError::Refused(Refusal::ReadsNothing))
+}
+
+/// Checks that what is above the aggregate looks at one group at a time.
+pub(super) fn check_group_by_group(above: &Arc<dyn ExecutionPlan>) -> Result<(), Refusal> {
+    if above.fetch().is_some() {
+        return Err(Refusal::NeedsAllGroups("LIMIT".to_owned()));
+    }
+    let what = match above.name() {
+        "FeedExec" | "FilterExec" | "ProjectionExec" => None,
+        "SortExec" => Some("ORDER BY"),
+        "GlobalLimitExec" | "LocalLimitExec" => Some("LIMIT"),
+        "BoundedWindowAggExec" | "WindowAggExec" => Some("a window function"),
+        other => Some(other),
+    };
+    if let Some(what) = what {
+        return Err(Refusal::NeedsAllGroups(what.to_owned()));
+    }
+    above
+        .children()
+        .into_iter()
+        .try_for_each(check_group_by_group)
 }
 
 /// Cuts the plan at its lowest aggregate (the optimizer may have put others above it). It comes as one
@@ -71,7 +93,11 @@ fn modes(
         )
         .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
     };
+    let keys = aggregate.group_expr().num_group_exprs();
+    let states = partial.schema();
+    let keys = states.fields().iter().take(keys).cloned();
     Ok(AggregatePlan {
+        keys: Arc::new(Schema::new(keys.collect::<Fields>())),
         reduce: merge(AggregateMode::PartialReduce)?,
         last: merge(AggregateMode::Final)?,
         partial,

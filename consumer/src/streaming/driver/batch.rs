@@ -1,11 +1,13 @@
 //! One micro-batch: what the workers hand over, and the result.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use datafusion::arrow::array::RecordBatch;
+use datafusion::error::DataFusionError;
 
 use super::Driver;
 use crate::engine::memory::is_exhausted;
@@ -13,10 +15,20 @@ use crate::engine::query::error_text;
 use crate::engine::state::State;
 use crate::engine::worker::{Contribution, Output};
 use crate::event::{Batch, Event};
+use crate::position::TopicPartition;
 use crate::source::member::{Command as MemberCommand, Report};
 use crate::streaming::StreamingError;
 use crate::streaming::advancing::{Advanced, advance};
 use crate::streaming::report::BatchFacts;
+use crate::streaming::updates::Updates;
+
+/// What a batch begins with.
+struct HandedOver {
+    /// What moves the checkpoints on.
+    parts: Vec<Contribution>,
+    /// The states before, if what changes is looked up in them.
+    before: Option<BTreeMap<TopicPartition, State>>,
+}
 
 impl Driver {
     /// One micro-batch, which waits so long for dead letters. Without records none results, unless
@@ -30,7 +42,10 @@ impl Driver {
         let timestamp = Utc::now();
         self.query.clock().set(timestamp);
         self.records_at_batch = self.members.counters.records.load(Ordering::Relaxed);
-        let contributions = self.hand_over(started + letters)?;
+        let HandedOver {
+            parts: contributions,
+            before,
+        } = self.hand_over(started + letters)?;
         let gathered = started.elapsed();
         let records: u64 = contributions.iter().map(|part| part.records).sum();
         let starts = self.ends.clone();
@@ -41,6 +56,9 @@ impl Driver {
         if records == 0 && !always && !others_moved {
             return Ok(());
         }
+        if others_moved && let Some(updates) = &mut self.updates {
+            updates.forget();
+        }
         let mut facts = BatchFacts {
             timestamp,
             records,
@@ -49,7 +67,7 @@ impl Driver {
             ..BatchFacts::default()
         };
         self.dead_letters += facts.bad;
-        let mut rows = Vec::new();
+        let (mut rows, mut made) = (Vec::new(), Vec::new());
         for part in contributions {
             facts
                 .starts
@@ -57,28 +75,36 @@ impl Driver {
                 .or_insert(part.start);
             *facts.records_of.entry(part.partition.topic).or_default() += part.records;
             match part.output {
-                Output::State(_, groups) => facts.touched += rows_of(&groups),
+                Output::State(_, groups) => {
+                    facts.touched += rows_of(&groups);
+                    made.extend(groups);
+                }
                 Output::Rows(batches) => rows.extend(batches),
             }
         }
-        // While a partition moves between workers its state stays in the result; what others of the
-        // group have read on from does not, unless they keep it where this process finds it.
-        let states = self.checkpoints.states(|partition| {
-            self.keeper.is_some() || !self.told_of_others || self.coverage.reads(partition)
-        });
-        if !self.query.appends() {
-            rows.extend(states.iter().flat_map(State::batches));
-        }
+        let (partitions, states): (BTreeSet<_>, Vec<_>) = self.shown_states().into_iter().unzip();
         if self.room.is_filled_by(&states) {
             return Err(self.out_of_memory());
         }
-        let outcome = self.query.result(rows).map_err(|error| {
-            if is_exhausted(&error) {
-                return self.out_of_memory();
-            }
-            StreamingError::Result(error_text(&error))
-        })?;
-        facts.groups = outcome.groups as u64;
+        let changed = match &mut self.updates {
+            Some(updates) => updates.rows(before.as_ref(), &made, &partitions),
+            None => Ok(None),
+        };
+        // No longer needed, and merging may have made other layers of them.
+        drop((before, made));
+        match changed.map_err(|error| self.failed(&error))? {
+            Some(changed) => rows.extend(changed),
+            None if self.query.appends() => {}
+            None => rows.extend(states.iter().flat_map(State::batches)),
+        }
+        let outcome = self
+            .query
+            .result(rows)
+            .map_err(|error| self.failed(&error))?;
+        facts.groups = match &mut self.updates {
+            Some(updates) => updates.count(outcome.groups as u64, partitions),
+            None => outcome.groups as u64,
+        };
         facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
         facts.gathering = gathered;
         facts.duration = started.elapsed();
@@ -90,7 +116,7 @@ impl Driver {
             .progress(&facts, &self.ends, &self.latest, started);
         let batch = Arc::new(Batch {
             rows: outcome.rows,
-            append: self.query.appends(),
+            mode: self.query.output_mode(),
             sorted_by: self.query.sorted_by(),
             others: self.others_part(Instant::now()),
             progress,
@@ -103,9 +129,11 @@ impl Driver {
 
     /// Lets every worker hand over, and moves the checkpoints on. What comes from one that has lost
     /// the partition meanwhile is dropped: its successor reads it again.
-    fn hand_over(&mut self, deadline: Instant) -> Result<Vec<Contribution>, StreamingError> {
+    fn hand_over(&mut self, deadline: Instant) -> Result<HandedOver, StreamingError> {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
+        let looks_up = self.updates.as_ref().is_some_and(Updates::are_known);
+        let before = looks_up.then(|| self.shown_states());
         let taken = contributions.iter().map(|part| part.allowed).sum();
         let Advanced { parts, refused } = advance(&self.checkpoints, contributions, |state| {
             match &self.keeper {
@@ -121,7 +149,23 @@ impl Driver {
         self.batches += 1;
         self.full = false;
         self.members.tell(|| MemberCommand::Proceed(self.batches));
-        Ok(parts)
+        Ok(HandedOver { parts, before })
+    }
+
+    /// The states that the result is made of. While a partition moves between workers its state stays in the
+    /// result; what others of the group have read on from does not, unless they keep it where this process finds
+    /// it.
+    fn shown_states(&self) -> BTreeMap<TopicPartition, State> {
+        self.checkpoints.states(|partition| {
+            self.keeper.is_some() || !self.told_of_others || self.coverage.reads(partition)
+        })
+    }
+
+    fn failed(&self, error: &DataFusionError) -> StreamingError {
+        match is_exhausted(error) {
+            true => self.out_of_memory(),
+            false => StreamingError::Result(error_text(error)),
+        }
     }
 
     /// Takes what the workers have read; whether there is more that waits for dead letters.
@@ -162,7 +206,7 @@ impl Driver {
     }
 
     pub(super) fn out_of_memory(&self) -> StreamingError {
-        let states = self.checkpoints.states(|_all| true);
+        let states: Vec<_> = self.checkpoints.states(|_all| true).into_values().collect();
         let states = (!self.query.appends()).then_some(states.as_slice());
         self.room.exceeded(states, self.keeper.is_some())
     }
