@@ -4,13 +4,16 @@ import os
 import subprocess
 
 from harness.brokers import REPOSITORY, clean_environment, last_line
+from harness.expected import SHOWN_BELOW
 from harness.failure import Failure
 
-GROUPS = """
+BY_GROUP = """
     SELECT substr(transaction_id, 1, 4) AS prefix, _offset % {modulus} AS remainder,
            count(*) AS transactions, sum(amount) AS total
-    FROM transactions GROUP BY 1, 2 ORDER BY total DESC, prefix, remainder LIMIT {largest}
+    FROM transactions GROUP BY 1, 2
 """
+LARGEST = " ORDER BY total DESC, prefix, remainder LIMIT {largest}"
+SHOWN = f" HAVING prefix < '{SHOWN_BELOW}'"
 
 
 def target():
@@ -46,8 +49,8 @@ class Cardstream:
         self.title = f"Cardstream, {workers} worker{'s' if workers > 1 else ''}" + (
             ", checkpoints" if checkpoints else ""
         )
-        # A live query always has checkpoints.
-        self.tasks = {"totals", "groups"} if checkpoints else {"totals", "groups", "live"}
+        # A query that goes on always has checkpoints.
+        self.tasks = {"totals", "groups"} if checkpoints else {"totals", "groups", "live", "updates"}
         self._workers = workers
         self._checkpoints = checkpoints
 
@@ -69,14 +72,17 @@ class Cardstream:
             "WORKERS": str(self._workers),
         }
         # Spark cannot run without, so where the two are compared batch by batch both have them.
-        if self._checkpoints or task.kind == "live":
+        if self._checkpoints or task.grows:
             environment["CHECKPOINT_LOCATION"] = (scratch / "checkpoints").as_uri()
-        if task.kind == "live":
+        if task.grows:
             environment["BATCH_INTERVAL"] = "100ms"
         else:
             environment["TRIGGER"] = "available-now"
-        if task.kind == "groups":
-            environment["QUERY"] = GROUPS.format(modulus=task.modulus, largest=task.largest)
+        if task.modulus:
+            shown = SHOWN if task.grows else LARGEST.format(largest=task.largest)
+            environment["QUERY"] = BY_GROUP.format(modulus=task.modulus) + shown
             environment["SCHEMA"] = "transaction_id STRING, amount DECIMAL(12,2)"
             environment["MAX_RECORDS_PER_BATCH"] = str(task.batch)
+        if task.kind == "updates":
+            environment["OUTPUT_MODE"] = "update"
         return [target() / "release" / "consumer"], environment

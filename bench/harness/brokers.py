@@ -80,7 +80,7 @@ def clean_environment():
     ours = ("KAFKA_", "ZOOKEEPER_")
     exact = {
         "BATCH_INTERVAL", "CARDS", "CHECKPOINT_LOCATION", "COUNT", "DATA_DIR", "GROUP_ID", "MAX_RECORDS_PER_BATCH",
-        "OUTPUT", "QUERY", "QUERY_FILE", "RATE", "SCHEMA", "SEED", "STARTING_OFFSETS", "TOPIC", "TRIGGER", "WORKERS",
+        "OUTPUT", "OUTPUT_MODE", "QUERY", "QUERY_FILE", "RATE", "SCHEMA", "SEED", "STARTING_OFFSETS", "TOPIC", "TRIGGER", "WORKERS",
     }  # fmt: skip
     return {name: value for name, value in os.environ.items() if name not in exact and not name.startswith(ours)}
 

@@ -17,6 +17,8 @@ from harness.failure import Failure
 
 JARS = REPOSITORY / "zookeeper-kafka" / "target" / "jars"
 RECORD = re.compile(r"^\| offset: (\d+) .*? valueSize: (\d+) .*? payload: (\{.*\})$")
+# What tells the groups that are shown as they change: prefixes of ids below this one.
+SHOWN_BELOW = "0100"
 # Of `DECIMAL(16,6)`, an average of DECIMAL(12,2).
 AVERAGE = Decimal("0.000001")
 
@@ -49,16 +51,29 @@ def totals(brokers, topic, count):
 
 def largest_groups(brokers, task):
     """How many groups there are by the beginning of the id and a remainder of the offset, and the largest."""
+    groups = _groups_of(brokers, task, task.records)
+    ordered = sorted(groups, key=lambda key: (-groups[key][1], key))[: task.largest]
+    rows = [(*key, groups[key][0], _amount(groups[key][1])) for key in ordered]
+    return len(groups), rows
+
+
+def shown_groups(brokers, task):
+    """The groups of a topic that has grown, by the beginning of the id and a remainder of the offset; and those of
+    them that are shown as they change.
+    """
+    groups = _groups_of(brokers, task, task.records + task.added)
+    return len(groups), {key: (number, _amount(total)) for key, (number, total) in groups.items() if key[0] < SHOWN_BELOW}
+
+
+def _groups_of(brokers, task, count):
     groups = {}
     for partition in _map(_groups, brokers, task.topic, (task.modulus,)):
         for key, (number, total) in partition.items():
             known = groups.setdefault(key, [0, 0])
             known[0] += number
             known[1] += total
-    _check_count(task.topic, sum(number for number, _total in groups.values()), task.records)
-    ordered = sorted(groups, key=lambda key: (-groups[key][1], key))[: task.largest]
-    rows = [(*key, groups[key][0], _amount(groups[key][1])) for key in ordered]
-    return len(groups), rows
+    _check_count(task.topic, sum(number for number, _total in groups.values()), count)
+    return groups
 
 
 def _map(function, brokers, topic, arguments):

@@ -24,7 +24,7 @@ def write(path, rounds, context):
     """Writes the report of these rounds."""
     parts = [_heading(rounds, context)]
     for task, results in rounds.results.items():
-        part = {"totals": _totals, "groups": _groups, "live": _live}[task.kind]
+        part = {"totals": _totals, "groups": _groups, "live": _live, "updates": _updates}[task.kind]
         parts.append(part(task, results, context))
     parts.append(_versions(context))
     parts.append(_left_out(rounds, context))
@@ -33,7 +33,7 @@ def write(path, rounds, context):
 
 def _heading(rounds, context):
     size = f" of {context.record_bytes} bytes of JSON on average" if context.record_bytes else ""
-    loaded = f"{context.records:,} records{size}, " if any(task.kind != "live" for task in rounds.results) else ""
+    loaded = f"{context.records:,} records{size}, " if any(not task.grows for task in rounds.results) else ""
     lines = [
         "# Results",
         "",
@@ -97,8 +97,38 @@ def _live(task, results, _context):
     ]  # fmt: skip
     return (
         f"## A live query\n\nA topic of {task.records} records: from the start of the process to the first result, the"
-        f" join of the group included. Then {tasks.BURSTS} times {tasks.BURST_RECORDS} records, with checkpoints"
+        f" join of the group included. Then {tasks.BURSTS} times {task.burst} records, with checkpoints"
         f" on the disk; a batch lasts from its trigger to its result. {READ_BEFORE}\n\n" + _table(heads, rows)
+    )
+
+
+def _updates(task, results, _context):
+    measured = _measured(results)
+    spark = _of_spark(measured)
+    rows = [
+        [
+            title,
+            _spread(result.walls, "{:.2f}"),
+            _times(spark and spark.wall(), result.wall()),
+            f"{len(result.batches):,}",
+            _percentile(result.batches, 0.5),
+            _percentile(result.batches, 0.99),
+            _percentile(result.batches, 1),
+            *_cpu(result, spark),
+            *_memory(result, spark),
+        ]
+        for title, result in measured.values()
+    ]
+    heads = [
+        "", "seconds", "× Spark", "batches", "batch, ms: median", "99th percentile", "longest", *CPU, *MEMORY,
+    ]  # fmt: skip
+    groups = max((result.groups for _title, result in measured.values()), default=0)
+    return (
+        f"## Updates of {groups:,} groups\n\nCount and sum by the id's first four digits and the offset's remainder of"
+        f" {task.modulus}, in update mode: {task.records:,} records from the start of the process to their result,"
+        f" {task.batch:,} a batch, and then {tasks.BURSTS} times {task.burst:,} records, with checkpoints on the disk;"
+        f" a batch of these lasts from its trigger to its result. Rows of one group in 256 are written. {READ_BEFORE}\n\n"
+        + _table(heads, rows)
     )
 
 

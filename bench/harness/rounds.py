@@ -7,7 +7,7 @@ from statistics import median
 
 from harness import task as tasks
 from harness.brokers import last_line
-from harness.expected import totals
+from harness.expected import shown_groups, totals
 from harness.measure import Measured
 from harness.task import Wrong
 
@@ -26,6 +26,7 @@ class Result:
     memories: list = field(default_factory=list)
     batches: list = field(default_factory=list)
     intervals: list = field(default_factory=list)
+    groups: int = 0
     failed: str = ""
 
     def wall(self):
@@ -69,7 +70,7 @@ class Rounds:
 
     def _run(self, task, engine, result, expected):
         self._runs += 1
-        if task.kind == "live":
+        if task.grows:
             task = replace(task, topic=f"{task.topic}-{self._runs}")
             self._brokers.load(task.topic, task.records)
         scratch = self._folder / f"run-{self._runs}"
@@ -78,7 +79,7 @@ class Rounds:
         log = scratch / "log"
         measured = Measured([str(word) for word in command], environment, self._cores, log, LONGEST)
         try:
-            if task.kind == "live":
+            if task.grows:
                 self._add_bursts(task, measured, f"{engine.pause}ms")
             run = measured.finish()
         finally:
@@ -86,7 +87,9 @@ class Rounds:
         if run.code != 0:
             raise Wrong(f"it ended with {run.code}: {last_line(run.errors)}")
         if task.kind == "live":
-            expected, _bytes = totals(self._brokers, task.topic, task.records + tasks.ADDED_RECORDS)
+            expected, _bytes = totals(self._brokers, task.topic, task.records + task.added)
+        if task.kind == "updates":
+            result.groups, expected = shown_groups(self._brokers, task)
         result.walls.append(tasks.answered(task, run.lines, expected))
         result.batches += tasks.batch_durations(task, run.lines)
         result.intervals += tasks.between_results(task, run.lines)
@@ -95,19 +98,19 @@ class Rounds:
         shutil.rmtree(scratch)
 
     def _add_bursts(self, task, measured, between):
-        """Lets a live query count what is there and then some bursts more, with so much time between, and stops it."""
-        burst = {"BURST_MIN": str(tasks.BURST_RECORDS), "BURST_MAX": str(tasks.BURST_RECORDS)}
+        """Lets a query count what is there and then some bursts more, with so much time between, and stops it."""
+        burst = {"BURST_MIN": str(task.burst), "BURST_MAX": str(task.burst)}
         pause = {"PAUSE_MIN": between, "PAUSE_MAX": between}
         counted, adding = 0, None
         with ThreadPoolExecutor(1) as producer:
             for line in measured:
                 for _at, found in tasks.objects([line]):
                     counted += found.get("numInputRows", 0)
-                    if "result" in found and not adding:
+                    if counted >= task.records and not adding:
                         adding = producer.submit(
-                            self._brokers.load, task.topic, tasks.ADDED_RECORDS, RATE="", **burst, **pause
+                            self._brokers.load, task.topic, task.added, RATE="", **burst, **pause
                         )
-                if counted >= task.records + tasks.ADDED_RECORDS:
+                if counted >= task.records + task.added:
                     measured.stop()
                     break
             if adding:

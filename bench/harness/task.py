@@ -12,20 +12,20 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+from math import inf
 
 from harness.expected import AVERAGE
 
-# What a live query finds, and how many records come to it then, how often.
-FIRST_RECORDS = 100
-BURST_RECORDS = 14
+# How often records come to a query that goes on.
 BURSTS = 100
-ADDED_RECORDS = BURSTS * BURST_RECORDS
 
 
 @dataclass(frozen=True)
 class Task:
-    """`totals`: the totals by brand of a whole topic. `live`: the same of a small topic that grows. `groups`: of a
-    whole topic, `batch` records at a time, with 65,536 times as many groups as `modulus`; the `largest` are asked for.
+    """`totals`: the totals by brand of a whole topic. `live`: the same of a small topic that grows by bursts of
+    `burst` records. `groups`: of a whole topic, `batch` records at a time, with 65,536 times as many groups as
+    `modulus`; the `largest` are asked for. `updates`: as many groups, of a topic that grows; those that change are
+    asked for, and those of them shown whose id's prefix is below `SHOWN_BELOW`.
     """
 
     kind: str
@@ -34,9 +34,21 @@ class Task:
     modulus: int = 0
     largest: int = 20
     batch: int = 500_000
+    burst: int = 0
 
     def __str__(self):
         return f"{self.kind} by a remainder of {self.modulus}" if self.modulus else self.kind
+
+
+    @property
+    def grows(self):
+        """Whether records come to it while it runs."""
+        return self.burst > 0
+
+    @property
+    def added(self):
+        """How many records come in all."""
+        return BURSTS * self.burst
 
 
 class Wrong(Exception):
@@ -58,6 +70,9 @@ def answered(task, lines, expected):
     if not answers:
         raise Wrong("no result")
     at, answer = answers[-1]
+    if task.kind == "updates":
+        _check_updates([found["result"] for _at, found in answers], expected)
+        return _counted_at(task, lines)
     if "records" in answer:
         _check_count(answer["records"], task)
     elif task.kind == "groups":
@@ -86,8 +101,18 @@ def _whole_batches(task, lines):
     found = list(objects(lines))
     results = [at for at, one in found if "result" in one]
     progresses = [one for _at, one in found if "numInputRows" in one]
-    fewest = task.batch * 0.9 if task.kind == "groups" else 1
-    return [(at, progress) for at, progress in zip(results, progresses) if progress["numInputRows"] >= fewest]
+    fewest, most = {"groups": (task.batch * 0.9, inf), "updates": (1, task.burst)}.get(task.kind, (1, inf))
+    return [(at, progress) for at, progress in zip(results, progresses) if fewest <= progress["numInputRows"] <= most]
+
+
+def _counted_at(task, lines):
+    """When all that was there at the start had been read."""
+    counted = 0
+    for at, found in objects(lines):
+        counted += found.get("numInputRows", 0)
+        if counted >= task.records:
+            return at
+    raise Wrong(f"{counted} records, not {task.records}")
 
 
 def _check_count(found, task):
@@ -105,6 +130,18 @@ def _check_totals(rows, expected):
             difference = abs(Decimal(str(found[brand][column])) - value)
             if difference > (AVERAGE if column == "average" else 0):
                 raise Wrong(f"{column} of {brand} is {found[brand][column]}, not {value}")
+
+
+def _check_updates(results, expected):
+    """The newest row of each group that was ever shown."""
+    newest = {}
+    for rows in results:
+        newest |= {
+            (row["prefix"], int(row["remainder"])): (int(row["transactions"]), Decimal(str(row["total"])))
+            for row in rows
+        }
+    if newest != expected:
+        raise Wrong(f"{len(newest)} groups were shown, {len(expected)} are right, not all of them alike")
 
 
 def _check_groups(rows, expected):

@@ -17,8 +17,9 @@ use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
 
-/// The query that is kept when none is given, and the columns that it reads.
-pub const DEFAULT_QUERY: &str = "\
+macro_rules! totals_by_brand {
+    () => {
+        "\
 SELECT card_brand,
        count(*)    AS transactions,
        sum(amount) AS total,
@@ -26,10 +27,17 @@ SELECT card_brand,
        min(amount) AS smallest,
        max(amount) AS largest
 FROM transactions
-GROUP BY card_brand
-ORDER BY total DESC";
+GROUP BY card_brand"
+    };
+}
 
-/// The columns of [`DEFAULT_QUERY`].
+/// The query that is kept when none is given, and the columns that it reads.
+pub const DEFAULT_QUERY: &str = concat!(totals_by_brand!(), "\nORDER BY total DESC");
+
+/// The same in update mode, where there is no order.
+pub const DEFAULT_UPDATING_QUERY: &str = totals_by_brand!();
+
+/// The columns of both.
 pub const DEFAULT_SCHEMA: &str = "card_brand STRING, amount DECIMAL(12,2)";
 
 /// The shortest time between batches.

@@ -153,6 +153,39 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
 }
 
 #[test]
+fn updates_need_a_query_that_looks_at_one_group_at_a_time() {
+    let grouped = |rest: &str| {
+        format!("SELECT card_brand, count(*) AS n FROM transactions GROUP BY card_brand {rest}")
+    };
+    let window = "SELECT card_brand, rank() OVER (ORDER BY count(*)) FROM transactions GROUP BY 1";
+    for (sql, what) in [
+        (grouped("ORDER BY n"), "ORDER BY"),
+        (grouped("LIMIT 3"), "LIMIT"),
+        (grouped("HAVING count(*) > 1 LIMIT 3"), "LIMIT"),
+        (grouped("OFFSET 2"), "LIMIT"),
+        (grouped("ORDER BY n DESC LIMIT 3"), "LIMIT"),
+        (window.to_owned(), "a window function"),
+    ] {
+        match plan(&sql).unwrap().updating() {
+            Err(QueryError::Refused(refusal)) => {
+                assert_eq!(refusal, Refusal::NeedsAllGroups(what.to_owned()), "{sql}");
+            }
+            Err(other) => panic!("{sql}: {other}"),
+            Ok(_) => panic!("{sql}: is kept"),
+        }
+    }
+    for sql in [
+        grouped("HAVING count(*) > 1"),
+        "SELECT upper(card_brand) || '!', sum(amount) / 2 FROM transactions GROUP BY 1".to_owned(),
+        "SELECT DISTINCT card_brand FROM transactions".to_owned(),
+        "SELECT count(*) FROM transactions".to_owned(),
+        "SELECT card_brand FROM transactions".to_owned(),
+    ] {
+        assert!(plan(&sql).unwrap().updating().is_ok(), "{sql}");
+    }
+}
+
+#[test]
 fn what_is_no_select_is_refused() {
     for sql in [
         "CREATE TABLE t (a INT)",

@@ -31,6 +31,22 @@ fn a_column_that_is_not_there_is_named_with_those_that_are() {
 }
 
 #[test]
+fn an_output_mode_is_one_that_there_is_and_that_the_query_can_have() {
+    refuses("OUTPUT_MODE", "append", "use complete or update");
+    let sorted = "SELECT card_brand, count(*) AS n FROM transactions GROUP BY 1 ORDER BY n";
+    let line = told(
+        &[
+            ("OUTPUT_MODE", "update"),
+            ("QUERY", sorted),
+            ("SCHEMA", "card_brand STRING"),
+        ],
+        &[],
+        WRONG_USAGE,
+    );
+    is_about(&line, "QUERY=SELECT card_brand", "set OUTPUT_MODE=complete");
+}
+
+#[test]
 fn a_table_that_is_not_there_is_named() {
     refuses("QUERY", "SELECT count(*) FROM nowhere", "nowhere");
 }

@@ -1,10 +1,11 @@
-"""Spark Structured Streaming on two threads of one JVM: the same query through foreachBatch, complete mode."""
+"""Spark Structured Streaming on two threads of one JVM: the same query through foreachBatch, complete mode but where updates are asked for."""
 
 import shutil
 from pathlib import Path
 
 from engines import maven, python
 from harness.brokers import clean_environment
+from harness.expected import SHOWN_BELOW
 from harness.failure import Missing
 
 HERE = Path(__file__).parent
@@ -17,7 +18,7 @@ class Spark:
     name = "spark"
     product = "Spark"
     title = "Spark Structured Streaming, local[2]"
-    tasks = {"totals", "groups", "live"}
+    tasks = {"totals", "groups", "live", "updates"}
     pause = 1500
 
     def prepare(self, folder):
@@ -31,6 +32,6 @@ class Spark:
 
     def command(self, task, servers, scratch):
         jars = ",".join(str(jar) for jar in sorted(self._jars.glob("*.jar")))
-        arguments = [task.kind, servers, task.topic, jars, scratch, task.modulus, task.largest, task.batch]
+        arguments = [task.kind, servers, task.topic, jars, scratch, task.modulus, task.largest, task.batch, SHOWN_BELOW]
         environment = clean_environment() | {"SPARK_LOCAL_DIRS": str(scratch), "PYTHONUNBUFFERED": "1"}
         return [self._python, HERE / "query.py", *map(str, arguments)], environment

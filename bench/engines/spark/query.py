@@ -8,7 +8,9 @@ import threading
 from pyspark.sql import SparkSession
 from pyspark.sql.streaming import StreamingQueryListener
 
-kind, servers, topic, jars, scratch, modulus, largest, batch = sys.argv[1:]
+kind, servers, topic, jars, scratch, modulus, largest, batch, shown_below = sys.argv[1:]
+
+by_group = kind in ("groups", "updates")
 
 SCHEMA = "transaction_id STRING, card_brand STRING, amount DECIMAL(12,2)"
 TOTALS = """
@@ -32,6 +34,8 @@ def result(rows, _batch_id):
     """Takes a batch's result."""
     if kind == "groups":
         rows = rows.orderBy(rows.total.desc(), "prefix", "remainder").limit(int(largest))
+    elif kind == "updates":
+        rows = rows.where(rows.prefix < shown_below)
     else:
         rows = rows.orderBy(rows.total.desc())
     tell({"result": [row.asDict() for row in rows.collect()]})
@@ -58,7 +62,7 @@ spark = (
     .appName("bench")
     .config("spark.jars", jars)
     # 1 GB, its default, is enough for few groups; more would only be filled with garbage.
-    .config("spark.driver.memory", "6g" if kind == "groups" else "1g")
+    .config("spark.driver.memory", "6g" if by_group else "1g")
     .config("spark.ui.enabled", "false")
     .config("spark.ui.showConsoleProgress", "false")
     .config("spark.driver.bindAddress", "127.0.0.1")
@@ -75,20 +79,20 @@ source = (
     .option("subscribe", topic)
     .option("startingOffsets", "earliest")
 )
-if kind == "groups":
+if by_group:
     source = source.option("maxOffsetsPerTrigger", batch)
 records = source.load().selectExpr("offset", f"from_json(CAST(value AS STRING), '{SCHEMA}') AS record")
 records.select("offset", "record.*").createOrReplaceTempView("transactions")
 writer = (
-    spark.sql(GROUPS if kind == "groups" else TOTALS)
-    .writeStream.outputMode("complete")
+    spark.sql(GROUPS if by_group else TOTALS)
+    .writeStream.outputMode("update" if kind == "updates" else "complete")
     .foreachBatch(result)
     .option("checkpointLocation", f"{scratch}/checkpoints")
 )
 
 if kind != "totals":
     spark.streams.addListener(Progress())
-if kind == "live":
+if kind in ("live", "updates"):
     over = threading.Event()
     signal.signal(signal.SIGINT, lambda *_signal: over.set())
     query = writer.start()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use consumer::config::{Config, DEFAULT_QUERY};
+use consumer::config::{Config, DEFAULT_UPDATING_QUERY};
 use consumer::output_mode::OutputMode;
 use libtest_mimic::Trial;
 use producer::Pace;
@@ -29,9 +29,8 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn updating(brokers: &Brokers, topic: &str) -> Config {
-    let unsorted = DEFAULT_QUERY.split("ORDER BY").next().unwrap();
     Config {
-        query: unsorted.to_owned(),
+        query: DEFAULT_UPDATING_QUERY.to_owned(),
         output_mode: OutputMode::Update,
         ..config(brokers, topic)
     }

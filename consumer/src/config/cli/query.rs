@@ -13,8 +13,8 @@ use super::{Cli, DEFAULT_BATCH_INTERVAL, DEFAULT_GROUP_ID, DEFAULT_TOPIC, DEFAUL
 use crate::checkpoint::location::Location;
 use crate::config::properties::OWN_PROPERTIES;
 use crate::config::{
-    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, LONGEST_INTERVAL, OnDataLoss, SHORTEST_INTERVAL,
-    TriggerMode, memory,
+    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, DEFAULT_UPDATING_QUERY, LONGEST_INTERVAL, OnDataLoss,
+    SHORTEST_INTERVAL, TriggerMode, memory,
 };
 use crate::output_mode::OutputMode;
 use crate::schema::TableSchema;
@@ -41,6 +41,7 @@ impl Cli {
         )?;
         let topics = self.topics()?;
         let query = self.query()?;
+        let output_mode = self.output_mode()?;
         Ok(Config {
             dead_letter_topic: self.dead_letter_topic(&topics)?,
             schema: self.schema(query.is_none())?,
@@ -58,7 +59,10 @@ impl Cli {
                     ));
                 }
             },
-            query: query.unwrap_or_else(|| DEFAULT_QUERY.to_owned()),
+            query: query.unwrap_or_else(|| match output_mode {
+                OutputMode::Update => DEFAULT_UPDATING_QUERY.to_owned(),
+                OutputMode::Complete | OutputMode::Append => DEFAULT_QUERY.to_owned(),
+            }),
             query_file: match self.query_file.trim() {
                 "" => None,
                 path => Some(path.to_owned()),
@@ -67,15 +71,7 @@ impl Cli {
             topics,
             group_id: or(self.group_id.trim(), DEFAULT_GROUP_ID).to_owned(),
             trigger: self.trigger()?,
-            output_mode: match self.output_mode.trim() {
-                "" | "complete" => OutputMode::Complete,
-                "update" => OutputMode::Update,
-                other => {
-                    let mend =
-                        "use complete or update; a query without an aggregate appends of itself";
-                    return Err(SettingsError::new("OUTPUT_MODE", other, mend));
-                }
-            },
+            output_mode,
             max_records_per_batch: match self.max_records_per_batch.trim() {
                 "" => None,
                 records => Some(number("MAX_RECORDS_PER_BATCH", records, None)?),
@@ -203,6 +199,18 @@ impl Cli {
                 "TRIGGER",
                 other,
                 "use interval or available-now",
+            )),
+        }
+    }
+
+    fn output_mode(&self) -> Result<OutputMode, SettingsError> {
+        match self.output_mode.trim() {
+            "" | "complete" => Ok(OutputMode::Complete),
+            "update" => Ok(OutputMode::Update),
+            other => Err(SettingsError::new(
+                "OUTPUT_MODE",
+                other,
+                "use complete or update; a query without an aggregate appends of itself",
             )),
         }
     }
