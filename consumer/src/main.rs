@@ -3,6 +3,9 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. The first SIGINT or SIGTERM lets the query finish its
 //! batch, the second ends at once.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod allocator;
+
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::thread::{self, JoinHandle};
