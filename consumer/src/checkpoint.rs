@@ -198,15 +198,15 @@ impl Checkpoints {
         self.all().get(partition).is_some_and(|newest| newest.owned)
     }
 
-    /// The states of those partitions that are `wanted`.
-    pub fn states(
+    /// The newest checkpoints of those partitions that are `wanted`.
+    pub fn newest(
         &self,
         wanted: impl Fn(&TopicPartition) -> bool,
-    ) -> BTreeMap<TopicPartition, State> {
+    ) -> BTreeMap<TopicPartition, Checkpoint> {
         self.all()
             .iter()
             .filter(|(partition, _)| wanted(partition))
-            .map(|(partition, newest)| (partition.clone(), newest.checkpoint.state.clone()))
+            .map(|(partition, newest)| (partition.clone(), newest.checkpoint.clone()))
             .collect()
     }
 

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use consumer::engine::changed::ChangedGroups;
+use consumer::engine::changed::Changed;
 use consumer::engine::functions::exact;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
@@ -125,6 +125,25 @@ const UPDATING: &[Updating] = &[
     Updating {
         keys: "CASE WHEN amount > 50 THEN CAST(0 AS DOUBLE) ELSE -CAST(quantity % 2 AS DOUBLE) END, brand",
         calls: "count(*)",
+        from: "transactions",
+        having: "",
+    },
+    // Keys of one hash: a NULL leaves that of the columns before it.
+    Updating {
+        keys: "nullif(quantity % 3, 0), nullif(_partition, 0), nullif(quantity % 2, 0)",
+        calls: "count(*), sum(amount)",
+        from: "transactions",
+        having: "",
+    },
+    Updating {
+        keys: "CASE WHEN quantity > 20 THEN 'x' END, CASE WHEN amount > 20 THEN 'x' END",
+        calls: "count(*), sum(amount)",
+        from: "transactions",
+        having: "",
+    },
+    Updating {
+        keys: "CASE WHEN amount > 20 THEN tags END",
+        calls: "count(*), sum(amount)",
         from: "transactions",
         having: "",
     },
@@ -366,12 +385,9 @@ fn in_updates(query: &Query, stream: &[(Record, i32, usize)]) -> Vec<(RecordBatc
             results.push((outcome.rows, outcome.groups));
             continue;
         };
-        let mut changed = ChangedGroups::of(keys, &made).unwrap();
-        for state in &before {
-            made.extend(changed.rows_in(state).unwrap());
-        }
-        groups += changed.new_ones();
-        results.push((query.result(made).unwrap().rows, groups));
+        let changed = Changed::of(keys, query.memory(), made, &before).unwrap();
+        groups += changed.new_groups;
+        results.push((query.result(changed.rows).unwrap().rows, groups));
     }
     results
 }
@@ -558,13 +574,10 @@ fn updates_of_many_groups_in_many_layers_are_exact() {
             *state = state.merged(&query, new.clone()).unwrap();
             made.extend(new);
         }
-        let mut changed = ChangedGroups::of(&keys, &made).unwrap();
-        for state in &before {
-            made.extend(changed.rows_in(state).unwrap());
-        }
-        groups += changed.new_ones();
+        let changed = Changed::of(&keys, query.memory(), made, &before).unwrap();
+        groups += changed.new_groups;
         assert_eq!(groups, expected.len());
-        let result = query.result(made).unwrap().rows;
+        let result = query.result(changed.rows).unwrap().rows;
         let column = |number: usize| result.column(number).as_primitive::<Int64Type>().clone();
         let (n, counts, sums) = (column(0), column(1), column(2));
         assert_eq!(result.num_rows(), touched.len());

@@ -218,8 +218,8 @@ impl<'a> Run<'a> {
             self.read(number, usize::MAX);
         }
         self.batch();
-        let states = self.checkpoints.states(|_| true);
-        let batches = states.values().flat_map(|state| state.batches());
+        let newest = self.checkpoints.newest(|_| true);
+        let batches = newest.values().flat_map(|at| at.state.batches());
         lines(
             &self
                 .plan

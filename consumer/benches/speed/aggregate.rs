@@ -1,7 +1,7 @@
 //! From records to groups, from groups to a state, from a state to a result.
 
 use consumer::config::{DEFAULT_QUERY, DEFAULT_SCHEMA};
-use consumer::engine::changed::ChangedGroups;
+use consumer::engine::changed::Changed;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use consumer::schema::TableSchema;
@@ -88,10 +88,8 @@ fn update_result(bencher: Bencher<'_, '_>, kept: usize) {
     let state = state(&query, kept);
     let made = groups(&query, spread(kept, 0));
     bencher.bench_local(|| {
-        let mut changed = ChangedGroups::of(keys, &made).expect("groups");
-        let kept = changed.rows_in(&state).expect("rows");
-        let rows = made.iter().cloned().chain(kept);
-        query.result(rows).expect("a result").rows
+        let changed = Changed::of(keys, query.memory(), made.clone(), [&state]).expect("groups");
+        query.result(changed.rows).expect("a result").rows
     });
 }
 

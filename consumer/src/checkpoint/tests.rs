@@ -103,9 +103,9 @@ impl Process {
     }
 
     fn counts(&self) -> BTreeMap<i64, i64> {
-        let states = self.checkpoints.states(|_| true);
-        let state = states.values().next().unwrap();
-        self.counting.counts(state)
+        let newest = self.checkpoints.newest(|_| true);
+        let checkpoint = newest.values().next().unwrap();
+        self.counting.counts(&checkpoint.state)
     }
 }
 

@@ -1,19 +1,57 @@
 //! The groups that a batch changes, and what states have of them: what update mode's result is made of.
 //!
 //! Rows are looked up by the hash of their keys and then compared by DataFusion's own grouping, so that two
-//! keys are one group here exactly where they are in a state.
+//! keys are one group here exactly where they are in a state. Different keys may well have one hash: a NULL
+//! leaves that of the columns before it as it is.
+
+use std::slice;
 
 use datafusion::arrow::array::{BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{filter_record_batch, interleave_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::MemoryReservation;
 use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
+use super::memory::Memory;
 use super::state::{Index, State, hashes_of};
 
+/// What the result of a batch is made of, if it has only the groups that the batch changes.
+pub struct Changed {
+    /// What the batch's records make, and what the states before have of the same groups; one may come several
+    /// times.
+    pub rows: Vec<RecordBatch>,
+    /// How many of the groups no state had.
+    pub new_groups: usize,
+}
+
+impl Changed {
+    /// What the groups that a batch's records have `made` had in the states `before` it. `keys` are the first
+    /// columns of both.
+    ///
+    /// # Errors
+    /// If DataFusion cannot group them, or `memory` does not hold what is found.
+    pub fn of<'a>(
+        keys: &SchemaRef,
+        memory: &Memory,
+        made: Vec<RecordBatch>,
+        before: impl IntoIterator<Item = &'a State>,
+    ) -> Result<Self, DataFusionError> {
+        let mut groups = Groups::of(keys, memory, &made)?;
+        let mut rows = made;
+        for state in before {
+            for (batches, index) in state.indexed() {
+                rows.extend(groups.rows_in(batches, index?)?);
+            }
+        }
+        let new_groups = groups.is_kept.iter().filter(|kept| !**kept).count();
+        Ok(Self { rows, new_groups })
+    }
+}
+
 /// The groups that a batch changes.
-pub struct ChangedGroups {
+struct Groups {
     /// How many of a state's columns, the first ones, are keys.
     keys: usize,
     /// Numbers keys; those that are changed come first.
@@ -22,83 +60,87 @@ pub struct ChangedGroups {
     hashes: Vec<u64>,
     /// Whether a state has it.
     is_kept: Vec<bool>,
+    memory: Memory,
+    /// What the above take.
+    _reservation: MemoryReservation,
 }
 
-impl ChangedGroups {
-    /// Those that the batch's records make; one may come several times. `keys` are the first columns.
-    ///
-    /// # Errors
-    /// If DataFusion cannot group them.
-    pub fn of(keys: &SchemaRef, made: &[RecordBatch]) -> Result<Self, DataFusionError> {
-        let mut changed = Self {
-            keys: keys.fields().len(),
-            numbers: new_group_values(keys.clone(), &GroupOrdering::None)?,
-            hashes: Vec::new(),
-            is_kept: Vec::new(),
-        };
+impl Groups {
+    fn of(
+        keys: &SchemaRef,
+        memory: &Memory,
+        made: &[RecordBatch],
+    ) -> Result<Self, DataFusionError> {
+        let keys_count = keys.fields().len();
+        let mut numbers = new_group_values(keys.clone(), &GroupOrdering::None)?;
+        let mut hashes: Vec<u64> = Vec::new();
+        let reservation = memory.reserve("changed groups");
         for batch in made {
-            let hashes = hashes_of(batch, changed.keys)?;
-            for (number, hash) in changed.numbers(batch)?.into_iter().zip(hashes) {
-                if number == changed.hashes.len() {
-                    changed.hashes.push(hash);
-                }
+            let found = numbers_of(&mut *numbers, batch, keys_count)?;
+            // Among keys of one hash the numbers are in another order than the rows.
+            hashes.resize(numbers.len(), 0);
+            for (number, hash) in found.into_iter().zip(hashes_of(batch, keys_count)?) {
+                hashes[number] = hash;
             }
+            reservation.try_resize(numbers.size() + hashes.len() * (size_of::<u64>() + 1))?;
         }
-        changed.is_kept = vec![false; changed.hashes.len()];
-        Ok(changed)
+        Ok(Self {
+            keys: keys_count,
+            is_kept: vec![false; hashes.len()],
+            numbers,
+            hashes,
+            memory: memory.clone(),
+            _reservation: reservation,
+        })
     }
 
-    /// What `state` has of them; a group may come several times.
-    ///
-    /// # Errors
-    /// As [`of`](Self::of).
-    pub fn rows_in(&mut self, state: &State) -> Result<Vec<RecordBatch>, DataFusionError> {
-        let mut rows = Vec::new();
-        for (batches, index) in state.indexed() {
-            rows.extend(self.rows_of(batches, index)?);
-        }
-        Ok(rows)
-    }
-
-    fn rows_of(
+    /// What some batches have of them.
+    fn rows_in(
         &mut self,
         batches: &[RecordBatch],
         index: &Index,
     ) -> Result<Option<RecordBatch>, DataFusionError> {
-        let at: Vec<_> = self
-            .hashes
-            .iter()
-            .flat_map(|hash| index.rows(*hash))
-            .collect();
+        let (mut asked, mut at) = (Vec::new(), Vec::new());
+        for (number, hash) in self.hashes.iter().enumerate() {
+            for place in index.rows(*hash) {
+                asked.push(number);
+                at.push(place);
+            }
+        }
         if at.is_empty() {
             return Ok(None);
         }
+        let places = self.memory.reserve("places of changed groups");
+        places.try_grow(at.len() * size_of::<(usize, (usize, usize))>())?;
         let batches: Vec<&RecordBatch> = batches.iter().collect();
         let found = interleave_record_batch(&batches, &at)?;
-        let mut is_changed = Vec::with_capacity(at.len());
-        for number in self.numbers(&found)? {
-            let kept = self.is_kept.get_mut(number);
-            is_changed.push(kept.is_some());
-            if let Some(kept) = kept {
-                *kept = true;
-            }
+        self.memory.claim(slice::from_ref(&found))?;
+        let numbers = numbers_of(&mut *self.numbers, &found, self.keys)?;
+        // Another key with this hash is no group of the batch, or is found by its own number as well.
+        let is_asked: Vec<bool> = asked.iter().zip(&numbers).map(|(a, b)| a == b).collect();
+        for (number, _) in asked
+            .iter()
+            .zip(&is_asked)
+            .filter(|(_, is_asked)| **is_asked)
+        {
+            self.is_kept[*number] = true;
         }
-        // Another key may have the same hash.
-        Ok(Some(filter_record_batch(
-            &found,
-            &BooleanArray::from(is_changed),
-        )?))
+        if is_asked.iter().all(|is_asked| *is_asked) {
+            return Ok(Some(found));
+        }
+        let rows = filter_record_batch(&found, &BooleanArray::from(is_asked))?;
+        self.memory.claim(slice::from_ref(&rows))?;
+        Ok(Some(rows))
     }
+}
 
-    /// How many of them no state has, of those that were asked.
-    pub fn new_ones(&self) -> usize {
-        self.is_kept.iter().filter(|kept| !**kept).count()
-    }
-
-    fn numbers(&mut self, batch: &RecordBatch) -> Result<Vec<usize>, DataFusionError> {
-        let mut numbers = Vec::new();
-        let keys = batch.columns().get(..self.keys).unwrap_or_default();
-        self.numbers.intern(keys, &mut numbers)?;
-        Ok(numbers)
-    }
+fn numbers_of(
+    values: &mut dyn GroupValues,
+    batch: &RecordBatch,
+    keys: usize,
+) -> Result<Vec<usize>, DataFusionError> {
+    let mut numbers = Vec::new();
+    let keys = batch.columns().get(..keys).unwrap_or_default();
+    values.intern(keys, &mut numbers)?;
+    Ok(numbers)
 }

@@ -96,11 +96,16 @@ impl State {
             .flat_map(|layer| layer.batches.iter().cloned())
     }
 
-    /// Each layer's groups and the index over them, if the query looks groups up.
-    pub(super) fn indexed(&self) -> impl Iterator<Item = (&[RecordBatch], &Index)> {
-        self.layers
-            .iter()
-            .filter_map(|layer| Some((layer.batches.as_slice(), layer.index.as_deref()?)))
+    /// Each layer's groups and the index over them, which a query that looks groups up has made.
+    pub(super) fn indexed(
+        &self,
+    ) -> impl Iterator<Item = (&[RecordBatch], Result<&Index, DataFusionError>)> {
+        self.layers.iter().map(|layer| {
+            let index = layer.index.as_deref().ok_or_else(|| {
+                DataFusionError::Internal("groups are looked up without an index".to_owned())
+            });
+            (layer.batches.as_slice(), index)
+        })
     }
 
     /// How many groups are kept; one may come several times.

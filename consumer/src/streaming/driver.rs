@@ -301,12 +301,6 @@ impl Driver {
             Report::MemoryShort => self.room.crowd(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
-                if !partitions.is_empty()
-                    && let Some(updates) = &mut self.updates
-                {
-                    // A worker may have found newer checkpoints of them, by another process.
-                    updates.forget();
-                }
                 let news = !partitions.is_empty() || !self.coverage.has_any(number);
                 if news && !self.available_now {
                     let text = format!("worker {number} reads {}", names(&partitions));

@@ -3,24 +3,32 @@
 //! What the groups that a batch changes had before it is looked up in the states of all partitions; with what
 //! the batch's records make it is all that their rows need. The cost is that of the groups that change, however
 //! many there are.
+//!
+//! That is right as long as nothing but this process's batches has changed a state since the last result. What a
+//! state is follows from its partition and offset, so these are compared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 
-use crate::engine::changed::ChangedGroups;
+use crate::checkpoint::Checkpoint;
+use crate::engine::changed::Changed;
+use crate::engine::memory::Memory;
 use crate::engine::query::Query;
-use crate::engine::state::State;
-use crate::position::TopicPartition;
+use crate::position::{Offset, TopicPartition};
 
-/// What the result so far was made of.
+/// The checkpoints that a result is made of.
+pub(super) type Shown = BTreeMap<TopicPartition, Checkpoint>;
+
+/// What the results so far have shown.
 pub(super) struct Updates {
     keys: SchemaRef,
-    /// The partitions whose states are in it; `None` if the next result must have all groups.
-    shown: Option<BTreeSet<TopicPartition>>,
-    /// How many groups they have.
+    memory: Memory,
+    /// Up to where the last result had each partition; `None` if the next must have all groups.
+    shown: Option<BTreeMap<TopicPartition, Offset>>,
+    /// How many groups there were.
     groups: u64,
 }
 
@@ -29,53 +37,125 @@ impl Updates {
     pub(super) fn of(query: &Query) -> Option<Self> {
         query.looked_up_by().map(|keys| Self {
             keys: keys.clone(),
+            memory: query.memory().clone(),
             shown: None,
             groups: 0,
         })
     }
 
-    /// States may have changed by something other than this process's batches.
-    pub(super) fn forget(&mut self) {
-        self.shown = None;
-    }
-
-    /// Whether the next result can be made of what changes.
-    pub(super) fn are_known(&self) -> bool {
+    /// Whether the states of `before` have been shown, so that a batch that reads partitions up to `ends` can
+    /// show what it changes. They count as shown up to there then.
+    pub(super) fn go_on(
+        &mut self,
+        before: &Shown,
+        ends: &BTreeMap<TopicPartition, Offset>,
+    ) -> bool {
+        let shown = self.shown.take().filter(|shown| {
+            let offsets = before.iter().map(|(partition, at)| (partition, &at.next));
+            shown.iter().eq(offsets) && ends.keys().all(|read| shown.contains_key(read))
+        });
+        self.shown = shown.map(|mut shown| {
+            shown.extend(
+                ends.iter()
+                    .map(|(partition, end)| (partition.clone(), *end)),
+            );
+            shown
+        });
         self.shown.is_some()
     }
 
-    /// The rows that the result of a batch is made of, if they are fewer than all: what its records have `made`,
-    /// and what the same groups had `before` it. `now` are the partitions that the result has.
+    /// What the result is made of that shows what a batch changes, which its records have `made`.
     ///
     /// # Errors
     /// If DataFusion cannot compare keys, or memory does not hold what is found.
-    pub(super) fn rows(
+    pub(super) fn changed(
         &mut self,
-        before: Option<&BTreeMap<TopicPartition, State>>,
-        made: &[RecordBatch],
-        now: &BTreeSet<TopicPartition>,
-    ) -> Result<Option<Vec<RecordBatch>>, DataFusionError> {
-        let is_same = self.shown.as_ref() == Some(now);
-        let before = before.filter(|before| is_same && before.keys().eq(now));
-        let Some(before) = before else {
-            self.shown = None;
-            return Ok(None);
-        };
-        let mut changed = ChangedGroups::of(&self.keys, made)?;
-        let mut rows = made.to_vec();
-        for state in before.values() {
-            rows.extend(changed.rows_in(state)?);
-        }
-        self.groups += changed.new_ones() as u64;
-        Ok(Some(rows))
+        before: &Shown,
+        made: Vec<RecordBatch>,
+    ) -> Result<Vec<RecordBatch>, DataFusionError> {
+        let states = before.values().map(|checkpoint| &checkpoint.state);
+        let changed = Changed::of(&self.keys, &self.memory, made, states)?;
+        self.groups += changed.new_groups as u64;
+        Ok(changed.rows)
     }
 
-    /// A result has been made that has `groups`, of these partitions; and how many there are in all.
-    pub(super) fn count(&mut self, groups: u64, partitions: BTreeSet<TopicPartition>) -> u64 {
-        if self.shown.is_none() {
-            self.groups = groups;
-            self.shown = Some(partitions);
-        }
+    /// A result with all `groups` of these has been made.
+    pub(super) fn all(&mut self, now: &Shown, groups: u64) {
+        let offsets = now
+            .iter()
+            .map(|(partition, at)| (partition.clone(), at.next));
+        self.shown = Some(offsets.collect());
+        self.groups = groups;
+    }
+
+    /// How many groups there are in all.
+    pub(super) fn groups(&self) -> u64 {
         self.groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::state::State;
+    use crate::schema::TableSchema;
+
+    fn updates() -> Updates {
+        let table = TableSchema::parse("n BIGINT").unwrap();
+        let text = "SELECT n, count(*) FROM transactions GROUP BY n";
+        let query = Query::plan(text, table.table(), &[]).unwrap();
+        assert!(Updates::of(&query).is_none());
+        Updates::of(&query.updating().unwrap()).unwrap()
+    }
+
+    fn at(offsets: &[i64]) -> Shown {
+        let of = |(number, offset): (i32, &i64)| {
+            let checkpoint = Checkpoint {
+                next: Offset(*offset),
+                state: State::default(),
+            };
+            (TopicPartition::new("t", number), checkpoint)
+        };
+        (0..).zip(offsets).map(of).collect()
+    }
+
+    fn read(number: i32, end: i64) -> BTreeMap<TopicPartition, Offset> {
+        [(TopicPartition::new("t", number), Offset(end))].into()
+    }
+
+    #[test]
+    fn what_was_not_shown_is_not_gone_on_from() {
+        let mut updates = updates();
+        assert!(
+            !updates.go_on(&at(&[0, 0]), &read(0, 5)),
+            "nothing was shown"
+        );
+        updates.all(&at(&[5, 0]), 1);
+        assert!(updates.go_on(&at(&[5, 0]), &read(1, 3)));
+        // A batch without a record moves on, too: over what is no record.
+        assert!(updates.go_on(&at(&[5, 3]), &read(1, 4)));
+        assert!(updates.go_on(&at(&[5, 4]), &BTreeMap::new()));
+        // Another process has read on.
+        assert!(!updates.go_on(&at(&[9, 4]), &read(1, 5)));
+        assert!(
+            !updates.go_on(&at(&[9, 5]), &BTreeMap::new()),
+            "it must be shown first"
+        );
+        updates.all(&at(&[9, 5]), 2);
+        assert!(
+            !updates.go_on(&at(&[9, 5, 0]), &BTreeMap::new()),
+            "one was added"
+        );
+        updates.all(&at(&[9, 5, 0]), 2);
+        assert!(
+            !updates.go_on(&at(&[9]), &BTreeMap::new()),
+            "two are not shown any more"
+        );
+        updates.all(&at(&[9]), 2);
+        assert!(
+            !updates.go_on(&at(&[9]), &read(1, 6)),
+            "what is not shown was read"
+        );
+        assert_eq!(updates.groups(), 2);
     }
 }

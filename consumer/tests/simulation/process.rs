@@ -152,8 +152,8 @@ impl Process {
     /// What is held of a partition must be what its records make.
     fn check_state(&self, partition: &TopicPartition, topic: &Topic) -> Checked {
         let next = self.at[partition];
-        let states = self.checkpoints.states(|held| held == partition);
-        let batches = states.values().flat_map(|state| state.batches());
+        let newest = self.checkpoints.newest(|held| held == partition);
+        let batches = newest.values().flat_map(|at| at.state.batches());
         let (held, expected) = (Totals::of_state(batches), topic.log(partition).totals(next));
         if held == expected {
             return Ok(());
@@ -316,8 +316,8 @@ impl Process {
                 expected.merge(topic.log(partition).totals(*next));
             }
         }
-        let states = self.checkpoints.states(|held| partitions.contains(held));
-        let batches: Vec<_> = states.values().flat_map(|state| state.batches()).collect();
+        let newest = self.checkpoints.newest(|held| partitions.contains(held));
+        let batches: Vec<_> = newest.values().flat_map(|at| at.state.batches()).collect();
         let result = self
             .query
             .result(batches)

@@ -30,11 +30,11 @@ pub(super) fn check_group_by_group(above: &Arc<dyn ExecutionPlan>) -> Result<(),
         return Err(Refusal::NeedsAllGroups("LIMIT".to_owned()));
     }
     let what = match above.name() {
-        "FeedExec" | "FilterExec" | "ProjectionExec" => None,
+        "FeedExec" | "FilterExec" | "ProjectionExec" | "UnnestExec" => None,
         "SortExec" => Some("ORDER BY"),
         "GlobalLimitExec" | "LocalLimitExec" => Some("LIMIT"),
         "BoundedWindowAggExec" | "WindowAggExec" => Some("a window function"),
-        other => Some(other),
+        _ => Some("what stands above the aggregate"),
     };
     if let Some(what) = what {
         return Err(Refusal::NeedsAllGroups(what.to_owned()));

@@ -1,6 +1,6 @@
 //! One micro-batch: what the workers hand over, and the result.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -15,19 +15,18 @@ use crate::engine::query::error_text;
 use crate::engine::state::State;
 use crate::engine::worker::{Contribution, Output};
 use crate::event::{Batch, Event};
-use crate::position::TopicPartition;
 use crate::source::member::{Command as MemberCommand, Report};
 use crate::streaming::StreamingError;
 use crate::streaming::advancing::{Advanced, advance};
 use crate::streaming::report::BatchFacts;
-use crate::streaming::updates::Updates;
+use crate::streaming::updates::Shown;
 
 /// What a batch begins with.
 struct HandedOver {
     /// What moves the checkpoints on.
     parts: Vec<Contribution>,
-    /// The states before, if what changes is looked up in them.
-    before: Option<BTreeMap<TopicPartition, State>>,
+    /// What was there before, if what changes is looked up in it.
+    before: Option<Shown>,
 }
 
 impl Driver {
@@ -49,15 +48,19 @@ impl Driver {
         let gathered = started.elapsed();
         let records: u64 = contributions.iter().map(|part| part.records).sum();
         let starts = self.ends.clone();
-        for part in &contributions {
-            self.ends.insert(part.partition.clone(), part.end);
-        }
+        let read: BTreeMap<_, _> = contributions
+            .iter()
+            .map(|part| (part.partition.clone(), part.end))
+            .collect();
+        // What the groups of this batch had before it, if all that was before it has been shown.
+        let before = match &mut self.updates {
+            Some(updates) => before.filter(|before| updates.go_on(before, &read)),
+            None => None,
+        };
+        self.ends.extend(read);
         let others_moved = std::mem::take(&mut self.others_moved);
         if records == 0 && !always && !others_moved {
             return Ok(());
-        }
-        if others_moved && let Some(updates) = &mut self.updates {
-            updates.forget();
         }
         let mut facts = BatchFacts {
             timestamp,
@@ -82,17 +85,19 @@ impl Driver {
                 Output::Rows(batches) => rows.extend(batches),
             }
         }
-        let (partitions, states): (BTreeSet<_>, Vec<_>) = self.shown_states().into_iter().unzip();
+        let now = self.shown();
+        let states: Vec<State> = now.values().map(|at| at.state.clone()).collect();
         if self.room.is_filled_by(&states) {
             return Err(self.out_of_memory());
         }
-        let changed = match &mut self.updates {
-            Some(updates) => updates.rows(before.as_ref(), &made, &partitions),
-            None => Ok(None),
+        let changed = match (&mut self.updates, &before) {
+            (Some(updates), Some(before)) => Some(updates.changed(before, made)),
+            _ => None,
         };
         // No longer needed, and merging may have made other layers of them.
-        drop((before, made));
-        match changed.map_err(|error| self.failed(&error))? {
+        drop(before);
+        let is_all = changed.is_none();
+        match changed.transpose().map_err(|error| self.failed(&error))? {
             Some(changed) => rows.extend(changed),
             None if self.query.appends() => {}
             None => rows.extend(states.iter().flat_map(State::batches)),
@@ -101,10 +106,13 @@ impl Driver {
             .query
             .result(rows)
             .map_err(|error| self.failed(&error))?;
-        facts.groups = match &mut self.updates {
-            Some(updates) => updates.count(outcome.groups as u64, partitions),
-            None => outcome.groups as u64,
-        };
+        facts.groups = outcome.groups as u64;
+        if let Some(updates) = &mut self.updates {
+            if is_all {
+                updates.all(&now, facts.groups);
+            }
+            facts.groups = updates.groups();
+        }
         facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
         facts.gathering = gathered;
         facts.duration = started.elapsed();
@@ -132,8 +140,7 @@ impl Driver {
     fn hand_over(&mut self, deadline: Instant) -> Result<HandedOver, StreamingError> {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
-        let looks_up = self.updates.as_ref().is_some_and(Updates::are_known);
-        let before = looks_up.then(|| self.shown_states());
+        let before = self.updates.is_some().then(|| self.shown());
         let taken = contributions.iter().map(|part| part.allowed).sum();
         let Advanced { parts, refused } = advance(&self.checkpoints, contributions, |state| {
             match &self.keeper {
@@ -152,11 +159,11 @@ impl Driver {
         Ok(HandedOver { parts, before })
     }
 
-    /// The states that the result is made of. While a partition moves between workers its state stays in the
+    /// The checkpoints that the result is made of. While a partition moves between workers its state stays in the
     /// result; what others of the group have read on from does not, unless they keep it where this process finds
     /// it.
-    fn shown_states(&self) -> BTreeMap<TopicPartition, State> {
-        self.checkpoints.states(|partition| {
+    fn shown(&self) -> Shown {
+        self.checkpoints.newest(|partition| {
             self.keeper.is_some() || !self.told_of_others || self.coverage.reads(partition)
         })
     }
@@ -206,7 +213,8 @@ impl Driver {
     }
 
     pub(super) fn out_of_memory(&self) -> StreamingError {
-        let states: Vec<_> = self.checkpoints.states(|_all| true).into_values().collect();
+        let all = self.checkpoints.newest(|_all| true);
+        let states: Vec<State> = all.into_values().map(|at| at.state).collect();
         let states = (!self.query.appends()).then_some(states.as_slice());
         self.room.exceeded(states, self.keeper.is_some())
     }
