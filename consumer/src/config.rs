@@ -12,7 +12,6 @@ use std::time::Duration;
 use producer::KafkaSettings;
 
 use crate::checkpoint::location::Location;
-use crate::output_mode::OutputMode;
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
@@ -90,9 +89,8 @@ pub struct Config {
     pub schema: Option<TableSchema>,
     /// When batches come.
     pub trigger: TriggerMode,
-    /// Whether results of a query with an aggregate have only the groups that have changed ([`OutputMode::Update`])
-    /// or all of them.
-    pub output_mode: OutputMode,
+    /// Whether results of a query with an aggregate have only the groups that have changed, in place of all.
+    pub updates: bool,
     /// The most bytes that the query may hold; `None` for any number.
     pub memory_limit: Option<u64>,
     /// The most records that a batch may take, over all workers.

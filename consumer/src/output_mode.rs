@@ -10,8 +10,7 @@ pub enum OutputMode {
     #[default]
     Complete,
     /// Those of the groups that have changed since the last result, each as it is now. The first result has all
-    /// groups, and so has one where it is not known which have changed: after another process has read on, or a
-    /// partition has changed hands.
+    /// groups, and so has one where it is not known which have changed: after another process has read on.
     Update,
     /// The batch's own, of a query without an aggregate.
     Append,

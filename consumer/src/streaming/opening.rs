@@ -22,7 +22,6 @@ use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
 use crate::event::Level;
 use crate::number;
-use crate::output_mode::OutputMode;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::schema::infer::{SAMPLES, infer};
@@ -95,9 +94,9 @@ pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, Strea
         _ => &[],
     };
     Query::plan(&config.query, schema.table(), names)
-        .and_then(|query| match config.output_mode {
-            OutputMode::Update => query.updating(),
-            OutputMode::Complete | OutputMode::Append => Ok(query),
+        .and_then(|query| match config.updates {
+            true => query.updating(),
+            false => Ok(query),
         })
         .and_then(|query| Ok(query.within(&Memory::new(config.memory_limit))?))
         .map_err(|error| wrong_query(config, &error))

@@ -31,7 +31,7 @@ pub fn trials() -> Vec<Trial> {
 fn updating(brokers: &Brokers, topic: &str) -> Config {
     Config {
         query: DEFAULT_UPDATING_QUERY.to_owned(),
-        output_mode: OutputMode::Update,
+        updates: true,
         ..config(brokers, topic)
     }
 }

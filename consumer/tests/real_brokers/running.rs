@@ -7,7 +7,6 @@ use consumer::checkpoint::location::Location;
 use consumer::command::Command;
 use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
-use consumer::output_mode::OutputMode;
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
@@ -36,7 +35,7 @@ pub fn config(brokers: &Brokers, topic: &str) -> Config {
         reset: false,
         on_data_loss: OnDataLoss::Fail,
         trigger: TriggerMode::AvailableNow,
-        output_mode: OutputMode::Complete,
+        updates: false,
         memory_limit: None,
         max_records_per_batch: None,
         starting_offsets: StartingOffsets::Earliest,

@@ -16,7 +16,6 @@ use crate::config::{
     Config, DEFAULT_QUERY, DEFAULT_SCHEMA, DEFAULT_UPDATING_QUERY, LONGEST_INTERVAL, OnDataLoss,
     SHORTEST_INTERVAL, TriggerMode, memory,
 };
-use crate::output_mode::OutputMode;
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
@@ -41,7 +40,7 @@ impl Cli {
         )?;
         let topics = self.topics()?;
         let query = self.query()?;
-        let output_mode = self.output_mode()?;
+        let updates = self.updates()?;
         Ok(Config {
             dead_letter_topic: self.dead_letter_topic(&topics)?,
             schema: self.schema(query.is_none())?,
@@ -59,9 +58,9 @@ impl Cli {
                     ));
                 }
             },
-            query: query.unwrap_or_else(|| match output_mode {
-                OutputMode::Update => DEFAULT_UPDATING_QUERY.to_owned(),
-                OutputMode::Complete | OutputMode::Append => DEFAULT_QUERY.to_owned(),
+            query: query.unwrap_or_else(|| match updates {
+                true => DEFAULT_UPDATING_QUERY.to_owned(),
+                false => DEFAULT_QUERY.to_owned(),
             }),
             query_file: match self.query_file.trim() {
                 "" => None,
@@ -71,7 +70,7 @@ impl Cli {
             topics,
             group_id: or(self.group_id.trim(), DEFAULT_GROUP_ID).to_owned(),
             trigger: self.trigger()?,
-            output_mode,
+            updates,
             max_records_per_batch: match self.max_records_per_batch.trim() {
                 "" => None,
                 records => Some(number("MAX_RECORDS_PER_BATCH", records, None)?),
@@ -203,10 +202,10 @@ impl Cli {
         }
     }
 
-    fn output_mode(&self) -> Result<OutputMode, SettingsError> {
+    fn updates(&self) -> Result<bool, SettingsError> {
         match self.output_mode.trim() {
-            "" | "complete" => Ok(OutputMode::Complete),
-            "update" => Ok(OutputMode::Update),
+            "" | "complete" => Ok(false),
+            "update" => Ok(true),
             other => Err(SettingsError::new(
                 "OUTPUT_MODE",
                 other,

@@ -42,10 +42,10 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
             count(seen.rows.1 as u64)
         )));
     }
-    note.push(Span::raw(match table.mode {
-        OutputMode::Complete | OutputMode::Append => counted(table.total_rows, "row"),
-        OutputMode::Update => counted(table.total_rows, "changed row"),
-    }));
+    note.push(Span::raw(counted(table.total_rows, "row")));
+    if table.mode == OutputMode::Update {
+        note.push(dim(scene.theme, " of the last batch"));
+    }
     if (all as u64) < table.total_rows {
         let which = match table.mode {
             OutputMode::Append => "newest",
