@@ -13,7 +13,8 @@ BY_GROUP = """
     FROM transactions GROUP BY 1, 2
 """
 LARGEST = " ORDER BY total DESC, prefix, remainder LIMIT {largest}"
-SHOWN = f" HAVING prefix < '{SHOWN_BELOW}'"
+# Of groups, not of records: a condition on the key alone would keep all others from being groups at all.
+SHOWN = f" HAVING CASE WHEN count(*) > 0 THEN prefix END < '{SHOWN_BELOW}'"
 
 
 def target():
@@ -50,7 +51,9 @@ class Cardstream:
             ", checkpoints" if checkpoints else ""
         )
         # A query that goes on always has checkpoints.
-        self.tasks = {"totals", "groups"} if checkpoints else {"totals", "groups", "live", "updates"}
+        self.tasks = {"totals", "groups"} if checkpoints else {"totals", "groups", "live"}
+        if workers == 1 and not checkpoints:
+            self.tasks.add("updates")
         self._workers = workers
         self._checkpoints = checkpoints
 

@@ -44,7 +44,8 @@ class Brokers:
         """Writes so many records, and says how many seconds it took."""
         began = time.monotonic()
         done = subprocess.run(
-            [self._producer],
+            # Not by a function between fork and exec: that may hang where other threads run.
+            ["taskset", "--cpu-list", ",".join(map(str, self._cores)), self._producer],
             env=clean_environment()
             | {
                 "KAFKA_BOOTSTRAP_SERVERS": self.servers,
@@ -55,7 +56,6 @@ class Brokers:
                 "RATE": "max",
             }
             | settings,
-            preexec_fn=lambda: os.sched_setaffinity(0, self._cores),
             capture_output=True,
             text=True,
         )

@@ -62,7 +62,8 @@ def shown_groups(brokers, task):
     them that are shown as they change.
     """
     groups = _groups_of(brokers, task, task.records + task.added)
-    return len(groups), {key: (number, _amount(total)) for key, (number, total) in groups.items() if key[0] < SHOWN_BELOW}
+    shown = {key: (number, _amount(total)) for key, (number, total) in groups.items() if key[0] < SHOWN_BELOW}
+    return len(groups), shown
 
 
 def _groups_of(brokers, task, count):

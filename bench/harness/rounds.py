@@ -89,7 +89,8 @@ class Rounds:
         if task.kind == "live":
             expected, _bytes = totals(self._brokers, task.topic, task.records + task.added)
         if task.kind == "updates":
-            result.groups, expected = shown_groups(self._brokers, task)
+            expected = shown_groups(self._brokers, task)
+            result.groups = expected[0]
         result.walls.append(tasks.answered(task, run.lines, expected))
         result.batches += tasks.batch_durations(task, run.lines)
         result.intervals += tasks.between_results(task, run.lines)

@@ -4,6 +4,7 @@ An engine prints JSON objects, a line each, of which these fields are read:
 
     result           rows so far, with the columns of the query; decimals as numbers or in quotes
     numInputRows     how many records a batch has read
+    stateOperators   after a batch; `numRowsTotal` of the first is how many groups are kept
     durationMs       of a batch; `triggerExecution` in it is from its trigger to its result
     records          how many records the read-only limit has read
 """
@@ -11,8 +12,7 @@ An engine prints JSON objects, a line each, of which these fields are read:
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import pairwise
-from math import inf
+from itertools import accumulate, pairwise
 
 from harness.expected import AVERAGE
 
@@ -38,7 +38,6 @@ class Task:
 
     def __str__(self):
         return f"{self.kind} by a remainder of {self.modulus}" if self.modulus else self.kind
-
 
     @property
     def grows(self):
@@ -71,7 +70,7 @@ def answered(task, lines, expected):
         raise Wrong("no result")
     at, answer = answers[-1]
     if task.kind == "updates":
-        _check_updates([found["result"] for _at, found in answers], expected)
+        _check_updates([found for _at, found in objects(lines)], *expected)
         return _counted_at(task, lines)
     if "records" in answer:
         _check_count(answer["records"], task)
@@ -86,8 +85,11 @@ def answered(task, lines, expected):
 
 
 def batch_durations(task, lines):
-    """From trigger to result, in milliseconds, as the engine itself tells: each whole batch but the first."""
-    return [float(progress["durationMs"]["triggerExecution"]) for _at, progress in _whole_batches(task, lines)[1:]]
+    """From trigger to result, in milliseconds, as the engine itself tells: each whole batch but the first; where
+    records come while it runs, each batch with some of these.
+    """
+    batches = _added_batches(task, lines) if task.grows else _whole_batches(task, lines)[1:]
+    return [float(progress["durationMs"]["triggerExecution"]) for _at, progress in batches]
 
 
 def between_results(task, lines):
@@ -101,8 +103,15 @@ def _whole_batches(task, lines):
     found = list(objects(lines))
     results = [at for at, one in found if "result" in one]
     progresses = [one for _at, one in found if "numInputRows" in one]
-    fewest, most = {"groups": (task.batch * 0.9, inf), "updates": (1, task.burst)}.get(task.kind, (1, inf))
-    return [(at, progress) for at, progress in zip(results, progresses) if fewest <= progress["numInputRows"] <= most]
+    fewest = task.batch * 0.9 if task.kind == "groups" else 1
+    return [(at, progress) for at, progress in zip(results, progresses) if progress["numInputRows"] >= fewest]
+
+
+def _added_batches(task, lines):
+    """Those behind the one that came to the end of what was there at the start."""
+    batches = _whole_batches(task, lines)
+    counts = accumulate(progress["numInputRows"] for _at, progress in batches)
+    return [batch for batch, counted in zip(batches, counts) if counted > task.records]
 
 
 def _counted_at(task, lines):
@@ -132,16 +141,19 @@ def _check_totals(rows, expected):
                 raise Wrong(f"{column} of {brand} is {found[brand][column]}, not {value}")
 
 
-def _check_updates(results, expected):
-    """The newest row of each group that was ever shown."""
-    newest = {}
-    for rows in results:
-        newest |= {
-            (row["prefix"], int(row["remainder"])): (int(row["transactions"]), Decimal(str(row["total"])))
-            for row in rows
-        }
-    if newest != expected:
-        raise Wrong(f"{len(newest)} groups were shown, {len(expected)} are right, not all of them alike")
+def _check_updates(found, groups, shown):
+    """The newest row of each group that was ever shown, and how many groups are kept in the end."""
+    newest, kept = {}, 0
+    for one in found:
+        for row in one.get("result", []):
+            key = (row["prefix"], int(row["remainder"]))
+            newest[key] = (int(row["transactions"]), Decimal(str(row["total"])))
+        if "stateOperators" in one:
+            kept = one["stateOperators"][0]["numRowsTotal"]
+    if newest != shown:
+        raise Wrong(f"{len(newest)} groups were shown, {len(shown)} are right, not all of them alike")
+    if kept != groups:
+        raise Wrong(f"{kept} groups are kept, not {groups}")
 
 
 def _check_groups(rows, expected):

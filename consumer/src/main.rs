@@ -3,7 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. The first SIGINT or SIGTERM lets the query finish its
 //! batch, the second ends at once.
 
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 mod allocator;
 
 use std::io::{self, IsTerminal, Write};

@@ -51,7 +51,14 @@ class Progress(StreamingQueryListener):
         """A line for the benchmark."""
         progress = event.progress
         if progress.numInputRows > 0:
-            tell({"numInputRows": progress.numInputRows, "durationMs": dict(progress.durationMs)})
+            states = [{"numRowsTotal": state.numRowsTotal} for state in progress.stateOperators]
+            tell(
+                {
+                    "numInputRows": progress.numInputRows,
+                    "durationMs": dict(progress.durationMs),
+                    "stateOperators": states,
+                }
+            )
 
     def onQueryTerminated(self, event):
         """Nothing to tell."""
