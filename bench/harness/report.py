@@ -13,6 +13,7 @@ from harness.brokers import PARTITIONS
 MEGABYTE = 1_000_000
 # The last columns of each table; a share is of what Spark needs.
 CPU = ["CPU-seconds", "of Spark's"]
+BATCHES = ["batches", "batch, ms: median", "99th percentile", "longest"]
 MEMORY = ["peak memory, MB", "of Spark's"]
 READ_BEFORE = (
     "Cardstream reads records and adds them up as they come, before a trigger; Spark reads them after its trigger."
@@ -84,17 +85,12 @@ def _live(task, results, _context):
             title,
             _spread([wall * 1000 for wall in result.walls], "{:,.0f}"),
             _times(spark and spark.wall(), result.wall()),
-            f"{len(result.batches):,}",
-            _percentile(result.batches, 0.5),
-            _percentile(result.batches, 0.99),
-            _percentile(result.batches, 1),
+            *_batches(result),
             *_memory(result, spark),
         ]
         for title, result in measured.values()
     ]
-    heads = [
-        "", "first result, ms", "× Spark", "batches", "batch, ms: median", "99th percentile", "longest", *MEMORY,
-    ]  # fmt: skip
+    heads = ["", "first result, ms", "× Spark", *BATCHES, *MEMORY]
     return (
         f"## A live query\n\nA topic of {task.records} records: from the start of the process to the first result, the"
         f" join of the group included. Then {tasks.BURSTS} times {task.burst} records, with checkpoints"
@@ -110,18 +106,13 @@ def _updates(task, results, _context):
             title,
             _spread(result.walls, "{:.2f}"),
             _times(spark and spark.wall(), result.wall()),
-            f"{len(result.batches):,}",
-            _percentile(result.batches, 0.5),
-            _percentile(result.batches, 0.99),
-            _percentile(result.batches, 1),
+            *_batches(result),
             *_cpu(result, spark),
             *_memory(result, spark),
         ]
         for title, result in measured.values()
     ]
-    heads = [
-        "", "seconds", "× Spark", "batches", "batch, ms: median", "99th percentile", "longest", *CPU, *MEMORY,
-    ]  # fmt: skip
+    heads = ["", "seconds", "× Spark", *BATCHES, *CPU, *MEMORY]
     groups = max((result.groups for _title, result in measured.values()), default=0)
     return (
         f"## Updates of {groups:,} groups\n\nCount and sum by the id's first four digits and the offset's remainder of"
@@ -169,6 +160,12 @@ def _measured(results):
 
 def _of_spark(measured):
     return measured.get("spark", ("", None))[1]
+
+
+def _batches(result):
+    """What stands below [`BATCHES`]."""
+    shares = (0.5, 0.99, 1)
+    return [f"{len(result.batches):,}", *(_percentile(result.batches, share) for share in shares)]
 
 
 def _cpu(result, spark):
