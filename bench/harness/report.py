@@ -11,7 +11,7 @@ from harness import task as tasks
 from harness.brokers import PARTITIONS
 
 MEGABYTE = 1_000_000
-# The last columns of each table; a share is of what Spark needs.
+# Columns that several tables have; a share is of what Spark needs.
 CPU = ["CPU-seconds", "of Spark's"]
 BATCHES = ["batches", "batch, ms: median", "99th percentile", "longest"]
 MEMORY = ["peak memory, MB", "of Spark's"]
