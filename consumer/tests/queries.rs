@@ -168,7 +168,7 @@ fn updates_need_a_query_that_looks_at_one_group_at_a_time() {
     ] {
         match plan(&sql).unwrap().updating() {
             Err(QueryError::Refused(refusal)) => {
-                assert_eq!(refusal, Refusal::NeedsAllGroups(what.to_owned()), "{sql}");
+                assert_eq!(refusal, Refusal::NeedsAllGroups(what), "{sql}");
             }
             Err(other) => panic!("{sql}: {other}"),
             Ok(_) => panic!("{sql}: is kept"),

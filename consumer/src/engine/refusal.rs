@@ -81,7 +81,7 @@ pub enum Refusal {
         "{0} needs all groups, and with OUTPUT_MODE=update a result has those that have changed; leave it out, \
          or set OUTPUT_MODE=complete"
     )]
-    NeedsAllGroups(String),
+    NeedsAllGroups(&'static str),
 }
 
 /// Functions whose result depends on the order of their input.

@@ -27,7 +27,7 @@ pub(super) fn columns_read(plan: &Arc<dyn ExecutionPlan>) -> Result<Vec<usize>, 
 /// Checks that what is above the aggregate looks at one group at a time.
 pub(super) fn check_group_by_group(above: &Arc<dyn ExecutionPlan>) -> Result<(), Refusal> {
     if above.fetch().is_some() {
-        return Err(Refusal::NeedsAllGroups("LIMIT".to_owned()));
+        return Err(Refusal::NeedsAllGroups("LIMIT"));
     }
     let what = match above.name() {
         "FeedExec" | "FilterExec" | "ProjectionExec" | "UnnestExec" => None,
@@ -37,7 +37,7 @@ pub(super) fn check_group_by_group(above: &Arc<dyn ExecutionPlan>) -> Result<(),
         _ => Some("what stands above the aggregate"),
     };
     if let Some(what) = what {
-        return Err(Refusal::NeedsAllGroups(what.to_owned()));
+        return Err(Refusal::NeedsAllGroups(what));
     }
     above
         .children()
