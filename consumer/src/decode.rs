@@ -26,6 +26,7 @@ use crate::schema::metadata::MetadataColumn;
 use build::Builder;
 use metadata::MetadataBuilder;
 use order::Order;
+use quotes::Quotes;
 use read::{Reader, Row};
 use scan::{Expected, Fault, Scanner, Span};
 
@@ -34,6 +35,7 @@ mod defect;
 mod metadata;
 mod number;
 mod order;
+mod quotes;
 mod read;
 mod scan;
 mod text;
@@ -51,10 +53,11 @@ const MOST_BYTES: usize = i32::MAX as usize;
 pub struct Decoder {
     schema: SchemaRef,
     order: Order,
+    quotes: Quotes,
     /// One a slot.
     readers: Vec<Reader>,
     columns: Vec<Column>,
-    /// Where the record's values stand, one a slot; behind them, one for all values that are not read.
+    /// Where the record's values stand, one a slot.
     spans: Vec<Span>,
     row: Row,
     rows: usize,
@@ -114,7 +117,8 @@ impl Decoder {
         }
         Ok(Self {
             order: Order::new(names.into_iter()),
-            spans: vec![Span::MISSING; readers.len() + 1],
+            spans: vec![Span::MISSING; readers.len()],
+            quotes: Quotes::default(),
             schema: projected,
             readers,
             columns,
@@ -184,7 +188,8 @@ impl Decoder {
         self.spans.fill(Span::MISSING);
         self.order.restart();
         let mut scanner = Scanner::new(record, 0);
-        match self.members(&mut scanner) {
+        let plain = self.quotes.find(record);
+        match self.members(&mut scanner, plain) {
             Ok(()) if scanner.is_done() => Ok(()),
             Ok(()) => Err(Defect::trailing(&scanner)),
             Err(Fault::Expected(Expected::Object)) => Err(not_an_object(record)),
@@ -193,14 +198,19 @@ impl Decoder {
     }
 
     #[inline]
-    fn members(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
-        while let Some(slot) = self.order.next(scanner)? {
+    fn members(&mut self, scanner: &mut Scanner<'_>, plain: bool) -> Result<(), Fault> {
+        loop {
+            if plain && self.order.follow(scanner, &self.quotes, &mut self.spans) {
+                return Ok(());
+            }
+            let Some(slot) = self.order.next(scanner)? else {
+                return Ok(());
+            };
             let value = scanner.value(1)?;
             if let Some(span) = self.spans.get_mut(slot) {
                 *span = value;
             }
         }
-        Ok(())
     }
 
     /// Records in the batch.

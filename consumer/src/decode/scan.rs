@@ -147,21 +147,31 @@ impl<'a> Scanner<'a> {
     }
 
     /// `true`, `false` or `null`.
+    #[inline(always)]
     fn word(&mut self) -> Result<Kind, Fault> {
-        let (word, kind) = match self.peek() {
-            Some(b't') => ("true", Kind::True),
-            Some(b'f') => ("false", Kind::False),
-            Some(b'n') => ("null", Kind::Null),
-            _ => return Err(Fault::Expected(Expected::Value)),
-        };
-        if self.take(word.as_bytes()) {
-            Ok(kind)
+        if self.take(b"null") {
+            Ok(Kind::Null)
+        } else if self.take(b"true") {
+            Ok(Kind::True)
+        } else if self.take(b"false") {
+            Ok(Kind::False)
         } else {
-            if word.as_bytes().starts_with(self.rest()) {
-                self.at = self.bytes.len();
-            }
-            Err(Fault::Expected(Expected::Value))
+            self.no_word()
         }
+    }
+
+    /// Goes to the end of a record that breaks off within a word.
+    #[cold]
+    fn no_word(&mut self) -> Result<Kind, Fault> {
+        let rest = self.rest();
+        if !rest.is_empty()
+            && ["null", "true", "false"]
+                .iter()
+                .any(|word| word.as_bytes().starts_with(rest))
+        {
+            self.at = self.bytes.len();
+        }
+        Err(Fault::Expected(Expected::Value))
     }
 
     /// A string, from its opening quote to behind its closing one.
