@@ -2,16 +2,19 @@
 //! schema is inferred from is read like all else.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::thread;
 
 use consumer::config::Config;
 use consumer::event::Level;
 use consumer::output_mode::OutputMode;
+use consumer::schema::infer::SAMPLES;
 use libtest_mimic::Trial;
-use producer::{Generator, Pace};
+use producer::{Generator, Pace, Stop};
 
 use crate::brokers::Brokers;
 use crate::expected::{Adder, decimals, generated, integers, texts};
-use crate::published::{ends, generator, publish};
+use crate::published::{StopAtEnd, create_topic, ends, generator, publish, publish_until};
 use crate::running::{INTERVAL, Told, config, run, start};
 use crate::trial;
 
@@ -22,6 +25,10 @@ pub fn trials() -> Vec<Trial> {
         trial("each_row_comes_once_in_offset_order", each_row_once),
         trial("a_filter_at_intervals_gives_each_row_once", filtered),
         trial("a_schema_is_inferred_from_the_records", inferred),
+        trial(
+            "a_schema_is_inferred_while_records_keep_coming",
+            inferred_meanwhile,
+        ),
     ]
 }
 
@@ -122,4 +129,33 @@ fn inferred(brokers: &Brokers) {
         .map(|(brand, totals)| (brand, (totals.sum, totals.count)))
         .collect();
     assert_eq!(totals, expected);
+}
+
+/// Where records keep coming, what was there before is enough, and of an empty topic what comes in a second: a lull of a
+/// tenth of a second may never come.
+fn inferred_meanwhile(brokers: &Brokers) {
+    for (topic, before) in [("inferred-meanwhile", 100), ("inferred-from-none", 0)] {
+        create_topic(brokers, topic, 4, &[]);
+        publish(brokers, topic, 4, generator(), before as u64, Pace::Max);
+        let pace = Pace::PerSecond(NonZeroU32::new(50).unwrap());
+        let stop = Stop::new();
+        thread::scope(|scope| {
+            let _stop = StopAtEnd(&stop);
+            scope.spawn(|| publish_until(&stop, brokers, topic, 4, generator(), pace));
+            let mut running = start(Config {
+                schema: None,
+                trigger: INTERVAL,
+                ..config(brokers, topic)
+            });
+            let inferred = |told: &Told| {
+                told.notices.iter().find_map(|notice| {
+                    let from = notice.text.strip_prefix("SCHEMA inferred from ")?;
+                    from.split(' ').next()?.parse::<usize>().ok()
+                })
+            };
+            running.until("a schema is inferred", |told| inferred(told).is_some());
+            let samples = inferred(&running.stop()).unwrap();
+            assert!((before.max(1)..SAMPLES).contains(&samples), "{samples}");
+        });
+    }
 }
