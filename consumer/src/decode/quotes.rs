@@ -68,7 +68,7 @@ impl Quotes {
 fn is_plain(record: &[u8]) -> bool {
     // Not up to the first that is found: this is as fast as memory.
     let special = |found, byte: &u8| found | (*byte < 0x20) | (*byte == b'\\');
-    !record.iter().fold(false, special) && str::from_utf8(record).is_ok()
+    !record.iter().fold(false, special) && simdutf8::basic::from_utf8(record).is_ok()
 }
 
 #[cfg(target_arch = "x86_64")]
