@@ -10,12 +10,12 @@ use tikv_jemallocator::Jemalloc;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 /// How it is set, as a C string in a variable of the name under which it looks for one: as few arenas as do not
-/// hold each other up, and a second until free memory goes back.
+/// hold each other up, and a third of a second until free memory goes back: less of it is given back only to be taken again.
 ///
 /// <https://jemalloc.net/jemalloc.3.html#tuning>
 #[allow(non_upper_case_globals, unsafe_code)]
 #[unsafe(export_name = "malloc_conf")]
 static malloc_conf: Option<&'static u8> =
-    c"narenas:2,dirty_decay_ms:1000,muzzy_decay_ms:0,thp:never"
+    c"narenas:2,dirty_decay_ms:300,muzzy_decay_ms:0,thp:never"
         .to_bytes_with_nul()
         .first();
