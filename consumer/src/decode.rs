@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! bytes ─ UTF-8? ─ scan: where do the read columns' values stand? ─ read: a row of values ─ build
-//!                  (order: which key comes next)
+//!                  (order: which key comes next; quotes: where a string ends)
 //! ```
 //!
 //! A bad record leaves nothing in the batch and says why ([`Defect`]); the records around it are not
@@ -188,28 +188,12 @@ impl Decoder {
         self.spans.fill(Span::MISSING);
         self.order.restart();
         let mut scanner = Scanner::new(record, 0);
-        let plain = self.quotes.find(record);
-        match self.members(&mut scanner, plain) {
+        let quotes = self.quotes.find(record);
+        match members(&mut scanner, &mut self.order, quotes, &mut self.spans) {
             Ok(()) if scanner.is_done() => Ok(()),
             Ok(()) => Err(Defect::trailing(&scanner)),
             Err(Fault::Expected(Expected::Object)) => Err(not_an_object(record)),
             Err(fault) => Err(Defect::from_fault(fault, &scanner)),
-        }
-    }
-
-    #[inline]
-    fn members(&mut self, scanner: &mut Scanner<'_>, plain: bool) -> Result<(), Fault> {
-        loop {
-            if plain && self.order.follow(scanner, &self.quotes, &mut self.spans) {
-                return Ok(());
-            }
-            let Some(slot) = self.order.next(scanner)? else {
-                return Ok(());
-            };
-            let value = scanner.value(1)?;
-            if let Some(span) = self.spans.get_mut(slot) {
-                *span = value;
-            }
         }
     }
 
@@ -245,6 +229,29 @@ impl Decoder {
         self.rows = 0;
         self.bytes = 0;
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
+    }
+}
+
+/// Passes over an object, and notes where the values of the read columns stand. `quotes` are the record's, if it is
+/// plain.
+#[inline(always)]
+fn members(
+    scanner: &mut Scanner<'_>,
+    order: &mut Order,
+    quotes: Option<&Quotes>,
+    spans: &mut [Span],
+) -> Result<(), Fault> {
+    loop {
+        if quotes.is_some_and(|quotes| order.follow(scanner, quotes, spans)) {
+            return Ok(());
+        }
+        let Some(slot) = order.next(scanner)? else {
+            return Ok(());
+        };
+        let value = scanner.value(1)?;
+        if let Some(span) = spans.get_mut(slot) {
+            *span = value;
+        }
     }
 }
 

@@ -16,8 +16,9 @@ use super::text;
 /// The place of a record's column among those read.
 pub(super) type Slot = usize;
 
-/// Leads kept. Records whose keys never repeat would fill any table: a full one is begun anew.
-const MOST_LEADS: usize = 64;
+/// Leads kept, of all kinds of records in the topic. Records whose keys never repeat would fill any table: a full one is
+/// begun anew.
+const MOST_LEADS: usize = 1024;
 
 /// The lead with which each record begins to be read: the empty one.
 const START: usize = 0;
@@ -31,6 +32,8 @@ pub(super) struct Order {
     slots: HashMap<Box<str>, Slot>,
     unread: Slot,
     leads: Vec<Lead>,
+    /// Which lead has these bytes.
+    known: HashMap<Box<[u8]>, usize>,
     /// The lead behind which the record is now.
     current: usize,
     /// For keys with escapes.
@@ -84,6 +87,7 @@ impl Order {
             unread: slots.len(),
             slots,
             leads: Vec::new(),
+            known: HashMap::new(),
             current: START,
             key: String::new(),
         };
@@ -167,14 +171,15 @@ impl Order {
         };
         scanner.blank();
         let bytes = before.get(..scanner.at() - start).unwrap_or_default();
-        let next = match self.leads.iter().position(|lead| *lead.bytes == *bytes) {
-            Some(known) => known,
+        let next = match self.known.get(bytes) {
+            Some(known) => *known,
             None => {
                 if self.leads.len() == MOST_LEADS {
                     self.forget();
                 }
                 let inside = before.get(key.start + 1 - start..key.end - 1 - start);
                 let slot = self.find(inside.unwrap_or_default(), key.kind);
+                self.known.insert(bytes.into(), self.leads.len());
                 self.leads.push(Lead::new(bytes, slot));
                 self.leads.len() - 1
             }
@@ -203,6 +208,7 @@ impl Order {
 
     fn forget(&mut self) {
         self.leads.clear();
+        self.known.clear();
         self.leads.push(Lead::new(b"", self.unread));
         // What comes next must not be taken for a record's beginning.
         self.current = NONE;

@@ -16,12 +16,12 @@ use crate::position::{Offset, TopicPartition};
 
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Where there were no records, for so long more are waited for when the first has come.
+/// Where there were no records, for so long at most more are waited for when the first has come.
 const MORE: Duration = Duration::from_secs(1);
 
-/// Up to `most` of the records at the partitions' starts: those within `extents`, or if there were none, those that come
-/// first. `go_on` is asked again and again whether to wait for more; it is told whether all has been read that is
-/// there, and that was nothing.
+/// Up to `most` of the records at the partitions' starts: those within `extents`, or if there were none, those
+/// that come first. `go_on` is asked again and again whether to wait for more; it is told whether all has been read
+/// that was there, and that was nothing.
 ///
 /// # Errors
 /// If the client cannot be made, or the brokers refuse the records or no longer have them.
@@ -39,13 +39,7 @@ pub fn first_records(
         .map_err(failed())?;
     let consumer = Closing::from(consumer);
     let mut list = TopicPartitionList::with_capacity(extents.len());
-    // An end tells its partition's number and not its topic.
-    let mut ends_to_come: BTreeMap<i32, usize> = BTreeMap::new();
-    let mut unread = extents.clone();
-    unread.retain(|_, extent| extent.start < extent.end);
-    let none_yet = unread.is_empty();
     for (partition, extent) in extents {
-        *ends_to_come.entry(partition.partition).or_default() += 1;
         list.add_partition_offset(
             &partition.topic,
             partition.partition,
@@ -54,28 +48,19 @@ pub fn first_records(
         .map_err(failed())?;
     }
     consumer.assign(&list).map_err(failed())?;
+    let mut unread = Unread::of(extents);
     let mut records = Vec::new();
-    let mut first = None;
+    let mut was_nothing = false;
+    // When the first record came where there was nothing.
+    let mut first: Option<Instant> = None;
     while records.len() < most {
         let mut is_idle = false;
         match consumer.poll(LOOK) {
             Some(Ok(message)) => {
                 records.extend(message.payload().map(<[u8]>::to_vec));
-                first.get_or_insert_with(Instant::now);
-                let partition = TopicPartition::new(message.topic(), message.partition());
-                let last = |extent: &Extent| extent.end <= Offset(message.offset()).next();
-                if unread.get(&partition).is_some_and(last) {
-                    unread.remove(&partition);
-                }
+                unread.read(&message);
             }
-            Some(Err(KafkaError::PartitionEOF(number))) => {
-                if let Some(more) = ends_to_come.get_mut(&number) {
-                    *more = more.saturating_sub(1);
-                    if *more == 0 {
-                        unread.retain(|partition, _| partition.partition != number);
-                    }
-                }
-            }
+            Some(Err(KafkaError::PartitionEOF(number))) => unread.ended(number),
             Some(Err(KafkaError::MessageConsumption(code))) => {
                 if MemberError::is_loss(code) {
                     let lost = "the first of them".to_owned();
@@ -89,13 +74,84 @@ pub fn first_records(
             Some(Err(error)) => tracing::debug!(%error, "while reading first records"),
             None => is_idle = true,
         }
-        let is_quiet = is_idle && ends_to_come.values().all(|more| *more == 0);
-        // Where records keep coming, it is never quiet.
-        let all_read = unread.is_empty()
-            && (!none_yet || first.is_some_and(|first: Instant| first.elapsed() > MORE));
-        if (is_quiet || all_read) && !records.is_empty() || !go_on(is_quiet) {
+        let is_quiet = is_idle && unread.all_ended();
+        let goes_on = if records.is_empty() {
+            was_nothing |= is_quiet || unread.is_empty();
+            go_on(was_nothing)
+        } else {
+            // Where records keep coming, it is never quiet.
+            let is_enough = match was_nothing {
+                false => unread.is_empty(),
+                true => first.get_or_insert_with(Instant::now).elapsed() > MORE,
+            };
+            !is_quiet && !is_enough && go_on(false)
+        };
+        if !goes_on {
             break;
         }
     }
     Ok(records)
+}
+
+/// What has not been read of what was there.
+struct Unread {
+    until: BTreeMap<TopicPartition, Offset>,
+    /// By number, since an end does not tell its topic.
+    ends: BTreeMap<i32, Ends>,
+}
+
+/// The ends of all partitions of one number, each of another topic.
+#[derive(Default)]
+struct Ends {
+    partitions: usize,
+    told: usize,
+}
+
+impl Unread {
+    fn of(extents: &BTreeMap<TopicPartition, Extent>) -> Self {
+        let with_records = extents
+            .iter()
+            .filter(|(_, extent)| extent.start < extent.end);
+        let mut ends: BTreeMap<i32, Ends> = BTreeMap::new();
+        for partition in extents.keys() {
+            ends.entry(partition.partition).or_default().partitions += 1;
+        }
+        Self {
+            until: with_records
+                .map(|(partition, extent)| (partition.clone(), extent.end))
+                .collect(),
+            ends,
+        }
+    }
+
+    fn read(&mut self, message: &impl Message) {
+        let partition = TopicPartition::new(message.topic(), message.partition());
+        let next = Offset(message.offset()).next();
+        if self.until.get(&partition).is_some_and(|end| *end <= next) {
+            self.until.remove(&partition);
+        }
+    }
+
+    fn ended(&mut self, number: i32) {
+        let Some(ends) = self.ends.get_mut(&number) else {
+            return;
+        };
+        ends.told += 1;
+        // The last offsets may hold no records. Of several topics it may be the end of another, told again behind
+        // what has come since.
+        if ends.partitions == 1 {
+            self.until
+                .retain(|partition, _| partition.partition != number);
+        }
+    }
+
+    /// Whether all that was there has been read.
+    fn is_empty(&self) -> bool {
+        self.until.is_empty()
+    }
+
+    /// Whether as many ends were told as there are partitions.
+    fn all_ended(&self) -> bool {
+        self.ends.values().all(|ends| ends.told >= ends.partitions)
+    }
 }

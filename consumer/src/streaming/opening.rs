@@ -356,8 +356,8 @@ fn table(
     let waits = config.trigger != TriggerMode::AvailableNow;
     let mut stopped = false;
     let mut told = false;
-    let records = first_records(&client(config), extents, SAMPLES, |all_read| {
-        if all_read && waits && !told {
+    let records = first_records(&client(config), extents, SAMPLES, |was_nothing| {
+        if was_nothing && waits && !told {
             tell(
                 Level::Info,
                 "waiting for the first records, to infer SCHEMA from them".to_owned(),
@@ -365,7 +365,7 @@ fn table(
             told = true;
         }
         stopped = asked.for_stop(Duration::ZERO);
-        !stopped && (waits || !all_read)
+        !stopped && (waits || !was_nothing)
     })?;
     if stopped {
         return Ok(None);

@@ -290,6 +290,7 @@ const BAD_RECORDS: &[(&[u8], &str)] = &[
         b"\xef\xbb\xbf{\"n\":1}",
         "not JSON: expected a value at byte 0",
     ),
+    (b"}", "not JSON: expected a value at byte 0"),
     (b"{", "truncated: ends at byte 1"),
     (b"{\"n\"", "truncated"),
     (b"{\"n\":", "truncated"),
