@@ -155,7 +155,7 @@ fn more_keys_than_are_remembered_are_read_all_the_same() {
     let mut decoder = decoder("n INT", &["n"]);
     for i in 0..5_000 {
         // Now and then one key more, so that the table is full at each place in a record.
-        let more = if i % 3 == 0 {
+        let more = if i % 4 == 0 {
             format!(r#","m{i}":0"#)
         } else {
             String::new()
