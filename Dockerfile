@@ -49,7 +49,7 @@ RUN touch producer/src/*.rs consumer/src/*.rs \
 FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libssl3 libzstd1 zlib1g \
-    && rm -rf /var/lib/apt/lists/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin cardstream
 # For brokers and object stores behind TLS.
 COPY --from=manifests /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
