@@ -16,12 +16,16 @@ use crate::position::{Offset, TopicPartition};
 
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Where there were no records, for so long at most more are waited for when the first has come.
+/// Where there were no records, for so long more are waited for when the first has come.
 const MORE: Duration = Duration::from_secs(1);
 
-/// Up to `most` of the records at the partitions' starts: those within `extents`, or if there were none, those
-/// that come first. `go_on` is asked again and again whether to wait for more; it is told whether all has been read
-/// that was there, and that was nothing.
+/// Bytes of all of them. A partition gives at least one.
+const MOST_BYTES: usize = 16 << 20;
+
+/// Some `most` of the records at the partitions' starts, in the order of partitions: of each partition the same share,
+/// so that it does not depend on who answers first. Those within `extents`, or if there were none, those that come
+/// first. `go_on` is asked again and again whether to wait for more; it is told whether all has been read that was
+/// there, and that was nothing.
 ///
 /// # Errors
 /// If the client cannot be made, or the brokers refuse the records or no longer have them.
@@ -48,19 +52,15 @@ pub fn first_records(
         .map_err(failed())?;
     }
     consumer.assign(&list).map_err(failed())?;
-    let mut unread = Unread::of(extents);
-    let mut records = Vec::new();
+    let mut sample = Sample::of(extents, most);
     let mut was_nothing = false;
     // When the first record came where there was nothing.
     let mut first: Option<Instant> = None;
-    while records.len() < most {
+    loop {
         let mut is_idle = false;
         match consumer.poll(LOOK) {
-            Some(Ok(message)) => {
-                records.extend(message.payload().map(<[u8]>::to_vec));
-                unread.read(&message);
-            }
-            Some(Err(KafkaError::PartitionEOF(number))) => unread.ended(number),
+            Some(Ok(message)) => sample.take(&message),
+            Some(Err(KafkaError::PartitionEOF(number))) => sample.ended(number),
             Some(Err(KafkaError::MessageConsumption(code))) => {
                 if MemberError::is_loss(code) {
                     let lost = "the first of them".to_owned();
@@ -74,30 +74,32 @@ pub fn first_records(
             Some(Err(error)) => tracing::debug!(%error, "while reading first records"),
             None => is_idle = true,
         }
-        let is_quiet = is_idle && unread.all_ended();
-        let goes_on = if records.is_empty() {
-            was_nothing |= is_quiet || unread.is_empty();
+        let is_all = sample.is_complete() || is_idle && sample.all_ended();
+        let goes_on = if sample.is_empty() {
+            was_nothing |= is_all;
             go_on(was_nothing)
+        } else if was_nothing {
+            let since = first.get_or_insert_with(Instant::now);
+            since.elapsed() < MORE && go_on(false)
         } else {
-            // Where records keep coming, it is never quiet.
-            let is_enough = match was_nothing {
-                false => unread.is_empty(),
-                true => first.get_or_insert_with(Instant::now).elapsed() > MORE,
-            };
-            !is_quiet && !is_enough && go_on(false)
+            !is_all && go_on(false)
         };
         if !goes_on {
             break;
         }
     }
-    Ok(records)
+    Ok(sample.taken.into_values().flatten().collect())
 }
 
-/// What has not been read of what was there.
-struct Unread {
+/// The first records of each partition.
+struct Sample {
+    taken: BTreeMap<TopicPartition, Vec<Vec<u8>>>,
+    /// What is still to come, of what was there.
     until: BTreeMap<TopicPartition, Offset>,
     /// By number, since an end does not tell its topic.
     ends: BTreeMap<i32, Ends>,
+    /// Records and bytes of each partition.
+    most: (usize, usize),
 }
 
 /// The ends of all partitions of one number, each of another topic.
@@ -107,27 +109,44 @@ struct Ends {
     told: usize,
 }
 
-impl Unread {
-    fn of(extents: &BTreeMap<TopicPartition, Extent>) -> Self {
+impl Sample {
+    fn of(extents: &BTreeMap<TopicPartition, Extent>, most: usize) -> Self {
         let with_records = extents
             .iter()
             .filter(|(_, extent)| extent.start < extent.end);
+        let until: BTreeMap<_, _> = with_records
+            .map(|(partition, extent)| (partition.clone(), extent.end))
+            .collect();
         let mut ends: BTreeMap<i32, Ends> = BTreeMap::new();
         for partition in extents.keys() {
             ends.entry(partition.partition).or_default().partitions += 1;
         }
+        let shares = if until.is_empty() {
+            extents.len()
+        } else {
+            until.len()
+        };
         Self {
-            until: with_records
-                .map(|(partition, extent)| (partition.clone(), extent.end))
-                .collect(),
+            taken: BTreeMap::new(),
+            until,
             ends,
+            most: (most.div_ceil(shares.max(1)), MOST_BYTES / shares.max(1)),
         }
     }
 
-    fn read(&mut self, message: &impl Message) {
+    fn take(&mut self, message: &impl Message) {
         let partition = TopicPartition::new(message.topic(), message.partition());
         let next = Offset(message.offset()).next();
-        if self.until.get(&partition).is_some_and(|end| *end <= next) {
+        let taken = self.taken.entry(partition.clone()).or_default();
+        let (most, most_bytes) = self.most;
+        let bytes = |taken: &[Vec<u8>]| taken.iter().map(Vec::len).sum::<usize>();
+        let is_full = |taken: &[Vec<u8>]| {
+            taken.len() >= most || !taken.is_empty() && bytes(taken) >= most_bytes
+        };
+        if !is_full(taken) {
+            taken.extend(message.payload().map(<[u8]>::to_vec));
+        }
+        if is_full(taken) || self.until.get(&partition).is_some_and(|end| *end <= next) {
             self.until.remove(&partition);
         }
     }
@@ -145,8 +164,12 @@ impl Unread {
         }
     }
 
-    /// Whether all that was there has been read.
     fn is_empty(&self) -> bool {
+        self.taken.values().all(Vec::is_empty)
+    }
+
+    /// Whether each partition has given its share, or all that it had.
+    fn is_complete(&self) -> bool {
         self.until.is_empty()
     }
 

@@ -14,7 +14,9 @@ use producer::{Generator, Pace, Stop};
 
 use crate::brokers::Brokers;
 use crate::expected::{Adder, decimals, generated, integers, texts};
-use crate::published::{StopAtEnd, create_topic, ends, generator, publish, publish_until};
+use crate::published::{
+    Record, StopAtEnd, create_topic, ends, generator, publish, publish_until, write,
+};
 use crate::running::{INTERVAL, Told, config, run, start};
 use crate::trial;
 
@@ -25,6 +27,10 @@ pub fn trials() -> Vec<Trial> {
         trial("each_row_comes_once_in_offset_order", each_row_once),
         trial("a_filter_at_intervals_gives_each_row_once", filtered),
         trial("a_schema_is_inferred_from_the_records", inferred),
+        trial(
+            "a_schema_is_inferred_from_all_partitions",
+            inferred_from_all,
+        ),
         trial(
             "a_schema_is_inferred_while_records_keep_coming",
             inferred_meanwhile,
@@ -129,6 +135,32 @@ fn inferred(brokers: &Brokers) {
         .map(|(brand, totals)| (brand, (totals.sum, totals.count)))
         .collect();
     assert_eq!(totals, expected);
+}
+
+/// Whoever answers first: else a restart would find its own checkpoints to be of another query.
+fn inferred_from_all(brokers: &Brokers) {
+    const TOPIC: &str = "inferred-from-all";
+    create_topic(brokers, TOPIC, 2, &[]);
+    let of = |partition, field| {
+        let value = move |i| format!(r#"{{"amount":{i}{field}}}"#);
+        (0..2_000).map(move |i| Record::of(partition, value(i)))
+    };
+    let records: Vec<_> = of(0, r#","s":"x""#)
+        .chain(of(1, r#".25,"t":"x""#))
+        .collect();
+    write(brokers, TOPIC, &records);
+    let told = run(Config {
+        query: "SELECT count(*) AS n, sum(amount) AS total FROM transactions".to_owned(),
+        schema: None,
+        ..config(brokers, TOPIC)
+    });
+    let schema = "SCHEMA inferred from 1000 records: amount DECIMAL(18,2), s STRING, t STRING";
+    assert!(told.told(Level::Info, &[schema]), "{:?}", told.notices);
+    assert_eq!(told.bad_records(), 0);
+    let rows = &told.batches.last().unwrap().rows;
+    assert_eq!(integers(rows, "n"), [4_000]);
+    // Twice the numbers to 1999, and 0.25 of each of the second ones.
+    assert_eq!(decimals(rows, "total", 2), [2 * 199_900_000 + 2_000 * 25]);
 }
 
 /// Where records keep coming, what was there before is enough, and of an empty topic what comes within a second: a lull
