@@ -53,7 +53,6 @@ pub fn first_records(
     }
     consumer.assign(&list).map_err(failed())?;
     let mut sample = Sample::of(extents, most);
-    let mut was_nothing = false;
     // When the first record came where there was nothing.
     let mut first: Option<Instant> = None;
     loop {
@@ -76,9 +75,9 @@ pub fn first_records(
         }
         let is_all = sample.is_complete() || is_idle && sample.all_ended();
         let goes_on = if sample.is_empty() {
-            was_nothing |= is_all;
-            go_on(was_nothing)
-        } else if was_nothing {
+            sample.was_nothing |= is_all;
+            go_on(sample.was_nothing)
+        } else if sample.was_nothing {
             let since = first.get_or_insert_with(Instant::now);
             since.elapsed() < MORE && go_on(false)
         } else {
@@ -96,6 +95,8 @@ struct Sample {
     taken: BTreeMap<TopicPartition, Vec<Vec<u8>>>,
     /// What is still to come, of what was there.
     until: BTreeMap<TopicPartition, Offset>,
+    /// What comes later counts.
+    was_nothing: bool,
     /// By number, since an end does not tell its topic.
     ends: BTreeMap<i32, Ends>,
     /// Records and bytes of each partition.
@@ -128,6 +129,7 @@ impl Sample {
         };
         Self {
             taken: BTreeMap::new(),
+            was_nothing: until.is_empty(),
             until,
             ends,
             most: (most.div_ceil(shares.max(1)), MOST_BYTES / shares.max(1)),
@@ -136,17 +138,20 @@ impl Sample {
 
     fn take(&mut self, message: &impl Message) {
         let partition = TopicPartition::new(message.topic(), message.partition());
-        let next = Offset(message.offset()).next();
+        let offset = Offset(message.offset());
+        let end = self.until.get(&partition);
+        let is_asked_for = end.map_or(self.was_nothing, |end| offset < *end);
+        let is_last = end.is_some_and(|end| *end <= offset.next());
         let taken = self.taken.entry(partition.clone()).or_default();
         let (most, most_bytes) = self.most;
         let bytes = |taken: &[Vec<u8>]| taken.iter().map(Vec::len).sum::<usize>();
         let is_full = |taken: &[Vec<u8>]| {
             taken.len() >= most || !taken.is_empty() && bytes(taken) >= most_bytes
         };
-        if !is_full(taken) {
+        if is_asked_for && !is_full(taken) {
             taken.extend(message.payload().map(<[u8]>::to_vec));
         }
-        if is_full(taken) || self.until.get(&partition).is_some_and(|end| *end <= next) {
+        if is_full(taken) || is_last {
             self.until.remove(&partition);
         }
     }
