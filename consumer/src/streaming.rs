@@ -18,10 +18,12 @@
 //! ```
 
 pub mod advancing;
+mod asked;
 mod company;
 mod coverage;
 mod driver;
 mod freshness;
+mod inferring;
 mod members;
 mod opening;
 mod others;
@@ -45,6 +47,7 @@ use crate::command::Command;
 use crate::config::Config;
 use crate::event::Event;
 use crate::number;
+use crate::schema::infer::InferError;
 use crate::source::member::MemberError;
 use crate::source::topics::TopicsError;
 
@@ -94,8 +97,8 @@ pub enum StreamingError {
     #[error(transparent)]
     Resume(#[from] ResumeError),
     /// Without records there is nothing to infer a schema from.
-    #[error("SCHEMA is not set and cannot be inferred: {0}")]
-    NoSchema(String),
+    #[error(transparent)]
+    NoSchema(#[from] InferError),
     /// A worker has failed.
     #[error(transparent)]
     Member(#[from] MemberError),

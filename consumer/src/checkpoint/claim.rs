@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::fingerprint::{Fingerprint, Identity};
 use super::store::{Current, Store, StoreError};
+use crate::schema::{SchemaError, TableSchema};
 
 /// Why a location cannot be used by a query.
 #[derive(Debug, Error)]
@@ -110,6 +111,42 @@ pub(super) fn described(
     Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
 }
 
+/// The schema of the query that the location is kept for, as it was at the query's first start; an error in it if it
+/// is damaged.
+///
+/// # Errors
+/// If the store fails.
+pub fn kept_schema(store: &Store) -> Result<Option<Result<TableSchema, SchemaError>>, StoreError> {
+    let current = store.current()?;
+    match current.and_then(|current| current.text.parse().ok()) {
+        Some(fingerprint) => schema_of(store, fingerprint),
+        None => Ok(None),
+    }
+}
+
+/// Keeps the schema of a query, unless one is kept that can be read.
+///
+/// # Errors
+/// If the store fails.
+pub fn keep_schema(
+    store: &Store,
+    fingerprint: Fingerprint,
+    schema: &TableSchema,
+) -> Result<(), StoreError> {
+    match schema_of(store, fingerprint)? {
+        Some(Ok(_kept)) => Ok(()),
+        Some(Err(_)) | None => store.set_schema(fingerprint, schema.to_string().into()),
+    }
+}
+
+fn schema_of(
+    store: &Store,
+    fingerprint: Fingerprint,
+) -> Result<Option<Result<TableSchema, SchemaError>>, StoreError> {
+    let kept = store.schema(fingerprint)?;
+    Ok(kept.map(|ddl| TableSchema::parse(&String::from_utf8_lossy(&ddl))))
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -182,6 +219,32 @@ mod tests {
         assert!(store.identity(old).unwrap().is_none());
         assert!(claim(&store, &identity("sum")).is_err());
     }
+
+    #[test]
+    fn a_schema_is_kept_from_the_first_start_until_a_reset() {
+        let store = store();
+        let schema = |ddl| TableSchema::parse(ddl).unwrap();
+        assert!(kept_schema(&store).unwrap().is_none());
+        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        let first = schema("`a b` DECIMAL(18,2), s STRUCT<x: BIGINT NOT NULL>");
+        keep_schema(&store, fingerprint, &first).unwrap();
+        keep_schema(&store, fingerprint, &schema("b STRING")).unwrap();
+        assert_eq!(kept_schema(&store).unwrap(), Some(Ok(first)));
+        reset(&store, &identity("sum")).unwrap();
+        assert!(kept_schema(&store).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_schema_that_is_damaged_is_written_again() {
+        let store = store();
+        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        store.set_schema(fingerprint, "torn STR".into()).unwrap();
+        assert!(kept_schema(&store).unwrap().unwrap().is_err());
+        let schema = TableSchema::parse("b STRING").unwrap();
+        keep_schema(&store, fingerprint, &schema).unwrap();
+        assert_eq!(kept_schema(&store).unwrap(), Some(Ok(schema)));
+    }
+
     #[test]
     fn two_queries_of_one_fingerprint_are_told_apart() {
         let store = store();

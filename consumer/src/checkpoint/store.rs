@@ -4,6 +4,7 @@
 //! <location>/id                                          what tells the location from any other
 //! <location>/current                                     the fingerprint of the query they are kept for
 //! <location>/<fingerprint>/query.json                    what it stands for
+//! <location>/<fingerprint>/schema                        the columns of its table, as they were at its first start
 //! <location>/<fingerprint>/<topic>-<partition>/start     where reading of the partition began
 //! <location>/<fingerprint>/<topic>-<partition>/<next offset, 20 digits>-base or -delta
 //! ```
@@ -43,6 +44,7 @@ const ANSWER: Duration = Duration::from_secs(20);
 const TRANSFER: Duration = Duration::from_secs(120);
 
 const IDENTITY: &str = "query.json";
+const SCHEMA: &str = "schema";
 const START: &str = "start";
 const ID: &str = "id";
 
@@ -289,6 +291,24 @@ impl Store {
     pub fn set_identity(&self, fingerprint: Fingerprint, json: Bytes) -> Result<(), StoreError> {
         let path = self.query(fingerprint).join(IDENTITY);
         self.put(&path, json, PutMode::Overwrite)
+            .map_err(|error| self.failed("write", path, error))
+    }
+
+    /// The schema of the query's table in DDL words, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn schema(&self, fingerprint: Fingerprint) -> Result<Option<Bytes>, StoreError> {
+        self.read_at(self.query(fingerprint).join(SCHEMA))
+    }
+
+    /// Writes the schema of the query's table.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn set_schema(&self, fingerprint: Fingerprint, ddl: Bytes) -> Result<(), StoreError> {
+        let path = self.query(fingerprint).join(SCHEMA);
+        self.put(&path, ddl, PutMode::Overwrite)
             .map_err(|error| self.failed("write", path, error))
     }
 

@@ -93,8 +93,8 @@ pub struct Cli {
     )]
     query_file: String,
 
-    /// Columns of a record, such as "card_brand STRING, amount DECIMAL(12,2)" [default: inferred
-    /// from the topic's first records]
+    /// Columns of a record, such as "card_brand STRING, amount DECIMAL(12,2)" [default: as kept
+    /// with the checkpoints, else inferred from the topic's first records]
     #[arg(
         long,
         env,

@@ -25,6 +25,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::{MAX_DEPTH, Names, TableSchema, metadata, timestamp};
+use crate::number::counted;
 use number::Numbers;
 
 mod number;
@@ -56,7 +57,10 @@ pub struct LeftOut {
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "column {} {}", self.column, self.why)
+        match self.column.as_str() {
+            "" => write!(f, "a column {}", self.why),
+            column => write!(f, "column {column} {}", self.why),
+        }
     }
 }
 
@@ -65,18 +69,22 @@ impl fmt::Display for LeftOut {
 pub enum InferError {
     /// No record was given.
     #[error(
-        "the schema cannot be inferred: there are no records yet; give SCHEMA, as in `card_brand STRING, amount DECIMAL(12,2)`"
+        "SCHEMA cannot be inferred: there are no records yet; give it, as in `card_brand STRING, amount DECIMAL(12,2)`"
     )]
     NoRecords,
     /// No record is a JSON object.
-    #[error("the schema cannot be inferred: none of the first {bad} records is a JSON object")]
+    #[error(
+        "SCHEMA cannot be inferred: of the first {} none is a JSON object",
+        counted(*.bad as u64, "record")
+    )]
     NoneGood {
         /// How many were given.
         bad: usize,
     },
     /// No field has a type.
     #[error(
-        "the schema cannot be inferred: no field of the first {samples} records can be a column; give SCHEMA"
+        "SCHEMA cannot be inferred: in the first {} no field can be a column; give it",
+        counted(*.samples as u64, "record")
     )]
     NoColumns {
         /// How many records are good.

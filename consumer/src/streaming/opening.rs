@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::Receiver;
 use producer::topic::reach as reach_brokers;
 use producer::{SettingsError, Stop};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
 use super::StreamingError;
+use super::asked::Asked;
 use super::company::{self, Company};
+use super::inferring::table;
 use super::quiet::Quiet;
-use super::resuming::resume;
+use super::resuming::{ResumeError, resume};
 use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
@@ -24,11 +26,9 @@ use crate::event::Level;
 use crate::number;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
-use crate::schema::infer::{SAMPLES, infer};
 use crate::source::closing::Closing;
 use crate::source::group_members::GroupMember;
 use crate::source::identity::{Identity, STATIC_NAME};
-use crate::source::sample::first_records;
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
 const QUEUE: &str = "queued.max.messages.kbytes";
@@ -64,26 +64,6 @@ pub(super) struct Opened {
     pub identity: Option<Identity>,
     /// The interval that was asked for meanwhile.
     pub asked_interval: Option<Duration>,
-}
-
-/// Commands while a query is not yet there to take them.
-struct Asked<'a> {
-    inbox: &'a Receiver<Command>,
-    interval: Option<Duration>,
-}
-
-impl Asked<'_> {
-    /// Whether a stop is asked for `within` a time. A query that nobody can command any more is stopped.
-    fn for_stop(&mut self, within: Duration) -> bool {
-        let deadline = Instant::now() + within;
-        loop {
-            match self.inbox.recv_deadline(deadline) {
-                Ok(Command::SetInterval(interval)) => self.interval = Some(interval),
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-                Err(RecvTimeoutError::Timeout) => return false,
-            }
-        }
-    }
 }
 
 /// Plans the query over `schema`.
@@ -207,10 +187,7 @@ pub(super) fn open(
     let consumer: BaseConsumer<Quiet> = client(config).create_with_context(Quiet)?;
     let consumer = Closing::from(consumer);
     let waits = config.trigger != TriggerMode::AvailableNow;
-    let mut asked = Asked {
-        inbox,
-        interval: None,
-    };
+    let mut asked = Asked::new(inbox);
     let mut told = None;
     let mut extents = loop {
         let found = topics::partitions(&consumer, servers, &config.topics).and_then(|partitions| {
@@ -234,7 +211,19 @@ pub(super) fn open(
             return Ok(None);
         }
     };
-    let Some(table) = table(config, &extents, &mut asked, &mut tell)? else {
+    let location = config.checkpoint_location.as_ref();
+    let store = location
+        .map(|location| location.open().map_err(ResumeError::from))
+        .transpose()?;
+    let found = table(
+        config,
+        store.as_ref(),
+        &consumer,
+        &extents,
+        &mut asked,
+        &mut tell,
+    )?;
+    let Some(table) = found else {
         return Ok(None);
     };
     let query = plan(config, &table)?;
@@ -262,9 +251,9 @@ pub(super) fn open(
     }
     let mut member_client = client(config);
     let mut location_id = None;
-    let (checkpoints, kept, has_kept) = match &config.checkpoint_location {
-        Some(location) => {
-            let resumed = resume(config, location, &query, &extents, &mut tell)?;
+    let (checkpoints, kept, has_kept) = match store {
+        Some(store) => {
+            let resumed = resume(config, store, &table, &query, &extents, &mut tell)?;
             let partitions: Vec<_> = extents.keys().cloned().collect();
             let mut tries = 0;
             let logs = loop {
@@ -342,54 +331,4 @@ fn lasting_name(
             None
         }
     }
-}
-
-fn table(
-    config: &Config,
-    extents: &BTreeMap<TopicPartition, Extent>,
-    asked: &mut Asked<'_>,
-    tell: &mut impl FnMut(Level, String),
-) -> Result<Option<TableSchema>, StreamingError> {
-    if let Some(schema) = &config.schema {
-        return Ok(Some(schema.clone()));
-    }
-    let waits = config.trigger != TriggerMode::AvailableNow;
-    let mut stopped = false;
-    let mut told = false;
-    let records = first_records(&client(config), extents, SAMPLES, |was_nothing| {
-        if was_nothing && waits && !told {
-            tell(
-                Level::Info,
-                "waiting for the first records, to infer SCHEMA from them".to_owned(),
-            );
-            told = true;
-        }
-        stopped = asked.for_stop(Duration::ZERO);
-        !stopped && (waits || !was_nothing)
-    })?;
-    if stopped {
-        return Ok(None);
-    }
-    let inferred = infer(records.iter().map(Vec::as_slice))
-        .map_err(|error| StreamingError::NoSchema(error.to_string()))?;
-    tell(
-        Level::Info,
-        format!(
-            "SCHEMA inferred from {} records: {}",
-            inferred.samples, inferred.schema
-        ),
-    );
-    if inferred.bad > 0 {
-        tell(
-            Level::Warning,
-            format!(
-                "{} more of the first records are bad, or unlike the others",
-                inferred.bad
-            ),
-        );
-    }
-    for left_out in &inferred.left_out {
-        tell(Level::Warning, left_out.to_string());
-    }
-    Ok(Some(inferred.schema))
 }

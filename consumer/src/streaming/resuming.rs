@@ -9,13 +9,13 @@ use uuid::Uuid;
 use crate::checkpoint::claim::{self, ClaimError};
 use crate::checkpoint::fingerprint::Identity;
 use crate::checkpoint::kept::{Kept, KeptError};
-use crate::checkpoint::location::Location;
-use crate::checkpoint::store::StoreError;
+use crate::checkpoint::store::{Store, StoreError};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{Config, OnDataLoss};
 use crate::engine::query::Query;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
+use crate::schema::TableSchema;
 use crate::source::topics::Extent;
 
 /// Why a query cannot go on from what is kept of it.
@@ -75,16 +75,17 @@ pub(super) struct Resumed {
     resumed: usize,
 }
 
-/// Takes the location for the query, and reads what is kept there of its partitions, whose `extents` came
+/// Takes the store for the query, with the schema of its table, and reads what is kept there of its partitions, whose `extents` came
 /// from STARTING_OFFSETS.
 pub(super) fn resume(
     config: &Config,
-    location: &Location,
+    store: Store,
+    schema: &TableSchema,
     query: &Query,
     extents: &BTreeMap<TopicPartition, Extent>,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Resumed, ResumeError> {
-    let store = location.open()?;
+    let location = store.location().to_owned();
     let columns = query.table().project(query.columns());
     let columns = columns.unwrap_or_else(|_| query.table().as_ref().clone());
     let identity = Identity::new(&config.topics, &columns, &query.kept_plan());
@@ -92,6 +93,7 @@ pub(super) fn resume(
         true => claim::reset(&store, &identity)?,
         false => claim::claim(&store, &identity)?,
     };
+    claim::keep_schema(&store, fingerprint, schema)?;
     let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
     let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
     let mut partitions = BTreeMap::new();

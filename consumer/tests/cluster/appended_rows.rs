@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::thread;
 
+use consumer::checkpoint::location::Location;
 use consumer::config::Config;
 use consumer::event::Level;
 use consumer::output_mode::OutputMode;
@@ -35,6 +36,8 @@ pub fn trials() -> Vec<Trial> {
             "a_schema_is_inferred_while_records_keep_coming",
             inferred_meanwhile,
         ),
+        trial("bad_first_records_are_waited_out", waited_out),
+        trial("an_inferred_schema_is_kept", kept),
     ]
 }
 
@@ -154,7 +157,7 @@ fn inferred_from_all(brokers: &Brokers) {
         schema: None,
         ..config(brokers, TOPIC)
     });
-    let schema = "SCHEMA inferred from 1000 records: amount DECIMAL(18,2), s STRING, t STRING";
+    let schema = "SCHEMA inferred from 1,000 records: amount DECIMAL(18,2), s STRING, t STRING";
     assert!(told.told(Level::Info, &[schema]), "{:?}", told.notices);
     assert_eq!(told.bad_records(), 0);
     let rows = &told.batches.last().unwrap().rows;
@@ -200,4 +203,70 @@ fn inferred_meanwhile(brokers: &Brokers) {
             assert!((before.max(2)..SAMPLES).contains(&samples), "{samples}");
         });
     }
+}
+
+/// Of an empty topic the first records may be bad: no reason to end.
+fn waited_out(brokers: &Brokers) {
+    const TOPIC: &str = "inferred-at-last";
+    create_topic(brokers, TOPIC, 2, &[]);
+    let mut running = start(Config {
+        query: "SELECT count(*) AS n, sum(amount) AS total FROM transactions".to_owned(),
+        schema: None,
+        trigger: INTERVAL,
+        ..config(brokers, TOPIC)
+    });
+    let of = |partition, values: &[&str]| {
+        let records = values
+            .iter()
+            .map(|value| Record::of(partition, (*value).to_owned()));
+        records.collect::<Vec<_>>()
+    };
+    write(brokers, TOPIC, &of(0, &["bad", "worse", "{}"]));
+    running.until("it waits for better ones", |told| {
+        told.told(Level::Warning, &["SCHEMA cannot", "waiting for more"])
+    });
+    write(
+        brokers,
+        TOPIC,
+        &of(1, &[r#"{"amount":1.25}"#, r#"{"amount":2}"#]),
+    );
+    running.until_records(5);
+    let told = running.stop();
+    let rows = &told.batches.last().unwrap().rows;
+    // Without a field is good, too.
+    assert_eq!(integers(rows, "n"), [3]);
+    assert_eq!(decimals(rows, "total", 2), [325]);
+    assert_eq!(told.bad_records(), 2);
+}
+
+/// A restart goes on with the schema of the first start, whatever the topic's first records are by now.
+fn kept(brokers: &Brokers) {
+    const TOPIC: &str = "inferred-once";
+    create_topic(brokers, TOPIC, 2, &[]);
+    let folder = tempfile::tempdir().unwrap();
+    let location = format!("file://{}", folder.path().display());
+    let go = || {
+        run(Config {
+            query: "SELECT count(*) AS n, sum(amount) AS total, max(id) AS id FROM transactions"
+                .to_owned(),
+            schema: None,
+            checkpoint_location: Some(Location::parse(&location, []).unwrap()),
+            ..config(brokers, TOPIC)
+        })
+    };
+    let first = r#"{"amount":1.25,"id":1}"#;
+    write(brokers, TOPIC, &[Record::of(1, first.to_owned())]);
+    go();
+    // Before the other partition's, these would be `id BIGINT, amount BIGINT`.
+    let then = r#"{"id":2,"amount":2}"#;
+    write(brokers, TOPIC, &vec![Record::of(0, then.to_owned()); 2_000]);
+    let told = go();
+    assert!(told.told(
+        Level::Info,
+        &["SCHEMA as it is kept", "amount DECIMAL(18,2), id BIGINT"]
+    ));
+    let rows = &told.batches.last().unwrap().rows;
+    assert_eq!(integers(rows, "n"), [2_001]);
+    assert_eq!(decimals(rows, "total", 2), [400_125]);
+    assert_eq!(integers(rows, "id"), [2]);
 }

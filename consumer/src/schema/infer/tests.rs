@@ -95,7 +95,7 @@ fn what_is_no_column_is_left_out_by_name() {
             "column s.b holds booleans and strings; give SCHEMA",
             "column _key has the name of a column that each record has from Kafka",
             "column OK differs from another one only in upper and lower case",
-            "column  has no name",
+            "a column has no name",
         ]
     );
 }

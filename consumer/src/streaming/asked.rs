@@ -1,0 +1,35 @@
+//! What is asked of a query that is still being opened.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+use crate::command::Command;
+
+/// Commands while a query is not yet there to take them.
+pub(super) struct Asked<'a> {
+    inbox: &'a Receiver<Command>,
+    /// The interval that was asked for last.
+    pub interval: Option<Duration>,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(inbox: &'a Receiver<Command>) -> Self {
+        Self {
+            inbox,
+            interval: None,
+        }
+    }
+
+    /// Whether a stop is asked for `within` a time. A query that nobody can command any more is stopped.
+    pub(super) fn for_stop(&mut self, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        loop {
+            match self.inbox.recv_deadline(deadline) {
+                Ok(Command::SetInterval(interval)) => self.interval = Some(interval),
+                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+}
