@@ -19,6 +19,7 @@
 
 pub mod advancing;
 mod asked;
+mod client;
 mod company;
 mod coverage;
 mod driver;

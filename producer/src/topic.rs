@@ -13,7 +13,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use thiserror::Error;
 
 use crate::kafka::{Attentive, KafkaSettings};
-use crate::settings::SettingsError;
+use crate::settings_error::SettingsError;
 use crate::stop::Stop;
 
 /// How long brokers have to answer at the start.

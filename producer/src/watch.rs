@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::run::{Event, Progress};
+use crate::event::{Event, Progress};
 
 /// Without acknowledgement for so long, records wait for brokers, whatever the reason.
 const SILENT: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::StreamingError;
 use super::asked::Asked;
-use super::opening::client;
+use super::client::client;
 use super::quiet::Quiet;
 use super::resuming::ResumeError;
 use crate::checkpoint::claim;

@@ -12,6 +12,7 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::StreamingError;
 use super::asked::Asked;
+use super::client::{check_memory, client, session};
 use super::company::{self, Company};
 use super::inferring::table;
 use super::quiet::Quiet;
@@ -23,7 +24,6 @@ use crate::config::{Config, TriggerMode};
 use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
 use crate::event::Level;
-use crate::number;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::source::closing::Closing;
@@ -31,9 +31,7 @@ use crate::source::group_members::GroupMember;
 use crate::source::identity::{Identity, STATIC_NAME};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
-const QUEUE: &str = "queued.max.messages.kbytes";
 const CLIENT_ID: &str = "client.id";
-const SESSION_TIMEOUT: &str = "session.timeout.ms";
 
 /// Between two looks for a topic that is not there yet.
 const TOPIC_RETRY: Duration = Duration::from_secs(1);
@@ -41,11 +39,6 @@ const TOPIC_RETRY: Duration = Duration::from_secs(1);
 /// Between two tries to find the logs as they were read, and how many more there are.
 const LOG_RETRY: Duration = Duration::from_millis(500);
 const LOG_TRIES: u32 = 10;
-/// What librdkafka may fetch ahead for a worker, in kB.
-const MOST_QUEUED_KBYTES: u64 = 2 << 10;
-/// Less than a response of the brokers would make it wait for each.
-const LEAST_QUEUED_KBYTES: u64 = 1 << 10;
-
 /// A query that is ready to run.
 pub(super) struct Opened {
     pub extents: Arc<BTreeMap<TopicPartition, Extent>>,
@@ -91,27 +84,6 @@ pub(super) fn check(config: &Config) -> Result<(), StreamingError> {
     }
 }
 
-/// What librdkafka fetches ahead must leave room for the query.
-fn check_memory(config: &Config) -> Result<(), StreamingError> {
-    let Some(limit) = config.memory_limit else {
-        return Ok(());
-    };
-    let client = client(config);
-    let kbytes = client.get(QUEUE).and_then(|text| text.parse::<u64>().ok());
-    let queued = kbytes
-        .unwrap_or(0)
-        .saturating_mul(1024 * config.workers as u64);
-    if queued <= limit / 4 {
-        return Ok(());
-    }
-    let mend = format!(
-        "{} workers fetch up to {} ahead, which may be a quarter of it at most; set more, or fewer WORKERS",
-        config.workers,
-        number::bytes(queued)
-    );
-    Err(SettingsError::new("MEMORY_LIMIT", number::bytes(limit), mend).into())
-}
-
 fn wrong_query(config: &Config, error: &QueryError) -> StreamingError {
     let reason = error.to_string();
     let error = match &config.query_file {
@@ -137,44 +109,6 @@ fn excerpt(text: &str) -> String {
 pub(super) fn reach(config: &Config) -> Result<(), StreamingError> {
     reach_brokers(&config.kafka, &Stop::new())?;
     Ok(())
-}
-
-/// How long brokers wait for a member that says nothing.
-fn session(config: &Config) -> Duration {
-    let client = client(config);
-    let millis = client
-        .get(SESSION_TIMEOUT)
-        .and_then(|text| text.parse().ok());
-    Duration::from_millis(millis.unwrap_or_default())
-}
-
-/// The client that all of a query's consumers are made of.
-pub(super) fn client(config: &Config) -> ClientConfig {
-    config.kafka.client_config_over(&[
-        ("group.id", &config.group_id),
-        ("enable.auto.commit", "false"),
-        ("enable.auto.offset.store", "false"),
-        // An offset that is gone is an error: going on elsewhere would make totals wrong.
-        ("auto.offset.reset", "error"),
-        ("partition.assignment.strategy", "cooperative-sticky"),
-        (SESSION_TIMEOUT, "10000"),
-        // They tell when the end of a log is reached, however its last records are hidden.
-        ("statistics.interval.ms", "500"),
-        // Five minutes, the default, is long for a broker that is back or a partition that is new.
-        ("topic.metadata.refresh.interval.ms", "10000"),
-        // librdkafka waits a whole second when its queue is full, unless told otherwise.
-        ("fetch.queue.backoff.ms", "1"),
-        (QUEUE, &queue_kbytes(config).to_string()),
-    ])
-}
-
-/// What librdkafka may have fetched for each worker: as fast as any more, and a small part of the limit.
-fn queue_kbytes(config: &Config) -> u64 {
-    let share = config.memory_limit.map(|limit| limit / 32 / 1024);
-    let of_each = share.map(|share| share / config.workers as u64);
-    of_each
-        .unwrap_or(MOST_QUEUED_KBYTES)
-        .clamp(LEAST_QUEUED_KBYTES, MOST_QUEUED_KBYTES)
 }
 
 /// Opens what the settings name. `None` if a stop was asked for while waiting.

@@ -7,13 +7,12 @@ use datafusion::arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Int64Array,
     PrimitiveArray,
 };
-use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use datafusion::scalar::ScalarValue;
 
-use super::finish::Finish;
+use super::finish::{Finish, seen};
 use super::{Outcome, sum_type};
 
 /// The sums and counts of many groups; a group is its index.
@@ -78,13 +77,6 @@ impl ExactGroups {
             emit.take_needed(&mut self.counts),
         )
     }
-}
-
-/// Null where a group has seen no value.
-pub(super) fn seen(counts: &[i64]) -> Option<NullBuffer> {
-    counts
-        .contains(&0)
-        .then(|| counts.iter().map(|&count| count > 0).collect())
 }
 
 impl GroupsAccumulator for ExactGroups {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::physical_expr_common::physical_expr::fmt_sql;
 
 use super::Outcome;
-use super::accumulator::seen;
 
 /// How the sum and count of a group become its result.
 #[derive(Clone, Debug)]
@@ -110,6 +110,13 @@ fn call(outcome: Outcome, args: &AccumulatorArgs) -> String {
     };
     let distinct = if args.is_distinct { "DISTINCT " } else { "" };
     format!("{function}({distinct}{})", fmt_sql(args.exprs[0].as_ref()))
+}
+
+/// Null where a group has seen no value.
+pub(super) fn seen(counts: &[i64]) -> Option<NullBuffer> {
+    counts
+        .contains(&0)
+        .then(|| counts.iter().map(|&count| count > 0).collect())
 }
 
 #[expect(

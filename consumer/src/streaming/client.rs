@@ -1,0 +1,77 @@
+//! The settings of a query's Kafka clients.
+
+use std::time::Duration;
+
+use producer::SettingsError;
+use rdkafka::config::ClientConfig;
+
+use super::StreamingError;
+use crate::config::Config;
+use crate::number;
+
+const QUEUE: &str = "queued.max.messages.kbytes";
+const SESSION_TIMEOUT: &str = "session.timeout.ms";
+
+/// What librdkafka may fetch ahead for a worker, in kB.
+const MOST_QUEUED_KBYTES: u64 = 2 << 10;
+/// Less than a response of the brokers would make it wait for each.
+const LEAST_QUEUED_KBYTES: u64 = 1 << 10;
+
+/// The client that all of a query's consumers are made of.
+pub(super) fn client(config: &Config) -> ClientConfig {
+    config.kafka.client_config_over(&[
+        ("group.id", &config.group_id),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        // An offset that is gone is an error: going on elsewhere would make totals wrong.
+        ("auto.offset.reset", "error"),
+        ("partition.assignment.strategy", "cooperative-sticky"),
+        (SESSION_TIMEOUT, "10000"),
+        // They tell when the end of a log is reached, however its last records are hidden.
+        ("statistics.interval.ms", "500"),
+        // Five minutes, the default, is long for a broker that is back or a partition that is new.
+        ("topic.metadata.refresh.interval.ms", "10000"),
+        // librdkafka waits a whole second when its queue is full, unless told otherwise.
+        ("fetch.queue.backoff.ms", "1"),
+        (QUEUE, &queue_kbytes(config).to_string()),
+    ])
+}
+
+/// What librdkafka may have fetched for each worker: as fast as any more, and a small part of the limit.
+fn queue_kbytes(config: &Config) -> u64 {
+    let share = config.memory_limit.map(|limit| limit / 32 / 1024);
+    let of_each = share.map(|share| share / config.workers as u64);
+    of_each
+        .unwrap_or(MOST_QUEUED_KBYTES)
+        .clamp(LEAST_QUEUED_KBYTES, MOST_QUEUED_KBYTES)
+}
+
+/// How long brokers wait for a member that says nothing.
+pub(super) fn session(config: &Config) -> Duration {
+    let client = client(config);
+    let millis = client
+        .get(SESSION_TIMEOUT)
+        .and_then(|text| text.parse().ok());
+    Duration::from_millis(millis.unwrap_or_default())
+}
+
+/// What librdkafka fetches ahead must leave room for the query.
+pub(super) fn check_memory(config: &Config) -> Result<(), StreamingError> {
+    let Some(limit) = config.memory_limit else {
+        return Ok(());
+    };
+    let client = client(config);
+    let kbytes = client.get(QUEUE).and_then(|text| text.parse::<u64>().ok());
+    let queued = kbytes
+        .unwrap_or(0)
+        .saturating_mul(1024 * config.workers as u64);
+    if queued <= limit / 4 {
+        return Ok(());
+    }
+    let mend = format!(
+        "{} workers fetch up to {} ahead, which may be a quarter of it at most; set more, or fewer WORKERS",
+        config.workers,
+        number::bytes(queued)
+    );
+    Err(SettingsError::new("MEMORY_LIMIT", number::bytes(limit), mend).into())
+}
