@@ -340,7 +340,7 @@ fn in_batches(query: &Query, stream: &[(Record, i32, usize)]) -> (RecordBatch, V
             if query.appends() {
                 appended.extend(groups);
             } else {
-                states[partition] = states[partition].merged(query, groups).unwrap();
+                states[partition] = states[partition].with_batch(query, groups).unwrap();
             }
         }
         let kept: Vec<_> = if query.appends() {
@@ -376,7 +376,7 @@ fn in_updates(query: &Query, stream: &[(Record, i32, usize)]) -> Vec<(RecordBatc
                 .push(rows(&records).project(query.columns()).unwrap())
                 .unwrap();
             let new = partial.finish().unwrap();
-            states[partition] = states[partition].merged(query, new.clone()).unwrap();
+            states[partition] = states[partition].with_batch(query, new.clone()).unwrap();
             made.extend(new);
         }
         let Some(keys) = query.looked_up_by() else {
@@ -538,11 +538,22 @@ fn updates_of_many_groups_in_many_layers_are_exact() {
     let mut states = vec![State::default(); 2];
     let mut expected: HashMap<i64, (i64, i64)> = HashMap::new();
     let mut groups = 0;
-    // The first is large, and the others smaller and smaller, so that layers stay apart.
-    for (batch, count) in [40_000_i64, 18_000, 8_000, 20, 0, 5_000]
-        .into_iter()
-        .enumerate()
+    let mut compactions = 0;
+    // At first smaller and smaller ones, so that layers stay apart; then some whose merges are left for later.
+    for (batch, count) in [
+        40_000_i64, 18_000, 8_000, 20, 0, 5_000, 30_000, 10, 20_000, 10,
+    ]
+    .into_iter()
+    .enumerate()
     {
+        // One partition's are merged between batches, the other's with the next one.
+        for state in states.iter_mut().take(1) {
+            if let Some(compacted) = state.compacted(&query).unwrap() {
+                assert!(compacted.compacted(&query).unwrap().is_none());
+                *state = compacted;
+                compactions += 1;
+            }
+        }
         let before = states.clone();
         let mut made = Vec::new();
         let mut touched = HashSet::new();
@@ -571,7 +582,7 @@ fn updates_of_many_groups_in_many_layers_are_exact() {
             let mut partial = query.partial().unwrap();
             partial.push(records.unwrap()).unwrap();
             let new = partial.finish().unwrap();
-            *state = state.merged(&query, new.clone()).unwrap();
+            *state = state.with_batch(&query, new.clone()).unwrap();
             made.extend(new);
         }
         let changed = Changed::of(&keys, query.memory(), made, &before).unwrap();
@@ -588,4 +599,5 @@ fn updates_of_many_groups_in_many_layers_are_exact() {
             assert_eq!((counts.value(row), sums.value(row)), (count, sum));
         }
     }
+    assert!(compactions >= 3, "{compactions}");
 }

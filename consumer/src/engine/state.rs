@@ -6,6 +6,10 @@
 //! with the aggregate's own merge. A group may so stand in several layers; every reader of a state
 //! merges anyway. A state of few groups is always one layer.
 //!
+//! Merging large layers takes longer than all else that a batch does, and nothing depends on it. So a batch
+//! does only what is soon done ([`State::with_batch`]), and the rest comes when nobody waits
+//! ([`State::compacted`]).
+//!
 //! A state is a value: a merge makes a new one that shares what has not changed. Where a query shows only
 //! what changes, each layer has an index, so that a batch looks up its own groups and no others.
 
@@ -23,6 +27,9 @@ pub use self::index::{Index, hashes_of};
 
 /// Below this many groups layers are not worth keeping apart.
 const ONE_LAYER: usize = 4096;
+
+/// So many groups are merged while a batch waits: that takes a millisecond.
+const MERGED_AT_ONCE: usize = 4 * ONE_LAYER;
 
 /// The state of one partition. The default is that of no records.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +61,11 @@ impl Layer {
     }
 }
 
+/// Whether a layer should be merged with the one on top of it.
+fn is_due(below: usize, top: usize) -> bool {
+    below + top <= ONE_LAYER || below < 2 * top
+}
+
 fn rows_of(batches: &[RecordBatch]) -> usize {
     batches.iter().map(RecordBatch::num_rows).sum()
 }
@@ -71,16 +83,65 @@ impl State {
         Ok(Self { layers })
     }
 
-    /// This state and the groups of one more batch, each of them once in `groups`.
+    /// This state and the groups of one more batch, each of them once in `groups`, merged as far as they should be.
     ///
     /// # Errors
     /// If merging fails, for instance with an overflow.
     pub fn merged(&self, query: &Query, groups: Vec<RecordBatch>) -> Result<Self, DataFusionError> {
+        self.with_top(query, groups, usize::MAX)
+    }
+
+    /// The same, but where that would take long it is left to [`compacted`](Self::compacted).
+    ///
+    /// # Errors
+    /// As of [`merged`](Self::merged).
+    pub fn with_batch(
+        &self,
+        query: &Query,
+        groups: Vec<RecordBatch>,
+    ) -> Result<Self, DataFusionError> {
+        match self.compacted(query)? {
+            // One batch may leave something to do, but no two.
+            Some(compacted) => compacted.with_top(query, groups, MERGED_AT_ONCE),
+            None => self.with_top(query, groups, MERGED_AT_ONCE),
+        }
+    }
+
+    /// This state after the merges that were left; `None` if none were.
+    ///
+    /// # Errors
+    /// As of [`merged`](Self::merged).
+    pub fn compacted(&self, query: &Query) -> Result<Option<Self>, DataFusionError> {
+        let Some(below) = self.due_merge() else {
+            return Ok(None);
+        };
+        let (kept, above) = self.layers.split_at(below + 1);
+        let kept = Self {
+            layers: kept.to_vec(),
+        };
+        let above = above.iter().flat_map(|layer| layer.batches.iter().cloned());
+        kept.with_top(query, above.collect(), usize::MAX).map(Some)
+    }
+
+    /// The lowest layer that should be merged with what is above it.
+    fn due_merge(&self) -> Option<usize> {
+        self.layers
+            .windows(2)
+            .position(|two| is_due(two[0].groups, two[1].groups))
+    }
+
+    /// With `groups` on top, merged with what is below as far as they should be, but with no more than `most`.
+    fn with_top(
+        &self,
+        query: &Query,
+        groups: Vec<RecordBatch>,
+        most: usize,
+    ) -> Result<Self, DataFusionError> {
         let mut layers = self.layers.clone();
         let mut rows = rows_of(&groups);
         let mut top = groups;
-        while let Some(below) =
-            layers.pop_if(|below| below.groups + rows <= ONE_LAYER || below.groups < 2 * rows)
+        while let Some(below) = layers
+            .pop_if(|below| is_due(below.groups, rows) && below.groups.saturating_add(rows) <= most)
         {
             top = query.reduce(below.batches.into_iter().chain(top))?;
             rows = rows_of(&top);

@@ -24,7 +24,7 @@ use thiserror::Error;
 use self::reader::{Reader, Taken};
 use super::memory::is_exhausted;
 use super::query::{Query, error_text};
-use crate::checkpoint::{Epoch, TakenOver};
+use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
 use crate::decode::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
@@ -52,7 +52,7 @@ pub enum Event<'a> {
     },
     /// Reading has come to this end of the partition's log, markers and holes passed over.
     ReachedEnd(&'a TopicPartition, Offset),
-    /// No more records are there now.
+    /// No more records are there now. It comes again until there is no answer to it.
     Idle,
     /// Hand over.
     Trigger,
@@ -89,6 +89,15 @@ pub enum Action {
     /// A partition takes no more, since memory is short: a trigger should come, or, when it is no longer
     /// short, [`Event::Proceed`].
     MemoryShort,
+    /// The checkpoint that ends where this does has a state that is the same in fewer layers.
+    Compacted {
+        /// Whose.
+        partition: TopicPartition,
+        /// Taken over as.
+        epoch: Epoch,
+        /// The checkpoint to put in its place.
+        checkpoint: Checkpoint,
+    },
     /// Take what each partition has read.
     HandOver {
         /// One a partition that has read anything.
@@ -189,6 +198,8 @@ pub struct Worker {
     readers: Vec<Reader>,
     /// The reader of the last record: records of a partition come in runs.
     last: usize,
+    /// What was handed over has moved no checkpoint on yet.
+    in_batch: bool,
 }
 
 impl Worker {
@@ -198,6 +209,7 @@ impl Worker {
             plan,
             readers: Vec::new(),
             last: 0,
+            in_batch: false,
         }
     }
 
@@ -209,11 +221,7 @@ impl Worker {
     pub fn step(&mut self, event: Event<'_>, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         match event {
             Event::Record { meta, payload } => self.record(&meta, payload, actions),
-            Event::Idle => self.readers.iter_mut().try_for_each(|reader| {
-                reader.aggregate()?;
-                reader.tell_full(actions);
-                Ok(())
-            }),
+            Event::Idle => self.idle(actions),
             Event::Assigned { taken_over, until } => self.assigned(taken_over, until, actions),
             Event::Revoked(partition) => {
                 self.drop_reader(partition);
@@ -228,6 +236,7 @@ impl Worker {
             }
             Event::Trigger => self.hand_over(actions),
             Event::Proceed => {
+                self.in_batch = false;
                 for reader in &mut self.readers {
                     reader.proceed(actions);
                 }
@@ -343,7 +352,26 @@ impl Worker {
         Ok(())
     }
 
+    fn idle(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
+        let told = actions.len();
+        for reader in &mut self.readers {
+            reader.aggregate()?;
+            reader.tell_full(actions);
+        }
+        // One at a time, so that whoever comes meanwhile does not wait for all of them; and not before the
+        // checkpoint whose state it is can be found.
+        if !self.in_batch && actions.len() == told {
+            for reader in &mut self.readers {
+                if reader.compact(actions)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn hand_over(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
+        self.in_batch = true;
         let mut contributions = Vec::with_capacity(self.readers.len());
         for reader in &mut self.readers {
             contributions.extend(reader.hand_over()?);

@@ -310,6 +310,16 @@ impl Member {
                     self.fetch_again(&partition);
                 }
                 Action::BatchFull | Action::MemoryShort => around.reports.push(Report::BatchFull),
+                Action::Compacted {
+                    partition,
+                    epoch,
+                    checkpoint,
+                } => {
+                    let at = checkpoint.next;
+                    let _ = around
+                        .checkpoints
+                        .advance(&partition, epoch, at, checkpoint);
+                }
                 Action::HandOver {
                     contributions,
                     kept_back,

@@ -10,7 +10,7 @@ use datafusion::execution::memory_pool::MemoryReservation;
 use self::chunk_size::ChunkSize;
 use self::letters::Letters;
 use super::{Action, Contribution, Output, WorkerError, WorkerPlan};
-use crate::checkpoint::{Epoch, TakenOver};
+use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
 use crate::decode::{Decoder, RecordMeta};
 use crate::engine::query::{Partial, Query};
 use crate::engine::state::State;
@@ -276,7 +276,7 @@ impl Reader {
             if !made.is_empty() {
                 self.state = self
                     .state
-                    .merged(&self.query, made.clone())
+                    .with_batch(&self.query, made.clone())
                     .map_err(|error| WorkerError::query(self, &error))?;
             }
             Output::State(self.state.clone(), made)
@@ -293,6 +293,27 @@ impl Reader {
             allowed: mem::take(&mut self.allowed),
             output,
         }))
+    }
+
+    /// Merges what a batch has left to be merged; whether there was something. `actions` has the new state then.
+    pub(super) fn compact(&mut self, actions: &mut Vec<Action>) -> Result<bool, WorkerError> {
+        let compacted = self
+            .state
+            .compacted(&self.query)
+            .map_err(|error| WorkerError::query(self, &error))?;
+        let Some(state) = compacted else {
+            return Ok(false);
+        };
+        self.state = state.clone();
+        actions.push(Action::Compacted {
+            partition: self.partition.clone(),
+            epoch: self.epoch,
+            checkpoint: Checkpoint {
+                next: self.start,
+                state,
+            },
+        });
+        Ok(true)
     }
 
     /// The next batch has begun.

@@ -127,6 +127,18 @@ impl Bench {
         handed_over.unwrap()
     }
 
+    /// What an idle worker has made of the newest checkpoint.
+    fn compacted(&mut self) -> Option<Checkpoint> {
+        let answers = self
+            .actions
+            .extract_if(.., |action| matches!(action, Action::Compacted { .. }));
+        let mut compacted = answers.filter_map(|action| match action {
+            Action::Compacted { checkpoint, .. } => Some(checkpoint),
+            _ => None,
+        });
+        compacted.next()
+    }
+
     /// The count that the contributions' states stand for.
     fn count(&self, contributions: &[Contribution]) -> i64 {
         let states = contributions.iter().flat_map(|part| match &part.output {
@@ -222,6 +234,46 @@ fn an_end_that_was_seen_before_a_pause_is_not_the_end() {
         (contributions[0].start, contributions[0].end),
         (Offset(1), Offset(10))
     );
+}
+
+#[test]
+fn large_merges_wait_until_a_batch_is_done_and_nothing_else_is_to_do() {
+    let mut bench = Bench::new(BY_BRAND, 0, None, false);
+    for (brands, kept, compacted) in [
+        (0..30_000, 30_000, None),
+        (10_000..40_000, 60_000, Some(40_000)),
+        (0..1, 40_001, None),
+    ] {
+        for i in brands {
+            assert!(bench.record(&format!(r#"{{"brand":"b{i}"}}"#)));
+        }
+        let (contributions, _) = bench.trigger();
+        let part = &contributions[0];
+        let Output::State(state, _) = &part.output else {
+            panic!("rows");
+        };
+        assert_eq!(state.groups(), kept);
+        // What was handed over is not yet a checkpoint, whose state could be replaced.
+        bench.step(Event::Idle);
+        assert!(bench.compacted().is_none());
+        let checkpoint = Checkpoint {
+            next: part.end,
+            state: state.clone(),
+        };
+        let (partition, epoch) = (bench.partition.clone(), bench.epoch);
+        let checkpoints = bench.checkpoints.clone();
+        assert!(checkpoints.advance(&partition, epoch, part.start, checkpoint));
+        bench.step(Event::Proceed);
+        bench.step(Event::Idle);
+        let answer = bench.compacted();
+        let groups = answer.as_ref().map(|checkpoint| checkpoint.state.groups());
+        assert_eq!(groups, compacted);
+        if let Some(checkpoint) = answer {
+            assert!(checkpoints.advance(&partition, epoch, part.end, checkpoint));
+        }
+        bench.step(Event::Idle);
+        assert!(bench.compacted().is_none());
+    }
 }
 
 #[test]

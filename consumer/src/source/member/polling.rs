@@ -5,6 +5,7 @@ mod acting;
 mod seen;
 mod uncounted;
 
+use std::mem;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -56,6 +57,8 @@ pub(super) struct Member {
     all_down: bool,
     /// Records that nobody has been told of.
     has_news: bool,
+    /// The worker has something to do though nothing has come.
+    has_more: bool,
     /// Batches that are done, of all members.
     batches: u64,
     uncounted: Uncounted,
@@ -93,6 +96,7 @@ impl Member {
             brokers: Vec::new(),
             all_down: false,
             has_news: false,
+            has_more: false,
             batches: 0,
             uncounted: Uncounted::default(),
             broken: None,
@@ -236,6 +240,9 @@ impl Member {
             if drained {
                 self.step(consumer, Event::Idle)?;
                 self.tell_waiting();
+                let has_more = mem::take(&mut self.has_more);
+                busy |= has_more;
+                drained = !has_more;
             }
             while let Ok(command) = inbox.try_recv() {
                 match &command {

@@ -125,6 +125,17 @@ impl Member {
                     self.count();
                     self.report(Report::MemoryShort);
                 }
+                Action::Compacted {
+                    partition,
+                    epoch,
+                    checkpoint,
+                } => {
+                    let at = checkpoint.next;
+                    let checkpoints = &self.settings.checkpoints;
+                    // Who has it by now compacts what it has.
+                    let _ = checkpoints.advance(&partition, epoch, at, checkpoint);
+                    self.has_more = true;
+                }
                 Action::HandOver {
                     contributions,
                     kept_back,
