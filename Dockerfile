@@ -11,17 +11,16 @@ RUN apt-get update \
        gcc g++ libssl-dev libzstd-dev make pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 ENV OPENSSL_NO_VENDOR=1 ZSTD_SYS_USE_PKG_CONFIG=1
-# Relocations in their short form, 5 MB less. Only here, since it takes glibc 2.36 to read it.
-ENV RUSTFLAGS="-C link-arg=-Wl,-z,pack-relative-relocs"
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY producer/Cargo.toml producer/
+COPY sql/Cargo.toml sql/
 COPY consumer/Cargo.toml consumer/
 # A manifest that names a test or bench is wrong without its file.
-RUN for crate in producer consumer; do \
+RUN for crate in producer sql consumer; do \
       mkdir -p $crate/src $crate/tests $crate/benches; \
       touch $crate/src/lib.rs; \
-      echo 'fn main() {}' > $crate/src/main.rs; \
+      [ $crate = sql ] || echo 'fn main() {}' > $crate/src/main.rs; \
       for name in $(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/tests/$name.rs; done; \
       for name in $(sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/benches/$name.rs; done; \
     done
@@ -40,10 +39,11 @@ FROM producer-dependencies AS consumer-dependencies
 RUN cargo build --release --locked -p consumer --features cloud
 
 FROM consumer-dependencies AS consumer-build
-RUN rm -r producer consumer
+RUN rm -r producer sql consumer
 COPY producer producer
+COPY sql sql
 COPY consumer consumer
-RUN touch producer/src/*.rs consumer/src/*.rs \
+RUN touch producer/src/*.rs sql/src/*.rs consumer/src/*.rs \
     && cargo build --release --locked -p consumer --features cloud
 
 FROM debian:bookworm-slim AS runtime

@@ -15,9 +15,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
-use datafusion::sql::parser::{DFParser, Statement};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use futures::FutureExt;
+use sql::SqlError;
 use thiserror::Error;
 
 use self::cut::{check_group_by_group, columns_read, cut};
@@ -25,8 +23,8 @@ use self::session::{functions, session};
 use super::execution::{Environment, Execution};
 use super::functions::clock::TriggerClock;
 use super::memory::{Memory, bytes_of};
-use super::refusal::{Refusal, check_optimized, check_parsed, check_written};
-use super::{naming, quantity, spark};
+use super::quantity;
+use super::refusal::{Refusal, check_optimized, check_written};
 use crate::output_mode::OutputMode;
 
 mod cut;
@@ -52,6 +50,16 @@ pub enum QueryError {
 impl From<DataFusionError> for QueryError {
     fn from(error: DataFusionError) -> Self {
         Self::Invalid(error_text(&error))
+    }
+}
+
+impl From<SqlError> for QueryError {
+    fn from(error: SqlError) -> Self {
+        match error {
+            SqlError::Invalid(error) => error.into(),
+            SqlError::Ignored { words, mend } => Self::Refused(Refusal::Ignored(words, mend)),
+            SqlError::Empty | SqlError::Several => Self::Invalid(error.to_string()),
+        }
     }
 }
 
@@ -92,19 +100,16 @@ impl Query {
     pub fn plan(text: &str, table: &SchemaRef, names: &[String]) -> Result<Self, QueryError> {
         let clock = TriggerClock::default();
         let state = session(table, names, &clock)?;
-        let mut statement = checked(text)?;
-        naming::name_columns(&mut statement);
-        spark::rewrite(&mut statement, table.fields());
-
+        let statement = sql::parse(text)?;
         let name = names.first().map_or(TABLE, String::as_str);
-        let written = complete(state.statement_to_plan(statement)).map_err(|error| {
+        let written = sql::plan(statement, table.fields(), &state).map_err(|error| {
             QueryError::Invalid(explain::lookup_error(&error, name, &functions(&state)))
         })?;
         check_written(&written, name)?;
         let optimized = state.optimize(&written)?;
         check_optimized(&optimized)?;
         let planner = Arc::clone(state.query_planner());
-        let physical = complete(planner.create_physical_plan(&optimized, &state))?;
+        let physical = sql::at_once(planner.create_physical_plan(&optimized, &state))?;
 
         let environment = Environment::new(state.config().clone(), &Memory::default())?;
         let query = Self {
@@ -187,7 +192,8 @@ impl Query {
     /// # Errors
     /// As [`plan`](Self::plan).
     pub fn check(text: &str) -> Result<(), QueryError> {
-        checked(text).map(|_statement| ())
+        sql::parse(text)?;
+        Ok(())
     }
 
     /// Runs all parts over no records: what DataFusion plans but cannot run is told at once.
@@ -334,33 +340,4 @@ impl Partial {
     pub fn finish(self) -> Result<Vec<RecordBatch>, DataFusionError> {
         self.0.finish()
     }
-}
-
-fn checked(text: &str) -> Result<Statement, QueryError> {
-    let statement = parse(text)?;
-    check_parsed(&statement)?;
-    Ok(statement)
-}
-
-fn parse(text: &str) -> Result<Statement, QueryError> {
-    let statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {})?;
-    let mut statements = statements.into_iter();
-    match (statements.next(), statements.next()) {
-        (Some(statement), None) => Ok(statement),
-        (None, _) => Err(QueryError::Invalid("it is empty".to_owned())),
-        (Some(_), Some(_)) => Err(QueryError::Invalid(
-            "it holds more than one statement; a process keeps one query".to_owned(),
-        )),
-    }
-}
-
-/// Planning is async for catalogs that are far away; ours is not, so it never waits.
-fn complete<T>(
-    planning: impl Future<Output = Result<T, DataFusionError>>,
-) -> Result<T, DataFusionError> {
-    planning.now_or_never().unwrap_or_else(|| {
-        Err(DataFusionError::Internal(
-            "planning waits for something".to_owned(),
-        ))
-    })
 }

@@ -3,16 +3,9 @@
 //! The engine keeps one aggregate over one scan. Everything that would need more state than that, or
 //! whose result would depend on when records came, is refused before the first record is read.
 
-use std::ops::ControlFlow;
-
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
-use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::{
-    self,
-    ast::{GroupByExpr, SetExpr, TableFactor, Visit, Visitor},
-};
 use thiserror::Error;
 
 /// Why a query is not kept.
@@ -93,56 +86,6 @@ const ORDER_DEPENDENT: &[&str] = &[
     "nth_value",
     "string_agg",
 ];
-
-/// Checks the statement for what the planner would pass over in silence.
-///
-/// # Errors
-/// The first reason found.
-pub fn check_parsed(statement: &Statement) -> Result<(), Refusal> {
-    let Statement::Statement(statement) = statement else {
-        return Ok(());
-    };
-    match statement.visit(&mut Unplanned) {
-        ControlFlow::Break(refusal) => Err(refusal),
-        ControlFlow::Continue(()) => Ok(()),
-    }
-}
-
-struct Unplanned;
-
-impl Visitor for Unplanned {
-    type Break = Refusal;
-
-    fn pre_visit_query(&mut self, query: &sqlparser::ast::Query) -> ControlFlow<Refusal> {
-        if let SetExpr::Select(select) = &*query.body {
-            let (GroupByExpr::All(modifiers) | GroupByExpr::Expressions(_, modifiers)) =
-                &select.group_by;
-            if !modifiers.is_empty() {
-                return ControlFlow::Break(Refusal::Ignored(
-                    "GROUP BY … WITH …",
-                    "write GROUP BY ROLLUP (a, b) or CUBE (a, b)",
-                ));
-            }
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, table: &TableFactor) -> ControlFlow<Refusal> {
-        if let TableFactor::Table {
-            sample: Some(_), ..
-        }
-        | TableFactor::Derived {
-            sample: Some(_), ..
-        } = table
-        {
-            return ControlFlow::Break(Refusal::Ignored(
-                "TABLESAMPLE",
-                "choose by a column, for instance WHERE _offset % 10 = 0",
-            ));
-        }
-        ControlFlow::Continue(())
-    }
-}
 
 /// Checks the plan as it was written, before the optimizer turns subqueries into joins.
 ///

@@ -15,7 +15,6 @@ use super::TABLE;
 use crate::engine::feed::FeedTable;
 use crate::engine::functions::clock::TriggerClock;
 use crate::engine::functions::exact;
-use crate::engine::spark;
 
 /// Physical rules that must not run, each because it takes a run over all rows at once for granted.
 const REFUSED_RULES: &[&str] = &[
@@ -89,7 +88,7 @@ pub(super) fn session(
 
 /// The names of all functions, Spark's among them.
 pub(super) fn functions(state: &SessionState) -> Vec<&str> {
-    let mut names: Vec<&str> = spark::names().collect();
+    let mut names: Vec<&str> = sql::spark_names().collect();
     names.extend(state.scalar_functions().keys().map(String::as_str));
     names.extend(state.aggregate_functions().keys().map(String::as_str));
     names.extend(state.window_functions().keys().map(String::as_str));

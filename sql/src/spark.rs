@@ -4,17 +4,17 @@
 //! Only names and shapes of calls change here, nothing is planned or checked.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::{DataType, Fields};
-use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType as SqlType, DuplicateTreatment, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByOptions, UnaryOperator, Value,
-    VisitMut, VisitorMut, visit_expressions_mut,
+    FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByOptions, Statement, UnaryOperator,
+    Value,
 };
+
+use crate::walk::{Walker, walk};
 
 /// Spark's name and DataFusion's, where the arguments are the same.
 const RENAMED: &[(&str, &str)] = &[
@@ -74,28 +74,30 @@ const REWRITTEN: &[&str] = &[
     "weekday",
 ];
 
-/// The names that are understood here beside DataFusion's.
+/// Names of functions that are understood here beside DataFusion's.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let listed = RENAMED.iter().chain(DATE_PARTS).map(|(theirs, _)| *theirs);
     listed.chain(REWRITTEN.iter().copied())
 }
 
 /// Rewrites `statement` in place. `columns` are the table's.
-pub fn rewrite(statement: &mut Statement, columns: &Fields) {
-    let Statement::Statement(statement) = statement else {
-        return;
-    };
+pub(crate) fn rewrite(statement: &mut Statement, columns: &Fields) {
     let mut names = HashMap::new();
     collect_names(columns, &mut names);
-    let _ = statement.visit(&mut Identifiers { names });
-    let _: ControlFlow<()> = visit_expressions_mut(statement.as_mut(), |expr| {
+    walk(statement, &mut Identifiers { names });
+    walk(statement, &mut Calls);
+}
+
+struct Calls;
+
+impl Walker for Calls {
+    fn after(&mut self, expr: &mut Expr) {
         match expr {
             Expr::CompoundFieldAccess { root, access_chain } => rewrite_access(root, access_chain),
             Expr::RLike { .. } => rewrite_rlike(expr),
             _ => rewrite_call(expr),
         }
-        ControlFlow::Continue(())
-    });
+    }
 }
 
 /// Names that unquoted words in SQL, which are lower-cased, would miss.
@@ -117,16 +119,13 @@ struct Identifiers {
     names: HashMap<String, String>,
 }
 
-impl VisitorMut for Identifiers {
-    type Break = ();
-
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+impl Walker for Identifiers {
+    fn before(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Identifier(word) => self.exact(word),
             Expr::CompoundIdentifier(words) => words.iter_mut().for_each(|word| self.exact(word)),
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 }
 
@@ -418,7 +417,7 @@ mod tests {
 
     #[test]
     fn the_readme_has_all_names() {
-        let readme = include_str!("../../../README.md");
+        let readme = include_str!("../../README.md");
         let missing: Vec<_> = names()
             .filter(|name| !readme.contains(&format!("`{name}`")))
             .collect();

@@ -6,29 +6,23 @@
 //! what the user has called a column stays to the letter.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
-use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, ObjectNamePart, Select, SelectItem, VisitMut, VisitorMut,
-    visit_expressions_mut,
+    AccessExpr, Expr, Ident, ObjectNamePart, Select, SelectItem, Statement,
 };
 
+use crate::walk::{Walker, walk, walk_expr};
+
 /// Gives every unnamed column of `statement`, and of the SELECTs in its FROM, its text for a name.
-pub fn name_columns(statement: &mut Statement) {
-    if let Statement::Statement(statement) = statement {
-        let _ = statement.visit(&mut Selects);
-    }
+pub(crate) fn name_columns(statement: &mut Statement) {
+    walk(statement, &mut Selects);
 }
 
 struct Selects;
 
-impl VisitorMut for Selects {
-    type Break = ();
-
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+impl Walker for Selects {
+    fn select(&mut self, select: &mut Select) {
         name_items(&mut select.projection);
-        ControlFlow::Continue(())
     }
 }
 
@@ -89,7 +83,15 @@ fn bare(expr: &Expr) -> &Expr {
 /// The expression in one line, names of functions in small letters and nothing in quotes but text.
 fn text(expr: &Expr) -> String {
     let mut shown = bare(expr).clone();
-    let _: ControlFlow<()> = visit_expressions_mut(&mut shown, |expr| {
+    walk_expr(&mut shown, &mut Plain);
+    shown.to_string()
+}
+
+/// Takes quotes off, and writes names of functions in small letters.
+struct Plain;
+
+impl Walker for Plain {
+    fn after(&mut self, expr: &mut Expr) {
         match expr {
             Expr::Identifier(word) => word.quote_style = None,
             Expr::CompoundIdentifier(words) => {
@@ -104,7 +106,5 @@ fn text(expr: &Expr) -> String {
             }
             _ => {}
         }
-        ControlFlow::Continue(())
-    });
-    shown.to_string()
+    }
 }

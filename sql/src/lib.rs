@@ -1,0 +1,92 @@
+//! From SQL text to DataFusion's logical plan: with Spark's names understood, columns called as they were written, and
+//! no words passed over in silence.
+//!
+//! Nothing here runs for a record or a group, and all of it is instantiated from sqlparser's and DataFusion's generic
+//! code, the planner's too, which is compiled where it is called. In a crate of its own it is compiled for size.
+
+mod naming;
+mod spark;
+mod unplanned;
+mod walk;
+
+use datafusion::arrow::datatypes::Fields;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use futures::FutureExt;
+use thiserror::Error;
+
+pub use spark::names as spark_names;
+
+/// Why a text is no statement that can be planned.
+#[derive(Debug, Error)]
+pub enum SqlError {
+    /// It is not SQL.
+    #[error(transparent)]
+    Invalid(#[from] DataFusionError),
+    /// It has no statement.
+    #[error("it is empty")]
+    Empty,
+    /// It has several.
+    #[error("it holds more than one statement; a process keeps one query")]
+    Several,
+    /// It has words that the planner would pass over.
+    #[error("{words} is not known here; {mend}")]
+    Ignored {
+        /// Which.
+        words: &'static str,
+        /// What to write instead.
+        mend: &'static str,
+    },
+}
+
+/// Parses `text`, which should hold one statement.
+///
+/// # Errors
+/// If it is no SQL, not one statement, or has words that would be ignored.
+pub fn parse(text: &str) -> Result<Statement, SqlError> {
+    let statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {})?;
+    let mut statements = statements.into_iter();
+    match (statements.next(), statements.next()) {
+        (Some(mut statement), None) => {
+            if let Statement::Statement(statement) = &mut statement {
+                unplanned::check(statement)?;
+            }
+            Ok(statement)
+        }
+        (None, _) => Err(SqlError::Empty),
+        (Some(_), Some(_)) => Err(SqlError::Several),
+    }
+}
+
+/// Plans `statement` with what `state` knows. `columns` are the table's, found whatever their case.
+///
+/// # Errors
+/// If it names what is not there, or DataFusion cannot plan it.
+pub fn plan(
+    mut statement: Statement,
+    columns: &Fields,
+    state: &SessionState,
+) -> Result<LogicalPlan, DataFusionError> {
+    if let Statement::Statement(statement) = &mut statement {
+        naming::name_columns(statement);
+        spark::rewrite(statement, columns);
+    }
+    at_once(state.statement_to_plan(statement))
+}
+
+/// What planning comes to. It is async for catalogs that are far away; one that is not never waits.
+///
+/// # Errors
+/// Those of planning, or that it waits.
+pub fn at_once<T>(
+    planning: impl Future<Output = Result<T, DataFusionError>>,
+) -> Result<T, DataFusionError> {
+    planning.now_or_never().unwrap_or_else(|| {
+        Err(DataFusionError::Internal(
+            "planning waits for something".to_owned(),
+        ))
+    })
+}
