@@ -97,7 +97,10 @@ pub enum StreamingError {
     /// It cannot go on from its checkpoints.
     #[error(transparent)]
     Resume(#[from] ResumeError),
-    /// Without records there is nothing to infer a schema from.
+    /// The query does not go with the schema that is kept.
+    #[error("{0}; SCHEMA is as it is kept with the checkpoints: set it, or --reset infers it anew")]
+    KeptSchema(Box<StreamingError>),
+    /// The first records tell no schema.
     #[error(transparent)]
     NoSchema(#[from] InferError),
     /// A worker has failed.
@@ -155,6 +158,7 @@ impl StreamingError {
             | Self::InUse { .. }
             | Self::Unreachable(TopicError::Client(_))
             | Self::Client(KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => true,
+            Self::KeptSchema(error) => error.is_wrong_usage(),
             Self::Resume(error) => error.is_wrong_usage(),
             _ => false,
         }

@@ -38,7 +38,7 @@ impl Kept {
         let columns = TableSchema::parse("brand STRING").unwrap();
         let identity = Identity::new(&["t".to_owned()], columns.columns(), PLAN);
         let folder = Folder {
-            fingerprint: claim::claim(&store, &identity).unwrap(),
+            fingerprint: claim::claim(&store, &identity, &columns).unwrap(),
             partition: TopicPartition::new("t", 0),
         };
         Self {

@@ -40,14 +40,18 @@ pub enum ClaimError {
     Identity(#[from] serde_json::Error),
 }
 
-/// Takes the location for the query `identity`, or finds that it is already.
+/// Takes the location for the query `identity` over a table of this schema, or finds that it is already.
 ///
 /// # Errors
 /// If it keeps another query's checkpoints, with the difference; or the store fails.
-pub fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+pub fn claim(
+    store: &Store,
+    identity: &Identity,
+    schema: &TableSchema,
+) -> Result<Fingerprint, ClaimError> {
     let fingerprint = identity.fingerprint()?;
     let Some(current) = store.current()? else {
-        return take(store, None, identity, fingerprint);
+        return take(store, None, identity, schema, fingerprint);
     };
     let kept = described(store, current.text.parse().ok())?;
     if current.text == fingerprint.to_string() && kept.as_ref().is_none_or(|kept| kept == identity)
@@ -55,6 +59,7 @@ pub fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimErr
         if kept.is_none() {
             store.set_identity(fingerprint, serde_json::to_vec(identity)?.into())?;
         }
+        keep_schema(store, fingerprint, schema)?;
         return Ok(fingerprint);
     }
     Err(ClaimError::OtherQuery {
@@ -71,7 +76,11 @@ pub fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimErr
 ///
 /// # Errors
 /// If the store fails, or another process takes the location at the same time.
-pub fn reset(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+pub fn reset(
+    store: &Store,
+    identity: &Identity,
+    schema: &TableSchema,
+) -> Result<Fingerprint, ClaimError> {
     let fingerprint = identity.fingerprint()?;
     let current = store.current()?;
     let kept = current.as_ref().and_then(|kept| kept.text.parse().ok());
@@ -79,17 +88,19 @@ pub fn reset(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimErr
         store.forget(kept)?;
     }
     store.forget(fingerprint)?;
-    take(store, current.as_ref(), identity, fingerprint)
+    take(store, current.as_ref(), identity, schema, fingerprint)
 }
 
 fn take(
     store: &Store,
     previous: Option<&Current>,
     identity: &Identity,
+    schema: &TableSchema,
     fingerprint: Fingerprint,
 ) -> Result<Fingerprint, ClaimError> {
-    // Before `current`, so that what that names can be explained.
+    // Before `current`, so that what that names can be explained, and planned again.
     store.set_identity(fingerprint, serde_json::to_vec(identity)?.into())?;
+    keep_schema(store, fingerprint, schema)?;
     if store.set_current(previous, &fingerprint.to_string())? {
         Ok(fingerprint)
     } else {
@@ -111,40 +122,41 @@ pub(super) fn described(
     Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
 }
 
-/// The schema of the query that the location is kept for, as it was at the query's first start; an error in it if it
-/// is damaged.
+/// The schema that the location's query had at its last start, if that reads these topics; an error in it if it is
+/// damaged.
 ///
 /// # Errors
 /// If the store fails.
-pub fn kept_schema(store: &Store) -> Result<Option<Result<TableSchema, SchemaError>>, StoreError> {
+pub fn kept_schema(
+    store: &Store,
+    topics: &[String],
+) -> Result<Option<Result<TableSchema, SchemaError>>, StoreError> {
     let current = store.current()?;
-    match current.and_then(|current| current.text.parse().ok()) {
-        Some(fingerprint) => schema_of(store, fingerprint),
-        None => Ok(None),
+    let fingerprint = current.and_then(|current| current.text.parse().ok());
+    let is_of_topics = |kept: Identity| {
+        let mut topics = topics.to_vec();
+        topics.sort();
+        kept.topics() == topics
+    };
+    match fingerprint {
+        Some(fingerprint) if described(store, Some(fingerprint))?.is_some_and(is_of_topics) => {
+            let kept = store.schema(fingerprint)?;
+            Ok(kept.map(|ddl| TableSchema::parse(&String::from_utf8_lossy(&ddl))))
+        }
+        _ => Ok(None),
     }
 }
 
-/// Keeps the schema of a query, unless one is kept that can be read.
-///
-/// # Errors
-/// If the store fails.
-pub fn keep_schema(
+fn keep_schema(
     store: &Store,
     fingerprint: Fingerprint,
     schema: &TableSchema,
 ) -> Result<(), StoreError> {
-    match schema_of(store, fingerprint)? {
-        Some(Ok(_kept)) => Ok(()),
-        Some(Err(_)) | None => store.set_schema(fingerprint, schema.to_string().into()),
+    let ddl = schema.to_string();
+    if store.schema(fingerprint)?.as_deref() == Some(ddl.as_bytes()) {
+        return Ok(());
     }
-}
-
-fn schema_of(
-    store: &Store,
-    fingerprint: Fingerprint,
-) -> Result<Option<Result<TableSchema, SchemaError>>, StoreError> {
-    let kept = store.schema(fingerprint)?;
-    Ok(kept.map(|ddl| TableSchema::parse(&String::from_utf8_lossy(&ddl))))
+    store.set_schema(fingerprint, ddl.into())
 }
 
 #[cfg(test)]
@@ -163,9 +175,20 @@ mod tests {
         Store::new(Arc::new(InMemory::new()), Path::from("x"), "memory:///x").unwrap()
     }
 
+    fn schema() -> TableSchema {
+        TableSchema::parse("amount DOUBLE").unwrap()
+    }
+
     fn identity(aggregate: &str) -> Identity {
-        let columns = TableSchema::parse("amount DOUBLE").unwrap();
-        Identity::new(&["t".to_owned()], columns.columns(), aggregate)
+        Identity::new(&["t".to_owned()], schema().columns(), aggregate)
+    }
+
+    fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+        super::claim(store, identity, &schema())
+    }
+
+    fn reset(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+        super::reset(store, identity, &schema())
     }
 
     #[test]
@@ -221,28 +244,38 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_is_kept_from_the_first_start_until_a_reset() {
+    fn a_schema_is_that_of_the_last_start_until_a_reset() {
         let store = store();
-        let schema = |ddl| TableSchema::parse(ddl).unwrap();
-        assert!(kept_schema(&store).unwrap().is_none());
-        let fingerprint = claim(&store, &identity("sum")).unwrap();
-        let first = schema("`a b` DECIMAL(18,2), s STRUCT<x: BIGINT NOT NULL>");
-        keep_schema(&store, fingerprint, &first).unwrap();
-        keep_schema(&store, fingerprint, &schema("b STRING")).unwrap();
-        assert_eq!(kept_schema(&store).unwrap(), Some(Ok(first)));
-        reset(&store, &identity("sum")).unwrap();
-        assert!(kept_schema(&store).unwrap().is_none());
+        let topics = ["t".to_owned()];
+        let kept = || kept_schema(&store, &topics).unwrap();
+        assert!(kept().is_none());
+        let sum = identity("sum");
+        for ddl in [
+            "amount DOUBLE",
+            "`a b` DECIMAL(18,2), s STRUCT<x: BIGINT NOT NULL>, amount DOUBLE",
+        ] {
+            let schema = TableSchema::parse(ddl).unwrap();
+            super::claim(&store, &sum, &schema).unwrap();
+            assert_eq!(kept(), Some(Ok(schema)));
+        }
+        assert!(super::claim(&store, &identity("avg"), &schema()).is_err());
+        assert_ne!(kept(), Some(Ok(schema())), "of another query");
+        super::reset(&store, &identity("avg"), &schema()).unwrap();
+        assert_eq!(kept(), Some(Ok(schema())));
+        let others = kept_schema(&store, &["t".to_owned(), "u".to_owned()]);
+        assert!(others.unwrap().is_none(), "of other topics");
     }
 
     #[test]
     fn a_schema_that_is_damaged_is_written_again() {
         let store = store();
+        let topics = ["t".to_owned()];
         let fingerprint = claim(&store, &identity("sum")).unwrap();
         store.set_schema(fingerprint, "torn STR".into()).unwrap();
-        assert!(kept_schema(&store).unwrap().unwrap().is_err());
-        let schema = TableSchema::parse("b STRING").unwrap();
-        keep_schema(&store, fingerprint, &schema).unwrap();
-        assert_eq!(kept_schema(&store).unwrap(), Some(Ok(schema)));
+        assert!(kept_schema(&store, &topics).unwrap().unwrap().is_err());
+        claim(&store, &identity("sum")).unwrap();
+        let kept = kept_schema(&store, &topics).unwrap();
+        assert_eq!(kept, Some(Ok(schema())));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! <location>/id                                          what tells the location from any other
 //! <location>/current                                     the fingerprint of the query they are kept for
 //! <location>/<fingerprint>/query.json                    what it stands for
-//! <location>/<fingerprint>/schema                        the columns of its table, as they were at its first start
+//! <location>/<fingerprint>/schema                        the columns of its table at its last start
 //! <location>/<fingerprint>/<topic>-<partition>/start     where reading of the partition began
 //! <location>/<fingerprint>/<topic>-<partition>/<next offset, 20 digits>-base or -delta
 //! ```

@@ -176,6 +176,13 @@ impl Query {
         self.environment.memory()
     }
 
+    /// Whether states may be held twice for a while, and merged while a result is computed: at most a quarter of
+    /// the room is taken.
+    pub fn has_memory_to_spare(&self) -> bool {
+        let memory = self.memory();
+        memory.room().is_none_or(|room| memory.held() <= room / 4)
+    }
+
     /// Whether so much is held that no more records should be taken before what they make is merged. Rows
     /// are there twice when a result is made of them, and so have half of the room.
     pub fn is_short_of_memory(&self) -> bool {

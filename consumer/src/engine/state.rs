@@ -28,7 +28,7 @@ pub use self::index::{Index, hashes_of};
 /// Below this many groups layers are not worth keeping apart.
 const ONE_LAYER: usize = 4096;
 
-/// So many groups are merged while a batch waits: that takes a millisecond.
+/// So many groups are merged while a batch waits: that takes about a millisecond.
 const MERGED_AT_ONCE: usize = 4 * ONE_LAYER;
 
 /// The state of one partition. The default is that of no records.
@@ -91,7 +91,8 @@ impl State {
         self.with_top(query, groups, usize::MAX)
     }
 
-    /// The same, but where that would take long it is left to [`compacted`](Self::compacted).
+    /// The same, but where that would take long it is left to [`compacted`](Self::compacted), or else to the next
+    /// batch. Not where memory is scarce: until then a group may be held twice.
     ///
     /// # Errors
     /// As of [`merged`](Self::merged).
@@ -100,10 +101,14 @@ impl State {
         query: &Query,
         groups: Vec<RecordBatch>,
     ) -> Result<Self, DataFusionError> {
+        let most = match query.has_memory_to_spare() {
+            true => MERGED_AT_ONCE,
+            false => usize::MAX,
+        };
         match self.compacted(query)? {
-            // One batch may leave something to do, but no two.
-            Some(compacted) => compacted.with_top(query, groups, MERGED_AT_ONCE),
-            None => self.with_top(query, groups, MERGED_AT_ONCE),
+            // What was left once is not left again: else layers would become more and more.
+            Some(compacted) => compacted.with_top(query, groups, most),
+            None => self.with_top(query, groups, most),
         }
     }
 
@@ -119,8 +124,12 @@ impl State {
         let kept = Self {
             layers: kept.to_vec(),
         };
-        let above = above.iter().flat_map(|layer| layer.batches.iter().cloned());
-        kept.with_top(query, above.collect(), usize::MAX).map(Some)
+        let batches = above.iter().flat_map(|layer| layer.batches.iter().cloned());
+        let top = match above {
+            [_one] => batches.collect(),
+            _ => query.reduce(batches)?,
+        };
+        kept.with_top(query, top, usize::MAX).map(Some)
     }
 
     /// The lowest layer that should be merged with what is above it.

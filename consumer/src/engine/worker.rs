@@ -52,7 +52,7 @@ pub enum Event<'a> {
     },
     /// Reading has come to this end of the partition's log, markers and holes passed over.
     ReachedEnd(&'a TopicPartition, Offset),
-    /// No more records are there now. It comes again until there is no answer to it.
+    /// No more records are there now. After [`Action::Compacted`] it comes again.
     Idle,
     /// Hand over.
     Trigger,
@@ -293,6 +293,7 @@ impl Worker {
 
     /// Drops all partitions, and tells which they were.
     pub fn clear(&mut self) -> Vec<TopicPartition> {
+        self.in_batch = false;
         self.readers
             .drain(..)
             .map(|reader| {

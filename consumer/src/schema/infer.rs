@@ -74,7 +74,7 @@ pub enum InferError {
     NoRecords,
     /// No record is a JSON object.
     #[error(
-        "SCHEMA cannot be inferred: of the first {} none is a JSON object",
+        "SCHEMA cannot be inferred: of the first {} none is a JSON object; is TOPIC the right one?",
         counted(*.bad as u64, "record")
     )]
     NoneGood {

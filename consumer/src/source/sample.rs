@@ -22,6 +22,14 @@ const MORE: Duration = Duration::from_secs(1);
 /// Bytes of all of them. A partition gives at least one.
 const MOST_BYTES: usize = 16 << 20;
 
+/// What [`first_records`] has found.
+pub struct FirstRecords {
+    /// Their values; tombstones have none.
+    pub values: Vec<Vec<u8>>,
+    /// Whether later ones would not be looked at either.
+    pub is_full: bool,
+}
+
 /// Some `most` of the records at the partitions' starts, in the order of partitions: of each partition the same share,
 /// so that it does not depend on who answers first. Those within `extents`, or if there were none, those that come
 /// first. `go_on` is asked again and again whether to wait for more; it is told whether all has been read that was
@@ -34,7 +42,7 @@ pub fn first_records(
     extents: &BTreeMap<TopicPartition, Extent>,
     most: usize,
     mut go_on: impl FnMut(bool) -> bool,
-) -> Result<Vec<Vec<u8>>, MemberError> {
+) -> Result<FirstRecords, MemberError> {
     let failed = || MemberError::client("reading the first records");
     let consumer: BaseConsumer = config
         .clone()
@@ -87,7 +95,10 @@ pub fn first_records(
             break;
         }
     }
-    Ok(sample.taken.into_values().flatten().collect())
+    Ok(FirstRecords {
+        is_full: sample.is_full(),
+        values: sample.taken.into_values().flatten().collect(),
+    })
 }
 
 /// The first records of each partition.
@@ -143,15 +154,10 @@ impl Sample {
         let is_asked_for = end.map_or(self.was_nothing, |end| offset < *end);
         let is_last = end.is_some_and(|end| *end <= offset.next());
         let taken = self.taken.entry(partition.clone()).or_default();
-        let (most, most_bytes) = self.most;
-        let bytes = |taken: &[Vec<u8>]| taken.iter().map(Vec::len).sum::<usize>();
-        let is_full = |taken: &[Vec<u8>]| {
-            taken.len() >= most || !taken.is_empty() && bytes(taken) >= most_bytes
-        };
-        if is_asked_for && !is_full(taken) {
+        if is_asked_for && !is_share(taken, self.most) {
             taken.extend(message.payload().map(<[u8]>::to_vec));
         }
-        if is_full(taken) || is_last {
+        if is_share(taken, self.most) || is_last {
             self.until.remove(&partition);
         }
     }
@@ -169,6 +175,12 @@ impl Sample {
         }
     }
 
+    /// Whether each partition that has given any has given its share.
+    fn is_full(&self) -> bool {
+        let mut taken = self.taken.values();
+        !self.is_empty() && taken.all(|taken| is_share(taken, self.most))
+    }
+
     fn is_empty(&self) -> bool {
         self.taken.values().all(Vec::is_empty)
     }
@@ -182,4 +194,10 @@ impl Sample {
     fn all_ended(&self) -> bool {
         self.ends.values().all(|ends| ends.told >= ends.partitions)
     }
+}
+
+/// Whether `taken` are all that a partition gives, of so many records and bytes at most.
+fn is_share(taken: &[Vec<u8>], (records, bytes): (usize, usize)) -> bool {
+    let held = taken.iter().map(Vec::len).sum::<usize>();
+    taken.len() >= records || !taken.is_empty() && held >= bytes
 }

@@ -18,41 +18,66 @@ use crate::event::Level;
 use crate::number::counted;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
-use crate::schema::infer::{InferError, Inferred, SAMPLES, infer};
-use crate::source::sample::first_records;
+use crate::schema::infer::{Inferred, SAMPLES, infer};
+use crate::source::sample::{FirstRecords, first_records};
 use crate::source::topics::{self, Extent, StartingOffsets};
 
 /// Between two looks for records that are better than the first.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The schema that was set, is kept in `store`, or is that of the first records within `extents`. `None` if a stop was
-/// asked for while waiting.
+/// A schema, and where it is from.
+pub(super) struct Found {
+    pub schema: TableSchema,
+    /// Not set, and not of the topic's records now.
+    pub is_kept: bool,
+}
+
+/// The schema that was set, is kept in `store`, or is that of the first records within `extents`. These go on to
+/// where the logs are by now, if better records have to be waited for. `None` if a stop was asked for while waiting.
 pub(super) fn table(
     config: &Config,
     store: Option<&Store>,
     consumer: &BaseConsumer<Quiet>,
-    extents: &BTreeMap<TopicPartition, Extent>,
+    extents: &mut BTreeMap<TopicPartition, Extent>,
     asked: &mut Asked<'_>,
     tell: &mut impl FnMut(Level, String),
-) -> Result<Option<TableSchema>, StreamingError> {
+) -> Result<Option<Found>, StreamingError> {
     if let Some(schema) = &config.schema {
-        return Ok(Some(schema.clone()));
+        return Ok(Some(Found {
+            schema: schema.clone(),
+            is_kept: false,
+        }));
     }
     // What a reset forgets is not to be gone on with.
-    if let Some(store) = store.filter(|_| !config.reset)
-        && let Some(schema) = kept(store, tell)?
-    {
-        return Ok(Some(schema));
-    }
-    let mut extents = extents.clone();
+    let store = store.filter(|_| !config.reset);
     let mut told = false;
-    let inferred = loop {
-        let Some(found) = of_first_records(config, &extents, asked, tell)? else {
+    let mut inferred = None;
+    loop {
+        // After all that was waited for, too: another process of the group may have been faster.
+        if let Some(store) = store
+            && let Some(schema) = kept(config, store, tell)?
+        {
+            return Ok(Some(Found {
+                schema,
+                is_kept: true,
+            }));
+        }
+        if let Some(inferred) = inferred.take() {
+            tell_inferred(&inferred, tell);
+            return Ok(Some(Found {
+                schema: inferred.schema,
+                is_kept: false,
+            }));
+        }
+        let Some(first) = first_of(config, extents, asked, tell)? else {
             return Ok(None);
         };
-        match found {
-            Ok(inferred) => break inferred,
-            Err(error) if config.trigger == TriggerMode::AvailableNow || is_full(&extents) => {
+        match infer(first.values.iter().map(Vec::as_slice)) {
+            Ok(found) => {
+                inferred = Some(found);
+                continue;
+            }
+            Err(error) if config.trigger == TriggerMode::AvailableNow || first.is_full => {
                 return Err(error.into());
             }
             Err(error) => {
@@ -65,18 +90,17 @@ pub(super) fn table(
         if asked.for_stop(LOOK_AGAIN) {
             return Ok(None);
         }
-        look_again(config, consumer, &mut extents);
-    };
-    tell_inferred(&inferred, tell);
-    Ok(Some(inferred.schema))
+        look_again(config, consumer, extents);
+    }
 }
 
 /// The schema of the query that the store is kept for: the topic's first records may be others by now.
 fn kept(
+    config: &Config,
     store: &Store,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Option<TableSchema>, StreamingError> {
-    match claim::kept_schema(store).map_err(ResumeError::from)? {
+    match claim::kept_schema(store, &config.topics).map_err(ResumeError::from)? {
         None => Ok(None),
         Some(Ok(schema)) => {
             let text = format!("SCHEMA as it is kept with the checkpoints: {schema}");
@@ -94,12 +118,12 @@ fn kept(
 }
 
 /// `None` if a stop was asked for.
-fn of_first_records(
+fn first_of(
     config: &Config,
     extents: &BTreeMap<TopicPartition, Extent>,
     asked: &mut Asked<'_>,
     tell: &mut impl FnMut(Level, String),
-) -> Result<Option<Result<Inferred, InferError>>, StreamingError> {
+) -> Result<Option<FirstRecords>, StreamingError> {
     let waits = config.trigger != TriggerMode::AvailableNow;
     let mut stopped = false;
     let mut told = false;
@@ -112,18 +136,10 @@ fn of_first_records(
         stopped = asked.for_stop(Duration::ZERO);
         !stopped && (waits || !was_nothing)
     })?;
-    Ok((!stopped).then(|| infer(records.iter().map(Vec::as_slice))))
+    Ok((!stopped).then_some(records))
 }
 
-/// Whether there are as many records as are ever looked at.
-fn is_full(extents: &BTreeMap<TopicPartition, Extent>) -> bool {
-    let records = extents
-        .values()
-        .map(|extent| extent.end.since(extent.start));
-    records.sum::<u64>() >= SAMPLES as u64
-}
-
-/// Moves the ends on to where they are now.
+/// Moves the ends on to where they are now, and the starts over what has been deleted: nothing of it was read.
 fn look_again(
     config: &Config,
     consumer: &BaseConsumer<Quiet>,
@@ -135,6 +151,7 @@ fn look_again(
     let logs = topics::extents(consumer, servers, &partitions, StartingOffsets::Earliest);
     for (partition, log) in logs.into_iter().flatten() {
         if let Some(extent) = extents.get_mut(&partition) {
+            extent.start = extent.start.max(log.start);
             extent.end = extent.end.max(log.end);
         }
     }

@@ -14,7 +14,7 @@ use super::StreamingError;
 use super::asked::Asked;
 use super::client::{check_memory, client, session};
 use super::company::{self, Company};
-use super::inferring::table;
+use super::inferring::{Found, table};
 use super::quiet::Quiet;
 use super::resuming::{ResumeError, resume};
 use crate::checkpoint::kept::Kept;
@@ -153,14 +153,21 @@ pub(super) fn open(
         config,
         store.as_ref(),
         &consumer,
-        &extents,
+        &mut extents,
         &mut asked,
         &mut tell,
     )?;
-    let Some(table) = found else {
+    let Some(Found {
+        schema: table,
+        is_kept,
+    }) = found
+    else {
         return Ok(None);
     };
-    let query = plan(config, &table)?;
+    let query = plan(config, &table).map_err(|error| match is_kept {
+        true => StreamingError::KeptSchema(Box::new(error)),
+        false => error,
+    })?;
     let mut members = Vec::new();
     let mut identity = None;
     // The demo's brokers are this process's own, and available-now reads without a group.

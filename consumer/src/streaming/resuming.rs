@@ -75,8 +75,8 @@ pub(super) struct Resumed {
     resumed: usize,
 }
 
-/// Takes the store for the query, with the schema of its table, and reads what is kept there of its partitions, whose `extents` came
-/// from STARTING_OFFSETS.
+/// Takes the store for the query, with the schema of its table, and reads what is kept there of its partitions,
+/// whose `extents` came from STARTING_OFFSETS.
 pub(super) fn resume(
     config: &Config,
     store: Store,
@@ -90,10 +90,9 @@ pub(super) fn resume(
     let columns = columns.unwrap_or_else(|_| query.table().as_ref().clone());
     let identity = Identity::new(&config.topics, &columns, &query.kept_plan());
     let fingerprint = match config.reset {
-        true => claim::reset(&store, &identity)?,
-        false => claim::claim(&store, &identity)?,
+        true => claim::reset(&store, &identity, schema)?,
+        false => claim::claim(&store, &identity, schema)?,
     };
-    claim::keep_schema(&store, fingerprint, schema)?;
     let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
     let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
     let mut partitions = BTreeMap::new();

@@ -82,7 +82,7 @@ impl Process {
         topic: &Topic,
     ) -> Checked<Option<Self>> {
         let store = store(objects, &trouble);
-        let Ok(fingerprint) = claim(&store, &settings.identity) else {
+        let Ok(fingerprint) = claim(&store, &settings.identity, &settings.table) else {
             return Ok(None);
         };
         let kept = Arc::new(Kept::new(store, fingerprint, settings.query.clone()));

@@ -12,6 +12,7 @@ use self::letters::Letters;
 use super::{Action, Contribution, Output, WorkerError, WorkerPlan};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
 use crate::decode::{Decoder, RecordMeta};
+use crate::engine::memory::is_exhausted;
 use crate::engine::query::{Partial, Query};
 use crate::engine::state::State;
 use crate::position::{Offset, TopicPartition};
@@ -296,13 +297,16 @@ impl Reader {
     }
 
     /// Merges what a batch has left to be merged; whether there was something. `actions` has the new state then.
+    /// Where memory is scarce by now it is left to the next batch.
     pub(super) fn compact(&mut self, actions: &mut Vec<Action>) -> Result<bool, WorkerError> {
-        let compacted = self
-            .state
-            .compacted(&self.query)
-            .map_err(|error| WorkerError::query(self, &error))?;
-        let Some(state) = compacted else {
+        if !self.query.has_memory_to_spare() {
             return Ok(false);
+        }
+        let state = match self.state.compacted(&self.query) {
+            Ok(Some(state)) => state,
+            Ok(None) => return Ok(false),
+            Err(error) if is_exhausted(&error) => return Ok(false),
+            Err(error) => return Err(WorkerError::query(self, &error)),
         };
         self.state = state.clone();
         actions.push(Action::Compacted {

@@ -3,8 +3,9 @@
 use std::sync::Barrier;
 use std::thread;
 
-use consumer::checkpoint::claim::{ClaimError, claim, reset};
+use consumer::checkpoint::claim::{self, ClaimError};
 use consumer::checkpoint::fingerprint::{Fingerprint, Identity};
+use consumer::checkpoint::store::Store;
 use consumer::schema::TableSchema;
 use libtest_mimic::Trial;
 
@@ -22,9 +23,16 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
+fn schema() -> TableSchema {
+    TableSchema::parse("amount DOUBLE").unwrap()
+}
+
 fn identity(aggregate: &str) -> Identity {
-    let columns = TableSchema::parse("amount DOUBLE").unwrap();
-    Identity::new(&["t".to_owned()], columns.columns(), aggregate)
+    Identity::new(&["t".to_owned()], schema().columns(), aggregate)
+}
+
+fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+    claim::claim(store, identity, &schema())
 }
 
 /// Claims a location for each identity, all at the same time, each by a store of its own.
@@ -83,7 +91,7 @@ fn after_reset(server: &Server) {
     let old = claim(&store, &identity("sum")).unwrap();
     let refused = claim(&store, &identity("avg")).unwrap_err().to_string();
     assert!(refused.contains("its aggregate is sum"), "{refused}");
-    let new = reset(&store, &identity("avg")).unwrap();
+    let new = claim::reset(&store, &identity("avg"), &schema()).unwrap();
     assert_eq!(claim(&store, &identity("avg")).unwrap(), new);
     assert!(store.identity(old).unwrap().is_none());
     assert!(claim(&store, &identity("sum")).is_err());

@@ -132,7 +132,7 @@ impl Member {
                 } => {
                     let at = checkpoint.next;
                     let checkpoints = &self.settings.checkpoints;
-                    // Who has it by now compacts what it has.
+                    // Refused if another worker has the partition by now: it has its own state of it.
                     let _ = checkpoints.advance(&partition, epoch, at, checkpoint);
                     self.has_more = true;
                 }
