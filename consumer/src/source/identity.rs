@@ -5,7 +5,7 @@
 //! other process at the same time: the host's name and a number whose lock is free; one that the group
 //! still knows, if there is any, else the lowest. The kernel ends a lock with its process, however that ends.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -23,12 +23,17 @@ const MOST_PROCESSES: usize = 1_000;
 #[derive(Debug)]
 pub struct Identity {
     name: String,
+    /// The number of its first member.
+    first: usize,
     _lock: File,
 }
 
 impl Identity {
     /// A name that is free on this host, in the group of that name at these brokers: that of a member that
     /// has died and is not given up yet, if there is one among these ids. Locks are files in `folder`.
+    ///
+    /// Members of a process that `joins_anew` are not those of the one before it, but new ones, for which the group
+    /// shares out its partitions.
     ///
     /// # Errors
     /// If the folder cannot be used, or is another user's; or the system is none that tells its name as Linux
@@ -38,6 +43,7 @@ impl Identity {
         group: &str,
         servers: &str,
         member_ids: impl IntoIterator<Item = &'a str>,
+        joins_anew: bool,
     ) -> io::Result<Self> {
         let host = host()?;
         let uid = own_uid()?;
@@ -46,15 +52,16 @@ impl Identity {
         let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
         let hash = XxHash3_64::oneshot(format!("{group}\n{servers}\n{machine}\n{uid}").as_bytes());
         let name = format!("cardstream-{host}-{hash:016x}");
-        let numbers = member_ids.into_iter().filter_map(|id| {
-            let (number, _member) = id.strip_prefix(&name)?.strip_prefix('-')?.split_once('-')?;
-            number
-                .parse()
-                .ok()
-                .filter(|number| *number < MOST_PROCESSES)
-        });
-        let known: BTreeSet<usize> = numbers.collect();
-        for number in known.into_iter().chain(0..MOST_PROCESSES) {
+        // Of each process the numbers of its members.
+        let mut known: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for id in member_ids {
+            if let Some((process, member)) = numbers(id, &name)
+                && process < MOST_PROCESSES
+            {
+                known.entry(process).or_default().insert(member);
+            }
+        }
+        for number in known.keys().copied().chain(0..MOST_PROCESSES) {
             let path = folder.join(format!("{hash:016x}-{number}.lock"));
             let file = OpenOptions::new()
                 .write(true)
@@ -64,8 +71,14 @@ impl Identity {
                 .open(path)?;
             match file.try_lock() {
                 Ok(()) => {
+                    let members = known.get(&number);
+                    let first = match joins_anew {
+                        true => members.and_then(BTreeSet::last).map(|last| last + 1),
+                        false => members.and_then(BTreeSet::first).copied(),
+                    };
                     return Ok(Self {
                         name: format!("{name}-{number}"),
+                        first: first.unwrap_or(0),
                         _lock: file,
                     });
                 }
@@ -80,7 +93,7 @@ impl Identity {
 
     /// That of one of the process's members.
     pub fn of_member(&self, number: usize) -> String {
-        format!("{}-{number}", self.name)
+        format!("{}-{}", self.name, self.first + number)
     }
 
     /// Whether a member is one of this process, or of the one before it that had the name. Brokers begin a
@@ -88,6 +101,17 @@ impl Identity {
     pub fn is_of(&self, member_id: &str) -> bool {
         let rest = member_id.strip_prefix(self.name.as_str());
         rest.is_some_and(|rest| rest.starts_with('-'))
+    }
+}
+
+/// The numbers of the process and of the member in the id of a static member, if its name begins so: brokers put a
+/// number of their own behind it.
+fn numbers(id: &str, name: &str) -> Option<(usize, usize)> {
+    let rest = id.strip_prefix(name)?.strip_prefix('-')?;
+    let mut parts = rest.split('-').map(str::parse);
+    match (parts.next()?, parts.next()?) {
+        (Ok(process), Ok(member)) => Some((process, member)),
+        _ => None,
     }
 }
 
@@ -127,7 +151,7 @@ mod tests {
     #[test]
     fn two_at_once_have_different_names_and_a_successor_the_same() {
         let folder = TempDir::new().unwrap();
-        let take = || Identity::take(folder.path(), "g", "a:1", []).unwrap();
+        let take = || Identity::take(folder.path(), "g", "a:1", [], false).unwrap();
         let (first, second) = (take(), take());
         assert_ne!(first.of_member(0), second.of_member(0));
         assert_ne!(first.of_member(0), first.of_member(1));
@@ -144,7 +168,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let take = |ids: &[String]| {
             let ids = ids.iter().map(String::as_str);
-            Identity::take(folder.path(), "g", "a:1", ids).unwrap()
+            Identity::take(folder.path(), "g", "a:1", ids, false).unwrap()
         };
         let lives = take(&[]);
         let long_dead = take(&[]);
@@ -158,10 +182,31 @@ mod tests {
     }
 
     #[test]
+    fn one_that_joins_anew_has_members_that_the_group_does_not_know_and_its_successor_has_the_same()
+    {
+        let folder = TempDir::new().unwrap();
+        let take = |ids: &[String], anew| {
+            let ids = ids.iter().map(String::as_str);
+            Identity::take(folder.path(), "g", "a:1", ids, anew).unwrap()
+        };
+        let before = take(&[], true);
+        let ids = [0, 1].map(|member| format!("{}-0b9c-77", before.of_member(member)));
+        drop(before);
+        let anew = take(&ids, true);
+        assert!(anew.of_member(0).ends_with("-0-2"), "{anew:?}");
+        assert!(ids.iter().all(|id| anew.is_of(id)));
+        let ids = [format!("{}-0b9c-77", anew.of_member(0))];
+        let name = anew.of_member(0);
+        drop(anew);
+        assert_eq!(take(&ids, false).of_member(0), name);
+    }
+
+    #[test]
     fn another_group_or_cluster_takes_no_name_away() {
         let folder = TempDir::new().unwrap();
-        let names = [("g", "a:1"), ("h", "a:1"), ("g", "b:1")]
-            .map(|(group, servers)| Identity::take(folder.path(), group, servers, []).unwrap());
+        let names = [("g", "a:1"), ("h", "a:1"), ("g", "b:1")].map(|(group, servers)| {
+            Identity::take(folder.path(), group, servers, [], false).unwrap()
+        });
         for (index, one) in names.iter().enumerate() {
             assert!(one.of_member(0).ends_with("-0-0"), "{one:?}");
             assert!(names[..index].iter().all(|other| one.name != other.name));
@@ -175,14 +220,14 @@ mod tests {
         let elsewhere = TempDir::new().unwrap();
         let link = folder.path().join(format!("cardstream-{uid}"));
         std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
-        let error = Identity::take(folder.path(), "g", "a:1", []).unwrap_err();
+        let error = Identity::take(folder.path(), "g", "a:1", [], false).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]
     fn a_name_is_one_that_kafka_takes() {
         let folder = TempDir::new().unwrap();
-        let name = Identity::take(folder.path(), "grüße / *", "a:1", []).unwrap();
+        let name = Identity::take(folder.path(), "grüße / *", "a:1", [], false).unwrap();
         let name = name.of_member(255);
         assert!(name.len() < 249, "{name}");
         let takes = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);

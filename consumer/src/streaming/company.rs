@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 
 use super::StreamingError;
 use crate::event::Level;
-use crate::source::group_members::{GroupMember, group_members};
+use crate::source::group_members::{Group, GroupMember, group};
 use crate::source::identity::Identity;
 
 /// How much longer than its session a member that was killed may take to be given up.
@@ -83,7 +83,7 @@ impl Company<'_> {
             if stop_within(LOOK_AGAIN) {
                 return Ok(false);
             }
-            again = Some(members_of(client, self.group));
+            again = Some(group_of(client, self.group).members);
         }
     }
 
@@ -100,14 +100,11 @@ impl Company<'_> {
     }
 }
 
-/// The members of a group, if brokers tell them. If not, joining will show what is wrong.
-pub(super) fn members_of<C: ConsumerContext>(
-    client: &BaseConsumer<C>,
-    group: &str,
-) -> Vec<GroupMember> {
-    group_members(client, group).unwrap_or_else(|error| {
+/// The group of that name, if brokers tell of it. If not, joining will show what is wrong.
+pub(super) fn group_of<C: ConsumerContext>(client: &BaseConsumer<C>, name: &str) -> Group {
+    group(client, name).unwrap_or_else(|error| {
         tracing::debug!(%error, "who is in the group");
-        Vec::new()
+        Group::default()
     })
 }
 
@@ -122,13 +119,14 @@ mod tests {
             id: id.to_owned(),
             client_id: client_id.to_owned(),
             host: "10.0.0.1".to_owned(),
+            partitions: Vec::new(),
         }
     }
 
     #[test]
     fn a_stranger_is_who_shares_neither_a_location_nor_a_name() {
         let folder = TempDir::new().unwrap();
-        let identity = Identity::take(folder.path(), "g", "a:1", []).unwrap();
+        let identity = Identity::take(folder.path(), "g", "a:1", [], false).unwrap();
         let before = member(&format!("{}-77", identity.of_member(0)), "cardstream");
         let beside = member("cardstream-other-0-0-78", "cardstream-5f");
         let called = member("app-79", &client_id("app", "5f"));

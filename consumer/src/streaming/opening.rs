@@ -27,7 +27,7 @@ use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::source::closing::Closing;
-use crate::source::group_members::GroupMember;
+use crate::source::group_members::Group;
 use crate::source::identity::{Identity, STATIC_NAME};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
@@ -168,15 +168,15 @@ pub(super) fn open(
         true => StreamingError::KeptSchema(Box::new(error)),
         false => error,
     })?;
-    let mut members = Vec::new();
+    let mut group = Group::default();
     let mut identity = None;
     // The demo's brokers are this process's own, and available-now reads without a group.
     let joins = waits && config.demo.is_empty();
     if joins || config.reset {
-        members = company::members_of(&consumer, &config.group_id);
+        group = company::group_of(&consumer, &config.group_id);
     }
     if joins {
-        identity = lasting_name(config, &members, &mut tell);
+        identity = lasting_name(config, &group, &extents, &mut tell);
     }
     let mut company = Company {
         group: &config.group_id,
@@ -186,7 +186,12 @@ pub(super) fn open(
         resets: config.reset,
     };
     if config.reset
-        && !company.await_leaving(&consumer, &members, |time| asked.for_stop(time), &mut tell)?
+        && !company.await_leaving(
+            &consumer,
+            &group.members,
+            |time| asked.for_stop(time),
+            &mut tell,
+        )?
     {
         return Ok(None);
     }
@@ -235,7 +240,12 @@ pub(super) fn open(
     company.location = location_id.as_deref();
     company.resets = false;
     if joins
-        && !company.await_leaving(&consumer, &members, |time| asked.for_stop(time), &mut tell)?
+        && !company.await_leaving(
+            &consumer,
+            &group.members,
+            |time| asked.for_stop(time),
+            &mut tell,
+        )?
     {
         return Ok(None);
     }
@@ -256,15 +266,23 @@ pub(super) fn open(
 /// A name in the group, unless the user has given one.
 fn lasting_name(
     config: &Config,
-    members: &[GroupMember],
+    group: &Group,
+    extents: &BTreeMap<TopicPartition, Extent>,
     tell: &mut impl FnMut(Level, String),
 ) -> Option<Identity> {
     if client(config).get(STATIC_NAME).is_some() {
         return None;
     }
     let servers = config.kafka.bootstrap_servers();
-    let ids = members.iter().map(|member| member.id.as_str());
-    match Identity::take(&config.locks, &config.group_id, servers, ids) {
+    let ids = group.members.iter().map(|member| member.id.as_str());
+    // Whoever comes back as a static member is given what it had, and partitions that were added meanwhile have no
+    // reader until the group shares out anew.
+    let is_read = |partition| {
+        let mut members = group.members.iter();
+        members.any(|member| member.partitions.contains(partition))
+    };
+    let joins_anew = group.is_stable && !extents.keys().all(is_read);
+    match Identity::take(&config.locks, &config.group_id, servers, ids, joins_anew) {
         Ok(identity) => Some(identity),
         Err(error) => {
             let text = format!("a restart after a kill will have to wait for the group: {error}");

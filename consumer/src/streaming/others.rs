@@ -115,7 +115,7 @@ fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
 
 /// A member that came when this process was there already, and shares nothing with it.
 fn stranger(settings: &OthersSettings, client: &BaseConsumer<Quiet>) -> Option<String> {
-    let members = company::members_of(client, &settings.group);
+    let members = company::group_of(client, &settings.group).members;
     let strange = |member: &&GroupMember| !company::shares(member, &settings.location);
     let found = members.iter().find(strange)?;
     Some(format!("{} at {}", found.client_id, found.host))

@@ -9,7 +9,7 @@ use producer::Pace;
 use tempfile::TempDir;
 
 use crate::brokers::Brokers;
-use crate::expected::Adder;
+use crate::expected::{Adder, integers};
 use crate::published::{DEADLINE, Record, add_partitions, create_topic, generator, publish, write};
 use crate::rebalance::intrude;
 use crate::running::{INTERVAL, Running, Told, config, kept_in, start};
@@ -20,6 +20,10 @@ const RECORDS: u64 = 20_000;
 
 pub fn trials() -> Vec<Trial> {
     vec![
+        trial(
+            "partitions_added_while_it_was_away_are_read",
+            added_meanwhile,
+        ),
         trial(
             "each_process_of_a_group_shows_the_whole_result",
             whole_result,
@@ -159,4 +163,32 @@ fn reset(brokers: &Brokers) {
     again.until("what was kept is shown", |told| !told.batches.is_empty());
     let told = again.stop();
     assert_eq!((told.totals(), told.records()), (all, 0));
+}
+
+/// A process that comes back soon is given what the one before it had, and the group knows of no more.
+fn added_meanwhile(brokers: &Brokers) {
+    const TOPIC: &str = "added-meanwhile";
+    create_topic(brokers, TOPIC, 2, &[]);
+    let write_to = |partition| write(brokers, TOPIC, &[Record::good(partition, "Visa", 100)]);
+    let folder = TempDir::new().unwrap();
+    let go = || {
+        let config = Config {
+            query: "SELECT count(*) AS n FROM transactions".to_owned(),
+            trigger: INTERVAL,
+            ..config(brokers, TOPIC)
+        };
+        start(kept_in(&folder, config))
+    };
+    write_to(0);
+    let mut running = go();
+    running.until_records(1);
+    running.stop();
+    add_partitions(brokers, TOPIC, 4);
+    write_to(3);
+    let mut running = go();
+    running.until("the new partition is read", |told| {
+        let last = told.batches.last();
+        last.is_some_and(|batch| integers(&batch.rows, "n") == [2])
+    });
+    running.stop();
 }
