@@ -59,6 +59,29 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
                 "choose by a column, for instance WHERE _offset % 10 = 0",
             ),
         ),
+        (
+            "SELECT count(*) FROM transactions PARTITION (p0)",
+            Ignored(
+                "PARTITION (…)",
+                "choose by a column, for instance WHERE _partition = 0",
+            ),
+        ),
+        (
+            "SELECT count(*) FROM transactions WITH (NOLOCK)",
+            Ignored("a hint behind a table", "leave it out"),
+        ),
+        (
+            "SELECT count(*) FROM transactions FOR UPDATE",
+            Ignored("FOR UPDATE", "leave it out"),
+        ),
+        (
+            "SELECT count(*) FROM transactions SETTINGS a = 1",
+            Ignored("SETTINGS", "leave it out"),
+        ),
+        (
+            "FROM transactions",
+            Ignored("FROM without SELECT", "write SELECT * FROM …"),
+        ),
         ("SELECT 1", NoScan("payments".to_owned())),
         (
             "SELECT count(*) FROM transactions WHERE false",
@@ -808,4 +831,26 @@ fn text_keys_may_be_of_any_arrow_type() {
         )
         .is_ok()
     );
+}
+
+#[test]
+fn operators_in_a_row_have_an_end() {
+    let (count, or) = ("count(*)", |i| format!(" OR amount = {i}"));
+    let row = |word: &str, many: usize| word.repeat(many);
+    for (long, short) in [
+        (row(" + amount", 200_000), row(" + amount", 20)),
+        ((0..50_000).map(or).collect(), (0..20).map(or).collect()),
+        (row("::DOUBLE", 50_000), row("::DOUBLE", 20)),
+        (row(" IS NULL", 50_000), row(" IS NULL", 20)),
+    ] {
+        let text = |rest: &str| {
+            format!("SELECT {count} FROM transactions WHERE (amount{rest}) IS NOT NULL")
+        };
+        let error = Query::check(&text(&long)).unwrap_err().to_string();
+        assert!(error.contains("more than 500 operators"), "{error}");
+        Query::check(&text(&short)).unwrap();
+    }
+    let union = row(" UNION SELECT 1", 20_000);
+    let error = Query::check(&format!("SELECT 1{union}")).unwrap_err();
+    assert!(error.to_string().contains("more than 500"), "{error}");
 }

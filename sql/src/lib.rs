@@ -9,6 +9,8 @@ mod spark;
 mod unplanned;
 mod walk;
 
+use std::mem;
+
 use datafusion::arrow::datatypes::Fields;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
@@ -32,6 +34,12 @@ pub enum SqlError {
     /// It has several.
     #[error("it holds more than one statement; a process keeps one query")]
     Several,
+    /// It has more operators in a row than may be.
+    #[error(
+        "it has more than {0} operators in a row; put parts of them into parentheses, or write x IN (…) for \
+         x = … OR x = …"
+    )]
+    TooLong(usize),
     /// It has words that the planner would pass over.
     #[error("{words} is not known here; {mend}")]
     Ignored {
@@ -51,10 +59,16 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
     let mut statements = statements.into_iter();
     match (statements.next(), statements.next()) {
         (Some(mut statement), None) => {
-            if let Statement::Statement(statement) = &mut statement {
-                unplanned::check(statement)?;
+            let checked = match &mut statement {
+                Statement::Statement(statement) => unplanned::check(statement),
+                _ => Ok(()),
+            };
+            if let Err(SqlError::TooLong(most)) = checked {
+                // To drop it would call itself for each of them, too.
+                mem::forget(statement);
+                return Err(SqlError::TooLong(most));
             }
-            Ok(statement)
+            checked.map(|()| statement)
         }
         (None, _) => Err(SqlError::Empty),
         (Some(_), Some(_)) => Err(SqlError::Several),

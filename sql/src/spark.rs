@@ -4,6 +4,7 @@
 //! Only names and shapes of calls change here, nothing is planned or checked.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::{DataType, Fields};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
@@ -120,12 +121,13 @@ struct Identifiers {
 }
 
 impl Walker for Identifiers {
-    fn before(&mut self, expr: &mut Expr) {
+    fn before(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
             Expr::Identifier(word) => self.exact(word),
             Expr::CompoundIdentifier(words) => words.iter_mut().for_each(|word| self.exact(word)),
             _ => {}
         }
+        ControlFlow::Continue(())
     }
 }
 

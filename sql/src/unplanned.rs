@@ -1,40 +1,76 @@
-//! Words of a statement that the planner would pass over in silence.
+//! What of a statement must not come to the planner: words that it would pass over in silence, and rows of operators
+//! that it would not come to the end of.
 
-use datafusion::sql::sqlparser::ast::{GroupByExpr, Query, SetExpr, Statement, TableFactor};
+use std::iter;
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Query, SetExpr, Statement, TableFactor};
 
 use crate::SqlError;
 use crate::walk::{Walker, walk};
 
-/// Checks that there are none. Nothing in the statement is changed.
+/// Operators in a row. Each is an expression in the next one: whatever goes through them calls itself for each, and
+/// the planner takes a time that grows with the square of their number, a second for 300 of them. What stands in
+/// parentheses is counted by the parser.
+const MOST_IN_A_ROW: usize = 500;
+
+/// Checks that there is nothing of it. The statement is not changed.
 ///
 /// # Errors
-/// [`SqlError::Ignored`], of the first.
+/// [`SqlError::Ignored`] or [`SqlError::TooLong`], of the first.
 pub(crate) fn check(statement: &mut Statement) -> Result<(), SqlError> {
     let mut unplanned = Unplanned { first: None };
     walk(statement, &mut unplanned);
-    match unplanned.first {
-        Some((words, mend)) => Err(SqlError::Ignored { words, mend }),
-        None => Ok(()),
-    }
+    unplanned.first.map_or(Ok(()), Err)
 }
 
 struct Unplanned {
-    /// The words, and how to mend it.
-    first: Option<(&'static str, &'static str)>,
+    first: Option<SqlError>,
+}
+
+impl Unplanned {
+    fn ignored(&mut self, words: &'static str, mend: &'static str) {
+        self.first.get_or_insert(SqlError::Ignored { words, mend });
+    }
+
+    /// Ends the walk, before it goes into what is too long for it, too.
+    fn too_long(&mut self) -> ControlFlow<()> {
+        self.first = Some(SqlError::TooLong(MOST_IN_A_ROW));
+        ControlFlow::Break(())
+    }
 }
 
 impl Walker for Unplanned {
-    fn query(&mut self, query: &mut Query) {
+    fn query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if is_too_long(&*query.body, first_set) {
+            return self.too_long();
+        }
+        if !query.locks.is_empty() {
+            self.ignored("FOR UPDATE", "leave it out");
+        }
+        if query.for_clause.is_some() {
+            self.ignored("FOR XML or JSON", "leave it out");
+        }
+        if query.settings.is_some() {
+            self.ignored("SETTINGS", "leave it out");
+        }
+        if query.format_clause.is_some() {
+            self.ignored("FORMAT", "leave it out; OUTPUT says how a result is shown");
+        }
         if let SetExpr::Select(select) = &*query.body {
+            if select.projection.is_empty() {
+                self.ignored("FROM without SELECT", "write SELECT * FROM …");
+            }
             let (GroupByExpr::All(modifiers) | GroupByExpr::Expressions(_, modifiers)) =
                 &select.group_by;
             if !modifiers.is_empty() {
-                self.first.get_or_insert((
+                self.ignored(
                     "GROUP BY … WITH …",
                     "write GROUP BY ROLLUP (a, b) or CUBE (a, b)",
-                ));
+                );
             }
         }
+        ControlFlow::Continue(())
     }
 
     fn table(&mut self, table: &mut TableFactor) {
@@ -45,10 +81,83 @@ impl Walker for Unplanned {
             sample: Some(_), ..
         } = table
         {
-            self.first.get_or_insert((
+            self.ignored(
                 "TABLESAMPLE",
                 "choose by a column, for instance WHERE _offset % 10 = 0",
-            ));
+            );
         }
+        if let TableFactor::Table {
+            with_hints,
+            version,
+            partitions,
+            index_hints,
+            ..
+        } = table
+        {
+            if !partitions.is_empty() {
+                self.ignored(
+                    "PARTITION (…)",
+                    "choose by a column, for instance WHERE _partition = 0",
+                );
+            }
+            if !with_hints.is_empty() || !index_hints.is_empty() {
+                self.ignored("a hint behind a table", "leave it out");
+            }
+            if version.is_some() {
+                self.ignored(
+                    "a version of a table",
+                    "choose by a column, for instance WHERE _kafka_timestamp < …",
+                );
+            }
+        }
+    }
+
+    fn before(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match is_too_long(expr, first_operand) {
+            true => self.too_long(),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Whether there is more in a row than may be, where `first` goes from each to the one that it begins with.
+fn is_too_long<T>(all: &T, first: impl Fn(&T) -> Option<&T>) -> bool {
+    iter::successors(Some(all), |next| first(next)).count() > MOST_IN_A_ROW
+}
+
+/// What an operator stands behind: these the parser reads without calling itself.
+fn first_operand(expr: &Expr) -> Option<&Expr> {
+    match expr {
+        Expr::BinaryOp { left: expr, .. }
+        | Expr::Cast { expr, .. }
+        | Expr::AtTimeZone {
+            timestamp: expr, ..
+        }
+        | Expr::Collate { expr, .. }
+        | Expr::Between { expr, .. }
+        | Expr::InList { expr, .. }
+        | Expr::Like { expr, .. }
+        | Expr::ILike { expr, .. }
+        | Expr::RLike { expr, .. }
+        | Expr::SimilarTo { expr, .. }
+        | Expr::IsNull(expr)
+        | Expr::IsNotNull(expr)
+        | Expr::IsTrue(expr)
+        | Expr::IsNotTrue(expr)
+        | Expr::IsFalse(expr)
+        | Expr::IsNotFalse(expr)
+        | Expr::IsUnknown(expr)
+        | Expr::IsNotUnknown(expr)
+        | Expr::IsDistinctFrom(expr, _)
+        | Expr::IsNotDistinctFrom(expr, _) => Some(expr),
+        _ => None,
+    }
+}
+
+/// What UNION and the like stand behind.
+fn first_set(body: &SetExpr) -> Option<&SetExpr> {
+    match body {
+        SetExpr::SetOperation { left, .. } => Some(left),
+        _ => None,
     }
 }

@@ -9,16 +9,20 @@ use datafusion::sql::sqlparser::ast::{
     Expr, Query, Select, Statement, TableFactor, VisitMut, VisitorMut,
 };
 
-/// What is done on the way.
+/// What is done on the way, which ends at a `Break`.
 pub(crate) trait Walker {
     /// With a query, before what is in it.
-    fn query(&mut self, _query: &mut Query) {}
+    fn query(&mut self, _query: &mut Query) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
     /// With a SELECT, before what is in it.
     fn select(&mut self, _select: &mut Select) {}
     /// With what stands in a FROM, before what is in it.
     fn table(&mut self, _table: &mut TableFactor) {}
     /// With an expression, before what is in it.
-    fn before(&mut self, _expr: &mut Expr) {}
+    fn before(&mut self, _expr: &mut Expr) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
     /// With an expression, after what is in it.
     fn after(&mut self, _expr: &mut Expr) {}
 }
@@ -39,8 +43,7 @@ impl VisitorMut for Steps<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        self.0.query(query);
-        ControlFlow::Continue(())
+        self.0.query(query)
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
@@ -54,8 +57,7 @@ impl VisitorMut for Steps<'_> {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        self.0.before(expr);
-        ControlFlow::Continue(())
+        self.0.before(expr)
     }
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {

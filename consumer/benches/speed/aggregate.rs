@@ -38,7 +38,7 @@ fn trigger_of_14_records(bencher: Bencher<'_, '_>) {
         let mut partial = query.partial().expect("a partial");
         partial.push(records.clone()).expect("records");
         let groups = partial.finish().expect("groups");
-        let state = kept.merged(&query, groups).expect("a state");
+        let state = kept.with_batch(&query, groups).expect("a state");
         query.result(state.batches()).expect("a result").rows
     });
 }
@@ -51,7 +51,7 @@ fn merge(bencher: Bencher<'_, '_>, kept: usize) {
     let batch = groups(&query, spread(kept, 0));
     bencher
         .with_inputs(|| batch.clone())
-        .bench_local_values(|batch| state.merged(&query, batch).expect("a state"));
+        .bench_local_values(|batch| state.with_batch(&query, batch).expect("a state"));
 }
 
 /// 64 such batches, one after the other: what they cost in the long run, their layers' merges included.
@@ -67,7 +67,7 @@ fn merge_64_in_a_row(bencher: Bencher<'_, '_>, kept: usize) {
         .with_inputs(|| batches.clone())
         .bench_local_values(|batches| {
             batches.into_iter().fold(state.clone(), |state, batch| {
-                state.merged(&query, batch).expect("a state")
+                state.with_batch(&query, batch).expect("a state")
             })
         });
 }

@@ -58,7 +58,9 @@ impl From<SqlError> for QueryError {
         match error {
             SqlError::Invalid(error) => error.into(),
             SqlError::Ignored { words, mend } => Self::Refused(Refusal::Ignored(words, mend)),
-            SqlError::Empty | SqlError::Several => Self::Invalid(error.to_string()),
+            SqlError::Empty | SqlError::Several | SqlError::TooLong(_) => {
+                Self::Invalid(error.to_string())
+            }
         }
     }
 }
