@@ -28,8 +28,18 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A schema, and where it is from.
 pub(super) struct Found {
     pub schema: TableSchema,
-    /// Not set, and not of the topic's records now.
-    pub is_kept: bool,
+    pub origin: Origin,
+}
+
+/// Where a schema is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// SCHEMA.
+    Set,
+    /// What is kept with the checkpoints.
+    Kept,
+    /// The topic's first records.
+    Inferred,
 }
 
 /// The schema that was set, is kept in `store`, or is that of the first records within `extents`. These go on to
@@ -45,7 +55,7 @@ pub(super) fn table(
     if let Some(schema) = &config.schema {
         return Ok(Some(Found {
             schema: schema.clone(),
-            is_kept: false,
+            origin: Origin::Set,
         }));
     }
     // What a reset forgets is not to be gone on with.
@@ -59,14 +69,14 @@ pub(super) fn table(
         {
             return Ok(Some(Found {
                 schema,
-                is_kept: true,
+                origin: Origin::Kept,
             }));
         }
         if let Some(inferred) = inferred.take() {
             tell_inferred(&inferred, tell);
             return Ok(Some(Found {
                 schema: inferred.schema,
-                is_kept: false,
+                origin: Origin::Inferred,
             }));
         }
         let Some(first) = first_of(config, extents, asked, tell)? else {
@@ -94,7 +104,7 @@ pub(super) fn table(
     }
 }
 
-/// The schema of the query that the store is kept for: the topic's first records may be others by now.
+/// The schema of the query that the store is kept for, if there is one that can be read: the topic's first records may be others by now.
 fn kept(
     config: &Config,
     store: &Store,

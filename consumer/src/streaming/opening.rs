@@ -14,10 +14,13 @@ use super::StreamingError;
 use super::asked::Asked;
 use super::client::{check_memory, client, session};
 use super::company::{self, Company};
-use super::inferring::{Found, table};
+use super::inferring::{Found, Origin, table};
 use super::quiet::Quiet;
-use super::resuming::{ResumeError, resume};
+use super::resuming::{ResumeError, resume, take};
+use crate::checkpoint::claim;
+use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::kept::Kept;
+use crate::checkpoint::store::Store;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
@@ -35,6 +38,10 @@ const CLIENT_ID: &str = "client.id";
 
 /// Between two looks for a topic that is not there yet.
 const TOPIC_RETRY: Duration = Duration::from_secs(1);
+
+/// Characters of a query in an error, and of what is wrong with it, which may name something of the query.
+const MOST_OF_QUERY: usize = 60;
+const MOST_OF_REASON: usize = 2_000;
 
 /// Between two tries to find the logs as they were read, and how many more there are.
 const LOG_RETRY: Duration = Duration::from_millis(500);
@@ -85,22 +92,21 @@ pub(super) fn check(config: &Config) -> Result<(), StreamingError> {
 }
 
 fn wrong_query(config: &Config, error: &QueryError) -> StreamingError {
-    let reason = error.to_string();
+    let reason = excerpt(&error.to_string(), MOST_OF_REASON);
     let error = match &config.query_file {
         Some(path) => SettingsError::new("QUERY_FILE", path, reason),
-        None => SettingsError::new("QUERY", excerpt(&config.query), reason),
+        None => SettingsError::new("QUERY", excerpt(&config.query, MOST_OF_QUERY), reason),
     };
     error.into()
 }
 
-/// The beginning of a query, so that an error stays one line.
-fn excerpt(text: &str) -> String {
-    const MOST: usize = 60;
+/// The beginning of a text, so that an error stays one line.
+fn excerpt(text: &str, most: usize) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= MOST {
+    if text.chars().count() <= most {
         return text;
     }
-    let mut cut: String = text.chars().take(MOST).collect();
+    let mut cut: String = text.chars().take(most).collect();
     cut.push('…');
     cut
 }
@@ -109,6 +115,60 @@ fn excerpt(text: &str) -> String {
 pub(super) fn reach(config: &Config) -> Result<(), StreamingError> {
     reach_brokers(&config.kafka, &Stop::new())?;
     Ok(())
+}
+
+/// A query, and what it has been planned over.
+struct Planned {
+    table: TableSchema,
+    query: Query,
+    /// As what the store has been taken for it; not yet if it is to be reset.
+    taken: Option<Fingerprint>,
+}
+
+/// Plans the query over the schema that there is, and takes the store for both. `None` if a stop was asked for while
+/// waiting.
+fn planned(
+    config: &Config,
+    store: Option<&Store>,
+    consumer: &BaseConsumer<Quiet>,
+    extents: &mut BTreeMap<TopicPartition, Extent>,
+    asked: &mut Asked<'_>,
+    tell: &mut impl FnMut(Level, String),
+) -> Result<Option<Planned>, StreamingError> {
+    loop {
+        let Some(found) = table(config, store, consumer, extents, asked, tell)? else {
+            return Ok(None);
+        };
+        let Found {
+            schema: table,
+            origin,
+        } = found;
+        let query = plan(config, &table).map_err(|error| match origin {
+            Origin::Kept => StreamingError::KeptSchema(Box::new(error)),
+            Origin::Set | Origin::Inferred => error,
+        })?;
+        // What is to be forgotten may still be in use.
+        let taken = match store.filter(|_| !config.reset) {
+            None => None,
+            Some(store) => match take(config, store, &table, &query) {
+                Ok(fingerprint) => Some(fingerprint),
+                // Another process of the group was faster, and has seen other records: its schema is gone on with. If
+                // it is another query's all the same, that is found then.
+                Err(error) if origin == Origin::Inferred && error.is_wrong_usage() => {
+                    match claim::kept_schema(store, &config.topics) {
+                        Ok(Some(Ok(_kept))) => continue,
+                        _ => return Err(error.into()),
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        return Ok(Some(Planned {
+            table,
+            query,
+            taken,
+        }));
+    }
 }
 
 /// Opens what the settings name. `None` if a stop was asked for while waiting.
@@ -149,7 +209,7 @@ pub(super) fn open(
     let store = location
         .map(|location| location.open().map_err(ResumeError::from))
         .transpose()?;
-    let found = table(
+    let planned = planned(
         config,
         store.as_ref(),
         &consumer,
@@ -157,17 +217,14 @@ pub(super) fn open(
         &mut asked,
         &mut tell,
     )?;
-    let Some(Found {
-        schema: table,
-        is_kept,
-    }) = found
+    let Some(Planned {
+        table,
+        query,
+        taken,
+    }) = planned
     else {
         return Ok(None);
     };
-    let query = plan(config, &table).map_err(|error| match is_kept {
-        true => StreamingError::KeptSchema(Box::new(error)),
-        false => error,
-    })?;
     let mut group = Group::default();
     let mut identity = None;
     // The demo's brokers are this process's own, and available-now reads without a group.
@@ -199,7 +256,11 @@ pub(super) fn open(
     let mut location_id = None;
     let (checkpoints, kept, has_kept) = match store {
         Some(store) => {
-            let resumed = resume(config, store, &table, &query, &extents, &mut tell)?;
+            let fingerprint = match taken {
+                Some(fingerprint) => fingerprint,
+                None => take(config, &store, &table, &query)?,
+            };
+            let resumed = resume(store, fingerprint, &query, &extents, &mut tell)?;
             let partitions: Vec<_> = extents.keys().cloned().collect();
             let mut tries = 0;
             let logs = loop {

@@ -7,7 +7,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use crate::checkpoint::claim::{self, ClaimError};
-use crate::checkpoint::fingerprint::Identity;
+use crate::checkpoint::fingerprint::{Fingerprint, Identity};
 use crate::checkpoint::kept::{Kept, KeptError};
 use crate::checkpoint::store::{Store, StoreError};
 use crate::checkpoint::{Checkpoint, Checkpoints};
@@ -75,24 +75,32 @@ pub(super) struct Resumed {
     resumed: usize,
 }
 
-/// Takes the store for the query, with the schema of its table, and reads what is kept there of its partitions,
-/// whose `extents` came from STARTING_OFFSETS.
-pub(super) fn resume(
+/// Takes the store for the query, with the schema of its table; with --reset, after it has forgotten what is kept.
+pub(super) fn take(
     config: &Config,
-    store: Store,
+    store: &Store,
     schema: &TableSchema,
+    query: &Query,
+) -> Result<Fingerprint, ResumeError> {
+    let columns = query.table().project(query.columns());
+    let columns = columns.unwrap_or_else(|_| query.table().as_ref().clone());
+    let identity = Identity::new(&config.topics, &columns, &query.kept_plan());
+    Ok(match config.reset {
+        true => claim::reset(store, &identity, schema)?,
+        false => claim::claim(store, &identity, schema)?,
+    })
+}
+
+/// Reads what is kept in the store, which has been taken for the query, of its partitions, whose `extents` came from
+/// STARTING_OFFSETS.
+pub(super) fn resume(
+    store: Store,
+    fingerprint: Fingerprint,
     query: &Query,
     extents: &BTreeMap<TopicPartition, Extent>,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Resumed, ResumeError> {
     let location = store.location().to_owned();
-    let columns = query.table().project(query.columns());
-    let columns = columns.unwrap_or_else(|_| query.table().as_ref().clone());
-    let identity = Identity::new(&config.topics, &columns, &query.kept_plan());
-    let fingerprint = match config.reset {
-        true => claim::reset(&store, &identity, schema)?,
-        false => claim::claim(&store, &identity, schema)?,
-    };
     let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
     let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
     let mut partitions = BTreeMap::new();

@@ -5,20 +5,21 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::thread;
 
-use consumer::checkpoint::location::Location;
 use consumer::config::Config;
 use consumer::event::Level;
 use consumer::output_mode::OutputMode;
+use consumer::schema::TableSchema;
 use consumer::schema::infer::SAMPLES;
 use libtest_mimic::Trial;
 use producer::{Generator, Pace, Stop};
+use tempfile::TempDir;
 
 use crate::brokers::Brokers;
 use crate::expected::{Adder, decimals, generated, integers, texts};
 use crate::published::{
     Record, StopAtEnd, create_topic, ends, generator, publish, publish_until, write,
 };
-use crate::running::{INTERVAL, Told, config, run, start};
+use crate::running::{INTERVAL, Told, config, kept_in, run, start};
 use crate::trial;
 
 const RECORDS: u64 = 20_000;
@@ -38,6 +39,7 @@ pub fn trials() -> Vec<Trial> {
         ),
         trial("bad_first_records_are_waited_out", waited_out),
         trial("an_inferred_schema_is_kept", kept),
+        trial("the_schema_of_whoever_was_faster_is_taken", faster),
     ]
 }
 
@@ -243,16 +245,15 @@ fn waited_out(brokers: &Brokers) {
 fn kept(brokers: &Brokers) {
     const TOPIC: &str = "inferred-once";
     create_topic(brokers, TOPIC, 2, &[]);
-    let folder = tempfile::tempdir().unwrap();
-    let location = format!("file://{}", folder.path().display());
+    let folder = TempDir::new().unwrap();
     let go = || {
-        run(Config {
+        let config = Config {
             query: "SELECT count(*) AS n, sum(amount) AS total, max(id) AS id FROM transactions"
                 .to_owned(),
             schema: None,
-            checkpoint_location: Some(Location::parse(&location, []).unwrap()),
             ..config(brokers, TOPIC)
-        })
+        };
+        run(kept_in(&folder, config))
     };
     let first = r#"{"amount":1.25,"id":1}"#;
     write(brokers, TOPIC, &[Record::of(1, first.to_owned())]);
@@ -269,4 +270,41 @@ fn kept(brokers: &Brokers) {
     assert_eq!(integers(rows, "n"), [2_001]);
     assert_eq!(decimals(rows, "total", 2), [400_125]);
     assert_eq!(integers(rows, "id"), [2]);
+}
+
+/// Two processes of one group may see other first records.
+fn faster(brokers: &Brokers) {
+    const TOPIC: &str = "inferred-by-two";
+    create_topic(brokers, TOPIC, 1, &[]);
+    let folder = TempDir::new().unwrap();
+    let go = |schema: Option<&str>| {
+        let config = Config {
+            query: "SELECT count(*) AS n, sum(amount) AS total FROM transactions".to_owned(),
+            schema: schema.map(|ddl| TableSchema::parse(ddl).unwrap()),
+            trigger: INTERVAL,
+            ..config(brokers, TOPIC)
+        };
+        start(kept_in(&folder, config))
+    };
+    let mut slow = go(None);
+    slow.until("it waits for records", |told| {
+        told.told(Level::Info, &["waiting for the first records"])
+    });
+    let mut fast = go(Some("amount DECIMAL(12,2)"));
+    fast.until("it has taken the location", |told| {
+        told.told(Level::Info, &["checkpoints are kept"])
+    });
+    write(brokers, TOPIC, &[Record::of(0, r#"{"amount":1}"#)]);
+    for running in [&mut slow, &mut fast] {
+        running.until("the result has the record", |told| {
+            let last = told.batches.last();
+            last.is_some_and(|batch| decimals(&batch.rows, "total", 2) == [100])
+        });
+    }
+    fast.stop();
+    let told = slow.stop();
+    assert!(told.told(
+        Level::Info,
+        &["SCHEMA as it is kept", "amount DECIMAL(12,2)"]
+    ));
 }
