@@ -277,6 +277,26 @@ fn large_merges_wait_until_a_batch_is_done_and_nothing_else_is_to_do() {
 }
 
 #[test]
+fn large_merges_do_not_wait_where_memory_is_scarce() {
+    for (limit, kept) in [(10_000_000, 30_000), (1_000_000_000, 40_000)] {
+        let (mut bench, _memory) = Bench::within(limit);
+        let mut groups = 0;
+        for brands in [0..20_000, 10_000..30_000] {
+            for i in brands {
+                assert!(bench.record(&format!(r#"{{"brand":"b{i}"}}"#)));
+            }
+            let (contributions, _) = bench.trigger();
+            let Output::State(state, _) = &contributions[0].output else {
+                panic!("rows");
+            };
+            groups = state.groups();
+            bench.step(Event::Proceed);
+        }
+        assert_eq!(groups, kept, "{limit}");
+    }
+}
+
+#[test]
 fn rows_that_fill_a_batch_ask_for_a_trigger_though_no_record_follows() {
     let mut bench = Bench::new("SELECT brand FROM transactions", 3, None, true);
     let large = format!(r#"{{"brand":"{}"}}"#, "x".repeat(9 << 20));
