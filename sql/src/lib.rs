@@ -16,6 +16,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::sqlparser::ast;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use futures::FutureExt;
 use thiserror::Error;
@@ -59,10 +60,7 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
     let mut statements = statements.into_iter();
     match (statements.next(), statements.next()) {
         (Some(mut statement), None) => {
-            let checked = match &mut statement {
-                Statement::Statement(statement) => unplanned::check(statement),
-                _ => Ok(()),
-            };
+            let checked = plain(&mut statement).map_or(Ok(()), unplanned::check);
             if let Err(SqlError::TooLong(most)) = checked {
                 // To drop it would call itself for each of them, too.
                 mem::forget(statement);
@@ -71,7 +69,21 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
             checked.map(|()| statement)
         }
         (None, _) => Err(SqlError::Empty),
-        (Some(_), Some(_)) => Err(SqlError::Several),
+        (Some(first), Some(_)) => {
+            // Nobody has looked how long it is.
+            mem::forget(first);
+            mem::forget(statements);
+            Err(SqlError::Several)
+        }
+    }
+}
+
+/// The statement as sqlparser knows it, explained or not.
+fn plain(statement: &mut Statement) -> Option<&mut ast::Statement> {
+    match statement {
+        Statement::Statement(statement) => Some(statement),
+        Statement::Explain(explain) => plain(&mut explain.statement),
+        _ => None,
     }
 }
 

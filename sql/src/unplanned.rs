@@ -4,7 +4,9 @@
 use std::iter;
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, GroupByExpr, Query, SetExpr, Statement, TableFactor};
+use datafusion::sql::sqlparser::ast::{
+    Expr, GroupByExpr, OrderByKind, Query, Select, SetExpr, Statement, TableFactor,
+};
 
 use crate::SqlError;
 use crate::walk::{Walker, walk};
@@ -42,7 +44,7 @@ impl Unplanned {
 
 impl Walker for Unplanned {
     fn query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if is_too_long(&*query.body, first_set) {
+        if set_operations(&query.body) > MOST_IN_A_ROW {
             return self.too_long();
         }
         if !query.locks.is_empty() {
@@ -57,20 +59,42 @@ impl Walker for Unplanned {
         if query.format_clause.is_some() {
             self.ignored("FORMAT", "leave it out; OUTPUT says how a result is shown");
         }
-        if let SetExpr::Select(select) = &*query.body {
-            if select.projection.is_empty() {
-                self.ignored("FROM without SELECT", "write SELECT * FROM …");
-            }
-            let (GroupByExpr::All(modifiers) | GroupByExpr::Expressions(_, modifiers)) =
-                &select.group_by;
-            if !modifiers.is_empty() {
-                self.ignored(
-                    "GROUP BY … WITH …",
-                    "write GROUP BY ROLLUP (a, b) or CUBE (a, b)",
-                );
+        if let Some(order) = &query.order_by {
+            let fills = match &order.kind {
+                OrderByKind::Expressions(exprs) => exprs.iter().any(|by| by.with_fill.is_some()),
+                OrderByKind::All(_) => false,
+            };
+            if fills || order.interpolate.is_some() {
+                self.ignored("WITH FILL or INTERPOLATE", "leave it out");
             }
         }
+        if let SetExpr::Select(select) = &*query.body
+            && select.projection.is_empty()
+            && query.pipe_operators.is_empty()
+        {
+            self.ignored("a SELECT of nothing", "write SELECT * FROM …");
+        }
         ControlFlow::Continue(())
+    }
+
+    fn select(&mut self, select: &mut Select) {
+        if select.prewhere.is_some() {
+            self.ignored("PREWHERE", "write WHERE");
+        }
+        if !select.connect_by.is_empty() {
+            self.ignored("CONNECT BY", "leave it out");
+        }
+        if select.value_table_mode.is_some() {
+            self.ignored("SELECT AS STRUCT or VALUE", "leave the AS out");
+        }
+        let (GroupByExpr::All(modifiers) | GroupByExpr::Expressions(_, modifiers)) =
+            &select.group_by;
+        if !modifiers.is_empty() {
+            self.ignored(
+                "GROUP BY … WITH …",
+                "write GROUP BY ROLLUP (a, b) or CUBE (a, b)",
+            );
+        }
     }
 
     fn table(&mut self, table: &mut TableFactor) {
@@ -91,6 +115,8 @@ impl Walker for Unplanned {
             version,
             partitions,
             index_hints,
+            with_ordinality,
+            json_path,
             ..
         } = table
         {
@@ -103,6 +129,9 @@ impl Walker for Unplanned {
             if !with_hints.is_empty() || !index_hints.is_empty() {
                 self.ignored("a hint behind a table", "leave it out");
             }
+            if *with_ordinality || json_path.is_some() {
+                self.ignored("WITH ORDINALITY, or a path behind a table", "leave it out");
+            }
             if version.is_some() {
                 self.ignored(
                     "a version of a table",
@@ -113,16 +142,13 @@ impl Walker for Unplanned {
     }
 
     fn before(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        match is_too_long(expr, first_operand) {
+        let expr: &Expr = expr;
+        let operators = iter::successors(Some(expr), |next| first_operand(next)).count() - 1;
+        match operators > MOST_IN_A_ROW {
             true => self.too_long(),
             false => ControlFlow::Continue(()),
         }
     }
-}
-
-/// Whether there is more in a row than may be, where `first` goes from each to the one that it begins with.
-fn is_too_long<T>(all: &T, first: impl Fn(&T) -> Option<&T>) -> bool {
-    iter::successors(Some(all), |next| first(next)).count() > MOST_IN_A_ROW
 }
 
 /// What an operator stands behind: these the parser reads without calling itself.
@@ -140,6 +166,12 @@ fn first_operand(expr: &Expr) -> Option<&Expr> {
         | Expr::ILike { expr, .. }
         | Expr::RLike { expr, .. }
         | Expr::SimilarTo { expr, .. }
+        | Expr::AnyOp { left: expr, .. }
+        | Expr::AllOp { left: expr, .. }
+        | Expr::InSubquery { expr, .. }
+        | Expr::InUnnest { expr, .. }
+        | Expr::IsNormalized { expr, .. }
+        | Expr::JsonAccess { value: expr, .. }
         | Expr::IsNull(expr)
         | Expr::IsNotNull(expr)
         | Expr::IsTrue(expr)
@@ -154,10 +186,15 @@ fn first_operand(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// What UNION and the like stand behind.
-fn first_set(body: &SetExpr) -> Option<&SetExpr> {
-    match body {
-        SetExpr::SetOperation { left, .. } => Some(left),
-        _ => None,
+/// How many UNIONs and the like there are in a query, but for those in parentheses.
+fn set_operations(body: &SetExpr) -> usize {
+    let mut count = 0;
+    let mut open = vec![body];
+    while let Some(next) = open.pop() {
+        if let SetExpr::SetOperation { left, right, .. } = next {
+            count += 1;
+            open.extend([&**left, &**right]);
+        }
     }
+    count
 }

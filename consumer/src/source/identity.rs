@@ -19,6 +19,9 @@ pub const STATIC_NAME: &str = "group.instance.id";
 /// Processes of one host that are in one group.
 const MOST_PROCESSES: usize = 1_000;
 
+/// Members of one process, and of those before it in a row that joined anew.
+const MOST_MEMBERS: usize = 1_000_000;
+
 /// A process's name in its group, for as long as this is held.
 #[derive(Debug)]
 pub struct Identity {
@@ -57,6 +60,7 @@ impl Identity {
         for id in member_ids {
             if let Some((process, member)) = numbers(id, &name)
                 && process < MOST_PROCESSES
+                && member < MOST_MEMBERS
             {
                 known.entry(process).or_default().insert(member);
             }

@@ -2,6 +2,7 @@
 //! first records.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::Duration;
 
 use rdkafka::consumer::BaseConsumer;
@@ -60,12 +61,12 @@ pub(super) fn table(
     }
     // What a reset forgets is not to be gone on with.
     let store = store.filter(|_| !config.reset);
-    let mut told = false;
+    let (mut told, mut told_damaged) = (false, false);
     let mut inferred = None;
     loop {
         // After all that was waited for, too: another process of the group may have been faster.
         if let Some(store) = store
-            && let Some(schema) = kept(config, store, tell)?
+            && let Some(schema) = kept(config, store, &mut told_damaged, tell)?
         {
             return Ok(Some(Found {
                 schema,
@@ -108,6 +109,7 @@ pub(super) fn table(
 fn kept(
     config: &Config,
     store: &Store,
+    told: &mut bool,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Option<TableSchema>, StreamingError> {
     match claim::kept_schema(store, &config.topics).map_err(ResumeError::from)? {
@@ -121,7 +123,9 @@ fn kept(
             let text = format!(
                 "the schema that is kept with the checkpoints cannot be read, and is inferred again: {error}"
             );
-            tell(Level::Warning, text);
+            if !mem::replace(told, true) {
+                tell(Level::Warning, text);
+            }
             Ok(None)
         }
     }

@@ -67,7 +67,7 @@ pub(super) struct Opened {
 }
 
 /// Plans the query over `schema`.
-pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, StreamingError> {
+fn query_over(config: &Config, schema: &TableSchema) -> Result<Query, QueryError> {
     // With several topics the table is named after none of them.
     let names = match config.topics.as_slice() {
         [topic] => std::slice::from_ref(topic),
@@ -79,16 +79,16 @@ pub(super) fn plan(config: &Config, schema: &TableSchema) -> Result<Query, Strea
             false => Ok(query),
         })
         .and_then(|query| Ok(query.within(&Memory::new(config.memory_limit))?))
-        .map_err(|error| wrong_query(config, &error))
 }
 
 /// Checks what can be checked before the schema is known.
 pub(super) fn check(config: &Config) -> Result<(), StreamingError> {
     check_memory(config)?;
     match &config.schema {
-        Some(schema) => plan(config, schema).map(|_query| ()),
-        None => Query::check(&config.query).map_err(|error| wrong_query(config, &error)),
+        Some(schema) => query_over(config, schema).map(|_query| ()),
+        None => Query::check(&config.query),
     }
+    .map_err(|error| wrong_query(config, &error))
 }
 
 fn wrong_query(config: &Config, error: &QueryError) -> StreamingError {
@@ -143,9 +143,13 @@ fn planned(
             schema: table,
             origin,
         } = found;
-        let query = plan(config, &table).map_err(|error| match origin {
-            Origin::Kept => StreamingError::KeptSchema(Box::new(error)),
-            Origin::Set | Origin::Inferred => error,
+        let query = query_over(config, &table).map_err(|error| {
+            let is_of_schema = origin == Origin::Kept && matches!(error, QueryError::Invalid(_));
+            let error = wrong_query(config, &error);
+            match is_of_schema {
+                true => StreamingError::KeptSchema(Box::new(error)),
+                false => error,
+            }
         })?;
         // What is to be forgotten may still be in use.
         let taken = match store.filter(|_| !config.reset) {
@@ -154,7 +158,7 @@ fn planned(
                 Ok(fingerprint) => Some(fingerprint),
                 // Another process of the group was faster, and has seen other records: its schema is gone on with. If
                 // it is another query's all the same, that is found then.
-                Err(error) if origin == Origin::Inferred && error.is_wrong_usage() => {
+                Err(error) if origin == Origin::Inferred && error.is_of_another() => {
                     match claim::kept_schema(store, &config.topics) {
                         Ok(Some(Ok(_kept))) => continue,
                         _ => return Err(error.into()),
