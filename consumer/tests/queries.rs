@@ -44,51 +44,52 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
     let over = OverRecords;
     let order = |name: &str| OrderDependent(name.to_owned());
     let volatile = |name: &str| Volatile(name.to_owned());
+    let ignored = |words, mend| Ignored(sql::Ignored(words, mend));
     for (sql, reason) in [
         (
             "SELECT card_brand, count(*) FROM transactions GROUP BY card_brand WITH ROLLUP",
-            Ignored(
+            ignored(
                 "GROUP BY … WITH …",
                 "write GROUP BY ROLLUP (a, b) or CUBE (a, b)",
             ),
         ),
         (
             "SELECT count(*) FROM transactions TABLESAMPLE (10 PERCENT)",
-            Ignored(
+            ignored(
                 "TABLESAMPLE",
                 "choose by a column, for instance WHERE _offset % 10 = 0",
             ),
         ),
         (
             "SELECT count(*) FROM transactions PARTITION (p0)",
-            Ignored(
+            ignored(
                 "PARTITION (…)",
                 "choose by a column, for instance WHERE _partition = 0",
             ),
         ),
         (
             "SELECT count(*) FROM transactions WITH (NOLOCK)",
-            Ignored("a hint behind a table", "leave it out"),
+            ignored("a hint behind a table", "leave it out"),
         ),
         (
             "SELECT count(*) FROM transactions FOR UPDATE",
-            Ignored("FOR UPDATE", "leave it out"),
+            ignored("FOR UPDATE", "leave it out"),
         ),
         (
             "SELECT count(*) FROM transactions SETTINGS a = 1",
-            Ignored("SETTINGS", "leave it out"),
+            ignored("SETTINGS", "leave it out"),
         ),
         (
             "FROM transactions",
-            Ignored("a SELECT of nothing", "write SELECT * FROM …"),
+            ignored("a SELECT of nothing", "write SELECT * FROM …"),
         ),
         (
             "SELECT count(*) FROM transactions PREWHERE amount > 5",
-            Ignored("PREWHERE", "write WHERE"),
+            ignored("PREWHERE", "write WHERE"),
         ),
         (
             "SELECT card_brand FROM transactions ORDER BY card_brand WITH FILL",
-            Ignored("WITH FILL or INTERPOLATE", "leave it out"),
+            ignored("WITH FILL or INTERPOLATE", "leave it out"),
         ),
         ("SELECT 1", NoScan("payments".to_owned())),
         (
@@ -866,6 +867,11 @@ fn operators_in_a_row_have_an_end() {
         let text = format!("{first}{}", row(set, 20_000));
         let error = Query::check(&text).unwrap_err();
         assert!(error.to_string().contains("more than 500"), "{error}");
+    }
+    let (first, second) = (format!("SELECT 1{}", row(" + 1", 200_000)), "SELECT 1");
+    for several in [format!("{first}; {second}"), format!("{second}; {first}")] {
+        let error = Query::check(&several).unwrap_err();
+        assert!(error.to_string().contains("more than one"), "{error}");
     }
     let most = format!("SELECT 1{}", row(" + 1", 500));
     Query::check(&most).unwrap();

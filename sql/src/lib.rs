@@ -21,7 +21,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use futures::FutureExt;
 use thiserror::Error;
 
-pub use spark::names as spark_names;
+pub use spark::names::names as spark_names;
 
 /// Why a text is no statement that can be planned.
 #[derive(Debug, Error)]
@@ -42,14 +42,14 @@ pub enum SqlError {
     )]
     TooLong(usize),
     /// It has words that the planner would pass over.
-    #[error("{words} is not known here; {mend}")]
-    Ignored {
-        /// Which.
-        words: &'static str,
-        /// What to write instead.
-        mend: &'static str,
-    },
+    #[error(transparent)]
+    Ignored(#[from] Ignored),
 }
+
+/// Words that the planner would pass over in silence, and what to write instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{0} is not known here; {1}")]
+pub struct Ignored(pub &'static str, pub &'static str);
 
 /// Parses `text`, which should hold one statement.
 ///
@@ -69,10 +69,9 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
             checked.map(|()| statement)
         }
         (None, _) => Err(SqlError::Empty),
-        (Some(first), Some(_)) => {
-            // Nobody has looked how long it is.
-            mem::forget(first);
-            mem::forget(statements);
+        (Some(first), Some(second)) => {
+            // Nobody has looked how long they are.
+            mem::forget((first, second, statements));
             Err(SqlError::Several)
         }
     }

@@ -8,8 +8,8 @@ use datafusion::sql::sqlparser::ast::{
     Expr, GroupByExpr, OrderByKind, Query, Select, SetExpr, Statement, TableFactor,
 };
 
-use crate::SqlError;
 use crate::walk::{Walker, walk};
+use crate::{Ignored, SqlError};
 
 /// Operators in a row. Each is an expression in the next one: whatever goes through them calls itself for each, and
 /// the planner takes a time that grows with the square of their number, a second for 300 of them. What stands in
@@ -32,7 +32,7 @@ struct Unplanned {
 
 impl Unplanned {
     fn ignored(&mut self, words: &'static str, mend: &'static str) {
-        self.first.get_or_insert(SqlError::Ignored { words, mend });
+        self.first.get_or_insert(Ignored(words, mend).into());
     }
 
     /// Ends the walk, before it goes into what is too long for it, too.

@@ -57,7 +57,7 @@ impl From<SqlError> for QueryError {
     fn from(error: SqlError) -> Self {
         match error {
             SqlError::Invalid(error) => error.into(),
-            SqlError::Ignored { words, mend } => Self::Refused(Refusal::Ignored(words, mend)),
+            SqlError::Ignored(words) => Self::Refused(words.into()),
             SqlError::Empty | SqlError::Several | SqlError::TooLong(_) => {
                 Self::Invalid(error.to_string())
             }

@@ -15,8 +15,8 @@ pub enum Refusal {
     #[error("only a SELECT can be kept up to date, not {0}")]
     NotSelect(String),
     /// Words that the planner would pass over in silence.
-    #[error("{0} is not known here; {1}")]
-    Ignored(&'static str, &'static str),
+    #[error(transparent)]
+    Ignored(#[from] sql::Ignored),
     /// `SELECT 1`.
     #[error("it reads no table; write FROM {0}")]
     NoScan(String),

@@ -1,0 +1,79 @@
+//! Spark's functions, and what DataFusion calls them.
+
+/// Spark's name and DataFusion's, where the arguments are the same.
+pub(super) const RENAMED: &[(&str, &str)] = &[
+    ("any", "bool_or"),
+    ("approx_count_distinct", "approx_distinct"),
+    ("approx_percentile", "approx_percentile_cont"),
+    ("bool_every", "bool_and"),
+    ("ceiling", "ceil"),
+    ("char_length", "character_length"),
+    ("dayofmonth", "day"),
+    ("endswith", "ends_with"),
+    ("every", "bool_and"),
+    ("explode", "unnest"),
+    ("lcase", "lower"),
+    ("len", "character_length"),
+    ("listagg", "string_agg"),
+    ("percentile", "percentile_cont"),
+    ("percentile_approx", "approx_percentile_cont"),
+    ("regexp", "regexp_like"),
+    ("rlike", "regexp_like"),
+    ("size", "cardinality"),
+    ("some", "bool_or"),
+    ("startswith", "starts_with"),
+    ("std", "stddev"),
+    ("ucase", "upper"),
+    ("unix_timestamp", "to_unixtime"),
+    ("variance", "var_samp"),
+];
+
+/// Spark's functions of one timestamp, and the field of `date_part` that they are.
+pub(super) const DATE_PARTS: &[(&str, &str)] = &[
+    ("day", "day"),
+    ("dayofyear", "doy"),
+    ("hour", "hour"),
+    ("minute", "minute"),
+    ("month", "month"),
+    ("quarter", "quarter"),
+    ("second", "second"),
+    ("weekofyear", "week"),
+    ("year", "year"),
+];
+
+/// Functions that are rewritten each in its own way.
+const REWRITTEN: &[&str] = &[
+    "collect_list",
+    "collect_set",
+    "count_if",
+    "date_add",
+    "date_diff",
+    "date_sub",
+    "datediff",
+    "dayofweek",
+    "if",
+    "isnotnull",
+    "isnull",
+    "locate",
+    "weekday",
+];
+
+/// Names of functions that are understood here beside DataFusion's.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let listed = RENAMED.iter().chain(DATE_PARTS).map(|(theirs, _)| *theirs);
+    listed.chain(REWRITTEN.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::names;
+
+    #[test]
+    fn the_readme_has_all_names() {
+        let readme = include_str!("../../../README.md");
+        let missing: Vec<_> = names()
+            .filter(|name| !readme.contains(&format!("`{name}`")))
+            .collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+}
