@@ -88,7 +88,7 @@ impl State {
     /// # Errors
     /// If merging fails, for instance with an overflow.
     pub fn merged(&self, query: &Query, groups: Vec<RecordBatch>) -> Result<Self, DataFusionError> {
-        self.with_top(query, groups, usize::MAX)
+        self.put(query, groups, usize::MAX)
     }
 
     /// The same, but where that would take long it is left to [`compacted`](Self::compacted), or else to the next
@@ -105,8 +105,17 @@ impl State {
             true => MERGED_AT_ONCE,
             false => usize::MAX,
         };
+        self.put(query, groups, most)
+    }
+
+    fn put(
+        &self,
+        query: &Query,
+        groups: Vec<RecordBatch>,
+        most: usize,
+    ) -> Result<Self, DataFusionError> {
+        // What was left once is not left again: else layers would become more and more.
         match self.compacted(query)? {
-            // What was left once is not left again: else layers would become more and more.
             Some(compacted) => compacted.with_top(query, groups, most),
             None => self.with_top(query, groups, most),
         }
