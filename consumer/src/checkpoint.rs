@@ -174,6 +174,12 @@ impl Checkpoints {
         }
     }
 
+    /// Puts `compacted` in the place of the checkpoint that ends where it does: its state is the same in fewer layers.
+    /// Nothing changes if the partition has been taken over since `epoch`: its owner has a state of its own.
+    pub fn compact(&self, partition: &TopicPartition, epoch: Epoch, compacted: Checkpoint) {
+        let _ = self.advance(partition, epoch, compacted.next, compacted);
+    }
+
     /// Looks for newer checkpoints, by other processes, of a partition that nobody here owns; and tells
     /// where the newest ends. `None` of one that is owned.
     ///

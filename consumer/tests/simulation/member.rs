@@ -314,12 +314,7 @@ impl Member {
                     partition,
                     epoch,
                     checkpoint,
-                } => {
-                    let at = checkpoint.next;
-                    let _ = around
-                        .checkpoints
-                        .advance(&partition, epoch, at, checkpoint);
-                }
+                } => around.checkpoints.compact(&partition, epoch, checkpoint),
                 Action::HandOver {
                     contributions,
                     kept_back,

@@ -130,10 +130,8 @@ impl Member {
                     epoch,
                     checkpoint,
                 } => {
-                    let at = checkpoint.next;
                     let checkpoints = &self.settings.checkpoints;
-                    // Refused if another worker has the partition by now: it has its own state of it.
-                    let _ = checkpoints.advance(&partition, epoch, at, checkpoint);
+                    checkpoints.compact(&partition, epoch, checkpoint);
                     self.has_more = true;
                 }
                 Action::HandOver {
