@@ -28,6 +28,7 @@ mod inferring;
 mod members;
 mod opening;
 mod others;
+mod planning;
 mod quiet;
 mod report;
 mod resuming;
@@ -193,7 +194,7 @@ impl StreamingQuery {
 /// # Errors
 /// If it cannot be started. What turns out later ends the query: [`StreamingQuery::join`] tells.
 pub fn start(config: Config, events: Sender<Event>) -> Result<StreamingQuery, StreamingError> {
-    opening::check(&config)?;
+    planning::check(&config)?;
     let (commands, inbox) = unbounded();
     opening::reach(&config)?;
     let thread = thread::Builder::new()

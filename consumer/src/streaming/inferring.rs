@@ -43,151 +43,135 @@ pub(super) enum Origin {
     Inferred,
 }
 
-/// The schema that was set, is kept in `store`, or is that of the first records within `extents`. These go on to
-/// where the logs are by now, if better records have to be waited for. `None` if a stop was asked for while waiting.
-pub(super) fn table(
-    config: &Config,
-    store: Option<&Store>,
-    consumer: &BaseConsumer<Quiet>,
-    extents: &mut BTreeMap<TopicPartition, Extent>,
-    asked: &mut Asked<'_>,
-    tell: &mut impl FnMut(Level, String),
-) -> Result<Option<Found>, StreamingError> {
-    if let Some(schema) = &config.schema {
-        return Ok(Some(Found {
-            schema: schema.clone(),
-            origin: Origin::Set,
-        }));
+/// What a schema is looked for with.
+pub(super) struct Inferring<'a, 'i> {
+    pub config: &'a Config,
+    /// Where one may be kept.
+    pub store: Option<&'a Store>,
+    pub consumer: &'a BaseConsumer<Quiet>,
+    /// Where records are. They go on to where the logs are by now, if better records have to be waited for.
+    pub extents: &'a mut BTreeMap<TopicPartition, Extent>,
+    pub asked: &'a mut Asked<'i>,
+    pub tell: &'a mut dyn FnMut(Level, String),
+}
+
+impl Inferring<'_, '_> {
+    /// The schema that was set, is kept, or is that of the first records. `None` if a stop was asked for while waiting.
+    pub(super) fn find(&mut self) -> Result<Option<Found>, StreamingError> {
+        let found = |schema, origin| Ok(Some(Found { schema, origin }));
+        if let Some(schema) = &self.config.schema {
+            return found(schema.clone(), Origin::Set);
+        }
+        if let Some(schema) = self.kept()? {
+            return found(schema, Origin::Kept);
+        }
+        let mut told = false;
+        loop {
+            let Some(first) = self.first()? else {
+                return Ok(None);
+            };
+            match infer(first.values.iter().map(Vec::as_slice)) {
+                Ok(inferred) => {
+                    self.tell_inferred(&inferred);
+                    return found(inferred.schema, Origin::Inferred);
+                }
+                Err(error) if !self.waits() || first.is_full => return Err(error.into()),
+                Err(error) if !mem::replace(&mut told, true) => {
+                    let text = format!("{error}; waiting for more records");
+                    (self.tell)(Level::Warning, text);
+                }
+                Err(_told) => {}
+            }
+            if self.asked.for_stop(LOOK_AGAIN) {
+                return Ok(None);
+            }
+            self.look_again();
+            // Another process of the group may have found better ones.
+            if self.is_kept()
+                && let Some(schema) = self.kept()?
+            {
+                return found(schema, Origin::Kept);
+            }
+        }
     }
-    // What a reset forgets is not to be gone on with.
-    let store = store.filter(|_| !config.reset);
-    let (mut told, mut told_damaged) = (false, false);
-    let mut inferred = None;
-    loop {
-        // After all that was waited for, too: another process of the group may have been faster.
-        if let Some(store) = store
-            && let Some(schema) = kept(config, store, &mut told_damaged, tell)?
-        {
-            return Ok(Some(Found {
-                schema,
-                origin: Origin::Kept,
-            }));
-        }
-        if let Some(inferred) = inferred.take() {
-            tell_inferred(&inferred, tell);
-            return Ok(Some(Found {
-                schema: inferred.schema,
-                origin: Origin::Inferred,
-            }));
-        }
-        let Some(first) = first_of(config, extents, asked, tell)? else {
+
+    /// Whether a schema is kept by now that can be read.
+    pub(super) fn is_kept(&self) -> bool {
+        let topics = &self.config.topics;
+        let kept = self.store.map(|store| claim::kept_schema(store, topics));
+        matches!(kept, Some(Ok(Some(Ok(_schema)))))
+    }
+
+    fn waits(&self) -> bool {
+        self.config.trigger != TriggerMode::AvailableNow
+    }
+
+    /// The schema of the query that the store is kept for, if there is one that can be read: the topic's first records
+    /// may be others by now.
+    fn kept(&mut self) -> Result<Option<TableSchema>, StreamingError> {
+        let Some(store) = self.store else {
             return Ok(None);
         };
-        match infer(first.values.iter().map(Vec::as_slice)) {
-            Ok(found) => {
-                inferred = Some(found);
-                continue;
-            }
-            Err(error) if config.trigger == TriggerMode::AvailableNow || first.is_full => {
-                return Err(error.into());
+        let kept = claim::kept_schema(store, &self.config.topics).map_err(ResumeError::from)?;
+        match kept.transpose() {
+            Ok(None) => Ok(None),
+            Ok(Some(schema)) => {
+                let text = format!("SCHEMA as it is kept with the checkpoints: {schema}");
+                (self.tell)(Level::Info, text);
+                Ok(Some(schema))
             }
             Err(error) => {
-                if !told {
-                    tell(Level::Warning, format!("{error}; waiting for more records"));
-                    told = true;
-                }
+                let text = format!(
+                    "the schema that is kept with the checkpoints cannot be read, and is inferred again: {error}"
+                );
+                (self.tell)(Level::Warning, text);
+                Ok(None)
             }
         }
-        if asked.for_stop(LOOK_AGAIN) {
-            return Ok(None);
-        }
-        look_again(config, consumer, extents);
     }
-}
 
-/// The schema of the query that the store is kept for, if there is one that can be read: the topic's first records may be others by now.
-fn kept(
-    config: &Config,
-    store: &Store,
-    told: &mut bool,
-    tell: &mut impl FnMut(Level, String),
-) -> Result<Option<TableSchema>, StreamingError> {
-    match claim::kept_schema(store, &config.topics).map_err(ResumeError::from)? {
-        None => Ok(None),
-        Some(Ok(schema)) => {
-            let text = format!("SCHEMA as it is kept with the checkpoints: {schema}");
-            tell(Level::Info, text);
-            Ok(Some(schema))
-        }
-        Some(Err(error)) => {
-            let text = format!(
-                "the schema that is kept with the checkpoints cannot be read, and is inferred again: {error}"
-            );
-            if !mem::replace(told, true) {
-                tell(Level::Warning, text);
+    /// `None` if a stop was asked for.
+    fn first(&mut self) -> Result<Option<FirstRecords>, StreamingError> {
+        let waits = self.waits();
+        let (mut stopped, mut told) = (false, false);
+        let client = client(self.config);
+        let records = first_records(&client, self.extents, SAMPLES, |was_nothing| {
+            if was_nothing && waits && !mem::replace(&mut told, true) {
+                let text = "waiting for the first records, to infer SCHEMA from them";
+                (self.tell)(Level::Info, text.to_owned());
             }
-            Ok(None)
+            stopped = self.asked.for_stop(Duration::ZERO);
+            !stopped && (waits || !was_nothing)
+        })?;
+        Ok((!stopped).then_some(records))
+    }
+
+    /// Moves the ends on to where they are now, and the starts over what has been deleted: nothing of it was read.
+    fn look_again(&mut self) {
+        let partitions: Vec<_> = self.extents.keys().cloned().collect();
+        let servers = self.config.kafka.bootstrap_servers();
+        // A broker that does not answer now does so at the next look.
+        let whole = StartingOffsets::Earliest;
+        let logs = topics::extents(self.consumer, servers, &partitions, whole);
+        for (partition, log) in logs.into_iter().flatten() {
+            if let Some(extent) = self.extents.get_mut(&partition) {
+                extent.start = extent.start.max(log.start);
+                extent.end = extent.end.max(log.end);
+            }
         }
     }
-}
 
-/// `None` if a stop was asked for.
-fn first_of(
-    config: &Config,
-    extents: &BTreeMap<TopicPartition, Extent>,
-    asked: &mut Asked<'_>,
-    tell: &mut impl FnMut(Level, String),
-) -> Result<Option<FirstRecords>, StreamingError> {
-    let waits = config.trigger != TriggerMode::AvailableNow;
-    let mut stopped = false;
-    let mut told = false;
-    let records = first_records(&client(config), extents, SAMPLES, |was_nothing| {
-        if was_nothing && waits && !told {
-            let text = "waiting for the first records, to infer SCHEMA from them";
-            tell(Level::Info, text.to_owned());
-            told = true;
+    fn tell_inferred(&mut self, inferred: &Inferred) {
+        let samples = counted(inferred.samples as u64, "record");
+        let text = format!("SCHEMA inferred from {samples}: {}", inferred.schema);
+        (self.tell)(Level::Info, text);
+        if inferred.bad > 0 {
+            let bad = inferred.bad;
+            let text = format!("{bad} more of the first records are bad, or unlike the others");
+            (self.tell)(Level::Warning, text);
         }
-        stopped = asked.for_stop(Duration::ZERO);
-        !stopped && (waits || !was_nothing)
-    })?;
-    Ok((!stopped).then_some(records))
-}
-
-/// Moves the ends on to where they are now, and the starts over what has been deleted: nothing of it was read.
-fn look_again(
-    config: &Config,
-    consumer: &BaseConsumer<Quiet>,
-    extents: &mut BTreeMap<TopicPartition, Extent>,
-) {
-    let partitions: Vec<_> = extents.keys().cloned().collect();
-    let servers = config.kafka.bootstrap_servers();
-    // A broker that does not answer now does so at the next look.
-    let logs = topics::extents(consumer, servers, &partitions, StartingOffsets::Earliest);
-    for (partition, log) in logs.into_iter().flatten() {
-        if let Some(extent) = extents.get_mut(&partition) {
-            extent.start = extent.start.max(log.start);
-            extent.end = extent.end.max(log.end);
+        for left_out in &inferred.left_out {
+            (self.tell)(Level::Warning, left_out.to_string());
         }
-    }
-}
-
-fn tell_inferred(inferred: &Inferred, tell: &mut impl FnMut(Level, String)) {
-    let Inferred {
-        schema,
-        left_out,
-        samples,
-        bad,
-    } = inferred;
-    let text = format!(
-        "SCHEMA inferred from {}: {schema}",
-        counted(*samples as u64, "record")
-    );
-    tell(Level::Info, text);
-    if *bad > 0 {
-        let text = format!("{bad} more of the first records are bad, or unlike the others");
-        tell(Level::Warning, text);
-    }
-    for left_out in left_out {
-        tell(Level::Warning, left_out.to_string());
     }
 }

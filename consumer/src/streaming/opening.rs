@@ -1,31 +1,28 @@
-//! From settings to all that a query needs to run: partitions, schema, plan.
+//! From settings to all that a query needs to run: partitions, a plan, what is kept, a place in the group.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::Receiver;
+use producer::Stop;
 use producer::topic::reach as reach_brokers;
-use producer::{SettingsError, Stop};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
 use super::StreamingError;
 use super::asked::Asked;
-use super::client::{check_memory, client, session};
+use super::client::{client, session};
 use super::company::{self, Company};
-use super::inferring::{Found, Origin, table};
+use super::inferring::Inferring;
+use super::planning::{Planned, planned};
 use super::quiet::Quiet;
 use super::resuming::{ResumeError, resume, take};
-use crate::checkpoint::claim;
-use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::kept::Kept;
-use crate::checkpoint::store::Store;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
-use crate::engine::memory::Memory;
-use crate::engine::query::{Query, QueryError};
+use crate::engine::query::Query;
 use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
@@ -39,13 +36,10 @@ const CLIENT_ID: &str = "client.id";
 /// Between two looks for a topic that is not there yet.
 const TOPIC_RETRY: Duration = Duration::from_secs(1);
 
-/// Characters of a query in an error, and of what is wrong with it, which may name something of the query.
-const MOST_OF_QUERY: usize = 60;
-const MOST_OF_REASON: usize = 2_000;
-
 /// Between two tries to find the logs as they were read, and how many more there are.
 const LOG_RETRY: Duration = Duration::from_millis(500);
 const LOG_TRIES: u32 = 10;
+
 /// A query that is ready to run.
 pub(super) struct Opened {
     pub extents: Arc<BTreeMap<TopicPartition, Extent>>,
@@ -66,113 +60,10 @@ pub(super) struct Opened {
     pub asked_interval: Option<Duration>,
 }
 
-/// Plans the query over `schema`.
-fn query_over(config: &Config, schema: &TableSchema) -> Result<Query, QueryError> {
-    // With several topics the table is named after none of them.
-    let names = match config.topics.as_slice() {
-        [topic] => std::slice::from_ref(topic),
-        _ => &[],
-    };
-    Query::plan(&config.query, schema.table(), names)
-        .and_then(|query| match config.updates {
-            true => query.updating(),
-            false => Ok(query),
-        })
-        .and_then(|query| Ok(query.within(&Memory::new(config.memory_limit))?))
-}
-
-/// Checks what can be checked before the schema is known.
-pub(super) fn check(config: &Config) -> Result<(), StreamingError> {
-    check_memory(config)?;
-    match &config.schema {
-        Some(schema) => query_over(config, schema).map(|_query| ()),
-        None => Query::check(&config.query),
-    }
-    .map_err(|error| wrong_query(config, &error))
-}
-
-fn wrong_query(config: &Config, error: &QueryError) -> StreamingError {
-    let reason = excerpt(&error.to_string(), MOST_OF_REASON);
-    let error = match &config.query_file {
-        Some(path) => SettingsError::new("QUERY_FILE", path, reason),
-        None => SettingsError::new("QUERY", excerpt(&config.query, MOST_OF_QUERY), reason),
-    };
-    error.into()
-}
-
-/// The beginning of a text, so that an error stays one line.
-fn excerpt(text: &str, most: usize) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= most {
-        return text;
-    }
-    let mut cut: String = text.chars().take(most).collect();
-    cut.push('…');
-    cut
-}
-
 /// Whether brokers answer at all.
 pub(super) fn reach(config: &Config) -> Result<(), StreamingError> {
     reach_brokers(&config.kafka, &Stop::new())?;
     Ok(())
-}
-
-/// A query, and what it has been planned over.
-struct Planned {
-    table: TableSchema,
-    query: Query,
-    /// As what the store has been taken for it; not yet if it is to be reset.
-    taken: Option<Fingerprint>,
-}
-
-/// Plans the query over the schema that there is, and takes the store for both. `None` if a stop was asked for while
-/// waiting.
-fn planned(
-    config: &Config,
-    store: Option<&Store>,
-    consumer: &BaseConsumer<Quiet>,
-    extents: &mut BTreeMap<TopicPartition, Extent>,
-    asked: &mut Asked<'_>,
-    tell: &mut impl FnMut(Level, String),
-) -> Result<Option<Planned>, StreamingError> {
-    loop {
-        let Some(found) = table(config, store, consumer, extents, asked, tell)? else {
-            return Ok(None);
-        };
-        let Found {
-            schema: table,
-            origin,
-        } = found;
-        let query = query_over(config, &table).map_err(|error| {
-            let is_of_schema = origin == Origin::Kept && matches!(error, QueryError::Invalid(_));
-            let error = wrong_query(config, &error);
-            match is_of_schema {
-                true => StreamingError::KeptSchema(Box::new(error)),
-                false => error,
-            }
-        })?;
-        // What is to be forgotten may still be in use.
-        let taken = match store.filter(|_| !config.reset) {
-            None => None,
-            Some(store) => match take(config, store, &table, &query) {
-                Ok(fingerprint) => Some(fingerprint),
-                // Another process of the group was faster, and has seen other records: its schema is gone on with. If
-                // it is another query's all the same, that is found then.
-                Err(error) if origin == Origin::Inferred && error.is_of_another() => {
-                    match claim::kept_schema(store, &config.topics) {
-                        Ok(Some(Ok(_kept))) => continue,
-                        _ => return Err(error.into()),
-                    }
-                }
-                Err(error) => return Err(error.into()),
-            },
-        };
-        return Ok(Some(Planned {
-            table,
-            query,
-            taken,
-        }));
-    }
 }
 
 /// Opens what the settings name. `None` if a stop was asked for while waiting.
@@ -213,14 +104,15 @@ pub(super) fn open(
     let store = location
         .map(|location| location.open().map_err(ResumeError::from))
         .transpose()?;
-    let planned = planned(
+    let planned = planned(Inferring {
         config,
-        store.as_ref(),
-        &consumer,
-        &mut extents,
-        &mut asked,
-        &mut tell,
-    )?;
+        // What a reset forgets is not to be gone on with, and may still be in use.
+        store: store.as_ref().filter(|_| !config.reset),
+        consumer: &consumer,
+        extents: &mut extents,
+        asked: &mut asked,
+        tell: &mut tell,
+    })?;
     let Some(Planned {
         table,
         query,

@@ -59,14 +59,6 @@ pub enum ResumeError {
 }
 
 impl ResumeError {
-    /// Whether another process has taken the location, for this query or for another one.
-    pub(super) fn is_of_another(&self) -> bool {
-        matches!(
-            self,
-            Self::Claim(ClaimError::OtherQuery { .. } | ClaimError::Contended { .. })
-        )
-    }
-
     /// Whether the user named the wrong location.
     pub(super) fn is_wrong_usage(&self) -> bool {
         matches!(self, Self::Claim(ClaimError::OtherQuery { .. }))

@@ -1,0 +1,114 @@
+//! A query over the schema that there is.
+
+use producer::SettingsError;
+
+use super::StreamingError;
+use super::client::check_memory;
+use super::inferring::{Found, Inferring, Origin};
+use super::resuming::take;
+use crate::checkpoint::fingerprint::Fingerprint;
+use crate::checkpoint::store::Store;
+use crate::config::Config;
+use crate::engine::memory::Memory;
+use crate::engine::query::{Query, QueryError};
+use crate::schema::TableSchema;
+
+/// Characters of a query in an error, and of what is wrong with it, which may name something of the query.
+const MOST_OF_QUERY: usize = 60;
+const MOST_OF_REASON: usize = 2_000;
+
+/// A query, and what it has been planned over.
+pub(super) struct Planned {
+    pub table: TableSchema,
+    pub query: Query,
+    /// As what the store has been taken for it, if there is one to take.
+    pub taken: Option<Fingerprint>,
+}
+
+/// Plans the query over the schema that is found, and takes the store for both. `None` if a stop was asked for while
+/// waiting.
+pub(super) fn planned(mut schemas: Inferring<'_, '_>) -> Result<Option<Planned>, StreamingError> {
+    let (config, store) = (schemas.config, schemas.store);
+    loop {
+        let Some(found) = schemas.find()? else {
+            return Ok(None);
+        };
+        let origin = found.origin;
+        match planned_over(config, store, found) {
+            Ok(planned) => return Ok(Some(planned)),
+            // Another process of the group was faster, and has seen other records: its schema is gone on with. If it
+            // is another query's all the same, that is found then.
+            Err(_) if origin == Origin::Inferred && schemas.is_kept() => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn planned_over(
+    config: &Config,
+    store: Option<&Store>,
+    found: Found,
+) -> Result<Planned, StreamingError> {
+    let table = found.schema;
+    let query = query_over(config, &table).map_err(|error| {
+        let is_of_schema = found.origin == Origin::Kept && matches!(error, QueryError::Invalid(_));
+        let error = wrong_query(config, &error);
+        match is_of_schema {
+            true => StreamingError::KeptSchema(Box::new(error)),
+            false => error,
+        }
+    })?;
+    let taken = store
+        .map(|store| take(config, store, &table, &query))
+        .transpose()?;
+    Ok(Planned {
+        table,
+        query,
+        taken,
+    })
+}
+
+/// Plans the query over `schema`.
+fn query_over(config: &Config, schema: &TableSchema) -> Result<Query, QueryError> {
+    // With several topics the table is named after none of them.
+    let names = match config.topics.as_slice() {
+        [topic] => std::slice::from_ref(topic),
+        _ => &[],
+    };
+    Query::plan(&config.query, schema.table(), names)
+        .and_then(|query| match config.updates {
+            true => query.updating(),
+            false => Ok(query),
+        })
+        .and_then(|query| Ok(query.within(&Memory::new(config.memory_limit))?))
+}
+
+/// Checks what can be checked before the schema is known.
+pub(super) fn check(config: &Config) -> Result<(), StreamingError> {
+    check_memory(config)?;
+    match &config.schema {
+        Some(schema) => query_over(config, schema).map(|_query| ()),
+        None => Query::check(&config.query),
+    }
+    .map_err(|error| wrong_query(config, &error))
+}
+
+fn wrong_query(config: &Config, error: &QueryError) -> StreamingError {
+    let reason = excerpt(&error.to_string(), MOST_OF_REASON);
+    let error = match &config.query_file {
+        Some(path) => SettingsError::new("QUERY_FILE", path, reason),
+        None => SettingsError::new("QUERY", excerpt(&config.query, MOST_OF_QUERY), reason),
+    };
+    error.into()
+}
+
+/// The beginning of a text, so that an error stays one line.
+fn excerpt(text: &str, most: usize) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= most {
+        return text;
+    }
+    let mut cut: String = text.chars().take(most).collect();
+    cut.push('…');
+    cut
+}
