@@ -19,6 +19,8 @@ JARS = REPOSITORY / "zookeeper-kafka" / "target" / "jars"
 RECORD = re.compile(r"^\| offset: (\d+) .*? valueSize: (\d+) .*? payload: (\{.*\})$")
 # What tells the groups that are shown as they change: prefixes of ids below this one.
 SHOWN_BELOW = "0100"
+# What ends us before we are done.
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Of `DECIMAL(16,6)`, an average of DECIMAL(12,2).
 AVERAGE = Decimal("0.000001")
 
@@ -80,14 +82,25 @@ def _groups_of(brokers, task, count):
 def _map(function, brokers, topic, arguments):
     """The function of every partition's folder, computed on all cores."""
     folders = [brokers.data / "kafka-1" / "data" / f"{topic}-{partition}" for partition in range(PARTITIONS)]
-    with multiprocessing.Pool(min(PARTITIONS, os.cpu_count() or 1), _end_quietly) as pool:
-        return pool.starmap(function, [(folder, *arguments) for folder in folders])
+    # A signal to a process that has only begun would be lost, and whoever waits for its end would wait for ever.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        pool = multiprocessing.Pool(min(PARTITIONS, os.cpu_count() or 1), _end_quietly)
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    with pool:
+        results = pool.starmap(function, [(folder, *arguments) for folder in folders])
+        # They end by themselves; at the end of `with` they would be sent a signal.
+        pool.close()
+        pool.join()
+    return results
 
 
 def _end_quietly():
     """In a process of the pool: who has interrupted us knows it already."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, lambda *_signal: sys.exit(1))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _brands(folder):
