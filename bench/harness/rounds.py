@@ -3,6 +3,7 @@
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from random import Random
 from statistics import median
 
 from harness import task as tasks
@@ -54,12 +55,15 @@ class Rounds:
         self.results = {}
 
     def take(self, task, engines, rounds, expected=None):
-        """Gives the task to each engine that can do it, in turn, so many times."""
-        results = self.results.setdefault(task, {})
+        """Gives the task to each engine that can do it, once a round."""
+        results = self.results.setdefault(task, {engine: Result() for engine in engines})
+        able = [engine for engine in engines if task.kind in engine.tasks]
         for number in range(1, rounds + 1):
-            for engine in engines:
-                result = results.setdefault(engine, Result())
-                if task.kind not in engine.tasks or result.failed:
+            # Whoever always comes first, or behind a certain other one, is slower or faster for it.
+            Random(number).shuffle(able)
+            for engine in able:
+                result = results[engine]
+                if result.failed:
                     continue
                 try:
                     self._run(task, engine, result, expected)
