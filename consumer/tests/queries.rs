@@ -219,13 +219,21 @@ fn updates_need_a_query_that_looks_at_one_group_at_a_time() {
 
 #[test]
 fn what_is_no_select_is_refused() {
-    for sql in [
-        "CREATE TABLE t (a INT)",
-        "INSERT INTO transactions VALUES (1)",
-        "EXPLAIN SELECT count(*) FROM transactions",
-        "SET datafusion.execution.batch_size = 1",
+    for (sql, word) in [
+        ("CREATE TABLE t (a INT)", "CREATE"),
+        ("INSERT INTO transactions VALUES (1)", "INSERT"),
+        ("EXPLAIN SELECT count(*) FROM transactions", "EXPLAIN"),
+        ("SET datafusion.execution.batch_size = 1", "SET"),
+        ("SELECT count(*) INTO t FROM transactions", "SELECT … INTO"),
+        ("SHOW TABLES", "SHOW"),
+        ("COPY transactions TO 'file'", "COPY"),
+        (
+            "CREATE EXTERNAL TABLE t STORED AS CSV LOCATION 'file'",
+            "CREATE",
+        ),
+        ("BEGIN", "BEGIN"),
     ] {
-        assert!(plan(sql).is_err(), "{sql}");
+        assert_eq!(refusal(sql), Refusal::NotSelect(word.to_owned()), "{sql}");
     }
 }
 

@@ -44,6 +44,9 @@ pub enum SqlError {
     /// It has words that the planner would pass over.
     #[error(transparent)]
     Ignored(#[from] Ignored),
+    /// It is no SELECT, but begins with this word.
+    #[error("it is no SELECT, but {0}")]
+    NotSelect(String),
 }
 
 /// Words that the planner would pass over in silence, and what to write instead.
@@ -51,10 +54,10 @@ pub enum SqlError {
 #[error("{0} is not known here; {1}")]
 pub struct Ignored(pub &'static str, pub &'static str);
 
-/// Parses `text`, which should hold one statement.
+/// Parses `text`, which should hold one SELECT.
 ///
 /// # Errors
-/// If it is no SQL, not one statement, or has words that would be ignored.
+/// If it is no SQL, not one SELECT, or has words that would be ignored.
 pub fn parse(text: &str) -> Result<Statement, SqlError> {
     let statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {})?;
     let mut statements = statements.into_iter();
@@ -66,7 +69,13 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
                 mem::forget(statement);
                 return Err(SqlError::TooLong(most));
             }
-            checked.map(|()| statement)
+            checked?;
+            match statement {
+                Statement::Statement(ref plain) if matches!(**plain, ast::Statement::Query(_)) => {
+                    Ok(statement)
+                }
+                other => Err(SqlError::NotSelect(first_word(&other))),
+            }
         }
         (None, _) => Err(SqlError::Empty),
         (Some(first), Some(second)) => {
@@ -75,6 +84,14 @@ pub fn parse(text: &str) -> Result<Statement, SqlError> {
             Err(SqlError::Several)
         }
     }
+}
+
+fn first_word(statement: &Statement) -> String {
+    let text = statement.to_string();
+    text.split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The statement as sqlparser knows it, explained or not.

@@ -58,6 +58,7 @@ impl From<SqlError> for QueryError {
         match error {
             SqlError::Invalid(error) => error.into(),
             SqlError::Ignored(words) => Self::Refused(words.into()),
+            SqlError::NotSelect(word) => Self::Refused(Refusal::NotSelect(word)),
             SqlError::Empty | SqlError::Several | SqlError::TooLong(_) => {
                 Self::Invalid(error.to_string())
             }
