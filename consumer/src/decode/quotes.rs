@@ -35,9 +35,9 @@ impl Quotes {
             self.words.clear();
             // SAFETY: SSE2 belongs to x86-64.
             let is_plain = match unsafe { sse2::find(record, &mut self.words) } {
-                Text::Plain => true,
-                Text::Special => false,
-                Text::NotAscii => is_plain(record),
+                Text::Ascii => true,
+                Text::Backslashes => false,
+                Text::Other => is_plain(record),
             };
             is_plain.then_some(&*self)
         }
@@ -70,15 +70,15 @@ impl Quotes {
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 enum Text {
-    /// ASCII, and plain.
-    Plain,
-    /// It has a backslash, or is ASCII and has a control character.
-    Special,
-    /// It has no backslash.
-    NotAscii,
+    /// ASCII without backslashes and control characters: plain.
+    Ascii,
+    /// There are some.
+    Backslashes,
+    /// There are none, but control characters or what is not ASCII.
+    Other,
 }
 
-/// Whether a record without backslashes is plain that is not all ASCII.
+/// Whether a record without backslashes is plain.
 #[cfg(target_arch = "x86_64")]
 #[inline(never)]
 fn is_plain(record: &[u8]) -> bool {
@@ -101,16 +101,11 @@ mod sse2 {
     #[target_feature(enable = "sse2")]
     pub(super) fn find(record: &[u8], words: &mut Vec<u64>) -> Text {
         let (blocks, rest) = record.as_chunks::<BLOCK>();
-        let mut last = [b' '; BLOCK];
-        if let Some(start) = last.get_mut(..rest.len()) {
-            start.copy_from_slice(rest);
-        }
         let quote = _mm_set1_epi8(b'"'.cast_signed());
         let backslash = _mm_set1_epi8(b'\\'.cast_signed());
         let blank = _mm_set1_epi8(b' '.cast_signed());
         let mut backslashes = _mm_setzero_si128();
         let mut low = _mm_setzero_si128();
-        let mut all = _mm_setzero_si128();
         let mut word = |block: &[u8; BLOCK]| {
             let mut word = 0;
             for (sixteen, at) in block.as_chunks().0.iter().zip([0, 16, 32, 48]) {
@@ -120,18 +115,32 @@ mod sse2 {
                 backslashes = _mm_or_si128(backslashes, _mm_cmpeq_epi8(bytes, backslash));
                 // Signed: what is not ASCII is less than a blank as well.
                 low = _mm_or_si128(low, _mm_cmplt_epi8(bytes, blank));
-                all = _mm_or_si128(all, bytes);
             }
             word
         };
         words.extend(blocks.iter().map(&mut word));
-        words.extend([word(&last), 0]);
+        // The rest with what is before it, seen already: copying it costs more.
+        let last = match record.last_chunk() {
+            Some(last) => word(last),
+            None => word(&padded(record)),
+        };
+        // Twice, since no rest would shift all of it.
+        words.extend([last >> 1 >> (BLOCK - 1 - rest.len()), 0]);
         let any = |bytes| _mm_movemask_epi8(bytes) != 0;
-        match (any(backslashes), any(all), any(low)) {
-            (true, _, _) | (_, false, true) => Text::Special,
-            (false, true, _) => Text::NotAscii,
-            (false, false, false) => Text::Plain,
+        match (any(backslashes), any(low)) {
+            (true, _) => Text::Backslashes,
+            (false, true) => Text::Other,
+            (false, false) => Text::Ascii,
         }
+    }
+
+    /// A record of less than a block, with blanks before it.
+    fn padded(record: &[u8]) -> [u8; BLOCK] {
+        let mut block = [b' '; BLOCK];
+        if let Some(end) = block.get_mut(BLOCK - record.len()..) {
+            end.copy_from_slice(record);
+        }
+        block
     }
 
     /// From a value, and not by `_mm_loadu_si128` from a pointer, which would not be safe; it becomes that one
