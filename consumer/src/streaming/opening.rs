@@ -227,18 +227,28 @@ fn lasting_name(
     extents: &BTreeMap<TopicPartition, Extent>,
     tell: &mut impl FnMut(Level, String),
 ) -> Option<Identity> {
+    // Whoever comes back as a static member is given what it had, and partitions that were added meanwhile have no
+    // reader until the group shares out anew.
+    let is_read = |partition: &&TopicPartition| {
+        let mut members = group.members.iter();
+        members.any(|member| member.partitions.contains(partition))
+    };
+    let unread = extents.keys().find(|partition| !is_read(partition));
+    let unread = unread.filter(|_| group.is_stable);
     if client(config).get(STATIC_NAME).is_some() {
+        if let Some(partition) = unread {
+            let text = format!(
+                "nobody in the group {} reads {partition}, and a member that comes back with its {STATIC_NAME} changes \
+                 nothing of that: leave {STATIC_NAME} out",
+                config.group_id
+            );
+            tell(Level::Warning, text);
+        }
         return None;
     }
     let servers = config.kafka.bootstrap_servers();
     let ids = group.members.iter().map(|member| member.id.as_str());
-    // Whoever comes back as a static member is given what it had, and partitions that were added meanwhile have no
-    // reader until the group shares out anew.
-    let is_read = |partition| {
-        let mut members = group.members.iter();
-        members.any(|member| member.partitions.contains(partition))
-    };
-    let joins_anew = group.is_stable && !extents.keys().all(is_read);
+    let joins_anew = unread.is_some();
     match Identity::take(&config.locks, &config.group_id, servers, ids, joins_anew) {
         Ok(identity) => Some(identity),
         Err(error) => {

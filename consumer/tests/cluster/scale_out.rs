@@ -4,8 +4,9 @@ use std::sync::mpsc;
 use std::thread;
 
 use consumer::config::Config;
+use consumer::event::Level;
 use libtest_mimic::Trial;
-use producer::Pace;
+use producer::{KafkaSettings, Pace};
 use tempfile::TempDir;
 
 use crate::brokers::Brokers;
@@ -23,6 +24,10 @@ pub fn trials() -> Vec<Trial> {
         trial(
             "partitions_added_while_it_was_away_are_read",
             added_meanwhile,
+        ),
+        trial(
+            "partitions_that_a_name_of_ones_own_leaves_unread_are_told",
+            added_with_a_name,
         ),
         trial(
             "each_process_of_a_group_shows_the_whole_result",
@@ -165,30 +170,52 @@ fn reset(brokers: &Brokers) {
     assert_eq!((told.totals(), told.records()), (all, 0));
 }
 
+/// Counts the records of `topic`, also as a restart does.
+fn counting(brokers: &Brokers, topic: &str, folder: &TempDir, properties: &str) -> Running {
+    let settings = brokers.settings();
+    let config = Config {
+        kafka: KafkaSettings::parse(settings.bootstrap_servers(), properties, &[]).unwrap(),
+        query: "SELECT count(*) AS n FROM transactions".to_owned(),
+        trigger: INTERVAL,
+        ..config(brokers, topic)
+    };
+    start(kept_in(folder, config))
+}
+
+/// Two partitions become four while nobody reads them.
+fn grown(brokers: &Brokers, topic: &str, folder: &TempDir, properties: &str) {
+    create_topic(brokers, topic, 2, &[]);
+    write(brokers, topic, &[Record::good(0, "Visa", 100)]);
+    let mut running = counting(brokers, topic, folder, properties);
+    running.until_records(1);
+    running.stop();
+    add_partitions(brokers, topic, 4);
+    write(brokers, topic, &[Record::good(3, "Visa", 100)]);
+}
+
 /// A process that comes back soon is given what the one before it had, and the group knows of no more.
 fn added_meanwhile(brokers: &Brokers) {
     const TOPIC: &str = "added-meanwhile";
-    create_topic(brokers, TOPIC, 2, &[]);
-    let write_to = |partition| write(brokers, TOPIC, &[Record::good(partition, "Visa", 100)]);
     let folder = TempDir::new().unwrap();
-    let go = || {
-        let config = Config {
-            query: "SELECT count(*) AS n FROM transactions".to_owned(),
-            trigger: INTERVAL,
-            ..config(brokers, TOPIC)
-        };
-        start(kept_in(&folder, config))
-    };
-    write_to(0);
-    let mut running = go();
-    running.until_records(1);
-    running.stop();
-    add_partitions(brokers, TOPIC, 4);
-    write_to(3);
-    let mut running = go();
+    grown(brokers, TOPIC, &folder, "");
+    let mut running = counting(brokers, TOPIC, &folder, "");
     running.until("the new partition is read", |told| {
         let last = told.batches.last();
         last.is_some_and(|batch| integers(&batch.rows, "n") == [2])
+    });
+    running.stop();
+}
+
+/// With a name of the user's own nothing can be done but to say so.
+fn added_with_a_name(brokers: &Brokers) {
+    const TOPIC: &str = "added-with-a-name";
+    const NAME: &str = "group.instance.id=mine";
+    let folder = TempDir::new().unwrap();
+    grown(brokers, TOPIC, &folder, NAME);
+    let mut running = counting(brokers, TOPIC, &folder, NAME);
+    running.until("what is unread is told", |told| {
+        let words = ["added-with-a-name-2", "leave group.instance.id out"];
+        told.told(Level::Warning, &words)
     });
     running.stop();
 }
