@@ -59,7 +59,7 @@ class Rounds:
         results = self.results.setdefault(task, {engine: Result() for engine in engines})
         able = [engine for engine in engines if task.kind in engine.tasks]
         for number in range(1, rounds + 1):
-            # Whoever always comes first, or behind a certain other one, is slower or faster for it.
+            # So that nobody has the same place, and the same one before it, in each round.
             Random(number).shuffle(able)
             for engine in able:
                 result = results[engine]
