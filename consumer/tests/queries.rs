@@ -225,6 +225,13 @@ fn what_is_no_select_is_refused() {
         ("EXPLAIN SELECT count(*) FROM transactions", "EXPLAIN"),
         ("SET datafusion.execution.batch_size = 1", "SET"),
         ("SELECT count(*) INTO t FROM transactions", "SELECT … INTO"),
+        (
+            "WITH t AS (SELECT 1) INSERT INTO transactions SELECT * FROM t",
+            "INSERT",
+        ),
+        ("WITH t AS (SELECT 1) UPDATE t SET a = 1", "UPDATE"),
+        ("WITH t AS (SELECT 1) DELETE FROM t", "DELETE"),
+        ("-- all\n  explain SELECT 1", "EXPLAIN"),
         ("SHOW TABLES", "SHOW"),
         ("COPY transactions TO 'file'", "COPY"),
         (
@@ -870,12 +877,14 @@ fn operators_in_a_row_have_an_end() {
     for (first, set) in [
         ("SELECT 1", " UNION SELECT 1"),
         ("SELECT 1 UNION SELECT 1", " INTERSECT SELECT 1"),
-        ("EXPLAIN SELECT 1", " + 1"),
     ] {
         let text = format!("{first}{}", row(set, 20_000));
         let error = Query::check(&text).unwrap_err();
         assert!(error.to_string().contains("more than 500"), "{error}");
     }
+    let explained = format!("EXPLAIN SELECT 1{}", row(" + 1", 200_000));
+    let error = Query::check(&explained).unwrap_err();
+    assert!(error.to_string().contains("not EXPLAIN"), "{error}");
     let (first, second) = (format!("SELECT 1{}", row(" + 1", 200_000)), "SELECT 1");
     for several in [format!("{first}; {second}"), format!("{second}; {first}")] {
         let error = Query::check(&several).unwrap_err();

@@ -16,8 +16,9 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{DFParser, Statement};
-use datafusion::sql::sqlparser::ast;
+use datafusion::sql::sqlparser::ast::{self, Query};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use futures::FutureExt;
 use thiserror::Error;
 
@@ -44,7 +45,7 @@ pub enum SqlError {
     /// It has words that the planner would pass over.
     #[error(transparent)]
     Ignored(#[from] Ignored),
-    /// It is no SELECT, but begins with this word.
+    /// It is no SELECT, but this.
     #[error("it is no SELECT, but {0}")]
     NotSelect(String),
 }
@@ -58,65 +59,57 @@ pub struct Ignored(pub &'static str, pub &'static str);
 ///
 /// # Errors
 /// If it is no SQL, not one SELECT, or has words that would be ignored.
-pub fn parse(text: &str) -> Result<Statement, SqlError> {
-    let statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {})?;
-    let mut statements = statements.into_iter();
-    match (statements.next(), statements.next()) {
-        (Some(mut statement), None) => {
-            let checked = plain(&mut statement).map_or(Ok(()), unplanned::check);
-            if let Err(SqlError::TooLong(most)) = checked {
-                // To drop it would call itself for each of them, too.
-                mem::forget(statement);
-                return Err(SqlError::TooLong(most));
-            }
-            checked?;
-            match statement {
-                Statement::Statement(ref plain) if matches!(**plain, ast::Statement::Query(_)) => {
-                    Ok(statement)
-                }
-                other => Err(SqlError::NotSelect(first_word(&other))),
-            }
-        }
-        (None, _) => Err(SqlError::Empty),
-        (Some(first), Some(second)) => {
-            // Nobody has looked how long they are.
-            mem::forget((first, second, statements));
-            Err(SqlError::Several)
+pub fn parse(text: &str) -> Result<Box<Query>, SqlError> {
+    let mut statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {})?.into_iter();
+    let Some(first) = statements.next() else {
+        return Err(SqlError::Empty);
+    };
+    // A statement calls itself for each of its operators when it is dropped, and nobody has looked yet how many these
+    // are: so what is refused is forgotten.
+    if statements.len() > 0 {
+        mem::forget((first, statements));
+        return Err(SqlError::Several);
+    }
+    let mut query = match first {
+        Statement::Statement(plain) => match *plain {
+            ast::Statement::Query(query) => query,
+            other => return Err(not_select(text, other)),
+        },
+        other => return Err(not_select(text, other)),
+    };
+    match unplanned::check(&mut query) {
+        Ok(()) => Ok(query),
+        Err(refused) => {
+            mem::forget(query);
+            Err(refused)
         }
     }
 }
 
-fn first_word(statement: &Statement) -> String {
-    let text = statement.to_string();
-    text.split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// The statement as sqlparser knows it, explained or not.
-fn plain(statement: &mut Statement) -> Option<&mut ast::Statement> {
-    match statement {
-        Statement::Statement(statement) => Some(statement),
-        Statement::Explain(explain) => plain(&mut explain.statement),
+/// Refuses what `text` holds by its first word.
+fn not_select<T>(text: &str, statement: T) -> SqlError {
+    mem::forget(statement);
+    let words = Tokenizer::new(&GenericDialect {}, text).tokenize();
+    let first = words.into_iter().flatten().find_map(|token| match token {
+        Token::Word(word) => Some(word.value.to_uppercase()),
         _ => None,
-    }
+    });
+    SqlError::NotSelect(first.unwrap_or_default())
 }
 
-/// Plans `statement` with what `state` knows. `columns` are the table's, found whatever their case.
+/// Plans `query` with what `state` knows. `columns` are the table's, found whatever their case.
 ///
 /// # Errors
 /// If it names what is not there, or DataFusion cannot plan it.
 pub fn plan(
-    mut statement: Statement,
+    mut query: Box<Query>,
     columns: &Fields,
     state: &SessionState,
 ) -> Result<LogicalPlan, DataFusionError> {
-    if let Statement::Statement(statement) = &mut statement {
-        naming::name_columns(statement);
-        spark::rewrite(statement, columns);
-    }
-    at_once(state.statement_to_plan(statement))
+    naming::name_columns(&mut query);
+    spark::rewrite(&mut query, columns);
+    let statement = Box::new(ast::Statement::Query(query));
+    at_once(state.statement_to_plan(Statement::Statement(statement)))
 }
 
 /// What planning comes to. It is async for catalogs that are far away; one that is not never waits.

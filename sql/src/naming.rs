@@ -2,20 +2,20 @@
 //!
 //! The planner would name a column that has no alias after its own reading of it, as in
 //! `sum(transactions.amount * Decimal128(1.1,2,1))`. So each such column gets its own text for an
-//! alias, before anything else changes the statement. Plain columns and `*` have names already, and
+//! alias, before anything else changes the query. Plain columns and `*` have names already, and
 //! what the user has called a column stays to the letter.
 
 use std::collections::HashMap;
 
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, ObjectNamePart, Select, SelectItem, Statement,
+    AccessExpr, Expr, Ident, ObjectNamePart, Query, Select, SelectItem,
 };
 
 use crate::walk::{Walker, walk, walk_expr};
 
-/// Gives every unnamed column of `statement`, and of the SELECTs in its FROM, its text for a name.
-pub(crate) fn name_columns(statement: &mut Statement) {
-    walk(statement, &mut Selects);
+/// Gives every unnamed column of `query`, and of the SELECTs in its FROM, its text for a name.
+pub(crate) fn name_columns(query: &mut Query) {
+    walk(query, &mut Selects);
 }
 
 struct Selects;

@@ -11,8 +11,7 @@ use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType as SqlType, DuplicateTreatment, Expr,
     Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArgumentList,
-    FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByOptions, Statement, UnaryOperator,
-    Value,
+    FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByOptions, Query, UnaryOperator, Value,
 };
 
 use self::names::{DATE_PARTS, RENAMED};
@@ -21,11 +20,11 @@ use crate::walk::{Walker, walk};
 pub(crate) mod names;
 
 /// Rewrites `statement` in place. `columns` are the table's.
-pub(crate) fn rewrite(statement: &mut Statement, columns: &Fields) {
+pub(crate) fn rewrite(query: &mut Query, columns: &Fields) {
     let mut names = HashMap::new();
     collect_names(columns, &mut names);
-    walk(statement, &mut Identifiers { names });
-    walk(statement, &mut Calls);
+    walk(query, &mut Identifiers { names });
+    walk(query, &mut Calls);
 }
 
 struct Calls;

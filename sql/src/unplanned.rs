@@ -1,11 +1,11 @@
-//! What of a statement must not come to the planner: words that it would pass over in silence, and rows of operators
+//! What of a query must not come to the planner: what is no SELECT, words that it would pass over in silence, and rows of operators
 //! that it would not come to the end of.
 
 use std::iter;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, OrderByKind, Query, Select, SetExpr, Statement, TableFactor,
+    Expr, GroupByExpr, OrderByKind, Query, Select, SetExpr, TableFactor,
 };
 
 use crate::walk::{Walker, walk};
@@ -16,13 +16,13 @@ use crate::{Ignored, SqlError};
 /// parentheses is counted by the parser.
 const MOST_IN_A_ROW: usize = 500;
 
-/// Checks that there is nothing of it. The statement is not changed.
+/// Checks that there is nothing of it. The query is not changed.
 ///
 /// # Errors
-/// [`SqlError::Ignored`] or [`SqlError::TooLong`], of the first.
-pub(crate) fn check(statement: &mut Statement) -> Result<(), SqlError> {
+/// [`SqlError::NotSelect`], [`SqlError::Ignored`] or [`SqlError::TooLong`], of the first.
+pub(crate) fn check(query: &mut Query) -> Result<(), SqlError> {
     let mut unplanned = Unplanned { first: None };
-    walk(statement, &mut unplanned);
+    walk(query, &mut unplanned);
     unplanned.first.map_or(Ok(()), Err)
 }
 
@@ -33,6 +33,11 @@ struct Unplanned {
 impl Unplanned {
     fn ignored(&mut self, words: &'static str, mend: &'static str) {
         self.first.get_or_insert(Ignored(words, mend).into());
+    }
+
+    fn not_select(&mut self, words: &str) {
+        self.first
+            .get_or_insert_with(|| SqlError::NotSelect(words.to_owned()));
     }
 
     /// Ends the walk, before it goes into what is too long for it, too.
@@ -46,6 +51,14 @@ impl Walker for Unplanned {
     fn query(&mut self, query: &mut Query) -> ControlFlow<()> {
         if set_operations(&query.body) > MOST_IN_A_ROW {
             return self.too_long();
+        }
+        // Behind a WITH; by themselves they are no query to the parser.
+        match *query.body {
+            SetExpr::Insert(_) => self.not_select("INSERT"),
+            SetExpr::Update(_) => self.not_select("UPDATE"),
+            SetExpr::Delete(_) => self.not_select("DELETE"),
+            SetExpr::Merge(_) => self.not_select("MERGE"),
+            _ => {}
         }
         if !query.locks.is_empty() {
             self.ignored("FOR UPDATE", "leave it out");
@@ -78,6 +91,9 @@ impl Walker for Unplanned {
     }
 
     fn select(&mut self, select: &mut Select) {
+        if select.into.is_some() {
+            self.not_select("SELECT … INTO");
+        }
         if select.prewhere.is_some() {
             self.ignored("PREWHERE", "write WHERE");
         }

@@ -1,13 +1,11 @@
-//! A walk through a parsed statement.
+//! A walk through a parsed query.
 //!
 //! sqlparser's visitors are generic, and each kind of them is half a megabyte of code: one function for each type that
 //! can stand in any statement. So there is one kind, and what it does on the way is behind a pointer.
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{
-    Expr, Query, Select, Statement, TableFactor, VisitMut, VisitorMut,
-};
+use datafusion::sql::sqlparser::ast::{Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
 
 /// What is done on the way, which ends at a `Break`.
 pub(crate) trait Walker {
@@ -27,9 +25,9 @@ pub(crate) trait Walker {
     fn after(&mut self, _expr: &mut Expr) {}
 }
 
-/// Takes `walker` through all of `statement`.
-pub(crate) fn walk(statement: &mut Statement, walker: &mut dyn Walker) {
-    let _ = statement.visit(&mut Steps(walker));
+/// Takes `walker` through all of `query`.
+pub(crate) fn walk(query: &mut Query, walker: &mut dyn Walker) {
+    let _ = query.visit(&mut Steps(walker));
 }
 
 /// Takes `walker` through an expression.

@@ -103,9 +103,9 @@ impl Query {
     pub fn plan(text: &str, table: &SchemaRef, names: &[String]) -> Result<Self, QueryError> {
         let clock = TriggerClock::default();
         let state = session(table, names, &clock)?;
-        let statement = sql::parse(text)?;
+        let parsed = sql::parse(text)?;
         let name = names.first().map_or(TABLE, String::as_str);
-        let written = sql::plan(statement, table.fields(), &state).map_err(|error| {
+        let written = sql::plan(parsed, table.fields(), &state).map_err(|error| {
             QueryError::Invalid(explain::lookup_error(&error, name, &functions(&state)))
         })?;
         check_written(&written, name)?;

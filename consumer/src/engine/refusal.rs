@@ -104,10 +104,6 @@ pub fn check_written(plan: &LogicalPlan, table: &str) -> Result<(), Refusal> {
             LogicalPlan::RecursiveQuery(_) => {
                 refusal = Some(Refusal::ManyScans("WITH RECURSIVE"));
             }
-            // Of what is not SELECT only this comes to be planned.
-            LogicalPlan::Ddl(_) => {
-                refusal = Some(Refusal::NotSelect("SELECT … INTO".to_owned()));
-            }
             _ => {}
         }
         if refusal.is_none() && plan.expressions().iter().any(has_subquery) {
