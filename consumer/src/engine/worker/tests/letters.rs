@@ -1,0 +1,80 @@
+//! A record whose dead letter is on its way, or cannot be written.
+
+use super::*;
+
+#[test]
+fn a_partition_whose_letters_are_on_their_way_at_each_trigger_hands_over() {
+    let mut bench = Bench::new(COUNT, 0, None, false);
+    bench.record(GOOD);
+    bench.record("bad");
+    let (contributions, kept_back) = bench.trigger();
+    assert!(contributions.is_empty() && kept_back);
+    bench.step(Event::Proceed);
+
+    // More bad records come; without an end to them nothing would ever be handed over.
+    assert!(!bench.record("bad"));
+    assert!(!bench.said_full());
+    bench.settled();
+    assert!(bench.said_full());
+    let (contributions, kept_back) = bench.trigger();
+    assert!(!kept_back);
+    assert_eq!(bench.count(&contributions), 1);
+    assert_eq!((contributions[0].records, contributions[0].bad), (2, 1));
+
+    bench.step(Event::Proceed);
+    assert!(bench.said(|action| matches!(action, Action::Resume(_))));
+    assert!(bench.record(GOOD));
+}
+
+#[test]
+fn stuck_letters_are_not_waited_for_and_come_later() {
+    let mut bench = Bench::new(COUNT, 0, Some(2), false);
+    bench.record("bad");
+    bench.record(GOOD);
+    let (partition, epoch) = (bench.partition.clone(), bench.epoch);
+    bench.step(Event::LettersStuck(&partition, epoch));
+    assert!(!bench.said(|action| matches!(action, Action::Pause(_))));
+    assert_eq!(bench.worker.paused(), 1);
+    assert!(!bench.record(GOOD));
+    assert!(!bench.trigger().1);
+    // Its share of the batch is free for others.
+    assert!(bench.worker.plan.allowance.take());
+
+    bench.settled();
+    assert!(bench.said_full());
+    let (contributions, _) = bench.trigger();
+    assert_eq!(bench.count(&contributions), 1);
+    bench.step(Event::Proceed);
+    assert_eq!(bench.worker.paused(), 0);
+}
+
+#[test]
+fn letters_of_an_earlier_owner_do_not_count() {
+    let mut bench = Bench::new(COUNT, 0, None, false);
+    bench.record("bad");
+    let (partition, earlier) = (bench.partition.clone(), bench.epoch);
+    bench.step(Event::Revoked(&partition));
+    bench.assign(0);
+    bench.record("bad");
+    bench.step(Event::LetterSettled(&partition, earlier));
+    bench.step(Event::LettersStuck(&partition, earlier));
+    let (contributions, kept_back) = bench.trigger();
+    assert!(contributions.is_empty() && kept_back);
+}
+
+/// Whoever triggers forgets what was full before the batch was done.
+#[test]
+fn what_settles_before_the_batch_is_done_is_told_after_it() {
+    let mut bench = Bench::new(COUNT, 10, None, false);
+    bench.record("no JSON");
+    let (parts, kept_back) = bench.trigger();
+    assert!(parts.is_empty() && kept_back);
+    bench.settled();
+    assert!(bench.said_full());
+    bench.step(Event::Proceed);
+    assert!(bench.said_full());
+    let (parts, kept_back) = bench.trigger();
+    assert_eq!((parts.len(), kept_back), (1, false));
+    bench.step(Event::Proceed);
+    assert!(!bench.said_full());
+}
