@@ -1,0 +1,133 @@
+//! What is said to a query that is wrong.
+
+use consumer::engine::query::QueryError;
+
+use super::plan;
+
+/// What is said to a query that is wrong.
+fn complaint(sql: &str) -> String {
+    match plan(sql) {
+        Err(QueryError::Invalid(text)) => text,
+        Err(other) => panic!("{sql}: {other}"),
+        Ok(_) => panic!("{sql}: is kept"),
+    }
+}
+
+#[test]
+fn a_mistake_is_told_in_one_plain_line() {
+    for (sql, expected) in [
+        (
+            "SELECT sum(amuont) FROM transactions",
+            "there is no column amuont; there are amount, card_brand, quantity, timestamp, tags, Channel, \
+             battery, data",
+        ),
+        (
+            "SELECT t.amuont FROM transactions t",
+            "there is no column t.amuont; there are t.amount, t.card_brand, t.quantity, t.timestamp, t.tags, \
+             t.Channel, t.battery, t.data",
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE card_brand = \"Visa\"",
+            "there is no column Visa (a text stands in single quotes: 'Visa'); there are card_brand, amount, \
+             quantity, timestamp, tags, Channel, battery, data",
+        ),
+        (
+            "SELECT battery.watts FROM transactions",
+            "there is no field watts in that STRUCT",
+        ),
+        (
+            "SELECT tags.name FROM transactions",
+            "only a STRUCT has fields; x[1] is the first element of an ARRAY x",
+        ),
+        (
+            "SELECT count(*) FROM payment",
+            "there is no table payment; write FROM payments",
+        ),
+        (
+            "SELECT summ(amount) FROM transactions",
+            "there is no function summ; names like it: sum, some",
+        ),
+        (
+            "SELECT qqqqqqqq(amount) FROM transactions",
+            "there is no function qqqqqqqq",
+        ),
+        (
+            "SELECT rank() FROM transactions",
+            "rank() takes other arguments than these, or needs OVER (…)",
+        ),
+        (
+            "SELECT count(*) FROM transactions GROUP BY window(timestamp, '1 minute')",
+            "there is no window() yet; date_bin(INTERVAL '1 minute', timestamp) groups by minute",
+        ),
+        (
+            "SELECT sum(amount)\nFROM transactions WHERE GROUP BY 1",
+            "line 2, column 31: expected end of statement, found BY",
+        ),
+        (
+            "SELECT sum(amount FROM transactions",
+            "line 1, column 19: expected ), found FROM",
+        ),
+        (
+            "SELECT 'Visa FROM transactions",
+            "line 1, column 8: unterminated string literal",
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE",
+            "expected an expression, found the end of the query",
+        ),
+        (
+            "SELECT card_brand, amount, count(*) FROM transactions GROUP BY card_brand",
+            "amount must stand in GROUP BY, or inside an aggregate as in max(amount)",
+        ),
+        (
+            "SELECT count(*), count(*) FROM transactions",
+            "two columns are called count(*); give one of them another name with AS",
+        ),
+        (
+            "SELECT DISTINCT upper(card_brand) FROM transactions ORDER BY upper(card_brand)",
+            "with DISTINCT, ORDER BY takes only columns of the result, by name or as in ORDER BY 1",
+        ),
+        (
+            "SELECT sum(card_brand) FROM transactions",
+            "sum takes numbers, not STRING; CAST the argument",
+        ),
+        (
+            "SELECT median(card_brand) FROM transactions",
+            "there is no median(STRING); there is median(Decimal), median(Float), median(DOUBLE)",
+        ),
+        (
+            "SELECT upper(amount, 3) FROM transactions",
+            "there is no upper(DECIMAL(12,2), BIGINT); there is upper(String)",
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE amount",
+            "WHERE takes a condition; amount is DECIMAL(12,2)",
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE timestamp > 3",
+            "TIMESTAMP > BIGINT is not defined; CAST one side",
+        ),
+        (
+            "SELECT amount + card_brand FROM transactions",
+            "DECIMAL(12,2) + STRING is not defined; CAST one side",
+        ),
+        (
+            "SELECT CAST('abc' AS INT) FROM transactions",
+            "cannot cast string 'abc' to value of INT type",
+        ),
+        (
+            "SELECT count(*) FROM transactions PIVOT (sum(amount) FOR card_brand IN ('a'))",
+            "not supported: Pivot",
+        ),
+        (
+            "SELECT substr(card_brand) FROM transactions",
+            "substring without for/from is not valid Substring",
+        ),
+        (
+            "SELECT CAST(amount AS MONEY) FROM transactions",
+            "not supported: SQL type MONEY",
+        ),
+    ] {
+        assert_eq!(complaint(sql), expected, "{sql}");
+    }
+}

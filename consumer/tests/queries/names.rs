@@ -1,0 +1,89 @@
+//! What columns are called, and found by.
+
+use consumer::engine::query::Query;
+
+use super::{cards, plan};
+
+/// The names of the result's columns, the topic being called `topic`.
+fn columns_of(sql: &str, topic: &str) -> Vec<String> {
+    let query = Query::plan(sql, &cards(), &[topic.to_owned()])
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let fields = query.schema().fields();
+    fields.iter().map(|field| field.name().clone()).collect()
+}
+
+#[test]
+fn columns_without_a_name_are_called_as_they_were_written() {
+    for (list, names) in [
+        ("count(*)", ["count(*)"]),
+        ("count(1)", ["count(1)"]),
+        ("SUM( amount\n * 1.1)", ["sum(amount * 1.1)"]),
+        ("(amount)", ["amount"]),
+        ("payments.amount", ["amount"]),
+        ("`Channel`", ["Channel"]),
+        ("upper(`Channel`)", ["upper(Channel)"]),
+        ("year(timestamp)", ["year(timestamp)"]),
+        ("explode(tags)", ["explode(tags)"]),
+        ("tags[1]", ["tags[1]"]),
+        (
+            "approx_percentile(amount, 0.5)",
+            ["approx_percentile(amount, 0.5)"],
+        ),
+        (
+            "count_if(amount > 3) FILTER (WHERE quantity = 1)",
+            ["count_if(amount > 3) FILTER (WHERE quantity = 1)"],
+        ),
+        ("battery.volts", ["volts"]),
+    ] {
+        let sql = format!("SELECT {list} FROM payments");
+        assert_eq!(columns_of(&sql, "payments"), names, "{sql}");
+    }
+}
+
+#[test]
+fn what_the_user_calls_a_column_stays_to_the_letter() {
+    let sql =
+        "SELECT max(quantity) AS \"my transactions.total\", min(battery.volts) AS \"a.b\" FROM a";
+    assert_eq!(columns_of(sql, "a"), ["my transactions.total", "a.b"]);
+    let sql = "SELECT max(data.volts), max(a.data.volts) FROM a";
+    assert_eq!(
+        columns_of(sql, "a"),
+        ["max(data.volts)", "max(a.data.volts)"]
+    );
+}
+
+#[test]
+fn fields_of_one_name_are_told_apart_by_their_path() {
+    let sql = "SELECT battery.volts, data.volts, battery.low FROM transactions";
+    let names = ["battery.volts", "data.volts", "low"];
+    assert_eq!(columns_of(sql, "a"), names);
+    let sql = "SELECT quantity AS volts, battery.volts FROM transactions";
+    assert_eq!(columns_of(sql, "a"), ["volts", "battery.volts"]);
+}
+
+#[test]
+fn names_reach_through_a_subquery() {
+    let sql = "SELECT *, \"sum(amount)\" / 2 FROM \
+               (SELECT card_brand, sum(amount) FROM payments GROUP BY card_brand) AS t";
+    let names = ["card_brand", "sum(amount)", "sum(amount) / 2"];
+    assert_eq!(columns_of(sql, "payments"), names);
+}
+
+#[test]
+fn clauses_find_a_column_by_its_text() {
+    for sql in [
+        "SELECT year(timestamp), count(*) FROM transactions GROUP BY year(timestamp) \
+         HAVING count(*) > 1 ORDER BY count(*) DESC, year(timestamp)",
+        "SELECT battery.volts, count(*) FROM transactions GROUP BY battery.volts ORDER BY battery.volts",
+        "SELECT t.card_brand, sum(t.amount) FROM transactions t GROUP BY t.card_brand ORDER BY t.card_brand",
+        "SELECT upper(card_brand), count(*) FROM transactions GROUP BY 1 ORDER BY 2 DESC",
+        "SELECT upper(card_brand), count(*) FROM transactions GROUP BY ALL ORDER BY 1",
+        "SELECT card_brand, sum(amount), rank() OVER (ORDER BY sum(amount) DESC) FROM transactions \
+         GROUP BY ROLLUP (card_brand) ORDER BY sum(amount)",
+        "SELECT DISTINCT battery.volts FROM transactions ORDER BY volts",
+    ] {
+        if let Err(error) = plan(sql) {
+            panic!("{sql}: {error}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What a query gives.
+
+use std::sync::Arc;
+
+use consumer::engine::query::{Query, error_text};
+use consumer::schema::TableSchema;
+use consumer::sink::cell::Cells;
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::SchemaRef;
+
+use super::{batch, plan, records, result, result_of, rows};
+
+#[test]
+fn what_is_ordered_by_itself_does_not_depend_on_the_records_order() {
+    for (sql, expected) in [
+        (
+            "SELECT array_agg(card_brand ORDER BY card_brand DESC) FROM transactions",
+            "[b, b, a, a]",
+        ),
+        (
+            "SELECT collect_list(amount ORDER BY amount) FROM transactions",
+            "[-3.00, 0.05, 2.50, 10.00]",
+        ),
+        (
+            "SELECT string_agg(quantity, '+' ORDER BY quantity) FROM transactions",
+            "1+2+3+4",
+        ),
+        (
+            "SELECT first_value(upper(card_brand) ORDER BY amount, card_brand) FROM transactions",
+            "A",
+        ),
+    ] {
+        assert_eq!(result(sql), rows(&[&[expected]]), "{sql}");
+    }
+}
+
+#[test]
+fn a_field_of_an_element_is_found_by_its_name() {
+    let table = Arc::clone(TableSchema::parse("x INT").unwrap().table());
+    for sql in [
+        "SELECT max(_headers[1].key) FROM transactions",
+        "SELECT max(_headers[1].KEY), max(_headers[1]['key']) FROM transactions",
+    ] {
+        if let Err(error) = Query::plan(sql, &table, &[]) {
+            panic!("{sql}: {error}");
+        }
+    }
+}
+
+#[test]
+fn an_average_is_rounded_half_up() {
+    // 10 / 3 and 5 / 8 in cents, to six digits.
+    let query =
+        plan("SELECT card_brand, avg(amount) FROM transactions GROUP BY card_brand ORDER BY 1")
+            .unwrap();
+    let thirds = [("a", 3, 1), ("a", 3, 1), ("a", 4, 1)];
+    let eighths = [("b", 5, 1), ("b", 0, 1), ("b", 0, 1), ("b", 0, 1)];
+    let negative = [
+        ("c", -5, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+        ("c", 0, 1),
+    ];
+    let all = [&thirds[..], &eighths[..], &negative[..]].concat();
+    let batch = batch(&all, &vec![0; all.len()]);
+    assert_eq!(
+        result_of(&query, &[batch]),
+        rows(&[&["a", "0.033333"], &["b", "0.012500"], &["c", "-0.008333"]])
+    );
+}
+
+#[test]
+fn the_top_row_stays_falls_and_comes_back() {
+    let query = plan(
+        "SELECT card_brand, sum(amount) AS total FROM transactions GROUP BY card_brand \
+         ORDER BY total DESC LIMIT 1",
+    )
+    .unwrap();
+    let steps = [
+        (("a", 500, 1), ["a", "5.00"]),
+        (("b", 300, 1), ["a", "5.00"]),
+        (("a", -400, 1), ["b", "3.00"]),
+        (("c", 200, 1), ["b", "3.00"]),
+        (("a", 900, 1), ["a", "10.00"]),
+    ];
+    for upto in 1..=steps.len() {
+        let batches: Vec<_> = steps[..upto]
+            .iter()
+            .map(|(record, _)| batch(&[*record], &[0]))
+            .collect();
+        let expected = steps[upto - 1].1;
+        assert_eq!(
+            result_of(&query, &batches),
+            rows(&[&expected]),
+            "after {upto} batches"
+        );
+    }
+}
+
+#[test]
+fn a_sum_that_no_longer_fits_stops_the_query_by_name() {
+    let query = plan("SELECT sum(quantity) FROM transactions").unwrap();
+    let mut partial = query.partial().unwrap();
+    let all = batch(&[("a", 0, i64::MAX), ("a", 0, 1)], &[0, 0]);
+    partial.push(all.project(query.columns()).unwrap()).unwrap();
+    let error = query.result(partial.finish().unwrap()).err().unwrap();
+    assert_eq!(
+        error_text(&error),
+        "sum(quantity) no longer fits its type BIGINT: CAST its argument to a type with more digits \
+         (DECIMAL(38, n) is the widest) or to DOUBLE"
+    );
+}
+
+#[test]
+fn a_sum_may_pass_its_limit_and_come_back() {
+    let query = plan("SELECT sum(quantity) FROM transactions").unwrap();
+    let above = batch(&[("a", 0, i64::MAX), ("a", 0, 1)], &[0, 0]);
+    let back = batch(&[("a", 0, -2)], &[0]);
+    assert_eq!(
+        result_of(&query, &[above, back]),
+        rows(&[&[&(i64::MAX - 1).to_string()]])
+    );
+}
+
+#[test]
+fn groups_are_exact_over_many_layers() {
+    let query = plan(
+        "SELECT card_brand, count(*) AS n, sum(quantity) AS s FROM transactions GROUP BY card_brand ORDER BY card_brand",
+    )
+    .unwrap();
+    // 30 batches of 3000 groups each, moving on by 1000: most groups stand in several layers.
+    let batches: Vec<_> = (0..30_i64)
+        .map(|number| {
+            let names: Vec<String> = (0..3000)
+                .map(|group| format!("{:06}", number * 1000 + group))
+                .collect();
+            let values: Vec<_> = names
+                .iter()
+                .map(|name| (name.as_str(), 0, number))
+                .collect();
+            batch(&values, &vec![0; values.len()])
+        })
+        .collect();
+    let result = result_of(&query, &batches);
+    assert_eq!(result.len(), 32_000);
+    for (group, row) in (0_i64..).zip(&result) {
+        let of: Vec<i64> = (0..30)
+            .filter(|number| (number * 1000..number * 1000 + 3000).contains(&group))
+            .collect();
+        let expected = [
+            format!("{group:06}"),
+            of.len().to_string(),
+            of.iter().sum::<i64>().to_string(),
+        ];
+        assert_eq!(row[..], expected[..]);
+    }
+}
+
+#[test]
+fn now_above_the_aggregate_is_the_time_of_the_trigger() {
+    let query = plan("SELECT count(*), CAST(now() AS VARCHAR) FROM transactions").unwrap();
+    for time in ["2026-01-31T12:00:00Z", "2027-01-31T12:00:00Z"] {
+        query.clock().set(time.parse().unwrap());
+        assert_eq!(result_of(&query, &[records()]), rows(&[&["4", time]]));
+    }
+}
+
+#[test]
+fn thousands_are_separated_in_quantities_only() {
+    let many = batch(&[("a", 123_456, 2020); 1500], &[0; 1500]);
+    for (sql, expected) in [
+        (
+            "SELECT quantity, count(*), sum(quantity), max(quantity) FROM transactions GROUP BY quantity",
+            ["2020", "1,500", "3,030,000", "2020"],
+        ),
+        (
+            "SELECT max(year(timestamp)), max(amount), 100 * count(*), avg(quantity) FROM transactions",
+            ["1970", "1,234.56", "150,000", "2,020"],
+        ),
+        (
+            "SELECT q, n, n + 1, sum(n) OVER () FROM \
+             (SELECT quantity + 1 AS q, count(*) AS n FROM transactions GROUP BY 1 ORDER BY n LIMIT 3) AS t",
+            ["2021", "1,500", "1,501", "1,500"],
+        ),
+        (
+            "SELECT quantity, quantity * 10, amount, CAST(quantity AS DOUBLE) FROM transactions WHERE amount > 3",
+            ["2020", "20200", "1,234.56", "2,020"],
+        ),
+    ] {
+        let query = plan(sql).unwrap();
+        let mut partial = query.partial().unwrap();
+        partial
+            .push(many.project(query.columns()).unwrap())
+            .unwrap();
+        let shown = query.result(partial.finish().unwrap()).unwrap().rows;
+        let cells = Cells::of(&shown).unwrap();
+        let texts: Vec<_> = cells.iter().map(|cell| cell.text(0).unwrap()).collect();
+        assert_eq!(texts, expected, "{sql}");
+    }
+}
+
+#[test]
+fn text_keys_may_be_of_any_arrow_type() {
+    let schema: SchemaRef = RecordBatch::try_from_iter(vec![(
+        "name",
+        Arc::new(StringArray::from(vec!["x"])) as ArrayRef,
+    )])
+    .unwrap()
+    .schema();
+    assert!(
+        Query::plan(
+            "SELECT name, count(*) FROM transactions GROUP BY name",
+            &schema,
+            &[]
+        )
+        .is_ok()
+    );
+}
