@@ -14,27 +14,16 @@
     clippy::unwrap_used
 )]
 
-#[path = "simulation/dice.rs"]
 mod dice;
-#[path = "simulation/group.rs"]
 mod group;
-#[path = "simulation/member.rs"]
 mod member;
-#[path = "simulation/objects.rs"]
 mod objects;
-#[path = "simulation/process.rs"]
 mod process;
-#[path = "simulation/schedule.rs"]
 mod schedule;
-#[path = "simulation/settings.rs"]
 mod settings;
-#[path = "simulation/topic.rs"]
 mod topic;
-#[path = "simulation/totals.rs"]
 mod totals;
-#[path = "simulation/trace.rs"]
 mod trace;
-#[path = "simulation/world.rs"]
 mod world;
 
 use std::collections::BTreeMap;

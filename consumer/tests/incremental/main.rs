@@ -1,0 +1,9 @@
+//! Any split of the records into batches and partitions gives the result that DataFusion gives on all
+//! of them at once.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod at_once;
+mod complete;
+mod stream;
+mod updates;
