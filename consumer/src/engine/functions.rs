@@ -1,4 +1,6 @@
-//! The functions that are ours: where DataFusion's would be inexact, or fixed at planning.
+//! The functions that are ours: where DataFusion's would be inexact, wrap, or be fixed at planning.
 
+pub mod arithmetic;
 pub mod clock;
 pub mod exact;
+pub mod rounding;

@@ -21,6 +21,7 @@ use thiserror::Error;
 use self::cut::{check_group_by_group, columns_read, cut};
 use self::session::{functions, session};
 use super::execution::{Environment, Execution};
+use super::functions::arithmetic::exact;
 use super::functions::clock::TriggerClock;
 use super::memory::{Memory, bytes_of};
 use super::quantity;
@@ -112,7 +113,8 @@ impl Query {
         let optimized = state.optimize(&written)?;
         check_optimized(&optimized)?;
         let planner = Arc::clone(state.query_planner());
-        let physical = sql::at_once(planner.create_physical_plan(&optimized, &state))?;
+        let exact = exact(optimized.clone())?;
+        let physical = sql::at_once(planner.create_physical_plan(&exact, &state))?;
 
         let environment = Environment::new(state.config().clone(), &Memory::default())?;
         let query = Self {

@@ -7,6 +7,7 @@ use consumer::schema::TableSchema;
 use consumer::sink::cell::Cells;
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::util::display::array_value_to_string;
 
 use super::{batch, plan, records, result, result_of, rows};
 
@@ -110,6 +111,126 @@ fn a_sum_that_no_longer_fits_stops_the_query_by_name() {
         error_text(&error),
         "sum(quantity) no longer fits its type BIGINT: CAST its argument to a type with more digits \
          (DECIMAL(38, n) is the widest) or to DOUBLE"
+    );
+}
+
+/// What records of these quantities come to, or why they do not.
+fn outcome(sql: &str, quantities: &[i64]) -> Result<Vec<Vec<String>>, String> {
+    let query = plan(sql).unwrap();
+    let values: Vec<_> = quantities.iter().map(|&n| ("a", 100, n)).collect();
+    let records = batch(&values, &vec![0; values.len()]);
+    let mut partial = query.partial().unwrap();
+    let result = partial
+        .push(records.project(query.columns()).unwrap())
+        .and_then(|()| partial.finish())
+        .and_then(|states| query.result(states))
+        .map_err(|error| error_text(&error))?;
+    let columns = result.rows.columns().iter();
+    let columns: Vec<_> = columns
+        .map(|column| array_value_to_string(column, 0))
+        .collect();
+    Ok(vec![columns.into_iter().map(Result::unwrap).collect()])
+}
+
+#[test]
+fn whole_numbers_that_no_longer_fit_stop_the_query() {
+    for (expression, quantity) in [
+        ("sum(quantity * quantity)", 4_000_000_000),
+        ("sum(quantity + 1)", i64::MAX),
+        ("sum(quantity - 1)", i64::MIN),
+        ("max(-quantity)", i64::MIN),
+        (
+            "max(CAST(quantity AS INT) * CAST(quantity AS INT))",
+            i64::from(i32::MAX),
+        ),
+        ("count(*) FILTER (WHERE quantity * 2 > 0)", i64::MAX),
+        ("sum(quantity) * 2", i64::MAX),
+        (
+            "CASE WHEN quantity > 0 THEN min(quantity) + quantity END",
+            i64::MAX,
+        ),
+    ] {
+        let grouping = if expression.starts_with("CASE") {
+            "GROUP BY quantity"
+        } else {
+            ""
+        };
+        let sql = format!("SELECT {expression} FROM transactions {grouping}");
+        let error = outcome(&sql, &[quantity]).unwrap_err();
+        assert!(error.contains("does not fit its type"), "{sql}: {error}");
+    }
+    let error = outcome("SELECT sum(quantity * 3) FROM transactions", &[i64::MAX]).unwrap_err();
+    assert_eq!(
+        error,
+        "9223372036854775807 * 3 does not fit its type BIGINT: CAST one side to a type with more digits (BIGINT, or \
+         DECIMAL(38, 0)) or to DOUBLE"
+    );
+}
+
+#[test]
+fn whole_numbers_that_fit_are_what_they_are() {
+    let product = "sum(quantity * quantity), sum(1 - quantity), max(-quantity), count(*) * 2 + 1";
+    let sql = format!("SELECT {product} FROM transactions HAVING sum(quantity) * 2 > 0");
+    let quantities = [3_037_000_499, -7, 2];
+    let squares: i64 = quantities.iter().map(|n| n * n).sum();
+    let rest: i64 = quantities.iter().map(|n| 1 - n).sum();
+    let expected = [squares, rest, 7, 7].map(|n| n.to_string());
+    assert_eq!(outcome(&sql, &quantities).unwrap(), [expected.to_vec()]);
+
+    let wide = "SELECT sum(CAST(quantity AS DECIMAL(38, 0)) * 3) FROM transactions";
+    let expected = i128::from(i64::MAX) * 3;
+    assert_eq!(
+        outcome(wide, &[i64::MAX]).unwrap(),
+        [[expected.to_string()]]
+    );
+}
+
+#[test]
+fn quotients_of_decimals_are_rounded_half_up() {
+    for (amounts, quotient) in [
+        (&[1000_i128, 500, 500][..], "6.666667"),
+        (&[-1000, -500, -500], "-6.666667"),
+        (&[100, 100, 0], "0.666667"),
+        (&[100, 0, 0], "0.333333"),
+    ] {
+        let sql = "SELECT sum(amount) / count(*), avg(amount) FROM transactions";
+        let values: Vec<_> = amounts.iter().map(|&cents| ("a", cents, 1)).collect();
+        let rows = result_of(&plan(sql).unwrap(), &[batch(&values, &[0; 3])]);
+        assert_eq!(rows, [[quotient, quotient]]);
+    }
+    let error = outcome(
+        "SELECT sum(amount / (quantity - 1)) FROM transactions",
+        &[1],
+    )
+    .unwrap_err();
+    assert!(error.contains("zero"), "{error}");
+}
+
+#[test]
+fn an_average_fits_where_its_sum_with_more_digits_would_not() {
+    let average = |zeros: usize| {
+        let factor = format!("1{}", "0".repeat(zeros));
+        let sql =
+            format!("SELECT avg(CAST(quantity AS DECIMAL(38, 0)) * {factor}) FROM transactions");
+        outcome(&sql, &[i64::MAX; 20])
+    };
+    // The sum is 1.8e34, and would have 39 digits with the four behind an average's point.
+    let expected = format!("{}{}.0000", i64::MAX, "0".repeat(14));
+    assert_eq!(average(14).unwrap(), [[expected]]);
+    let error = average(16).unwrap_err();
+    assert!(error.contains("no longer fits"), "{error}");
+}
+
+#[test]
+fn a_sum_of_a_product_is_told_as_it_was_written() {
+    let error = outcome(
+        "SELECT sum(quantity * 2) FROM transactions",
+        &[1 << 61, 1 << 61],
+    )
+    .unwrap_err();
+    assert!(
+        error.starts_with("sum(quantity * 2) no longer fits"),
+        "{error}"
     );
 }
 

@@ -10,6 +10,8 @@ use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::physical_expr_common::physical_expr::fmt_sql;
 
 use super::Outcome;
+use crate::engine::functions::arithmetic::as_written;
+use crate::engine::functions::rounding::divide_half_up;
 
 /// How the sum and count of a group become its result.
 #[derive(Clone, Debug)]
@@ -78,9 +80,13 @@ impl Finish {
         };
         for (result, &count) in results.iter_mut().zip(counts) {
             if self.outcome == Outcome::Average && count > 0 {
-                *result = result
-                    .checked_mul(factor)
-                    .map(|sum| divide_half_up(sum, count.into()))
+                // The whole part by itself: a sum times the factor may not fit where the average does.
+                let count = i128::from(count);
+                let whole = (*result / count).checked_mul(factor);
+                let rest = divide_half_up(*result % count * factor, count);
+                *result = whole
+                    .zip(rest)
+                    .and_then(|(whole, rest)| whole.checked_add(rest))
                     .ok_or_else(|| self.overflow())?;
             }
             if result.unsigned_abs() >= limit {
@@ -109,7 +115,8 @@ fn call(outcome: Outcome, args: &AccumulatorArgs) -> String {
         Outcome::Average => "avg",
     };
     let distinct = if args.is_distinct { "DISTINCT " } else { "" };
-    format!("{function}({distinct}{})", fmt_sql(args.exprs[0].as_ref()))
+    let argument = as_written(&args.exprs[0]).unwrap_or_else(|_| Arc::clone(&args.exprs[0]));
+    format!("{function}({distinct}{})", fmt_sql(argument.as_ref()))
 }
 
 /// Null where a group has seen no value.
@@ -130,36 +137,4 @@ fn doubles(sums: &[i128], counts: &[i64]) -> ArrayRef {
         .map(|(&sum, &count)| sum as f64 / count as f64)
         .collect();
     Arc::new(Float64Array::new(averages.into(), seen(counts)))
-}
-
-/// Half away from zero, which is what SQL's HALF_UP means. `by` is positive.
-fn divide_half_up(sum: i128, by: i128) -> i128 {
-    let quotient = sum / by;
-    let remainder = (sum % by).abs();
-    if remainder >= by - remainder {
-        quotient + sum.signum()
-    } else {
-        quotient
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::divide_half_up;
-
-    #[test]
-    fn halves_are_rounded_away_from_zero() {
-        for (sum, by, expected) in [
-            (5, 2, 3),
-            (-5, 2, -3),
-            (4, 3, 1),
-            (-4, 3, -1),
-            (7, 3, 2),
-            (-8, 3, -3),
-            (0, 7, 0),
-            (6, 3, 2),
-        ] {
-            assert_eq!(divide_half_up(sum, by), expected, "{sum} / {by}");
-        }
-    }
 }
