@@ -4,6 +4,7 @@
 //! Nothing here runs for a record or a group, and all of it is instantiated from sqlparser's and DataFusion's generic
 //! code, the planner's too, which is compiled where it is called. In a crate of its own it is compiled for size.
 
+mod clauses;
 mod naming;
 mod spark;
 mod unplanned;
@@ -100,16 +101,18 @@ fn not_select<T>(text: &str, statement: T) -> SqlError {
 /// Plans `query` with what `state` knows. `columns` are the table's, found whatever their case.
 ///
 /// # Errors
-/// If it names what is not there, or DataFusion cannot plan it.
+/// If it has words that would be ignored, names what is not there, or DataFusion cannot plan it.
 pub fn plan(
     mut query: Box<Query>,
     columns: &Fields,
     state: &SessionState,
-) -> Result<LogicalPlan, DataFusionError> {
+) -> Result<LogicalPlan, SqlError> {
     naming::name_columns(&mut query);
     spark::rewrite(&mut query, columns);
+    clauses::check(&mut query, state)?;
     let statement = Box::new(ast::Statement::Query(query));
-    at_once(state.statement_to_plan(Statement::Statement(statement)))
+    let planned = at_once(state.statement_to_plan(Statement::Statement(statement)))?;
+    Ok(planned)
 }
 
 /// What planning comes to. It is async for catalogs that are far away; one that is not never waits.

@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use self::names::{DATE_PARTS, RENAMED};
+use crate::clauses;
 use crate::walk::{Walker, walk};
 
 pub(crate) mod names;
@@ -113,6 +114,11 @@ fn rewrite_call(expr: &mut Expr) {
         call.name = ObjectName::from(vec![Ident::new(*ours)]);
     }
     let name = simple_name(&call.name).unwrap_or(name);
+    // What becomes something else than a call would lose its clauses, which would not be missed then.
+    let is_aggregate = matches!(name.as_str(), "count_if" | "collect_list" | "collect_set");
+    if !is_aggregate && clauses::of(call).is_some() {
+        return;
+    }
     let rewritten = match (name.as_str(), arguments(call).as_slice()) {
         ("if", [condition, then, otherwise]) => Some(Expr::Case {
             case_token: AttachedToken::empty(),
@@ -316,7 +322,7 @@ fn strftime(pattern: &str) -> Option<String> {
     Some(translated)
 }
 
-fn simple_name(name: &ObjectName) -> Option<String> {
+pub(crate) fn simple_name(name: &ObjectName) -> Option<String> {
     match name.0.as_slice() {
         [part] => part.as_ident().map(|word| word.value.to_lowercase()),
         _ => None,

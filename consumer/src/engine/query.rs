@@ -106,8 +106,11 @@ impl Query {
         let state = session(table, names, &clock)?;
         let parsed = sql::parse(text)?;
         let name = names.first().map_or(TABLE, String::as_str);
-        let written = sql::plan(parsed, table.fields(), &state).map_err(|error| {
-            QueryError::Invalid(explain::lookup_error(&error, name, &functions(&state)))
+        let written = sql::plan(parsed, table.fields(), &state).map_err(|error| match error {
+            SqlError::Invalid(error) => {
+                QueryError::Invalid(explain::lookup_error(&error, name, &functions(&state)))
+            }
+            other => other.into(),
         })?;
         check_written(&written, name)?;
         let optimized = state.optimize(&written)?;

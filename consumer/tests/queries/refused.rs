@@ -196,6 +196,54 @@ fn updates_need_a_query_that_looks_at_one_group_at_a_time() {
 }
 
 #[test]
+fn clauses_of_an_aggregate_are_refused_behind_other_functions() {
+    for (expression, clause) in [
+        (
+            "round(sum(amount), 2) FILTER (WHERE quantity > 1)",
+            "FILTER",
+        ),
+        (
+            "coalesce(sum(amount), 0) FILTER (WHERE quantity > 1)",
+            "FILTER",
+        ),
+        (
+            "sum(if(quantity > 1, 1, 0) FILTER (WHERE quantity > 2))",
+            "FILTER",
+        ),
+        (
+            "count(isnull(quantity) FILTER (WHERE quantity > 2))",
+            "FILTER",
+        ),
+        (
+            "max(date_add(timestamp, 1) FILTER (WHERE quantity > 2))",
+            "FILTER",
+        ),
+        ("max(year(timestamp) FILTER (WHERE quantity > 2))", "FILTER"),
+        ("count(upper(DISTINCT card_brand))", "DISTINCT"),
+        ("max(upper(card_brand ORDER BY quantity))", "ORDER BY"),
+        ("max(upper(card_brand) OVER ())", "OVER"),
+        ("max(abs(quantity) IGNORE NULLS)", "IGNORE or RESPECT NULLS"),
+    ] {
+        let refused = refusal(&format!("SELECT {expression} FROM transactions"));
+        let Refusal::Ignored(words) = &refused else {
+            panic!("{expression}: {refused}");
+        };
+        assert!(words.0.starts_with(clause), "{expression}: {refused}");
+    }
+    for expression in [
+        "round(sum(amount) FILTER (WHERE quantity > 1), 2)",
+        "count_if(quantity > 1) FILTER (WHERE quantity > 2)",
+        "percentile(quantity, 0.5) FILTER (WHERE quantity > 2)",
+        "every(quantity > 1) FILTER (WHERE quantity > 2)",
+        "collect_set(quantity) FILTER (WHERE quantity > 2)",
+        "rank() OVER (ORDER BY sum(amount))",
+    ] {
+        let sql = format!("SELECT {expression} FROM transactions");
+        assert!(plan(&sql).is_ok(), "{expression}");
+    }
+}
+
+#[test]
 fn what_is_no_select_is_refused() {
     for (sql, word) in [
         ("CREATE TABLE t (a INT)", "CREATE"),
