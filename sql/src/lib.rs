@@ -108,7 +108,7 @@ pub fn plan(
     state: &SessionState,
 ) -> Result<LogicalPlan, SqlError> {
     naming::name_columns(&mut query);
-    spark::rewrite(&mut query, columns);
+    spark::rewrite(&mut query, columns)?;
     clauses::check(&mut query, state)?;
     let statement = Box::new(ast::Statement::Query(query));
     let planned = at_once(state.statement_to_plan(Statement::Statement(statement)))?;

@@ -15,27 +15,39 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use self::names::{DATE_PARTS, RENAMED};
-use crate::clauses;
 use crate::walk::{Walker, walk};
+use crate::{Ignored, clauses};
 
+mod dates;
 pub(crate) mod names;
 
-/// Rewrites `statement` in place. `columns` are the table's.
-pub(crate) fn rewrite(query: &mut Query, columns: &Fields) {
+/// Rewrites `query` in place. `columns` are the table's.
+///
+/// # Errors
+/// If a date is to be written in a way that is not known here.
+pub(crate) fn rewrite(query: &mut Query, columns: &Fields) -> Result<(), Ignored> {
     let mut names = HashMap::new();
     collect_names(columns, &mut names);
     walk(query, &mut Identifiers { names });
-    walk(query, &mut Calls);
+    let mut calls = Calls { unknown: None };
+    walk(query, &mut calls);
+    calls.unknown.map_or(Ok(()), Err)
 }
 
-struct Calls;
+struct Calls {
+    unknown: Option<Ignored>,
+}
 
 impl Walker for Calls {
     fn after(&mut self, expr: &mut Expr) {
         match expr {
             Expr::CompoundFieldAccess { root, access_chain } => rewrite_access(root, access_chain),
             Expr::RLike { .. } => rewrite_rlike(expr),
-            _ => rewrite_call(expr),
+            _ => {
+                if let Err(unknown) = rewrite_call(expr) {
+                    self.unknown.get_or_insert(unknown);
+                }
+            }
         }
     }
 }
@@ -103,12 +115,12 @@ fn rewrite_access(root: &Expr, chain: &mut [AccessExpr]) {
     }
 }
 
-fn rewrite_call(expr: &mut Expr) {
+fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
     let Expr::Function(call) = expr else {
-        return;
+        return Ok(());
     };
     let Some(name) = simple_name(&call.name) else {
-        return;
+        return Ok(());
     };
     if let Some((_, ours)) = RENAMED.iter().find(|(theirs, _)| *theirs == name) {
         call.name = ObjectName::from(vec![Ident::new(*ours)]);
@@ -117,7 +129,7 @@ fn rewrite_call(expr: &mut Expr) {
     // What becomes something else than a call would lose its clauses, which would not be missed then.
     let is_aggregate = matches!(name.as_str(), "count_if" | "collect_list" | "collect_set");
     if !is_aggregate && clauses::of(call).is_some() {
-        return;
+        return Ok(());
     }
     let rewritten = match (name.as_str(), arguments(call).as_slice()) {
         ("if", [condition, then, otherwise]) => Some(Expr::Case {
@@ -179,13 +191,12 @@ fn rewrite_call(expr: &mut Expr) {
             Some(Expr::Function(found))
         }
         ("date_format", [value, Expr::Value(pattern)]) => {
-            let pattern = pattern.value.clone().into_string();
-            pattern.as_deref().and_then(strftime).map(|pattern| {
-                let mut formatted = call.clone();
-                let pattern = Expr::Value(Value::SingleQuotedString(pattern).with_empty_span());
-                formatted.args = plain_arguments([value, &pattern]);
-                Expr::Function(formatted)
-            })
+            let pattern = pattern.value.clone().into_string().unwrap_or_default();
+            let mut formatted = call.clone();
+            let pattern = Value::SingleQuotedString(dates::strftime(&pattern)?);
+            let pattern = Expr::Value(pattern.with_empty_span());
+            formatted.args = plain_arguments([value, &pattern]);
+            Some(Expr::Function(formatted))
         }
         (name, [value]) => DATE_PARTS
             .iter()
@@ -196,6 +207,7 @@ fn rewrite_call(expr: &mut Expr) {
     if let Some(rewritten) = rewritten {
         *expr = rewritten;
     }
+    Ok(())
 }
 
 /// `x RLIKE 'a'` is `regexp_like(x, 'a')`.
@@ -285,41 +297,6 @@ fn one() -> Expr {
 
 fn nested(expr: &Expr) -> Expr {
     Expr::Nested(Box::new(expr.clone()))
-}
-
-/// Spark's pattern of a date and time in strftime's letters; `None` if it is none of Spark's, or has
-/// letters beyond the common ones.
-fn strftime(pattern: &str) -> Option<String> {
-    if pattern.contains('%') {
-        return None;
-    }
-    let mut translated = String::new();
-    let mut rest = pattern;
-    while let Some(first) = rest.chars().next() {
-        let run = rest.len() - rest.trim_start_matches(first).len();
-        let (letters, behind) = rest.split_at(run);
-        translated.push_str(match letters {
-            "yyyy" | "y" => "%Y",
-            "yy" => "%y",
-            "MM" => "%m",
-            "MMM" => "%b",
-            "MMMM" => "%B",
-            "dd" => "%d",
-            "d" => "%-d",
-            "HH" => "%H",
-            "hh" => "%I",
-            "mm" => "%M",
-            "ss" => "%S",
-            "SSS" => "%3f",
-            "a" => "%p",
-            "E" | "EEE" => "%a",
-            "EEEE" => "%A",
-            _ if first.is_ascii_alphabetic() || first == '\'' => return None,
-            other => other,
-        });
-        rest = behind;
-    }
-    Some(translated)
 }
 
 pub(crate) fn simple_name(name: &ObjectName) -> Option<String> {

@@ -46,6 +46,13 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
             ),
         ),
         (
+            "SELECT date_format(timestamp, 'yyyy-QQ'), count(*) FROM transactions GROUP BY 1",
+            ignored(
+                "this pattern of date_format",
+                "write it with strftime's letters, as in '%Y-%m-%dT%H:%M'",
+            ),
+        ),
+        (
             "SELECT count(*) FROM transactions WITH (NOLOCK)",
             ignored("a hint behind a table", "leave it out"),
         ),

@@ -31,6 +31,10 @@ fn names_of_spark_work_as_there() {
             "2",
         ),
         (
+            "SELECT min(date_format(timestamp, 'yyyy-M-d''T''H')) FROM transactions",
+            "1970-1-1T0",
+        ),
+        (
             "SELECT max(date_format(timestamp, 'dd/MM/yyyy HH:mm')) FROM transactions",
             "02/01/1970 02:00",
         ),
