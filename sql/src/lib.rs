@@ -5,6 +5,7 @@
 //! code, the planner's too, which is compiled where it is called. In a crate of its own it is compiled for size.
 
 mod clauses;
+mod columns;
 mod naming;
 mod spark;
 mod unplanned;
@@ -22,6 +23,8 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use futures::FutureExt;
 use thiserror::Error;
+
+use self::columns::Given;
 
 pub use spark::names::names as spark_names;
 
@@ -107,8 +110,13 @@ pub fn plan(
     columns: &Fields,
     state: &SessionState,
 ) -> Result<LogicalPlan, SqlError> {
+    // What the user has called a column comes before what it is called else.
+    let mut given = Given::default();
+    given.add(&mut query);
     naming::name_columns(&mut query);
-    spark::rewrite(&mut query, columns)?;
+    given.add(&mut query);
+    columns::resolve(&mut query, columns, given);
+    spark::rewrite(&mut query)?;
     clauses::check(&mut query, state)?;
     let statement = Box::new(ast::Statement::Query(query));
     let planned = at_once(state.statement_to_plan(Statement::Statement(statement)))?;

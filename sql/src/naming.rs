@@ -41,8 +41,14 @@ fn name_items(items: &mut [SelectItem]) {
         }
     }
     for item in items {
-        let SelectItem::UnnamedExpr(expr) = item else {
-            continue;
+        let expr = match item {
+            // Without quotes it would be lower-cased.
+            SelectItem::ExprWithAlias { alias, .. } => {
+                alias.quote_style = Some('"');
+                continue;
+            }
+            SelectItem::UnnamedExpr(expr) => expr,
+            _ => continue,
         };
         if matches!(bare(expr), Expr::Identifier(_)) {
             continue;

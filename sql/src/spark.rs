@@ -1,12 +1,7 @@
-//! Names that users of Spark SQL know, turned into DataFusion's in the parsed statement, and columns
-//! found whatever their case, as Spark finds them.
+//! Names that users of Spark SQL know, turned into DataFusion's in the parsed query.
 //!
 //! Only names and shapes of calls change here, nothing is planned or checked.
 
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-
-use datafusion::arrow::datatypes::{DataType, Fields};
 use datafusion::sql::sqlparser::ast::helpers::attached_token::AttachedToken;
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, BinaryOperator, CaseWhen, CastKind, DataType as SqlType, DuplicateTreatment, Expr,
@@ -21,14 +16,11 @@ use crate::{Ignored, clauses};
 mod dates;
 pub(crate) mod names;
 
-/// Rewrites `query` in place. `columns` are the table's.
+/// Rewrites `query` in place.
 ///
 /// # Errors
 /// If a date is to be written in a way that is not known here.
-pub(crate) fn rewrite(query: &mut Query, columns: &Fields) -> Result<(), Ignored> {
-    let mut names = HashMap::new();
-    collect_names(columns, &mut names);
-    walk(query, &mut Identifiers { names });
+pub(crate) fn rewrite(query: &mut Query) -> Result<(), Ignored> {
     let mut calls = Calls { unknown: None };
     walk(query, &mut calls);
     calls.unknown.map_or(Ok(()), Err)
@@ -48,46 +40,6 @@ impl Walker for Calls {
                     self.unknown.get_or_insert(unknown);
                 }
             }
-        }
-    }
-}
-
-/// Names that unquoted words in SQL, which are lower-cased, would miss.
-fn collect_names(fields: &Fields, names: &mut HashMap<String, String>) {
-    for field in fields {
-        let folded = field.name().to_lowercase();
-        if folded != *field.name() {
-            names.insert(folded, field.name().clone());
-        }
-        match field.data_type() {
-            DataType::Struct(inner) => collect_names(inner, names),
-            DataType::List(item) => collect_names(&Fields::from(vec![item.clone()]), names),
-            _ => {}
-        }
-    }
-}
-
-struct Identifiers {
-    names: HashMap<String, String>,
-}
-
-impl Walker for Identifiers {
-    fn before(&mut self, expr: &mut Expr) -> ControlFlow<()> {
-        match expr {
-            Expr::Identifier(word) => self.exact(word),
-            Expr::CompoundIdentifier(words) => words.iter_mut().for_each(|word| self.exact(word)),
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-}
-
-impl Identifiers {
-    fn exact(&self, word: &mut Ident) {
-        if word.quote_style.is_none()
-            && let Some(name) = self.names.get(&word.value.to_lowercase())
-        {
-            *word = Ident::with_quote('"', name.clone());
         }
     }
 }

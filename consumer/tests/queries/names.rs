@@ -1,6 +1,7 @@
 //! What columns are called, and found by.
 
 use consumer::engine::query::Query;
+use consumer::schema::TableSchema;
 
 use super::{cards, plan};
 
@@ -85,5 +86,68 @@ fn clauses_find_a_column_by_its_text() {
         if let Err(error) = plan(sql) {
             panic!("{sql}: {error}");
         }
+    }
+}
+
+/// The names of the result's columns, over a table of these columns.
+fn columns_over(ddl: &str, sql: &str) -> Vec<String> {
+    let table = TableSchema::parse(ddl).unwrap();
+    let query = Query::plan(sql, table.columns(), &["cards".to_owned()])
+        .unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let fields = query.schema().fields();
+    fields.iter().map(|field| field.name().clone()).collect()
+}
+
+#[test]
+fn a_name_keeps_the_case_in_which_it_was_given() {
+    for (sql, names) in [
+        ("SELECT count(*) AS totalAmount FROM cards", ["totalAmount"]),
+        (
+            "SELECT status AS Status FROM (SELECT status, count(*) AS n FROM cards GROUP BY 1 ORDER BY N)",
+            ["Status"],
+        ),
+        (
+            "SELECT x.TOTALAMOUNT FROM (SELECT sum(n) AS totalAmount FROM cards) x",
+            ["TOTALAMOUNT"],
+        ),
+        (
+            "SELECT count(*) AS perStatus FROM cards GROUP BY status HAVING perstatus > 1 ORDER BY PerStatus",
+            ["perStatus"],
+        ),
+    ] {
+        assert_eq!(columns_over("status STRING, n BIGINT", sql), names, "{sql}");
+    }
+}
+
+#[test]
+fn columns_and_fields_are_found_in_any_case() {
+    let ddl = "status STRING, card STRUCT<Status: STRING, Limits: ARRAY<STRUCT<dayLimit: BIGINT>>>, \
+               Total BIGINT, `Ämter` BIGINT";
+    for (sql, names) in [
+        (
+            "SELECT STATUS, count(*) FROM cards GROUP BY status",
+            "status, count(*)",
+        ),
+        ("SELECT card.status FROM cards", "status"),
+        ("SELECT cards.CARD.STATUS FROM cards", "STATUS"),
+        (
+            "SELECT max(card.limits[1].DAYLIMIT) FROM cards",
+            "max(card.limits[1].DAYLIMIT)",
+        ),
+        (
+            "SELECT max(cards.card.limits[1].daylimit) AS m FROM cards",
+            "m",
+        ),
+        // As it stands in ORDER BY it is the sum, and inside a call the column.
+        (
+            "SELECT status, sum(Total) AS total FROM cards GROUP BY status ORDER BY total, sum(TOTAL) + 1",
+            "status, total",
+        ),
+        (
+            "SELECT sum(ÄMTER), sum(`Ämter`) FROM cards",
+            "sum(ÄMTER), sum(Ämter)",
+        ),
+    ] {
+        assert_eq!(columns_over(ddl, sql).join(", "), names, "{sql}");
     }
 }
