@@ -48,6 +48,9 @@ pub use metadata::{Header, RecordMeta};
 /// [`Decoder::bytes`] never comes near.
 const MOST_BYTES: usize = i32::MAX as usize;
 
+/// What a value takes in its column beside its text: no type is wider than a decimal.
+pub const VALUE_BYTES: usize = 16;
+
 /// Collects records in a batch of the columns that a query reads.
 #[derive(Debug)]
 pub struct Decoder {
@@ -149,7 +152,7 @@ impl Decoder {
         let payload = payload.ok_or(Defect::Tombstone)?;
         let key_bytes = meta.key.map_or(0, <[u8]>::len);
         let bytes = payload.len() + key_bytes + self.header_bytes(meta);
-        if bytes > MOST_BYTES - self.bytes {
+        if bytes > MOST_BYTES.saturating_sub(self.bytes) {
             return Err(Defect::TooLarge { bytes });
         }
         self.scan(payload)?;
@@ -167,7 +170,7 @@ impl Decoder {
             }
         }
         self.rows += 1;
-        self.bytes += bytes;
+        self.bytes += bytes + self.row.values.len() * VALUE_BYTES;
         Ok(())
     }
 
@@ -207,8 +210,8 @@ impl Decoder {
         self.rows == 0
     }
 
-    /// Bytes of JSON, of keys, and of headers that are read, in the batch: its columns take less than that, but
-    /// for a few bytes a value.
+    /// What the batch's columns take at most: the bytes of JSON, of keys, and of headers that are read, and
+    /// [`VALUE_BYTES`] for each value that is read, NULLs too.
     pub fn bytes(&self) -> usize {
         self.bytes
     }

@@ -20,6 +20,9 @@ pub(super) type Slot = usize;
 /// begun anew.
 const MOST_LEADS: usize = 1024;
 
+/// Longer ones are read byte by byte each time: keys that long are data, and a table of them would take any memory.
+const LONGEST_LEAD: usize = 256;
+
 /// The lead with which each record begins to be read: the empty one.
 const START: usize = 0;
 
@@ -171,14 +174,19 @@ impl Order {
         };
         scanner.blank();
         let bytes = before.get(..scanner.at() - start).unwrap_or_default();
+        let inside = before.get(key.start + 1 - start..key.end - 1 - start);
+        let inside = inside.unwrap_or_default();
+        if bytes.len() > LONGEST_LEAD {
+            self.current = NONE;
+            return Ok(Some(self.find(inside, key.kind)));
+        }
         let next = match self.known.get(bytes) {
             Some(known) => *known,
             None => {
                 if self.leads.len() == MOST_LEADS {
                     self.forget();
                 }
-                let inside = before.get(key.start + 1 - start..key.end - 1 - start);
-                let slot = self.find(inside.unwrap_or_default(), key.kind);
+                let slot = self.find(inside, key.kind);
                 self.known.insert(bytes.into(), self.leads.len());
                 self.leads.push(Lead::new(bytes, slot));
                 self.leads.len() - 1
@@ -212,5 +220,30 @@ impl Order {
         self.leads.push(Lead::new(b"", self.unread));
         // What comes next must not be taken for a record's beginning.
         self.current = NONE;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::members;
+
+    #[test]
+    fn long_keys_are_read_and_not_remembered() {
+        let mut order = Order::new(["amount"].into_iter());
+        let mut spans = [Span::MISSING];
+        let mut quotes = Quotes::default();
+        for i in 0..3 {
+            let long = format!("{i}{}", "x".repeat(LONGEST_LEAD));
+            let record = format!(r#"{{"{long}": 1, "amount": {i}, "{long}": 2}}"#);
+            let mut scanner = Scanner::new(record.as_bytes(), 0);
+            order.restart();
+            let found = quotes.find(record.as_bytes());
+            members(&mut scanner, &mut order, found, &mut spans).unwrap();
+            let value = &record[spans[0].start..spans[0].end];
+            assert_eq!(value, i.to_string());
+        }
+        // The column's alone, beside the one with which each record begins.
+        assert_eq!((order.leads.len(), order.known.len()), (2, 1));
     }
 }

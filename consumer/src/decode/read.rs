@@ -51,12 +51,22 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// Keeps the room for the next record, unless one had very many values or long texts.
     pub(super) fn clear(&mut self) {
-        self.values.clear();
+        empty(&mut self.values);
+        empty(&mut self.bytes);
+        empty(&mut self.spans);
         self.text.clear();
-        self.bytes.clear();
-        self.spans.clear();
+        self.text.shrink_to(MOST_KEPT);
     }
+}
+
+/// So many values, or bytes of text, have room without being asked for again.
+const MOST_KEPT: usize = 64 << 10;
+
+fn empty<T>(row: &mut Vec<T>) {
+    row.clear();
+    row.shrink_to(MOST_KEPT);
 }
 
 /// How the values of one column, or of a part of it, are read.

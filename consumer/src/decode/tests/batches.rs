@@ -16,6 +16,28 @@ fn columns_come_in_projected_order() {
 }
 
 #[test]
+fn a_batch_tells_of_what_it_takes_however_small_its_json_is() {
+    let ddl =
+        "items ARRAY<STRUCT<a: DECIMAL(12,2), b: DECIMAL(12,2), c: STRING, d: BIGINT>>, n INT";
+    let mut decoder = decoder(ddl, &["items", "n"]);
+    let record = format!(r#"{{"items":[{}{{}}]}}"#, "{},".repeat(100_000));
+    decoder.push(Some(record.as_bytes()), &META).unwrap();
+    for _ in 0..1_000 {
+        decoder.push(Some(b"{}"), &META).unwrap();
+    }
+    let told = decoder.bytes();
+    let batch = decoder.flush().unwrap();
+    let columns = batch.columns().iter();
+    let taken: usize = columns
+        .map(|column| column.to_data().get_slice_memory_size().unwrap())
+        .sum();
+    assert!(
+        taken > 10 * record.len() && told >= taken,
+        "{told} of {taken}"
+    );
+}
+
+#[test]
 fn no_columns_count_records_and_check_syntax() {
     let mut decoder = decoder("n INT", &[]);
     decoder.push(Some(b"{\"n\":\"x\"}"), &META).unwrap();
@@ -116,7 +138,8 @@ fn flush_empties_the_decoder() {
             format!(r#"{{"s":"round {round} of the three","l":[{{"a":{round},"b":["x"]}}]}}"#);
         decoder.push(Some(record.as_bytes()), &META).unwrap();
         decoder.push(Some(b"{}"), &META).unwrap();
-        assert_eq!(decoder.bytes(), record.len() + 2);
+        // The first one's are s, l, its struct, a, b and the text in it.
+        assert_eq!(decoder.bytes(), record.len() + 2 + (6 + 2) * VALUE_BYTES);
         let round = round.to_string();
         assert_eq!(
             rows(&decoder.flush().unwrap()),
