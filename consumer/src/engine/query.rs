@@ -97,15 +97,19 @@ struct AggregatePlan {
 }
 
 impl Query {
-    /// Plans `text` over a table of these columns, which has each of `names` beside [`TABLE`].
+    /// Plans `text` over a table of these columns, called [`TABLE`], and like its topic too if it has one only.
     ///
     /// # Errors
     /// If it is no SQL, names an unknown column or function, or cannot be kept.
-    pub fn plan(text: &str, table: &SchemaRef, names: &[String]) -> Result<Self, QueryError> {
+    pub fn plan(text: &str, table: &SchemaRef, topics: &[String]) -> Result<Self, QueryError> {
         let clock = TriggerClock::default();
-        let state = session(table, names, &clock)?;
+        let topic = match topics {
+            [topic] => Some(topic.as_str()),
+            _ => None,
+        };
+        let state = session(table, topic, &clock)?;
         let parsed = sql::parse(text)?;
-        let name = names.first().map_or(TABLE, String::as_str);
+        let name = topic.unwrap_or(TABLE);
         let written = sql::plan(parsed, table.fields(), &state).map_err(|error| match error {
             SqlError::Invalid(error) => {
                 QueryError::Invalid(explain::lookup_error(&error, name, &functions(&state)))
@@ -114,7 +118,7 @@ impl Query {
         })?;
         check_written(&written, name)?;
         let optimized = state.optimize(&written)?;
-        check_optimized(&optimized)?;
+        check_optimized(&optimized, topics.len())?;
         let planner = Arc::clone(state.query_planner());
         let exact = exact(optimized.clone())?;
         let physical = sql::at_once(planner.create_physical_plan(&exact, &state))?;

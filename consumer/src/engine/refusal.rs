@@ -65,10 +65,16 @@ pub enum Refusal {
     Volatile(String),
     /// `first_value`, `array_agg` and the like.
     #[error(
-        "{0} depends on the order of the records; order it by a unique key, \
-         {0}(… ORDER BY _partition, _offset), or by what it collects: {0}(x ORDER BY x)"
+        "{function} depends on the order of the records; order it by a unique key, \
+         {function}(… ORDER BY {}), or by what it collects: {function}(x ORDER BY x)",
+        .unique.join(", ")
     )]
-    OrderDependent(String),
+    OrderDependent {
+        /// Its name.
+        function: String,
+        /// The columns that name a record.
+        unique: &'static [&'static str],
+    },
     /// ORDER BY and the like above the aggregate, in update mode.
     #[error(
         "{0} needs all groups, and with OUTPUT_MODE=update a result has those that have changed; leave it out, \
@@ -139,24 +145,30 @@ fn has_subquery(expr: &Expr) -> bool {
     .unwrap_or(false)
 }
 
-/// Checks the optimized plan: what is evaluated record by record, and what the aggregate keeps.
+/// Checks the optimized plan: what is evaluated record by record, and what the aggregate keeps. Several `topics` have
+/// partitions of the same number.
 ///
 /// # Errors
 /// The first reason found.
-pub fn check_optimized(plan: &LogicalPlan) -> Result<(), Refusal> {
+pub fn check_optimized(plan: &LogicalPlan, topics: usize) -> Result<(), Refusal> {
+    let unique: &[&str] = match topics {
+        0 | 1 => &["_partition", "_offset"],
+        _ => &["_topic", "_partition", "_offset"],
+    };
     match lowest_aggregate(plan) {
         Some(aggregate) => {
-            check_expressions(aggregate)?;
+            check_expressions(aggregate, unique)?;
             for child in aggregate.inputs() {
                 check_below(
                     child,
+                    unique,
                     Refusal::OverRecords("ORDER BY"),
                     Refusal::OverRecords("LIMIT"),
                 )?;
             }
             Ok(())
         }
-        None => check_below(plan, Refusal::SortedRows, Refusal::LimitedRows),
+        None => check_below(plan, unique, Refusal::SortedRows, Refusal::LimitedRows),
     }
 }
 
@@ -168,7 +180,12 @@ fn lowest_aggregate(plan: &LogicalPlan) -> Option<&LogicalPlan> {
         .or(matches!(plan, LogicalPlan::Aggregate(_)).then_some(plan))
 }
 
-fn check_below(plan: &LogicalPlan, sorted: Refusal, limited: Refusal) -> Result<(), Refusal> {
+fn check_below(
+    plan: &LogicalPlan,
+    unique: &'static [&'static str],
+    sorted: Refusal,
+    limited: Refusal,
+) -> Result<(), Refusal> {
     match plan {
         LogicalPlan::Sort(sort) if sort.fetch.is_none() => return Err(sorted),
         LogicalPlan::Sort(_) | LogicalPlan::Limit(_) => return Err(limited),
@@ -176,13 +193,13 @@ fn check_below(plan: &LogicalPlan, sorted: Refusal, limited: Refusal) -> Result<
         LogicalPlan::TableScan(scan) if scan.fetch.is_some() => return Err(limited),
         _ => {}
     }
-    check_expressions(plan)?;
+    check_expressions(plan, unique)?;
     plan.inputs()
         .into_iter()
-        .try_for_each(|child| check_below(child, sorted.clone(), limited.clone()))
+        .try_for_each(|child| check_below(child, unique, sorted.clone(), limited.clone()))
 }
 
-fn check_expressions(plan: &LogicalPlan) -> Result<(), Refusal> {
+fn check_expressions(plan: &LogicalPlan, unique: &'static [&'static str]) -> Result<(), Refusal> {
     let mut refusal = None;
     for expr in plan.expressions() {
         let _ = expr.apply(|expr| {
@@ -190,8 +207,9 @@ fn check_expressions(plan: &LogicalPlan) -> Result<(), Refusal> {
                 Expr::ScalarFunction(call) if expr.is_volatile_node() => {
                     refusal = Some(Refusal::Volatile(format!("{}()", call.func.name())));
                 }
-                Expr::AggregateFunction(call) if depends_on_order(call) => {
-                    refusal = Some(Refusal::OrderDependent(call.func.name().to_owned()));
+                Expr::AggregateFunction(call) if depends_on_order(call, unique) => {
+                    let function = call.func.name().to_owned();
+                    refusal = Some(Refusal::OrderDependent { function, unique });
                 }
                 _ => {}
             }
@@ -201,19 +219,19 @@ fn check_expressions(plan: &LogicalPlan) -> Result<(), Refusal> {
     refusal.map_or(Ok(()), Err)
 }
 
-/// Not if it is ordered by `_partition` and `_offset`, which name a record, nor if what it takes from a
+/// Not if it is ordered by the columns that name a record, nor if what it takes from a
 /// record follows from what it is ordered by: then records that are equal there may change places.
-fn depends_on_order(call: &AggregateFunction) -> bool {
+fn depends_on_order(call: &AggregateFunction, unique: &[&str]) -> bool {
     if !ORDER_DEPENDENT.contains(&call.func.name()) {
         return false;
     }
     let keys: Vec<&Expr> = call.params.order_by.iter().map(|sort| &sort.expr).collect();
-    let by = |name: &str| {
+    let by = |name: &&str| {
         keys.iter()
-            .any(|key| matches!(key, Expr::Column(column) if column.name == name))
+            .any(|key| matches!(key, Expr::Column(column) if column.name == *name))
     };
-    let unique = by("_partition") && by("_offset");
-    !(unique || call.params.args.iter().all(|taken| follows(taken, &keys)))
+    let is_unique = unique.iter().all(by);
+    !(is_unique || call.params.args.iter().all(|taken| follows(taken, &keys)))
 }
 
 /// Whether `expr` is the same for all records that are equal in `keys`.

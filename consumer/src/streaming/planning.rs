@@ -70,12 +70,7 @@ fn planned_over(
 
 /// Plans the query over `schema`.
 fn query_over(config: &Config, schema: &TableSchema) -> Result<Query, QueryError> {
-    // With several topics the table is named after none of them.
-    let names = match config.topics.as_slice() {
-        [topic] => std::slice::from_ref(topic),
-        _ => &[],
-    };
-    Query::plan(&config.query, schema.table(), names)
+    Query::plan(&config.query, schema.table(), &config.topics)
         .and_then(|query| match config.updates {
             true => query.updating(),
             false => Ok(query),

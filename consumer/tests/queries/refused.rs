@@ -2,6 +2,7 @@
 
 use consumer::engine::query::{Query, QueryError};
 use consumer::engine::refusal::Refusal;
+use consumer::schema::TableSchema;
 
 use super::plan;
 
@@ -20,7 +21,10 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
         ReadsNothing, SortedRows, Subquery, Volatile,
     };
     let over = OverRecords;
-    let order = |name: &str| OrderDependent(name.to_owned());
+    let order = |name: &str| OrderDependent {
+        function: name.to_owned(),
+        unique: &["_partition", "_offset"],
+    };
     let volatile = |name: &str| Volatile(name.to_owned());
     let ignored = |words, mend| Ignored(sql::Ignored(words, mend));
     for (sql, reason) in [
@@ -167,6 +171,26 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
     ] {
         assert_eq!(refusal(sql), reason, "{sql}");
     }
+}
+
+/// Partitions of two topics may have the same number.
+#[test]
+fn a_record_of_several_topics_is_named_by_its_topic_too() {
+    let topics = ["a".to_owned(), "b".to_owned()];
+    let plan = |key: &str| {
+        let sql = format!("SELECT first_value(amount ORDER BY {key}) FROM transactions");
+        Query::plan(
+            &sql,
+            TableSchema::parse("amount BIGINT").unwrap().table(),
+            &topics,
+        )
+    };
+    let error = plan("_partition, _offset").err().unwrap().to_string();
+    assert!(
+        error.contains("ORDER BY _topic, _partition, _offset"),
+        "{error}"
+    );
+    assert!(plan("_topic, _partition, _offset").is_ok());
 }
 
 #[test]

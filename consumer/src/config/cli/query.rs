@@ -218,15 +218,17 @@ impl Cli {
         match self.starting_offsets.trim() {
             "" | "earliest" => Ok(StartingOffsets::Earliest),
             "latest" => Ok(StartingOffsets::Latest),
-            time => DateTime::parse_from_rfc3339(time)
-                .map(|time| StartingOffsets::From(time.with_timezone(&Utc)))
-                .map_err(|_| {
-                    SettingsError::new(
-                        "STARTING_OFFSETS",
-                        time,
-                        "use earliest, latest or a time such as 2026-01-31T12:00:00Z",
-                    )
-                }),
+            // Kafka counts from 1970 on.
+            time => match DateTime::parse_from_rfc3339(time) {
+                Ok(time) if time.timestamp_millis() >= 0 => {
+                    Ok(StartingOffsets::From(time.with_timezone(&Utc)))
+                }
+                _ => Err(SettingsError::new(
+                    "STARTING_OFFSETS",
+                    time,
+                    "use earliest, latest or a time from 1970 on, such as 2026-01-31T12:00:00Z",
+                )),
+            },
         }
     }
 }

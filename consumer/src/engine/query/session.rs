@@ -30,10 +30,10 @@ const REFUSED_RULES: &[&str] = &[
     "FilterPushdown(Post)",
 ];
 
-/// What plans a query over `table`, which has each of `names` beside [`TABLE`].
+/// What plans a query over `table`, which is called [`TABLE`], and `topic`.
 pub(super) fn session(
     table: &SchemaRef,
-    names: &[String],
+    topic: Option<&str>,
     clock: &TriggerClock,
 ) -> Result<SessionState, DataFusionError> {
     let number = |value| ScalarValue::Float64(Some(value));
@@ -75,12 +75,13 @@ pub(super) fn session(
     context.deregister_udf("current_time");
     let records = Arc::new(FeedTable::new(Arc::clone(table)));
     context.register_table(TABLE, Arc::clone(&records) as _)?;
-    for name in names {
-        for name in [name.clone(), name.to_lowercase()] {
-            let reference = TableReference::bare(name);
-            if !context.table_exist(reference.clone())? {
-                context.register_table(reference, Arc::clone(&records) as _)?;
-            }
+    for name in topic
+        .into_iter()
+        .flat_map(|topic| [topic.to_owned(), topic.to_lowercase()])
+    {
+        let reference = TableReference::bare(name);
+        if !context.table_exist(reference.clone())? {
+            context.register_table(reference, Arc::clone(&records) as _)?;
         }
     }
     Ok(context.state())
