@@ -10,7 +10,8 @@
 //! | `_headers` | `ARRAY<STRUCT<key: STRING, value: BINARY>>` | in their order; an empty array if it has none |
 //!
 //! Spark gives `key` as BINARY; here it is text, so that `_key = 'abc'` is all there is to write. A byte
-//! that is not UTF-8 shows as `\xNN`, so that keys made by a binary serializer stay apart in a GROUP BY.
+//! that is not UTF-8 shows as `\xNN`, so that keys made by a binary serializer stay apart in a GROUP BY, but for those
+//! that have such a `\xNN` as text.
 
 use std::sync::Arc;
 
