@@ -339,3 +339,13 @@ fn text_keys_may_be_of_any_arrow_type() {
         .is_ok()
     );
 }
+
+#[test]
+fn all_that_is_no_number_is_one_group() {
+    let sql = "SELECT count(*) FROM transactions GROUP BY \
+               CASE WHEN quantity > 1 THEN CAST('NaN' AS DOUBLE) \
+               ELSE CAST(0 AS DOUBLE) / CAST(quantity - 1 AS DOUBLE) END";
+    let values = [("a", 0, 1), ("a", 0, 2)];
+    let rows = result_of(&plan(sql).unwrap(), &[batch(&values, &[0; 2])]);
+    assert_eq!(rows, [["2"]]);
+}

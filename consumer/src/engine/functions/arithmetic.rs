@@ -2,8 +2,8 @@
 //!
 //! DataFusion's whole numbers wrap, and a wrapped product in a sum is a number like any other; here, as in Spark, what
 //! does not fit its type is an error. Its quotients of decimals are cut off behind their last digit; here they are
-//! rounded half up, as averages are, with as many digits. All other arithmetic of decimals is checked already, and
-//! floats have no end.
+//! rounded half up, as averages are, with as many digits. All other arithmetic of decimals is checked already. Floats have
+//! no end, but several values that are no number, of which groups know one.
 
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ use datafusion::physical_expr_common::datum;
 use datafusion::physical_expr_common::physical_expr::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
 
+use super::nan::one_nan;
 use super::rounding::divide_half_up;
 
 /// The same plan with the arithmetic that is here. Its columns keep their names. It should have been optimized: the
@@ -41,9 +42,14 @@ pub fn exact(plan: LogicalPlan) -> Result<LogicalPlan> {
             inputs => merge_schema(inputs),
         };
         let names = NamePreserver::new(&node);
+        let groups = matches!(node, LogicalPlan::Aggregate(_));
         node.map_expressions(|expr| {
             let name = names.save(&expr);
             let expr = expr.transform_up(|expr| exact_operation(expr, &columns))?;
+            let expr = expr.transform_data(|expr| match groups {
+                true => exact_key(expr, &columns),
+                false => Ok(Transformed::no(expr)),
+            })?;
             Ok(expr.update_data(|expr| name.restore(expr)))
         })
     })?;
@@ -76,6 +82,19 @@ fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> 
     };
     let operands = vec![left, Expr::clone(right)];
     Ok(Transformed::yes(ScalarUDF::from(function).call(operands)))
+}
+
+/// What an aggregate groups by; the rest of its expressions are calls.
+fn exact_key(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
+    let is_key = match &expr {
+        Expr::Alias(alias) => !matches!(*alias.expr, Expr::AggregateFunction(_)),
+        Expr::AggregateFunction(_) | Expr::GroupingSet(_) => false,
+        _ => true,
+    };
+    Ok(match is_key && expr.get_type(columns)?.is_floating() {
+        true => Transformed::yes(one_nan(expr.unalias())),
+        false => Transformed::no(expr),
+    })
 }
 
 fn are_whole(left: &DataType, right: &DataType) -> bool {

@@ -1,0 +1,65 @@
+//! All that is no number is one group, as in Spark.
+//!
+//! A NaN has a sign and a payload, which depend on the operation, and DataFusion groups by them.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+/// `key` with one NaN for all.
+pub(super) fn one_nan(key: Expr) -> Expr {
+    let function = OneNan {
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    ScalarUDF::from(function).call(vec![key])
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct OneNan {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for OneNan {
+    fn name(&self) -> &str {
+        "one_nan"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(types.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let of = &args.arg_fields[0];
+        let field = Field::new(self.name(), of.data_type().clone(), of.is_nullable());
+        Ok(Arc::new(field))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let keys = ColumnarValue::values_to_arrays(&args.args)?;
+        let keys = keys
+            .first()
+            .ok_or_else(|| DataFusionError::Internal("one_nan of nothing".to_owned()))?;
+        let floats = keys.as_primitive_opt::<Float64Type>();
+        let narrow = keys.as_primitive_opt::<Float32Type>();
+        Ok(ColumnarValue::Array(match (floats, narrow) {
+            (Some(keys), _) => Arc::new(keys.unary::<_, Float64Type>(|key| one(key, f64::NAN))),
+            (_, Some(keys)) => Arc::new(keys.unary::<_, Float32Type>(|key| one(key, f32::NAN))),
+            (None, None) => Arc::clone(keys),
+        }))
+    }
+}
+
+#[expect(clippy::eq_op, reason = "only what is no number differs from itself")]
+fn one<T: PartialEq + Copy>(key: T, nan: T) -> T {
+    if key == key { key } else { nan }
+}
