@@ -70,7 +70,8 @@ pub struct Pulse {
     pub bytes: u64,
     /// Records that are not JSON objects of the schema, since the start.
     pub dead_letters: u64,
-    /// Records in the topics that have not been read.
+    /// Records that have not been read: in this process's partitions, and in those of others as far as
+    /// what they keep is known here.
     pub lag: u64,
     /// Partitions that this process reads now.
     pub partitions: usize,

@@ -87,6 +87,7 @@ pub struct SourceProgress {
     pub input_rows_per_second: f64,
     /// As in [`Progress`].
     pub processed_rows_per_second: f64,
-    /// `latest_offset` less `end_offset`, summed over the partitions.
+    /// `latest_offset` less `end_offset`, summed over the partitions, but for those that others read where
+    /// nothing tells how far they have come.
     pub lag: u64,
 }

@@ -29,6 +29,7 @@ mod members;
 mod opening;
 mod others;
 mod planning;
+mod positions;
 mod quiet;
 mod report;
 mod resuming;

@@ -7,7 +7,6 @@
 mod batch;
 mod watching;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use super::freshness::Freshness;
 use super::members::Members;
 use super::opening::{self, Opened};
 use super::others::{Look, Others, OthersSettings};
+use super::positions::Positions;
 use super::report::Reporter;
 use super::room::{Relief, Room};
 use super::telling::{Teller, names, passing_on};
@@ -32,10 +32,8 @@ use crate::engine::query::Query;
 use crate::engine::trigger::Trigger;
 use crate::engine::worker::{Allowance, WorkerError};
 use crate::event::{Event, Level, Started};
-use crate::position::{Offset, TopicPartition};
 use crate::source::identity::Identity;
 use crate::source::member::{Command as MemberCommand, Report};
-use crate::source::topics::Extent;
 
 /// How long a batch waits for dead letters that are on their way: without them it would lack whatever
 /// their partitions have read.
@@ -103,8 +101,7 @@ struct Driver {
     brokers_up: bool,
     told_of_others: bool,
     told_of_stranger: bool,
-    /// The logs when the query was started.
-    extents: Arc<BTreeMap<TopicPartition, Extent>>,
+    positions: Positions,
     /// Looks at what other processes keep, where this one keeps anything.
     others: Option<Others>,
     looks: Receiver<Look>,
@@ -114,10 +111,6 @@ struct Driver {
     others_moved: bool,
     /// What was wrong at the last look.
     problem: Option<String>,
-    /// Next offsets after the last batch.
-    ends: BTreeMap<TopicPartition, Offset>,
-    /// Ends of the logs.
-    latest: BTreeMap<TopicPartition, Offset>,
     /// Whether some partition waits for a batch.
     full: bool,
     /// Batches that are done.
@@ -125,7 +118,6 @@ struct Driver {
     room: Room,
     /// In update mode.
     updates: Option<Updates>,
-    records_at_batch: u64,
     /// Bad records in all batches: what was read and then lost to another member is read again.
     dead_letters: u64,
     pulse_at: Instant,
@@ -184,6 +176,7 @@ impl Driver {
             allowance,
             trigger: Trigger::new(interval.unwrap_or_default()),
             coverage: Coverage::new(extents.len(), unread),
+            positions: Positions::new(extents, others.is_some()),
             brokers_up: false,
             told_of_others: false,
             told_of_stranger: false,
@@ -195,20 +188,10 @@ impl Driver {
             freshness: Freshness::new(Instant::now()),
             others_moved: false,
             problem: None,
-            ends: extents
-                .iter()
-                .map(|(of, at)| (of.clone(), at.start))
-                .collect(),
-            latest: extents
-                .iter()
-                .map(|(of, at)| (of.clone(), at.end))
-                .collect(),
-            extents,
             full: false,
             batches: 0,
             room,
             updates,
-            records_at_batch: 0,
             dead_letters: 0,
             pulse_at: Instant::now(),
         })
@@ -249,6 +232,7 @@ impl Driver {
                     Ok(look) => self.saw_others(&look),
                     Err(_) => {
                         self.looks = never();
+                        self.positions.end_looks();
                         let text = "what others read is no longer followed: its thread has ended";
                         self.tell.notice(Level::Warning, text.to_owned());
                     }
@@ -271,7 +255,7 @@ impl Driver {
     /// Whether there may be something to hand over.
     fn has_records(&self) -> bool {
         let read = self.members.counters.records.load(Ordering::Relaxed);
-        self.full || self.others_moved || read > self.records_at_batch
+        self.full || self.others_moved || self.positions.has_records(read)
     }
 
     /// Whether a batch is due. A grid point without records passes.
@@ -315,10 +299,9 @@ impl Driver {
             }
             Report::Ends(ends) => {
                 for (partition, end) in ends {
-                    let latest = self.latest.entry(partition).or_default();
-                    *latest = end.max(*latest);
+                    self.positions.saw_end(partition, end);
                 }
-                self.coverage.grow(self.latest.len());
+                self.coverage.grow(self.positions.partitions());
             }
             // All see the same brokers.
             Report::Brokers(brokers) if number == 0 => {

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, SecondsFormat, Utc};
 use uuid::Uuid;
 
+use super::coverage::Coverage;
+use super::positions::Positions;
 use crate::position::{Offset, TopicPartition};
 use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 
@@ -60,18 +62,19 @@ impl Reporter {
     pub(super) fn progress(
         &mut self,
         facts: &BatchFacts,
-        ends: &BTreeMap<TopicPartition, Offset>,
-        latest: &BTreeMap<TopicPartition, Offset>,
+        positions: &Positions,
+        coverage: &Coverage,
         triggered: Instant,
     ) -> Progress {
         let since_last = triggered.saturating_duration_since(self.last_trigger);
         let busy = facts.busy + facts.duration;
         let rates = |records| (rate(records, since_last), rate(records, busy));
-        let sources = topics(ends)
+        let sources = topics(positions.next())
             .map(|topic| {
                 let records = facts.records_of.get(topic).copied().unwrap_or(0);
                 let (input, processed) = rates(records);
-                source(topic, facts, ends, latest, (records, input, processed))
+                let rates = (records, input, processed);
+                source(topic, facts, positions, coverage, rates)
             })
             .collect();
         let (input_rows_per_second, processed_rows_per_second) = rates(facts.records);
@@ -113,23 +116,21 @@ impl Reporter {
 fn source(
     topic: &str,
     facts: &BatchFacts,
-    ends: &BTreeMap<TopicPartition, Offset>,
-    latest: &BTreeMap<TopicPartition, Offset>,
+    positions: &Positions,
+    coverage: &Coverage,
     (num_input_rows, input, processed): (u64, f64, f64),
 ) -> SourceProgress {
     let mut starts_of = BTreeMap::new();
     let mut ends_of = BTreeMap::new();
     let mut latest_of = BTreeMap::new();
     let mut lag = 0;
-    for (partition, end) in ends.iter().filter(|(own, _)| *own.topic == *topic) {
+    let of_topic = positions.next().iter();
+    for (partition, end) in of_topic.filter(|(of, _)| *of.topic == *topic) {
         let number = partition.partition;
-        let newest = latest
-            .get(partition)
-            .map_or(*end, |newest| (*newest).max(*end));
         starts_of.insert(number, facts.starts.get(partition).unwrap_or(end).0);
         ends_of.insert(number, end.0);
-        latest_of.insert(number, newest.0);
-        lag += newest.since(*end);
+        latest_of.insert(number, positions.latest(partition).0);
+        lag += positions.lag_after_batch(partition, coverage);
     }
     let by_topic = |offsets| BTreeMap::from([(topic.to_owned(), offsets)]);
     SourceProgress {

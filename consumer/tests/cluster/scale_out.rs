@@ -37,6 +37,10 @@ pub fn trials() -> Vec<Trial> {
             "partitions_that_are_added_are_read_and_shown",
             added_partitions,
         ),
+        trial(
+            "what_another_process_reads_of_rows_is_no_lag",
+            rows_of_others,
+        ),
         trial("a_group_with_a_stranger_is_not_joined", stranger),
         trial("what_another_process_goes_on_with_is_not_reset", reset),
     ]
@@ -117,6 +121,40 @@ fn added_partitions(brokers: &Brokers) {
     }
     one.stop();
     assert_eq!(other.stop().totals(), all);
+}
+
+/// Rows are kept by nobody, so a process does not know how far the others have come.
+fn rows_of_others(brokers: &Brokers) {
+    const TOPIC: &str = "scale-out-rows";
+    const OF_EACH: u64 = 1_000;
+    create_topic(brokers, TOPIC, 2, &[]);
+    let records = [0, 1].map(|partition| vec![Record::good(partition, "Visa", 100); 1_000]);
+    write(brokers, TOPIC, &records.concat());
+    let folder = TempDir::new().unwrap();
+    // A batch takes so little that the backlog stays.
+    let slow = || {
+        let config = Config {
+            query: "SELECT amount FROM transactions".to_owned(),
+            trigger: INTERVAL,
+            max_records_per_batch: Some(1),
+            ..config(brokers, TOPIC)
+        };
+        start(kept_in(&folder, config))
+    };
+    let mut one = slow();
+    one.until("it reads both", |told| {
+        told.pulse.partitions == 2 && told.pulse.lag > OF_EACH
+    });
+    let mut other = slow();
+    for running in [&mut one, &mut other] {
+        running.until("each is behind in its own", |told| {
+            let last = told.batches.last();
+            let lag = last.map_or(0, |batch| batch.progress.sources[0].lag);
+            told.pulse.partitions == 1
+                && (1..=OF_EACH).contains(&told.pulse.lag)
+                && (1..=OF_EACH).contains(&lag)
+        });
+    }
 }
 
 fn stranger(brokers: &Brokers) {

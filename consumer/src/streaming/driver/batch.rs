@@ -40,14 +40,15 @@ impl Driver {
     ) -> Result<(), StreamingError> {
         let timestamp = Utc::now();
         self.query.clock().set(timestamp);
-        self.records_at_batch = self.members.counters.records.load(Ordering::Relaxed);
+        let all = self.members.counters.records.load(Ordering::Relaxed);
+        self.positions.begin_batch(all);
         let HandedOver {
             parts: contributions,
             before,
         } = self.hand_over(started + letters)?;
         let gathered = started.elapsed();
         let records: u64 = contributions.iter().map(|part| part.records).sum();
-        let starts = self.ends.clone();
+        let starts = self.positions.next().clone();
         let read: BTreeMap<_, _> = contributions
             .iter()
             .map(|part| (part.partition.clone(), part.end))
@@ -57,7 +58,7 @@ impl Driver {
             Some(updates) => before.filter(|before| updates.go_on(before, &read)),
             None => None,
         };
-        self.ends.extend(read);
+        self.positions.read_to(read);
         let others_moved = std::mem::take(&mut self.others_moved);
         if records == 0 && !always && !others_moved {
             return Ok(());
@@ -121,7 +122,7 @@ impl Driver {
             Duration::from_nanos(busy) / u32::try_from(self.members.len().max(1)).unwrap_or(1);
         let progress = self
             .reporter
-            .progress(&facts, &self.ends, &self.latest, started);
+            .progress(&facts, &self.positions, &self.coverage, started);
         let batch = Arc::new(Batch {
             rows: outcome.rows,
             mode: self.query.output_mode(),

@@ -34,19 +34,15 @@ impl Driver {
         }
         self.freshness.saw(look);
         for (partition, reach) in &look.partitions {
-            let latest = self.latest.entry(partition.clone()).or_default();
-            *latest = reach.end.max(*latest);
+            self.positions.saw_end(partition.clone(), reach.end);
             if !self.coverage.reads(partition) {
-                let end = self.ends.entry(partition.clone()).or_default();
-                self.others_moved |= *end < reach.next;
-                *end = reach.next.max(*end);
-                let at_start = self.extents.get(partition);
-                if at_start.is_none_or(|extent| reach.next >= extent.end) {
+                self.others_moved |= self.positions.saw_next(partition, *reach);
+                if self.positions.is_caught_up(partition, reach.next) {
                     self.coverage.caught_up(partition);
                 }
             }
         }
-        self.coverage.grow(self.latest.len());
+        self.coverage.grow(self.positions.partitions());
     }
 
     pub(super) fn others_part(&self, now: Instant) -> Option<OthersPart> {
@@ -68,18 +64,11 @@ impl Driver {
         }
         let counters = &self.members.counters;
         let read = counters.records.load(Ordering::Relaxed);
-        let behind: u64 = self
-            .latest
-            .iter()
-            .map(|(partition, latest)| {
-                latest.since(self.ends.get(partition).copied().unwrap_or_default())
-            })
-            .sum();
         let pulse = Pulse {
             records: read,
             bytes: counters.bytes.load(Ordering::Relaxed),
             dead_letters: self.dead_letters,
-            lag: behind.saturating_sub(read.saturating_sub(self.records_at_batch)),
+            lag: self.positions.lag(read, &self.coverage),
             partitions: self.coverage.len(),
             others: self.others_part(now),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),

@@ -1,0 +1,185 @@
+//! How far each partition has been read, and how far its log goes.
+//!
+//! What this process reads its members tell; of what others read a look tells, where there are looks.
+//! Of other partitions nothing is known any more: they stand still here, and are in no lag.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::coverage::Coverage;
+use super::others::Reach;
+use crate::position::{Offset, TopicPartition};
+use crate::source::topics::Extent;
+
+/// The offsets of all partitions.
+pub(super) struct Positions {
+    /// The logs when the query was started.
+    extents: Arc<BTreeMap<TopicPartition, Extent>>,
+    /// Next offsets after the last batch.
+    next: BTreeMap<TopicPartition, Offset>,
+    /// Ends of the logs.
+    latest: BTreeMap<TopicPartition, Offset>,
+    /// Whether looks tell of what others read.
+    looks: bool,
+    /// What this process had read when the last batch began.
+    records_at_batch: u64,
+}
+
+impl Positions {
+    /// At the start; whether `looks` are going to tell of what others read.
+    pub(super) fn new(extents: Arc<BTreeMap<TopicPartition, Extent>>, looks: bool) -> Self {
+        let of_each = |at: fn(&Extent) -> Offset| {
+            let each = extents.iter();
+            each.map(|(of, extent)| (of.clone(), at(extent))).collect()
+        };
+        Self {
+            next: of_each(|extent| extent.start),
+            latest: of_each(|extent| extent.end),
+            extents,
+            looks,
+            records_at_batch: 0,
+        }
+    }
+
+    /// Next offsets after the last batch.
+    pub(super) fn next(&self) -> &BTreeMap<TopicPartition, Offset> {
+        &self.next
+    }
+
+    /// Where the log of `partition` ends, as far as anyone has told.
+    pub(super) fn latest(&self, partition: &TopicPartition) -> Offset {
+        let known = |of: &BTreeMap<_, Offset>| of.get(partition).copied().unwrap_or_default();
+        known(&self.latest).max(known(&self.next))
+    }
+
+    /// How many partitions are known.
+    pub(super) fn partitions(&self) -> usize {
+        self.latest.len()
+    }
+
+    /// Whether this process has `read` any since the last batch began.
+    pub(super) fn has_records(&self, read: u64) -> bool {
+        read > self.records_at_batch
+    }
+
+    /// A batch begins when this process has `read` so many.
+    pub(super) fn begin_batch(&mut self, read: u64) {
+        self.records_at_batch = read;
+    }
+
+    /// A batch has come to these offsets.
+    pub(super) fn read_to(&mut self, next: BTreeMap<TopicPartition, Offset>) {
+        self.next.extend(next);
+    }
+
+    /// A log ends there. One that seems to be shorter than before is not.
+    pub(super) fn saw_end(&mut self, partition: TopicPartition, end: Offset) {
+        let latest = self.latest.entry(partition).or_default();
+        *latest = end.max(*latest);
+    }
+
+    /// Another process has come that far; whether it has moved on.
+    pub(super) fn saw_next(&mut self, partition: &TopicPartition, reach: Reach) -> bool {
+        let next = self.next.entry(partition.clone()).or_default();
+        let has_moved = *next < reach.next;
+        *next = reach.next.max(*next);
+        has_moved
+    }
+
+    /// Whether what is read up to `next` is all that was there at the start.
+    pub(super) fn is_caught_up(&self, partition: &TopicPartition, next: Offset) -> bool {
+        let at_start = self.extents.get(partition);
+        at_start.is_none_or(|extent| next >= extent.end)
+    }
+
+    /// No look comes any more.
+    pub(super) fn end_looks(&mut self) {
+        self.looks = false;
+    }
+
+    /// Records that are not read, when this process has `read` so many: in its own partitions, and in others where
+    /// looks tell of them.
+    pub(super) fn lag(&self, read: u64, coverage: &Coverage) -> u64 {
+        let after_batch: u64 = self
+            .latest
+            .keys()
+            .map(|partition| self.lag_after_batch(partition, coverage))
+            .sum();
+        after_batch.saturating_sub(read.saturating_sub(self.records_at_batch))
+    }
+
+    /// Records of `partition` that were not read with the last batch; none if nobody tells of them.
+    pub(super) fn lag_after_batch(&self, partition: &TopicPartition, coverage: &Coverage) -> u64 {
+        // What has been given up stands still here, though somebody else reads on.
+        if !self.looks && !coverage.reads(partition) {
+            return 0;
+        }
+        let next = self.next.get(partition).copied().unwrap_or_default();
+        self.latest(partition).since(next)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Instant;
+
+    use super::*;
+
+    fn partition(number: i32) -> TopicPartition {
+        TopicPartition::new("t", number)
+    }
+
+    /// Two partitions of 1,000 records, of which this process reads both.
+    fn two(looks: bool) -> (Positions, Coverage) {
+        let extent = Extent {
+            start: Offset(0),
+            end: Offset(1_000),
+        };
+        let extents = BTreeMap::from([(partition(0), extent), (partition(1), extent)]);
+        let mut coverage = Coverage::new(2, BTreeSet::new());
+        coverage.assigned(0, vec![partition(0), partition(1)], Instant::now());
+        (Positions::new(Arc::new(extents), looks), coverage)
+    }
+
+    #[test]
+    fn what_is_read_is_lag_no_longer() {
+        let (mut positions, coverage) = two(false);
+        assert_eq!(positions.lag(0, &coverage), 2_000);
+        assert_eq!(positions.lag(300, &coverage), 1_700);
+        positions.begin_batch(300);
+        positions.read_to(BTreeMap::from([(partition(0), Offset(300))]));
+        assert_eq!(positions.lag(300, &coverage), 1_700);
+        assert_eq!(positions.lag(350, &coverage), 1_650);
+        positions.saw_end(partition(1), Offset(1_100));
+        // For a while after its leader was lost.
+        positions.saw_end(partition(0), Offset(900));
+        assert_eq!(positions.lag(350, &coverage), 1_750);
+    }
+
+    #[test]
+    fn what_was_given_up_and_nobody_tells_of_is_no_lag() {
+        let (positions, mut coverage) = two(false);
+        coverage.revoked(0, &[partition(1)], Instant::now());
+        assert_eq!(positions.lag(0, &coverage), 1_000);
+        assert_eq!(positions.lag_after_batch(&partition(1), &coverage), 0);
+    }
+
+    #[test]
+    fn what_others_read_is_lag_as_far_as_a_look_tells() {
+        let (mut positions, mut coverage) = two(true);
+        coverage.revoked(0, &[partition(1)], Instant::now());
+        // Until the first look it is as far as it was.
+        assert_eq!(positions.lag(0, &coverage), 2_000);
+        let reach = Reach {
+            next: Offset(600),
+            end: Offset(1_200),
+        };
+        positions.saw_end(partition(1), reach.end);
+        assert!(positions.saw_next(&partition(1), reach));
+        assert!(!positions.saw_next(&partition(1), reach));
+        assert_eq!(positions.lag(0, &coverage), 1_600);
+        positions.end_looks();
+        assert_eq!(positions.lag(0, &coverage), 1_000);
+    }
+}
