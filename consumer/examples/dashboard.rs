@@ -33,6 +33,9 @@ const BRANDS: [(&str, f64); 7] = [
     ("\u{1b}[31mhostile\u{202e}", 0.01),
 ];
 
+/// Of the last result, once the screen is gone.
+const ROWS: usize = 20;
+
 fn main() -> anyhow::Result<()> {
     let (events, received) = crossbeam_channel::unbounded();
     let (commands, asked) = crossbeam_channel::unbounded();
@@ -46,13 +49,12 @@ fn main() -> anyhow::Result<()> {
     } else {
         Theme::coloured()
     };
-    let ended = dashboard::run(received, commands, theme)?;
+    let ended = dashboard::run(received, commands, theme, ROWS)?;
     if ended.end == dashboard::End::Stopped {
         let _ = query.join();
     }
     if let Some(last) = ended.last {
-        use consumer::sink::Output;
-        consumer::sink::table::Table::new(std::io::stdout(), 20).event(&Event::Batch(last))?;
+        consumer::sink::table::Table::new(std::io::stdout(), ROWS).shown(&last)?;
     }
     Ok(())
 }

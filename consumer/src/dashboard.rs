@@ -21,7 +21,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::command::Command;
-use crate::event::{Batch, Event};
+use crate::event::Event;
+use crate::sink::table::Shown;
 
 pub mod change;
 mod feed;
@@ -50,8 +51,8 @@ const FRAME: Duration = Duration::from_millis(100);
 pub struct Ended {
     /// Why.
     pub end: End,
-    /// The last batch, for whoever wants to print what the screen can no longer show.
-    pub last: Option<Arc<Batch>>,
+    /// What a table shows of the last batch, for whoever wants to print what the screen can no longer show.
+    pub last: Option<Shown>,
 }
 
 /// Why the dashboard ended.
@@ -76,7 +77,8 @@ pub enum DashboardError {
     Terminal(#[source] io::Error),
 }
 
-/// Shows `events` until the query ends or the user leaves; what the user asks for goes to `commands`.
+/// Shows `events` until the query ends or the user leaves; what the user asks for goes to `commands`. Of the
+/// last batch at most so many `rows` are kept.
 ///
 /// Takes the whole terminal and SIGINT, SIGTERM and SIGHUP: the first asks the query to stop, as `q` does,
 /// the second leaves at once. The terminal is as before when this returns, and after a panic too.
@@ -86,13 +88,14 @@ pub fn run(
     events: Receiver<Event>,
     commands: Sender<Command>,
     theme: Theme,
+    rows: usize,
 ) -> Result<Ended, DashboardError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
         .map_err(DashboardError::Start)?;
     let (publish, snapshots) = watch::channel(Arc::new(Snapshot::default()));
-    let feed = feed::Feed::start(events, publish).map_err(DashboardError::Start)?;
+    let feed = feed::Feed::start(events, publish, rows).map_err(DashboardError::Start)?;
     let (signals, signalled) = signals::Signals::start().map_err(DashboardError::Start)?;
     let mut screen = Screen::enter().map_err(DashboardError::Terminal)?;
     let end = runtime.block_on(show(&mut screen, snapshots, signalled, &commands, theme));

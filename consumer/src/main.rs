@@ -19,7 +19,7 @@ use consumer::command::Command;
 use consumer::config::cli::{
     CheckpointsFormat, Cli, Command as CliCommand, OutputFormat, Shown as ShownCheckpoints,
 };
-use consumer::dashboard::theme::Theme;
+use consumer::dashboard::{self, theme::Theme};
 use consumer::demo::{self, Demo};
 use consumer::event::Event;
 use consumer::schema::TableSchema;
@@ -28,7 +28,6 @@ use consumer::sink::json::Json;
 use consumer::sink::table::Table;
 use consumer::sink::{Output, OutputError};
 use consumer::streaming::{self, StreamingError};
-use consumer::{dashboard, sink};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use producer::SettingsError;
 use producer::escape::escaped;
@@ -210,11 +209,11 @@ fn show(
     match format {
         OutputFormat::Dashboard { rows } => {
             let theme = theme();
-            let ended = dashboard::run(events, commands.clone(), theme)?;
-            if let Some(batch) = ended.last {
+            let ended = dashboard::run(events, commands.clone(), theme, rows)?;
+            if let Some(last) = &ended.last {
                 // What the screen has shown stays readable after it is gone.
                 let mut table = Table::new(io::stdout().lock(), rows);
-                print(&mut table, &Event::Batch(batch))?;
+                goes_on(table.shown(last))?;
             }
             Ok(match ended.end {
                 dashboard::End::Left => Shown::Left,
@@ -240,7 +239,7 @@ fn print_all(
     let (handle, signals) = stop_on_signals(commands.clone())?;
     let mut shown = Ok(Shown::Ended);
     for event in events {
-        if !print(&mut output, &event)? {
+        if !goes_on(output.event(&event))? {
             shown = Ok(Shown::Left);
             break;
         }
@@ -256,8 +255,8 @@ fn print_all(
 }
 
 /// `false` once the reader of the output has gone, which is an end like any other.
-fn print(output: &mut impl Output, event: &Event) -> Result<bool, sink::OutputError> {
-    match output.event(event) {
+fn goes_on(printed: Result<(), OutputError>) -> Result<bool, OutputError> {
+    match printed {
         Ok(()) => Ok(true),
         Err(OutputError::Closed) => Ok(false),
         Err(error) => Err(error),

@@ -12,28 +12,30 @@ use tokio::sync::watch;
 use super::snapshot::Snapshot;
 use super::updater::Updater;
 use crate::event::{Batch, Event};
+use crate::sink::table::Shown;
 
 /// The running thread.
 pub struct Feed {
-    thread: JoinHandle<Option<Arc<Batch>>>,
+    thread: JoinHandle<Option<Shown>>,
     stop: Sender<()>,
 }
 
 impl Feed {
-    /// Starts to publish what `events` amount to.
+    /// Starts to publish what `events` amount to. Of the last batch it keeps so many `rows`, as text.
     pub fn start(
         events: Receiver<Event>,
         publish: watch::Sender<Arc<Snapshot>>,
+        rows: usize,
     ) -> io::Result<Self> {
         let (stop, stopped) = crossbeam_channel::bounded(0);
         let thread = thread::Builder::new()
             .name("dashboard-feed".into())
-            .spawn(move || feed(&events, &stopped, &publish))?;
+            .spawn(move || feed(&events, &stopped, &publish, rows))?;
         Ok(Self { thread, stop })
     }
 
     /// Ends the thread, and gives the last batch that it has seen.
-    pub fn stop(self) -> Option<Arc<Batch>> {
+    pub fn stop(self) -> Option<Shown> {
         drop(self.stop);
         // That it has panicked has been said by the panic's own message.
         self.thread.join().ok().flatten()
@@ -44,7 +46,11 @@ fn feed(
     events: &Receiver<Event>,
     stopped: &Receiver<()>,
     publish: &watch::Sender<Arc<Snapshot>>,
-) -> Option<Arc<Batch>> {
+    rows: usize,
+) -> Option<Shown> {
+    // Whoever holds a batch has not shown it yet, and a large one holds up the next. One that cannot be shown
+    // is told of where it is drawn.
+    let shown = |batch: &Batch| Shown::of(batch, rows).ok();
     let mut updater = Updater::default();
     let mut last = None;
     loop {
@@ -61,15 +67,19 @@ fn feed(
                     Event::Batch(batch) => Some(batch),
                     _ => None,
                 });
-            return batches.last().or(last);
+            return match batches.last() {
+                Some(batch) => shown(&batch),
+                None => last,
+            };
         };
         // What has arrived makes one snapshot; so much at most that a flood cannot hold the next one up.
         let (mut changed, mut ended, now) = (false, false, Utc::now());
+        let mut newest = None;
         for event in std::iter::once(first).chain(events.try_iter().take(1_000)) {
             ended |= matches!(event, Event::Stopped);
             changed |= updater.apply(&event, now);
             if let Event::Batch(batch) = event {
-                last = Some(batch);
+                newest = Some(batch);
             }
             if ended {
                 break;
@@ -77,6 +87,9 @@ fn feed(
         }
         if changed {
             publish.send_replace(Arc::new(updater.snapshot().clone()));
+        }
+        if let Some(batch) = newest {
+            last = shown(&batch);
         }
         if ended {
             return last;
@@ -86,8 +99,27 @@ fn feed(
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
     use crate::sink::samples::brands;
+
+    /// A result that somebody holds counts as one that has not been shown yet.
+    #[test]
+    fn a_batch_that_is_shown_is_held_no_longer() {
+        let (sender, events) = crossbeam_channel::unbounded();
+        let (publish, snapshots) = watch::channel(Arc::default());
+        let feed = Feed::start(events, publish, 1).unwrap();
+        let batch = brands(7, &[]);
+        let held = Arc::downgrade(&batch);
+        sender.send(Event::Batch(batch)).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while snapshots.borrow().batch.is_none() || held.strong_count() > 0 {
+            assert!(Instant::now() < deadline, "{} hold it", held.strong_count());
+            thread::yield_now();
+        }
+        drop(feed.stop());
+    }
 
     #[test]
     fn a_batch_that_came_before_the_stop_is_not_lost() {
@@ -98,8 +130,8 @@ mod tests {
             sender.send(Event::Batch(brands(7, &[]))).unwrap();
             drop(stop);
             let (publish, _snapshots) = watch::channel(Arc::default());
-            let last = feed(&events, &stopped, &publish);
-            assert_eq!(last.map(|batch| batch.progress.batch_id), Some(7));
+            let last = feed(&events, &stopped, &publish, 1);
+            assert_eq!(last.map(|last| last.progress().batch_id), Some(7));
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::width::{padded, width};
 const CELL_WIDTH: usize = 48;
 
 /// One column, escaped.
+#[derive(Debug)]
 pub(super) struct Column {
     /// Its name.
     pub name: String,

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use chrono::DateTime;
-use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::error::ArrowError;
 use producer::escape::escaped;
 
 use super::grid;
@@ -18,6 +18,41 @@ use crate::event::{Batch, Event, Level, OthersPart, Started};
 use crate::number::{self, counted};
 use crate::output_mode::OutputMode;
 use crate::progress::Progress;
+
+/// What a table shows of a batch, in texts of its own: nothing of the batch's memory is held.
+#[derive(Debug)]
+pub struct Shown {
+    mode: OutputMode,
+    others: Option<OthersPart>,
+    progress: Progress,
+    columns: Vec<grid::Column>,
+    rows: usize,
+    /// Rows that there are beyond these.
+    more: usize,
+}
+
+impl Shown {
+    /// The first rows of `batch`, at most so many.
+    ///
+    /// # Errors
+    /// If a value cannot be shown.
+    pub fn of(batch: &Batch, most: usize) -> Result<Self, ArrowError> {
+        let rows = batch.rows.num_rows().min(most);
+        Ok(Self {
+            mode: batch.mode,
+            others: batch.others,
+            progress: batch.progress.clone(),
+            columns: grid::columns(&batch.rows.slice(0, rows))?,
+            rows,
+            more: batch.rows.num_rows() - rows,
+        })
+    }
+
+    /// The report of the batch.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
 
 /// Writes tables to `W`.
 pub struct Table<W> {
@@ -57,7 +92,16 @@ impl<W: Write> Table<W> {
         Ok(())
     }
 
-    fn batch(&mut self, batch: &Batch) -> Result<(), OutputError> {
+    /// Writes what was kept of a batch to be shown.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn shown(&mut self, shown: &Shown) -> Result<(), OutputError> {
+        self.batch(shown)?;
+        Ok(self.out.flush()?)
+    }
+
+    fn batch(&mut self, batch: &Shown) -> io::Result<()> {
         let progress = &batch.progress;
         let lag: u64 = progress.sources.iter().map(|source| source.lag).sum();
         let catching_up = self.catching_up(progress, lag);
@@ -74,7 +118,7 @@ impl<W: Write> Table<W> {
             counted(progress.num_bad_rows, "dead letter"),
             batch.others.map(others).unwrap_or_default(),
         )?;
-        self.rows(&batch.rows, batch.mode)
+        self.rows(batch)
     }
 
     /// When the lag will be gone, if that is not with the next batch.
@@ -97,9 +141,9 @@ impl<W: Write> Table<W> {
         }
     }
 
-    fn rows(&mut self, batch: &RecordBatch, mode: OutputMode) -> Result<(), OutputError> {
-        if batch.num_rows() == 0 {
-            let none = match mode {
+    fn rows(&mut self, batch: &Shown) -> io::Result<()> {
+        if batch.rows == 0 && batch.more == 0 {
+            let none = match batch.mode {
                 OutputMode::Complete => "(no rows)",
                 OutputMode::Update => "(no changed rows)",
                 OutputMode::Append => "(no new rows)",
@@ -107,15 +151,9 @@ impl<W: Write> Table<W> {
             writeln!(self.out, "{none}")?;
             return Ok(());
         }
-        let shown = batch.num_rows().min(self.rows);
-        let head = batch.slice(0, shown);
-        grid::write(&mut self.out, &grid::columns(&head)?)?;
-        if batch.num_rows() > shown {
-            writeln!(
-                self.out,
-                "… and {}",
-                counted((batch.num_rows() - shown) as u64, "more row")
-            )?;
+        grid::write(&mut self.out, &batch.columns)?;
+        if batch.more > 0 {
+            writeln!(self.out, "… and {}", counted(batch.more as u64, "more row"))?;
         }
         Ok(())
     }
@@ -125,7 +163,7 @@ impl<W: Write> Output for Table<W> {
     fn event(&mut self, event: &Event) -> Result<(), OutputError> {
         match event {
             Event::Started(started) => self.started(started)?,
-            Event::Batch(batch) => self.batch(batch)?,
+            Event::Batch(batch) => self.batch(&Shown::of(batch, self.rows)?)?,
             other => self.notes.event(other, &mut self.out)?,
         }
         Ok(self.out.flush()?)

@@ -74,7 +74,7 @@ impl Room {
     }
 
     /// Whether results are made faster than they are shown, and take the memory; and whether that is news.
-    /// The newest is waited for, too, but not for ever: the dashboard shows it until there is another.
+    /// The newest is waited for, too, but not for ever: somebody may keep it until there is another.
     pub(super) fn results_pile_up(&mut self, now: Instant) -> (bool, bool) {
         self.results.retain(|batch| batch.strong_count() > 0);
         let is_much = self.query.memory().is_much(self.query.memory().shown());
