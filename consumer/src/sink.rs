@@ -16,6 +16,7 @@ pub mod checkpoints;
 pub mod dead_letters;
 mod grid;
 pub mod json;
+mod json_text;
 pub mod json_value;
 pub mod notes;
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! What a record holds may end up in a terminal, where a control character is a command: it moves the
 //! cursor, changes the title, or turns the direction of writing around. Whatever comes from records,
-//! brokers or log lines passes through [`escaped`] once, on its way into an output for people. JSON
-//! needs none of this: it has an escaping of its own.
+//! brokers or log lines passes through [`escaped`] once, on its way into an output for people. JSON has an
+//! escaping of its own, which whoever writes it has to use for what [`steers`], too.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -35,7 +35,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a terminal could take `c` for more than a character to draw.
-fn steers(c: char) -> bool {
+pub fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}'                        // soft hyphen: drawn by some terminals only

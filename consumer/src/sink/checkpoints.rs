@@ -2,7 +2,7 @@
 //!
 //! What comes from records or from the location is escaped.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::OutputError;
 use super::grid::{self, Column};
+use super::json_text::write_json;
 use super::json_value::write_struct;
 use crate::checkpoint::listing::{ListedQuery, ListedState, Listing, ShownState};
 use crate::number::{self, counted};
@@ -125,7 +126,7 @@ pub fn list_json(out: &mut impl Write, listing: &Listing) -> Result<(), OutputEr
             written: written.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)),
             problems: &kept.problems,
         };
-        serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+        write_json(out, &line)?;
         writeln!(out)?;
     }
     Ok(out.flush()?)

@@ -10,6 +10,7 @@ use std::io::Write;
 
 use datafusion::arrow::array::{Array, RecordBatch, StructArray};
 
+use super::json_text::write_json;
 use super::json_value::write_struct;
 use super::notes::Notes;
 use super::{Output, OutputError};
@@ -39,7 +40,7 @@ impl<W: Write, N: Write> Json<W, N> {
 
     fn batch(&mut self, batch: &Batch) -> Result<(), OutputError> {
         self.line.clear();
-        serde_json::to_writer(&mut self.line, &batch.progress).map_err(std::io::Error::from)?;
+        write_json(&mut self.line, &batch.progress)?;
         // The object that was just written is left open for some fields more.
         self.line.pop();
         if let Some(others) = batch.others {
@@ -104,7 +105,7 @@ mod tests {
         let mut json = Json::new(&mut out, &mut warned);
         json.event(&Event::Batch(brands(
             0,
-            &[("Visa", 3, 1250), ("日本\x1b", 1, 5)],
+            &[("Visa", 3, 1250), ("日本\x1b\u{9b}2J", 1, 5)],
         )))
         .unwrap();
         for (level, text) in [(Level::Info, "as ever"), (Level::Warning, "not\x1b whole")] {
@@ -120,7 +121,7 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 2);
         assert!(lines[0].ends_with(
-            r#","result":[{"card_brand":"Visa","transactions":3,"total":12.50},{"card_brand":"日本\u001b","transactions":1,"total":0.05}]}"#
+            r#","result":[{"card_brand":"Visa","transactions":3,"total":12.50},{"card_brand":"日本\u001b\u009b2J","transactions":1,"total":0.05}]}"#
         ), "{}", lines[0]);
         assert!(lines[1].ends_with(r#","result":[]}"#));
         let value: serde_json::Value = serde_json::from_str(lines[0]).unwrap();

@@ -14,6 +14,8 @@ use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::temporal_conversions::as_datetime;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions, array_value_to_string};
 
+use super::json_text::write_json;
+
 /// Appends the value of `array` in `row` to `out`.
 pub fn write_value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<(), ArrowError> {
     if array.is_null(row) {
@@ -70,7 +72,7 @@ pub fn write_value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<(
 
 /// Appends `text` as a JSON string.
 pub fn write_text(out: &mut Vec<u8>, text: &str) -> io::Result<()> {
-    Ok(serde_json::to_writer(out, text)?)
+    write_json(out, text)
 }
 
 /// Appends the row of a struct as an object, its fields in order.
@@ -213,8 +215,8 @@ mod tests {
 
     #[test]
     fn text_of_every_kind_is_a_string() {
-        let expected = r#"["a\"\n\u001b",null]"#;
-        let values = vec![Some("a\"\n\u{1b}"), None];
+        let expected = r#"["a\"\n\u001b\u009b",null]"#;
+        let values = vec![Some("a\"\n\u{1b}\u{9b}"), None];
         assert_eq!(json(&StringArray::from(values.clone())), expected);
         assert_eq!(json(&LargeStringArray::from(values.clone())), expected);
         assert_eq!(json(&StringViewArray::from(values.clone())), expected);

@@ -47,7 +47,7 @@ fn listing() -> Listing {
         },
         partitions: vec![
             kept(0, Some(state()), &[]),
-            kept(1, None, &["t-1 5-base: it is\u{1b} torn"]),
+            kept(1, None, &["t-1 5-base: it is\u{1b}\u{9b} torn"]),
             kept(
                 2,
                 Some(ListedState {
@@ -91,7 +91,7 @@ t-0            1234567  2026-01-31T12:00:00.250Z   1,200  1.5 KiB  base + 2 delt
     assert_eq!(lines[4].join(" "), "t-1 - - - - - -");
     assert_eq!(lines[5].join(" "), "t-2 1234567 - ≤ 7 1.5 KiB base 12 s");
     assert!(
-        text.ends_with("\ncannot be used: t-1 5-base: it is\\u{1b} torn\n"),
+        text.ends_with("\ncannot be used: t-1 5-base: it is\\u{1b}\\u{9b} torn\n"),
         "{text}"
     );
 }
@@ -111,6 +111,7 @@ fn a_location_without_checkpoints_says_so() {
 #[test]
 fn json_is_a_line_a_partition() {
     let text = text(|out| list_json(out, &listing()));
+    assert!(text.contains(r"it is\u001b\u009b torn"), "{text}");
     let lines: Vec<serde_json::Value> = text
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -139,7 +140,7 @@ fn json_is_a_line_a_partition() {
         json!({
             "startOffset": null, "nextOffset": null, "watermark": null, "groups": null, "rows": null,
             "bytes": null, "deltas": null, "written": null,
-            "problems": ["t-1 5-base: it is\u{1b} torn"],
+            "problems": ["t-1 5-base: it is\u{1b}\u{9b} torn"],
         }),
     );
     assert_eq!(lines[..2], [whole, none]);
