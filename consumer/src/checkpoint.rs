@@ -20,7 +20,7 @@ pub mod name;
 pub mod store;
 
 #[cfg(test)]
-mod counting;
+pub(crate) mod counting;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -67,6 +67,15 @@ pub struct TakenOver {
     /// Why it is not known whether another process has come further, if it is not: in words. It must not be
     /// read then, since records before may be gone, or have been shown.
     pub unknown: Option<String>,
+}
+
+/// How far a partition that others read has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Followed {
+    /// Where its newest checkpoint ends.
+    pub next: Offset,
+    /// What was found wrong with checkpoints that are newer still, in words.
+    pub problems: Vec<String>,
 }
 
 /// The newest checkpoint of every partition, shared by the workers of a process.
@@ -181,22 +190,28 @@ impl Checkpoints {
     }
 
     /// Looks for newer checkpoints, by other processes, of a partition that nobody here owns; and tells
-    /// where the newest ends. `None` of one that is owned.
+    /// where the newest ends that can be read. `None` of one that is owned.
     ///
     /// # Errors
     /// If they cannot be read now.
-    pub fn follow(&self, partition: &TopicPartition) -> Result<Option<Offset>, KeptError> {
+    pub fn follow(&self, partition: &TopicPartition) -> Result<Option<Followed>, KeptError> {
         let (held, epoch) = match self.all().get(partition) {
             Some(newest) if newest.owned => return Ok(None),
             Some(newest) => (newest.checkpoint.clone(), newest.epoch),
             // It was added to the topic.
             None => (Checkpoint::at(Offset(0)), Epoch::default()),
         };
-        let Some(newer) = self.newer(partition, &held)?.checkpoint else {
-            return Ok(Some(held.next));
+        let Found {
+            checkpoint,
+            problems,
+        } = self.newer(partition, &held)?;
+        let Some(newer) = checkpoint else {
+            let next = held.next;
+            return Ok(Some(Followed { next, problems }));
         };
         let is_taken = self.replace(partition, epoch, false, &newer);
-        Ok(is_taken.then_some(newer.next))
+        let next = newer.next;
+        Ok(is_taken.then_some(Followed { next, problems }))
     }
 
     /// Whether a worker of this process has `partition`.

@@ -25,7 +25,7 @@ mod recovery;
 mod retention;
 mod start;
 
-pub use recovery::{Newest, Recovered, recover, recover_beyond};
+pub use recovery::{Newest, Recovered, look_twice, recover, recover_beyond};
 pub use retention::{KEPT, retire};
 pub use start::{StartError, fix_start};
 

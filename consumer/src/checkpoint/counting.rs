@@ -18,13 +18,13 @@ use crate::engine::state::State;
 use crate::position::Offset;
 use crate::schema::TableSchema;
 
-pub(super) struct Counting {
+pub(crate) struct Counting {
     query: Query,
     objects: Arc<dyn ObjectStore>,
 }
 
 impl Counting {
-    pub(super) fn kept_in(objects: Arc<dyn ObjectStore>) -> Self {
+    pub(crate) fn kept_in(objects: Arc<dyn ObjectStore>) -> Self {
         let table = TableSchema::parse("n BIGINT").unwrap();
         let query = "SELECT n, count(*) FROM transactions GROUP BY n ORDER BY n";
         let query = Query::plan(query, table.table(), &[]).unwrap();
@@ -32,7 +32,7 @@ impl Counting {
     }
 
     /// As a process of its own has it.
-    pub(super) fn kept(&self) -> Arc<Kept> {
+    pub(crate) fn kept(&self) -> Arc<Kept> {
         let store = Store::new(Arc::clone(&self.objects), Path::from("x"), "memory:///x");
         let columns = TableSchema::parse("n BIGINT").unwrap();
         let identity = Identity::new(&["t".to_owned()], columns.columns(), "count");
@@ -41,7 +41,7 @@ impl Counting {
     }
 
     /// What `taken` is after these records, one an offset.
-    pub(super) fn read(&self, taken: &TakenOver, records: &[i64]) -> NewState {
+    pub(crate) fn read(&self, taken: &TakenOver, records: &[i64]) -> NewState {
         let groups = self.groups(records);
         let state = &taken.from.state;
         NewState {

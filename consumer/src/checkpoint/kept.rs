@@ -121,7 +121,9 @@ impl Kept {
     pub fn newer(&self, partition: &TopicPartition, held: &Checkpoint) -> Result<Found, KeptError> {
         let tip = self.known(partition).and_then(|known| known.tip);
         let folder = self.folder(partition);
-        let recovered = chain::recover_beyond(&self.store, &folder, held.next, tip.as_ref())?;
+        let recovered = chain::look_twice(|| {
+            chain::recover_beyond(&self.store, &folder, held.next, tip.as_ref())
+        })?;
         self.take(partition, recovered, &held.state)
     }
 

@@ -253,23 +253,13 @@ fn folder(query: &ListedQuery, partition: &TopicPartition) -> Folder {
     }
 }
 
-/// A query that runs deletes old objects while they are read. So there is a second look where something is
-/// missing, and only what is wrong at both is told.
 fn look(
     store: &Store,
     query: &ListedQuery,
     partition: &TopicPartition,
 ) -> Result<Recovered, StoreError> {
     let folder = folder(query, partition);
-    let first = chain::recover(store, &folder)?;
-    if first.problems.is_empty() {
-        return Ok(first);
-    }
-    let mut second = chain::recover(store, &folder)?;
-    second
-        .problems
-        .retain(|problem| first.problems.contains(problem));
-    Ok(second)
+    chain::look_twice(|| chain::recover(store, &folder))
 }
 
 fn kept(

@@ -117,6 +117,15 @@ fn names(objects: &Arc<InMemory>) -> Vec<String> {
     names
 }
 
+fn tear(objects: &Arc<InMemory>, name: &str) {
+    let listed = objects.list(None).try_collect::<Vec<_>>();
+    for meta in block_on(listed).unwrap() {
+        if last(&meta) == name {
+            block_on(objects.put(&meta.location, "torn".into())).unwrap();
+        }
+    }
+}
+
 fn last(meta: &object_store::ObjectMeta) -> String {
     let name = meta.location.filename().unwrap_or_default();
     name.trim_start_matches('0').to_owned()
@@ -171,7 +180,10 @@ fn what_was_pending_before_another_process_went_on_is_no_part_of_a_delta() {
 fn others_are_followed_and_own_partitions_are_not() {
     let objects = Arc::default();
     let (mut one, other) = (Process::on(&objects), Process::on(&objects));
-    let follow = || other.checkpoints.follow(&partition()).unwrap();
+    let follow = || {
+        let followed = other.checkpoints.follow(&partition()).unwrap();
+        followed.map(|followed| followed.next)
+    };
     let mut taken = one.take_over();
     one.read(&mut taken, &[1; 9], true);
     assert_eq!(follow(), Some(Offset(9)));
@@ -205,10 +217,8 @@ fn what_is_followed_rests_on_what_is_held() {
     let base = base.iter().find(|meta| last(meta) == "9-base").unwrap();
     let path: Path = base.location.clone();
     block_on(objects.delete(&path)).unwrap();
-    assert_eq!(
-        other.checkpoints.follow(&partition()).unwrap(),
-        Some(Offset(11))
-    );
+    let followed = other.checkpoints.follow(&partition()).unwrap().unwrap();
+    assert_eq!((followed.next, followed.problems), (Offset(11), Vec::new()));
     assert_eq!(other.counts(), BTreeMap::from([(1, 9), (2, 1), (3, 1)]));
 }
 
@@ -218,13 +228,26 @@ fn what_cannot_be_read_is_told_and_read_again_from_kafka() {
     let (mut one, other) = (Process::on(&objects), Process::on(&objects));
     let mut taken = one.take_over();
     one.read(&mut taken, &[1; 9], true);
-    let listed = objects.list(None).try_collect::<Vec<_>>();
-    for meta in block_on(listed).unwrap() {
-        if last(&meta) == "9-base" {
-            block_on(objects.put(&meta.location, "torn".into())).unwrap();
-        }
-    }
+    tear(&objects, "9-base");
     let taken = other.take_over();
     assert_eq!(taken.from.next, Offset(0));
     assert_eq!(taken.problems.len(), 1);
+}
+
+#[test]
+fn what_of_others_cannot_be_read_is_told_when_they_are_followed() {
+    let objects: Arc<InMemory> = Arc::default();
+    let (mut one, other) = (Process::on(&objects), Process::on(&objects));
+    let mut taken = one.take_over();
+    one.read(&mut taken, &[1; 9], true);
+    one.read(&mut taken, &[2], true);
+    tear(&objects, "10-delta");
+    let followed = other.checkpoints.follow(&partition()).unwrap().unwrap();
+    assert_eq!(followed.next, Offset(9));
+    assert_eq!(followed.problems.len(), 1);
+    let problem = &followed.problems[0];
+    assert!(problem.contains("10-delta: it does not begin"), "{problem}");
+    // Also where nothing is newer that can be read.
+    let again = other.checkpoints.follow(&partition()).unwrap().unwrap();
+    assert_eq!(again, followed);
 }

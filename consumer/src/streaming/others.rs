@@ -13,8 +13,8 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::company;
 use super::quiet::Quiet;
-use crate::checkpoint::Checkpoints;
 use crate::checkpoint::kept::KeptError;
+use crate::checkpoint::{Checkpoints, Followed};
 use crate::position::{Offset, TopicPartition};
 use crate::source::closing::Closing;
 use crate::source::group_members::GroupMember;
@@ -146,8 +146,11 @@ impl Look {
     fn follow(&mut self, checkpoints: &Checkpoints, ends: BTreeMap<TopicPartition, Extent>) {
         for (partition, Extent { end, .. }) in ends {
             match checkpoints.follow(&partition) {
-                Ok(Some(next)) => {
+                Ok(Some(Followed { next, problems })) => {
                     self.partitions.insert(partition, Reach { next, end });
+                    if let Some(problem) = problems.into_iter().next() {
+                        self.problem.get_or_insert(problem);
+                    }
                 }
                 Ok(None) => {}
                 Err(error) => {
@@ -159,5 +162,50 @@ impl Look {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::TryStreamExt;
+    use futures::executor::block_on;
+    use object_store::memory::InMemory;
+    use object_store::{ObjectStore, ObjectStoreExt};
+
+    use super::*;
+    use crate::checkpoint::counting::Counting;
+
+    #[test]
+    fn what_others_have_kept_and_cannot_be_read_is_told() {
+        let objects: Arc<InMemory> = Arc::default();
+        let counting = Counting::kept_in(Arc::clone(&objects) as _);
+        let partition = TopicPartition::new("t", 0);
+        let taken = Checkpoints::default().take_over(partition.clone(), Offset(0));
+        let kept = counting.kept();
+        let read = counting.read(&taken, &[1, 2, 3]);
+        kept.keep(&partition, &read.checkpoint, None).unwrap();
+        let follow = || {
+            let mut look = Look {
+                at: Instant::now(),
+                partitions: BTreeMap::new(),
+                problem: None,
+                stranger: None,
+            };
+            let (start, end) = (Offset(0), Offset(5));
+            let ends = BTreeMap::from([(partition.clone(), Extent { start, end })]);
+            look.follow(&Checkpoints::of(counting.kept()), ends);
+            (look.partitions[&partition].next, look.problem)
+        };
+        assert_eq!(follow(), (Offset(3), None));
+        let listed = objects.list(None).try_collect::<Vec<_>>();
+        for meta in block_on(listed).unwrap() {
+            block_on(objects.put(&meta.location, "torn".into())).unwrap();
+        }
+        let (next, problem) = follow();
+        assert_eq!(next, Offset(0));
+        let problem = problem.unwrap();
+        assert!(problem.contains("3-base: it does not begin"), "{problem}");
     }
 }

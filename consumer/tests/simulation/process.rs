@@ -337,7 +337,7 @@ impl Process {
             return Ok(());
         };
         let at = self.at.entry(partition.clone()).or_default();
-        if let Some(newer) = newer {
+        if let Some(newer) = newer.map(|followed| followed.next) {
             if newer < *at {
                 return Err(format!("{partition} follows from {at} back to {newer}"));
             }

@@ -118,3 +118,29 @@ fn a_delta_of_another_start_is_not_added() {
         ]
     );
 }
+
+#[test]
+fn what_was_wrong_at_one_look_only_is_not_told() {
+    let store = store();
+    chain(&store, &[10, 13, 20]);
+    let turn_a_bit = |mut bytes: Vec<u8>| {
+        let last = bytes.len() - 20;
+        bytes[last] ^= 1;
+        bytes
+    };
+    let look = || recover(&store, &folder());
+    damage(&store, Name::Delta(Offset(13)), turn_a_bit);
+    assert_eq!(look_twice(look).unwrap().problems.len(), 1);
+    let found = look_twice(|| {
+        let found = look();
+        // Back to what it was.
+        damage(&store, Name::Delta(Offset(13)), turn_a_bit);
+        found
+    });
+    let found = found.unwrap();
+    assert_eq!(found.problems, Vec::<String>::new());
+    assert_eq!(
+        found.newest.map(|newest| newest.tip.next()),
+        Some(Offset(20))
+    );
+}
