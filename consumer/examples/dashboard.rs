@@ -112,6 +112,7 @@ impl Query {
             interval: Some(self.interval),
             demo,
         })));
+        tell(Event::Reading);
         self.brokers(events, true);
         self.note(events, Level::Info, "assigned: transactions 0–11");
         let start = Instant::now();

@@ -15,8 +15,11 @@ use crate::progress::Progress;
 /// One thing that happened to the query.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The query is planned and reads now. Comes first, once.
+    /// The query has been started; its topics, its schema and what is kept of it are yet to be found. Comes
+    /// first, once.
     Started(Arc<Started>),
+    /// All of that has been found, and it reads now. Comes once, if it comes so far.
+    Reading,
     /// A micro-batch is done.
     Batch(Arc<Batch>),
     /// How reading goes between batches; a few times a second.

@@ -58,7 +58,7 @@ impl Snapshot {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Phase {
-    /// Nothing has been heard of it yet.
+    /// It looks for its topics, its schema and what is kept of it.
     #[default]
     Starting,
     /// It reads what was there at its start, which makes the first batch.

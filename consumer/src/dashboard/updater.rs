@@ -43,6 +43,7 @@ impl Updater {
     pub fn apply(&mut self, event: &Event, now: DateTime<Utc>) -> bool {
         match event {
             Event::Started(started) => self.started(started),
+            Event::Reading => self.snapshot.phase = Phase::CatchingUp,
             Event::Batch(batch) => self.batch(batch, now),
             Event::Pulse(pulse) => return self.pulse(pulse, now),
             Event::Brokers(brokers) => self.brokers(brokers, now),
@@ -59,7 +60,6 @@ impl Updater {
                 .map(|line| escaped(line).into_owned())
                 .collect()
         };
-        self.snapshot.phase = Phase::CatchingUp;
         self.snapshot.interval_ms = milliseconds(started.interval.unwrap_or_default());
         self.snapshot.query = Query {
             name: escaped(&started.name).into_owned(),

@@ -65,6 +65,7 @@ pub(super) fn run(
         return Ok(());
     };
     let mut driver = Driver::start(config, opened, interval, tell)?;
+    driver.tell.event(Event::Reading);
     let outcome = driver.run(inbox);
     let kept = match driver.keeper.map_or(Ok(true), Keeper::finish) {
         Ok(true) => Ok(()),

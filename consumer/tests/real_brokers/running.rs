@@ -75,7 +75,7 @@ pub struct Told {
 impl Told {
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Started(_) => {}
+            Event::Started(_) | Event::Reading => {}
             Event::Batch(batch) => self.batches.push(batch),
             Event::Pulse(pulse) => self.pulse = pulse,
             Event::Brokers(brokers) => self.brokers = brokers,

@@ -216,7 +216,11 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
         right.extend([dim(theme, " · "), Span::raw(workers)]);
     }
     if snapshot.brokers.is_empty() {
-        return both_edges(vec![dim(theme, "looking for brokers")], right, columns);
+        return both_edges(
+            vec![dim(theme, "brokers are not known yet")],
+            right,
+            columns,
+        );
     }
     let (up, all) = (
         snapshot.brokers.iter().filter(|broker| broker.up).count(),

@@ -26,8 +26,8 @@ struct Stage {
 }
 
 impl Stage {
-    /// A query that has just started.
-    fn started(demo: &[&str]) -> Self {
+    /// A query that has just been started.
+    fn opening(demo: &[&str]) -> Self {
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
         let mut stage = Self {
             updater: Updater::default(),
@@ -44,6 +44,13 @@ impl Stage {
             interval: Some(Duration::from_secs(1)),
             demo: demo.iter().map(|line| (*line).into()).collect(),
         })));
+        stage
+    }
+
+    /// A query that has just begun to read.
+    fn started(demo: &[&str]) -> Self {
+        let mut stage = Self::opening(demo);
+        stage.tell(Event::Reading);
         stage.brokers(&[1, 2, 3]);
         stage
     }
@@ -135,6 +142,22 @@ fn before_anything_is_known() {
         now: DateTime::UNIX_EPOCH,
     };
     insta::assert_snapshot!(stage.picture(80, 24));
+}
+
+#[test]
+fn a_topic_is_waited_for() {
+    let mut stage = Stage::opening(&[]);
+    let text = "there is no topic transactions yet; waiting for it".into();
+    stage.tell(Event::Notice(Notice {
+        at: stage.now,
+        level: Level::Warning,
+        text,
+    }));
+    let picture = stage.picture(80, 24);
+    for wrong in ["waiting for records", "reading the first batch"] {
+        assert!(!picture.contains(wrong), "{picture}");
+    }
+    insta::assert_snapshot!(picture);
 }
 
 #[test]

@@ -30,9 +30,13 @@ fn lines<'a>(scene: &Scene<'a>, columns: usize) -> Vec<Line<'a>> {
     } = *scene;
     let reading = &snapshot.reading;
     match snapshot.phase {
-        Phase::Starting => vec![Line::from(
-            "starting: looking for brokers and planning the query",
-        )],
+        Phase::Starting => vec![
+            Line::from("starting"),
+            Line::from(dim(
+                theme,
+                "looking for the topics, the schema and what is kept",
+            )),
+        ],
         Phase::CatchingUp if reading.records == 0 => vec![
             Line::from("waiting for records"),
             Line::from(dim(theme, "the result appears with the first batch")),
