@@ -7,14 +7,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::snapshot::{Column, Row};
+use super::snapshot::{Cell, Column, Row};
 
 /// Marks in `rows` what is new or has changed since `before`, a result with the same columns.
 pub fn mark(columns: &[Column], before: &[Row], rows: &mut [Row]) {
     let Some(key) = key_columns(columns, before, rows) else {
         return;
     };
-    let before: HashMap<Vec<&str>, &Row> =
+    let before: HashMap<Vec<Option<&str>>, &Row> =
         before.iter().map(|row| (key_of(row, &key), row)).collect();
     for row in rows {
         let old = before.get(&key_of(row, &key)).copied();
@@ -61,20 +61,21 @@ fn tells_apart(key: &[usize], rows: &[Row]) -> bool {
 }
 
 fn found_again(key: &[usize], before: &[Row], rows: &[Row]) -> usize {
-    let before: HashSet<Vec<&str>> = before.iter().map(|row| key_of(row, key)).collect();
+    let before: HashSet<Vec<Option<&str>>> = before.iter().map(|row| key_of(row, key)).collect();
     rows.iter()
         .filter(|row| before.contains(&key_of(row, key)))
         .count()
 }
 
-fn key_of<'a>(row: &'a Row, key: &[usize]) -> Vec<&'a str> {
-    key.iter().map(|i| row.cells[*i].text.as_str()).collect()
+/// The values in these columns; `None` is NULL, which a text may look like.
+fn key_of<'a>(row: &'a Row, key: &[usize]) -> Vec<Option<&'a str>> {
+    let value = |cell: &'a Cell| (!cell.null).then_some(cell.text.as_str());
+    key.iter().map(|i| value(&row.cells[*i])).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::snapshot::Cell;
 
     fn columns(kinds: &[bool]) -> Vec<Column> {
         let column = |numeric: &bool| Column {
@@ -90,6 +91,7 @@ mod tests {
         let cell = |text: &&str| Cell {
             text: (*text).into(),
             value: text.parse().ok(),
+            null: *text == "NULL",
             change: None,
         };
         Row {
@@ -142,6 +144,22 @@ mod tests {
         let mut rows = [row(&["Visa", "1"]), row(&["Visa", "1"])];
         mark(&columns(&[false, true]), &[row(&["Visa", "5"])], &mut rows);
         assert_eq!(changes(&rows), [[None, None], [None, None]]);
+    }
+
+    #[test]
+    fn the_group_of_null_and_that_of_a_text_like_it_are_two() {
+        let with_text = |n: &str| {
+            let mut row = row(&["NULL", n]);
+            row.cells[0].null = false;
+            row
+        };
+        let mut rows = [row(&["NULL", "3"]), with_text("9")];
+        let before = [with_text("5"), row(&["NULL", "1"])];
+        mark(&columns(&[false, true]), &before, &mut rows);
+        assert_eq!(
+            changes(&rows),
+            [vec![None, Some(2.0)], vec![None, Some(4.0)]]
+        );
     }
 
     #[test]

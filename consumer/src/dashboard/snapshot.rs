@@ -129,6 +129,8 @@ pub struct Cell {
     pub text: String,
     /// For bars and sorting; `None` for text and NULL.
     pub value: Option<f64>,
+    /// Whether it is NULL, which a text may look like.
+    pub null: bool,
     /// What the last batch added to it; `None` if nothing, or if the row is new.
     pub change: Option<f64>,
 }

@@ -217,6 +217,7 @@ fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError
             Ok(Cell {
                 text: column.text(row)?,
                 value: column.value(row),
+                null: column.is_null(row),
                 change: None,
             })
         };

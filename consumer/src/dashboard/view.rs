@@ -1,5 +1,6 @@
 //! What only the viewer has: where one looks, not what there is to see.
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -77,23 +78,92 @@ impl View {
         let Some(sort) = self.sort.filter(|sort| sort.column < table.columns.len()) else {
             return rows;
         };
-        let turned = |order: std::cmp::Ordering| {
+        let turned = |order: Ordering| {
             if sort.descending {
                 order.reverse()
             } else {
                 order
             }
         };
-        if table.columns[sort.column].numeric {
-            rows.sort_by(
-                |a, b| match (a.cells[sort.column].value, b.cells[sort.column].value) {
-                    (Some(a), Some(b)) => turned(a.total_cmp(&b)),
-                    (a, b) => b.is_some().cmp(&a.is_some()),
-                },
-            );
-        } else {
-            rows.sort_by(|a, b| turned(a.cells[sort.column].text.cmp(&b.cells[sort.column].text)));
-        }
+        let numeric = table.columns[sort.column].numeric;
+        rows.sort_by(|a, b| {
+            let (a, b) = (&a.cells[sort.column], &b.cells[sort.column]);
+            a.null.cmp(&b.null).then_with(|| match (a.value, b.value) {
+                (Some(a), Some(b)) if numeric => turned(a.total_cmp(&b)),
+                _ if numeric || a.null => Ordering::Equal,
+                _ => turned(a.text.cmp(&b.text)),
+            })
+        });
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dashboard::snapshot::{Cell, Column};
+
+    fn cell(text: Option<&str>, value: Option<f64>) -> Cell {
+        Cell {
+            text: text.unwrap_or("NULL").to_owned(),
+            value,
+            null: text.is_none(),
+            change: None,
+        }
+    }
+
+    /// The texts of one column's cells, sorted.
+    fn sorted(numeric: bool, descending: bool, cells: &[Cell]) -> Vec<(String, bool)> {
+        let column = Column {
+            name: "c".to_owned(),
+            numeric,
+            scale: None,
+            width: 0,
+        };
+        let row = |cell: &Cell| Row {
+            cells: vec![cell.clone()],
+            new: false,
+        };
+        let table = ResultTable {
+            columns: vec![column],
+            rows: cells.iter().map(row).collect(),
+            ..ResultTable::default()
+        };
+        let column = 0;
+        let view = View {
+            sort: Some(Sort { column, descending }),
+            ..View::new(Theme::plain())
+        };
+        let texts = view.ordered(&table).into_iter();
+        texts
+            .map(|row| (row.cells[0].text.clone(), row.cells[0].null))
+            .collect()
+    }
+
+    #[test]
+    fn null_comes_last_and_a_text_of_that_name_among_the_texts() {
+        let all = [None, Some("Visa"), Some("NULL"), Some("Amex")];
+        let all = all.map(|text| cell(text, None));
+        let expect = |texts: [&str; 3]| {
+            let texts = texts.map(|text| (text.to_owned(), false));
+            [texts.to_vec(), vec![("NULL".to_owned(), true)]].concat()
+        };
+        assert_eq!(sorted(false, false, &all), expect(["Amex", "NULL", "Visa"]));
+        assert_eq!(sorted(false, true, &all), expect(["Visa", "NULL", "Amex"]));
+    }
+
+    #[test]
+    fn numbers_are_sorted_by_their_values() {
+        let all = [
+            cell(Some("9"), Some(9.0)),
+            cell(None, None),
+            cell(Some("10"), Some(10.0)),
+        ];
+        let texts = |descending| {
+            let sorted = sorted(true, descending, &all).into_iter();
+            sorted.map(|(text, _)| text).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(false), ["9", "10", "NULL"]);
+        assert_eq!(texts(true), ["10", "9", "NULL"]);
     }
 }

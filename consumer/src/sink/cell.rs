@@ -4,6 +4,7 @@
 //! so it may go to a terminal as it is.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type};
 use datafusion::arrow::error::ArrowError;
@@ -14,13 +15,13 @@ use crate::engine::quantity::as_it_stands;
 use crate::number;
 
 /// How a NULL is shown.
-pub const NULL: &str = "NULL";
+const NULL: &str = "NULL";
 
 /// The cells of one column, ready to be read row by row.
 pub struct Cells<'a> {
     name: String,
     formatter: ArrayFormatter<'a>,
-    array: &'a dyn Array,
+    nulls: Option<NullBuffer>,
     numbers: Option<ArrayRef>,
     scale: Option<usize>,
     separated: bool,
@@ -71,7 +72,7 @@ impl<'a> Cells<'a> {
         Ok(Self {
             name: escaped(field.name()).into_owned(),
             formatter: ArrayFormatter::try_new(array, &options)?,
-            array,
+            nulls: array.logical_nulls(),
             separated: numbers.is_some() && !as_it_stands(field),
             numbers,
             scale,
@@ -93,6 +94,11 @@ impl<'a> Cells<'a> {
         self.scale
     }
 
+    /// Whether the value in `row` is NULL.
+    pub fn is_null(&self, row: usize) -> bool {
+        self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
+    }
+
     /// The value in `row` as a number, near enough for a bar or a change; `None` for NULL and for text.
     pub fn value(&self, row: usize) -> Option<f64> {
         let numbers = self.numbers.as_ref()?.as_primitive::<Float64Type>();
@@ -105,7 +111,7 @@ impl<'a> Cells<'a> {
             return Ok(number::float(value));
         }
         let text = self.formatter.value(row).try_to_string()?;
-        Ok(match self.separated && !self.array.is_null(row) {
+        Ok(match self.separated && !self.is_null(row) {
             true => number::grouped(&text),
             false => escaped(&text).into_owned(),
         })
@@ -117,8 +123,10 @@ mod tests {
     use std::sync::Arc;
 
     use datafusion::arrow::array::{
-        Decimal128Array, Float64Array, Int64Array, StringArray, TimestampMillisecondArray,
+        Decimal128Array, DictionaryArray, Float64Array, Int64Array, StringArray,
+        TimestampMillisecondArray,
     };
+    use datafusion::arrow::datatypes::Int32Type;
 
     use super::*;
 
@@ -155,6 +163,24 @@ mod tests {
             first(StringArray::from(vec!["Vi\x1b[31msa"])),
             ("Vi\\u{1b}[31msa".into(), None)
         );
+    }
+
+    #[test]
+    fn a_text_that_looks_like_null_is_none() {
+        let values = [Some("NULL"), None];
+        let dictionary = values.into_iter().collect::<DictionaryArray<Int32Type>>();
+        let arrays: [ArrayRef; 2] = [
+            Arc::new(StringArray::from(values.to_vec())),
+            Arc::new(dictionary),
+        ];
+        for array in arrays {
+            let batch = RecordBatch::try_from_iter([("c", array)]).unwrap();
+            let cells = Cells::of(&batch).unwrap();
+            for (row, is_null) in [(0, false), (1, true)] {
+                assert_eq!(cells[0].text(row).unwrap(), "NULL");
+                assert_eq!(cells[0].is_null(row), is_null);
+            }
+        }
     }
 
     #[test]

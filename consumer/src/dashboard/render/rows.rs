@@ -11,7 +11,6 @@ use super::pane::styled;
 use super::{Scene, Theme};
 use crate::dashboard::snapshot::{Cell, Row};
 use crate::number;
-use crate::sink::cell::NULL;
 use crate::width::{padded, width};
 
 /// Columns in front of each row: the mark of a new one.
@@ -147,11 +146,7 @@ fn names<'a>(scene: &Scene<'a>, plan: &Plan, chosen: usize, change_width: usize)
 }
 
 fn cell<'a>(spans: &mut Vec<Span<'a>>, cell: &Cell, width: usize, numeric: bool, theme: &Theme) {
-    let style = if cell.text == NULL && cell.value.is_none() {
-        theme.dim
-    } else {
-        Style::new()
-    };
+    let style = if cell.null { theme.dim } else { Style::new() };
     let gap = " ".repeat(GAP);
     if !numeric {
         spans.push(styled(padded(&cell.text, width, false) + &gap, style));

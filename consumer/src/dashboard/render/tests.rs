@@ -8,7 +8,7 @@ use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use ratatui::style::Color;
+use ratatui::style::{Color, Style};
 
 use super::render;
 use crate::dashboard::theme::Theme;
@@ -311,6 +311,34 @@ fn a_wide_and_long_result_scrolls() {
     stage.view.column = Some(6);
     stage.view.cursor = Some(50);
     insta::assert_snapshot!(stage.picture(80, 24));
+}
+
+#[test]
+fn null_is_dimmed_and_a_text_that_looks_like_it_is_not() {
+    let mut stage = Stage::started(&[]);
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("NULL"), None]));
+    stage.tell(Event::Batch(Arc::new(Batch {
+        rows: RecordBatch::try_from_iter([("merchant", texts)]).unwrap(),
+        ..(*brands(0, &[])).clone()
+    })));
+    let buffer = stage.buffer(80, 24);
+    let styles: Vec<_> = buffer
+        .content()
+        .windows(4)
+        .filter(|cells| {
+            cells
+                .iter()
+                .map(|cell| cell.symbol())
+                .eq(["N", "U", "L", "L"])
+        })
+        .map(|cells| cells[0].style())
+        .collect();
+    let [text, null] = styles[..] else {
+        panic!("{styles:?}");
+    };
+    let dim = Theme::coloured().dim;
+    let is_dim = |style: Style| style.patch(dim) == style;
+    assert_eq!((is_dim(text), is_dim(null)), (false, true));
 }
 
 #[test]
