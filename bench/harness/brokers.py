@@ -1,6 +1,8 @@
 """A cluster of its own for the benchmark, and the records in it."""
 
+import functools
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -76,13 +78,23 @@ class Brokers:
 
 
 def clean_environment():
-    """The environment without the settings of our programs, which are variables of these names."""
-    ours = ("KAFKA_", "ZOOKEEPER_")
-    exact = {
-        "BATCH_INTERVAL", "CARDS", "CHECKPOINT_LOCATION", "COUNT", "DATA_DIR", "GROUP_ID", "MAX_RECORDS_PER_BATCH",
-        "OUTPUT", "OUTPUT_MODE", "QUERY", "QUERY_FILE", "RATE", "SCHEMA", "SEED", "STARTING_OFFSETS", "TOPIC", "TRIGGER", "WORKERS",
-    }  # fmt: skip
-    return {name: value for name, value in os.environ.items() if name not in exact and not name.startswith(ours)}
+    """The environment without the settings of our programs and of the cluster, which are variables."""
+    # What names no setting of a program, but changes what it does all the same.
+    more = {"ARCHIVE_AT_EXIT", "DATA_DIR", "LISTEN", "RUST_LOG"}
+    ours = settings() | more
+    prefixes = ("KAFKA_", "ZOOKEEPER_")
+    return {name: value for name, value in os.environ.items() if name not in ours and not name.startswith(prefixes)}
+
+
+@functools.cache
+def settings():
+    """The names of all settings of the consumer and the producer, as README.md lists them with their flags."""
+    tables = (REPOSITORY / "README.md").read_text()
+    names = frozenset(re.findall(r"^\| ([A-Z][A-Z_]*) \| `--", tables, re.MULTILINE))
+    # One of each program, so that tables of another form are not taken for none.
+    if not {"MEMORY_LIMIT", "BAD_RATIO"} <= names:
+        raise Failure("README.md lists no settings, so those of this environment would get through")
+    return names
 
 
 def last_line(text):
