@@ -4,9 +4,12 @@
 //! last seconds best (least squares), so that one hasty or idle moment moves little.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::{Serialize, Serializer};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use crate::time;
 
 /// The line is fitted to so many seconds.
 const WINDOW: TimeDelta = TimeDelta::seconds(15);
@@ -24,8 +27,19 @@ pub struct Behind {
     /// Records that are not read yet.
     pub records: u64,
     /// When none will be left; `None` if that is never at the present rate.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "time::serialize_option")]
     pub caught_up_at: Option<DateTime<Utc>>,
+}
+
+impl Behind {
+    /// How long it takes from `now` on until none is left, in whole seconds and not less than one; `None` if that
+    /// is never at the present rate.
+    pub fn left(&self, now: DateTime<Utc>) -> Option<Duration> {
+        let left = self.caught_up_at? - now;
+        Some(Duration::from_secs(
+            left.num_seconds().max(1).unsigned_abs(),
+        ))
+    }
 }
 
 /// The lag over the last seconds.
@@ -84,11 +98,6 @@ impl LagTrend {
     }
 }
 
-fn rfc3339<S: Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
-    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true))
-        .serialize(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +122,20 @@ mod tests {
         let behind = after(lags, 1_000).unwrap();
         assert_eq!(behind.records, 800_000);
         assert_eq!(behind.caught_up_at, Some(at(25_000)));
+    }
+
+    #[test]
+    fn the_time_left_is_whole_seconds_and_never_none() {
+        let behind = |caught_up_at| Behind {
+            records: 1,
+            caught_up_at,
+        };
+        let left = |ms| behind(Some(at(25_000))).left(at(ms));
+        assert_eq!(left(5_000), Some(Duration::from_secs(20)));
+        assert_eq!(left(24_900), Some(Duration::from_secs(1)));
+        // It was a guess.
+        assert_eq!(left(99_000), Some(Duration::from_secs(1)));
+        assert_eq!(behind(None).left(at(0)), None);
     }
 
     #[test]

@@ -24,4 +24,5 @@ pub mod schema;
 pub mod sink;
 pub mod source;
 pub mod streaming;
+pub mod time;
 pub mod width;

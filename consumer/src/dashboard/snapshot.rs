@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
 use crate::behind::Behind;
 use crate::event::Level;
 use crate::output_mode::OutputMode;
+use crate::time;
 
 /// What is to be seen of a query at one moment.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -37,7 +38,7 @@ pub struct Snapshot {
     /// How reading goes.
     pub reading: Reading,
     /// When the next batch is due; `None` while the first one is being read.
-    #[serde(serialize_with = "optional_time")]
+    #[serde(serialize_with = "time::serialize_option")]
     pub next_trigger: Option<DateTime<Utc>>,
     /// Time between triggers, in ms; 0 if there is none.
     pub interval_ms: u64,
@@ -225,7 +226,7 @@ pub struct BrokerState {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct EventLine {
     /// When; if it was repeated, for the last time.
-    #[serde(serialize_with = "time")]
+    #[serde(serialize_with = "time::serialize")]
     pub at: DateTime<Utc>,
     /// How grave.
     #[serde(serialize_with = "level")]
@@ -238,17 +239,6 @@ pub struct EventLine {
 
 fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, out: S) -> Result<S::Ok, S::Error> {
     value.as_ref().serialize(out)
-}
-
-fn time<S: Serializer>(time: &DateTime<Utc>, out: S) -> Result<S::Ok, S::Error> {
-    out.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
-}
-
-fn optional_time<S: Serializer>(at: &Option<DateTime<Utc>>, out: S) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => time(at, out),
-        None => out.serialize_none(),
-    }
 }
 
 fn level<S: Serializer>(level: &Level, out: S) -> Result<S::Ok, S::Error> {

@@ -15,6 +15,7 @@ use crate::behind::LagTrend;
 use crate::event::{Batch, Broker, Event, Level, Pulse, Started};
 use crate::output_mode::OutputMode;
 use crate::sink::cell::Cells;
+use crate::time::millis;
 use crate::width::width;
 
 /// Rows kept for scrolling; what is beyond is counted.
@@ -60,7 +61,7 @@ impl Updater {
                 .map(|line| escaped(line).into_owned())
                 .collect()
         };
-        self.snapshot.interval_ms = milliseconds(started.interval.unwrap_or_default());
+        self.snapshot.interval_ms = millis(started.interval.unwrap_or_default());
         self.snapshot.query = Query {
             name: escaped(&started.name).into_owned(),
             topics: own(&started.topics),
@@ -117,7 +118,7 @@ impl Updater {
             snapshot.next_trigger = next;
             changed = true;
         }
-        snapshot.interval_ms = milliseconds(pulse.interval.unwrap_or_default());
+        snapshot.interval_ms = millis(pulse.interval.unwrap_or_default());
         changed || before != (snapshot.reading.clone(), snapshot.interval_ms)
     }
 
@@ -281,10 +282,6 @@ fn is_about(one: Option<DateTime<Utc>>, other: Option<DateTime<Utc>>) -> bool {
         (Some(one), Some(other)) => (one - other).abs() < TimeDelta::milliseconds(50),
         (one, other) => one == other,
     }
-}
-
-fn milliseconds(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::json_text::write_json;
 use super::json_value::write_struct;
 use crate::checkpoint::listing::{ListedQuery, ListedState, Listing, ShownState};
 use crate::number::{self, counted};
+use crate::time::rfc3339;
 
 /// What is not there, or not known.
 const NONE: &str = "-";
@@ -123,7 +124,7 @@ pub fn list_json(out: &mut impl Write, listing: &Listing) -> Result<(), OutputEr
             rows: state.map(|state| state.rows),
             bytes: state.map(|state| state.bytes),
             deltas: state.map(|state| state.deltas),
-            written: written.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            written: written.map(rfc3339),
             problems: &kept.problems,
         };
         write_json(out, &line)?;

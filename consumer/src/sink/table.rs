@@ -4,7 +4,6 @@
 //! from records is escaped and cut to a sensible width, so that columns stay straight.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use chrono::DateTime;
 use datafusion::arrow::error::ArrowError;
@@ -13,7 +12,7 @@ use producer::escape::escaped;
 use super::grid;
 use super::notes::Notes;
 use super::{Output, OutputError};
-use crate::behind::{Behind, LagTrend};
+use crate::behind::LagTrend;
 use crate::event::{Batch, Event, Level, OthersPart, Started};
 use crate::number::{self, counted};
 use crate::output_mode::OutputMode;
@@ -128,15 +127,10 @@ impl<W: Write> Table<W> {
         };
         let now = now.to_utc();
         self.lag.observe(lag, now);
-        match self.lag.behind(progress.num_input_rows) {
-            Some(Behind {
-                caught_up_at: Some(at),
-                ..
-            }) => {
-                let left = Duration::from_secs((at - now).num_seconds().max(1).unsigned_abs());
-                format!(", gone in about {}", number::duration(left))
-            }
-            Some(_) => ", never gone at this rate".to_owned(),
+        let behind = self.lag.behind(progress.num_input_rows);
+        match behind.map(|behind| behind.left(now)) {
+            Some(Some(left)) => format!(", gone in about {}", number::duration(left)),
+            Some(None) => ", never gone at this rate".to_owned(),
             None => String::new(),
         }
     }

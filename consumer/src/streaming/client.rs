@@ -55,16 +55,18 @@ pub(super) fn session(config: &Config) -> Duration {
     Duration::from_millis(millis.unwrap_or_default())
 }
 
+/// What a worker's client may have fetched ahead.
+pub(super) fn queued_bytes(client: &ClientConfig) -> u64 {
+    let kbytes = client.get(QUEUE).and_then(|text| text.parse::<u64>().ok());
+    kbytes.unwrap_or(0).saturating_mul(1024)
+}
+
 /// What librdkafka fetches ahead must leave room for the query.
 pub(super) fn check_memory(config: &Config) -> Result<(), StreamingError> {
     let Some(limit) = config.memory_limit else {
         return Ok(());
     };
-    let client = client(config);
-    let kbytes = client.get(QUEUE).and_then(|text| text.parse::<u64>().ok());
-    let queued = kbytes
-        .unwrap_or(0)
-        .saturating_mul(1024 * config.workers as u64);
+    let queued = queued_bytes(&client(config)).saturating_mul(config.workers as u64);
     if queued <= limit / 4 {
         return Ok(());
     }

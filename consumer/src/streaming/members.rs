@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use datafusion::execution::memory_pool::MemoryReservation;
 use rdkafka::config::ClientConfig;
 
+use super::client::queued_bytes;
 use super::opening::Opened;
 use super::{MemberError, StreamingError};
 use crate::config::{Config, TriggerMode};
@@ -141,14 +142,9 @@ impl Drop for Members {
 fn queued(config: &Config, opened: &Opened) -> MemoryReservation {
     let reservation = opened.query.memory().reserve("records fetched ahead");
     let client = client(config, opened, 0);
-    let kbytes = client.get("queued.max.messages.kbytes");
-    let kbytes = kbytes.and_then(|kbytes| kbytes.parse::<usize>().ok());
+    let of_each = usize::try_from(queued_bytes(&client)).unwrap_or(usize::MAX);
     // While a queue is read the next is being filled.
-    reservation.grow(
-        kbytes
-            .unwrap_or(0)
-            .saturating_mul(2 * 1024 * config.workers),
-    );
+    reservation.grow(of_each.saturating_mul(2 * config.workers));
     reservation
 }
 

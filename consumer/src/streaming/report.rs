@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::coverage::Coverage;
 use super::positions::Positions;
 use crate::position::{Offset, TopicPartition};
 use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
+use crate::time::{millis, rfc3339};
 
 /// What a batch did.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +83,7 @@ impl Reporter {
             id: self.id,
             run_id: self.run_id,
             name: self.name.clone(),
-            timestamp: facts.timestamp.to_rfc3339_opts(SecondsFormat::Millis, true),
+            timestamp: rfc3339(facts.timestamp),
             batch_id: self.batch_id,
             batch_duration: millis(facts.duration),
             num_input_rows: facts.records,
@@ -152,10 +153,6 @@ fn topics(ends: &BTreeMap<TopicPartition, Offset>) -> impl Iterator<Item = &Arc<
         last = Some(&partition.topic);
         new.then_some(&partition.topic)
     })
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[expect(

@@ -99,9 +99,8 @@ fn behind<'a>(scene: &Scene<'a>, columns: u16) -> Option<Line<'a>> {
     let behind = snapshot.reading.behind.as_ref()?;
     let records = counted(behind.records, "record");
     let about = number::short(behind.records as f64);
-    let texts = match behind.caught_up_at {
-        Some(at) => {
-            let left = Duration::from_secs((at - now).num_seconds().max(1).unsigned_abs());
+    let texts = match behind.left(now) {
+        Some(left) => {
             let left = number::duration(left);
             [
                 format!("by {records} · caught up in about {left}"),
