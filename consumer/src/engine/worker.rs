@@ -73,7 +73,8 @@ pub enum Action {
         /// Whose it is.
         epoch: Epoch,
     },
-    /// The record just handed in came after the query was started, and is not asked for.
+    /// The record just handed in does not count: it has been read before, is of a partition that has been lost
+    /// meanwhile, or came after the query was started and is not asked for.
     Ignore,
     /// The record just handed in is not taken: keep it, and fetch no more of its partition.
     Hold,
@@ -298,12 +299,14 @@ impl Worker {
     ) -> Result<(), WorkerError> {
         let Some(index) = self.position(meta.topic, meta.partition) else {
             // Of a partition that has been revoked since it was fetched.
+            actions.push(Action::Ignore);
             return Ok(());
         };
         let Self { readers, plan, .. } = self;
         let reader = &mut readers[index];
         match reader.take(meta, payload, || plan.allowance.take())? {
             Taken::Yes => {}
+            Taken::Known => actions.push(Action::Ignore),
             Taken::Bad(reason) => actions.push(Action::DeadLetter {
                 reason,
                 epoch: reader.epoch(),

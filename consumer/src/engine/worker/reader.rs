@@ -24,6 +24,8 @@ const MOST_ROW_BYTES: usize = 16 << 20;
 pub(super) enum Taken {
     /// It is in the batch.
     Yes,
+    /// It has been read before, and was fetched again after a lost connection.
+    Known,
     /// It is bad, and counted.
     Bad(String),
     /// The batch is full.
@@ -160,8 +162,7 @@ impl Reader {
     ) -> Result<Taken, WorkerError> {
         let offset = Offset(meta.offset);
         if offset < self.next {
-            // Fetched again after a lost connection.
-            return Ok(Taken::Yes);
+            return Ok(Taken::Known);
         }
         if self.stop_at_end && offset >= self.until {
             self.next = self.next.max(self.until);

@@ -80,3 +80,23 @@ fn state_goes_on_from_the_checkpoint() {
     let (contributions, _) = bench.trigger();
     assert_eq!(bench.count(&contributions), 4);
 }
+
+#[test]
+fn a_record_that_comes_again_or_of_a_lost_partition_is_not_counted() {
+    let mut bench = Bench::new(COUNT, 0, None, false);
+    let ignored = |bench: &mut Bench| bench.said(|action| matches!(action, Action::Ignore));
+    bench.record(GOOD);
+    assert!(!ignored(&mut bench));
+    // Fetched again after a lost connection.
+    bench.next = 0;
+    bench.record(GOOD);
+    assert!(ignored(&mut bench));
+    bench.record(GOOD);
+    assert!(!ignored(&mut bench));
+    let (contributions, _) = bench.trigger();
+    assert_eq!(contributions[0].records, 2);
+    let partition = bench.partition.clone();
+    bench.step(Event::Revoked(&partition));
+    bench.record(GOOD);
+    assert!(ignored(&mut bench));
+}
