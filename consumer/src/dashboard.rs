@@ -32,6 +32,7 @@ pub mod log;
 pub mod render;
 mod signals;
 pub mod snapshot;
+mod table;
 pub mod terminal;
 pub mod theme;
 pub mod updater;

@@ -36,6 +36,29 @@ impl Display for TopicPartition {
     }
 }
 
+/// How people read which `partitions` these are, for instance `transactions 0-2, 5`.
+pub fn names(partitions: &[TopicPartition]) -> String {
+    let mut sorted = partitions.to_vec();
+    sorted.sort();
+    let of_topics = sorted.chunk_by(|a, b| a.topic == b.topic).map(|of_topic| {
+        let runs = of_topic
+            .chunk_by(|a, b| a.partition + 1 == b.partition)
+            .filter_map(|run| match run {
+                [] => None,
+                [one] => Some(one.partition.to_string()),
+                [first, .., last] => Some(format!("{}-{}", first.partition, last.partition)),
+            });
+        let topic = of_topic.first().map_or("", |first| &*first.topic);
+        format!("{topic} {}", runs.collect::<Vec<_>>().join(", "))
+    });
+    let names = of_topics.collect::<Vec<_>>().join(", ");
+    if names.is_empty() {
+        "no partition".to_owned()
+    } else {
+        names
+    }
+}
+
 /// A record's place in its partition; of an end, one past the last record's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Offset(pub i64);
@@ -77,5 +100,13 @@ mod tests {
         for other in ["", "t", "t-", "-1", "t-01", "t-+1", "t-99999999999"] {
             assert_eq!(TopicPartition::parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn partitions_that_follow_each_other_are_named_as_a_run() {
+        let all = [("b", 0), ("a", 5), ("a", 1), ("a", 0), ("a", 2)];
+        let all = all.map(|(topic, partition)| TopicPartition::new(topic, partition));
+        assert_eq!(names(&all), "a 0-2, 5, b 0");
+        assert_eq!(names(&[]), "no partition");
     }
 }

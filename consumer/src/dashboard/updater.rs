@@ -5,21 +5,15 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use datafusion::arrow::error::ArrowError;
 use producer::escape::escaped;
 
-use super::change;
 use super::history::{self, Rate};
 use super::snapshot::*;
+use super::table;
 use crate::behind::LagTrend;
 use crate::event::{Batch, Broker, Event, Level, Pulse, Started};
-use crate::output_mode::OutputMode;
-use crate::sink::cell::Cells;
 use crate::time::millis;
-use crate::width::width;
 
-/// Rows kept for scrolling; what is beyond is counted.
-const ROWS: usize = 5_000;
 /// Batches kept for the chart of durations.
 const BATCHES: usize = 300;
 /// Lines kept for the events pane.
@@ -155,7 +149,7 @@ impl Updater {
         while snapshot.batches.len() > BATCHES {
             snapshot.batches.pop_front();
         }
-        match result(batch, &snapshot.result) {
+        match table::after(batch, &snapshot.result) {
             Ok(result) => snapshot.result = Arc::new(result),
             Err(error) => {
                 let text = format!(
@@ -203,79 +197,6 @@ impl Updater {
     }
 }
 
-/// The table to show after `batch`, where `before` was shown.
-fn result(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError> {
-    let all = batch.rows.num_rows();
-    // Of rows that add up the newest matter, of a result its first.
-    let kept = match batch.mode {
-        OutputMode::Append => batch.rows.slice(all - all.min(ROWS), all.min(ROWS)),
-        OutputMode::Complete | OutputMode::Update => batch.rows.slice(0, all.min(ROWS)),
-    };
-    let cells = Cells::of(&kept)?;
-    let mut rows = Vec::with_capacity(kept.num_rows());
-    for row in 0..kept.num_rows() {
-        let cell = |column: &Cells<'_>| {
-            Ok(Cell {
-                text: column.text(row)?,
-                value: column.value(row),
-                null: column.is_null(row),
-                change: None,
-            })
-        };
-        rows.push(Row {
-            cells: cells.iter().map(cell).collect::<Result<_, ArrowError>>()?,
-            new: false,
-        });
-    }
-    let mut columns: Vec<Column> = cells
-        .iter()
-        .map(|column| Column {
-            name: column.name().into(),
-            numeric: column.is_numeric(),
-            scale: column.scale(),
-            width: 0,
-        })
-        .collect();
-    let is_known = columns.len() == before.columns.len()
-        && columns
-            .iter()
-            .zip(&before.columns)
-            .all(|(now, then)| now.name == then.name);
-    let mut total_rows = all as u64;
-    match batch.mode {
-        OutputMode::Append => {
-            rows.iter_mut().for_each(|row| row.new = true);
-            rows.reverse();
-            if is_known {
-                total_rows += before.total_rows;
-                rows.extend(before.rows.iter().take(ROWS - rows.len()).map(|row| Row {
-                    new: false,
-                    ..row.clone()
-                }));
-            }
-        }
-        OutputMode::Complete if is_known && !before.rows.is_empty() => {
-            change::mark(&columns, &before.rows, &mut rows);
-        }
-        // All rows of an update have changed, and those before are of other groups.
-        OutputMode::Complete | OutputMode::Update => {}
-    }
-    for (i, column) in columns.iter_mut().enumerate() {
-        column.width = rows
-            .iter()
-            .map(|row| width(&row.cells[i].text))
-            .max()
-            .unwrap_or(0);
-    }
-    Ok(ResultTable {
-        columns,
-        rows,
-        total_rows,
-        mode: batch.mode,
-        sorted_by: batch.sorted_by,
-    })
-}
-
 /// Whether two times are so close that nobody would see which it is.
 fn is_about(one: Option<DateTime<Utc>>, other: Option<DateTime<Utc>>) -> bool {
     match (one, other) {
@@ -305,59 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn change_is_since_the_last_batch_wherever_a_row_has_moved() {
-        let first = brands(0, &[("Visa", 5, 1000), ("Amex", 2, 500)]);
-        let second = brands(1, &[("Amex", 9, 1525), ("Visa", 5, 1000), ("JCB", 1, 1)]);
-        let snapshot = after(&[Event::Batch(first), Event::Batch(second)]);
-        let rows = &snapshot.result.rows;
-        assert_eq!(rows[0].cells[1].change, Some(7.0));
-        assert_eq!(rows[0].cells[2].change, Some(10.25));
-        assert_eq!(rows[1].cells[1].change, None);
-        assert!(rows[2].new && !rows[0].new && !rows[1].new);
-    }
-
-    #[test]
     fn the_first_result_is_not_marked_as_new() {
         let snapshot = after(&[Event::Batch(brands(0, &[("Visa", 5, 1000)]))]);
         assert!(!snapshot.result.rows[0].new);
         assert_eq!(snapshot.phase, Phase::Running);
         assert_eq!(snapshot.batch.unwrap().groups, Some(6));
-    }
-
-    #[test]
-    fn rows_that_add_up_show_the_newest_first() {
-        let append = |id, rows: &[(&str, i64, i128)]| {
-            Event::Batch(Arc::new(Batch {
-                mode: OutputMode::Append,
-                sorted_by: None,
-                ..(*brands(id, rows)).clone()
-            }))
-        };
-        let snapshot = after(&[
-            append(0, &[("a", 1, 1), ("b", 1, 1)]),
-            append(1, &[("c", 1, 1)]),
-        ]);
-        let texts: Vec<_> = snapshot
-            .result
-            .rows
-            .iter()
-            .map(|row| (row.cells[0].text.as_str(), row.new))
-            .collect();
-        assert_eq!(texts, [("c", true), ("b", false), ("a", false)]);
-        assert_eq!(snapshot.result.total_rows, 3);
-    }
-
-    #[test]
-    fn a_large_result_is_cut_and_counted() {
-        let rows: Vec<(String, i64, i128)> =
-            (0..ROWS + 7).map(|i| (format!("b{i}"), 1, 1)).collect();
-        let rows: Vec<(&str, i64, i128)> = rows
-            .iter()
-            .map(|row| (row.0.as_str(), row.1, row.2))
-            .collect();
-        let snapshot = after(&[Event::Batch(brands(0, &rows))]);
-        assert_eq!(snapshot.result.rows.len(), ROWS);
-        assert_eq!(snapshot.result.total_rows, ROWS as u64 + 7);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::others::{Look, Others, OthersSettings};
 use super::positions::Positions;
 use super::report::Reporter;
 use super::room::{Relief, Room};
-use super::telling::{Teller, names, passing_on};
+use super::telling::{Teller, passing_on};
 use super::updates::Updates;
 use super::{MemberError, StreamingError};
 use crate::checkpoint::Checkpoints;
@@ -32,6 +32,7 @@ use crate::engine::query::Query;
 use crate::engine::trigger::Trigger;
 use crate::engine::worker::{Allowance, WorkerError};
 use crate::event::{Event, Level, Started};
+use crate::position::names;
 use crate::source::identity::Identity;
 use crate::source::member::{Command as MemberCommand, Report};
 
