@@ -192,7 +192,20 @@ pub enum Taken<'r> {
     /// The end of a partition; all records before this offset have come.
     End(TopicPartition, Offset),
     /// An error of fetching.
-    Error(RDKafkaErrorCode),
+    Error(Box<FetchError>),
+}
+
+/// What is wrong with fetching.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchError {
+    /// librdkafka's or the broker's word for it.
+    pub code: RDKafkaErrorCode,
+    /// Which partition's, if it is one's.
+    pub partition: Option<TopicPartition>,
+    /// Of the record that cannot be had; of no meaning where it is about no record.
+    pub offset: Offset,
+    /// In librdkafka's words.
+    pub reason: String,
 }
 
 impl<'r> Taken<'r> {
@@ -207,7 +220,14 @@ impl<'r> Taken<'r> {
                 let partition = TopicPartition::new(record.topic(), record.partition());
                 Self::End(partition, Offset(record.offset()))
             }
-            code => Self::Error(code),
+            code => Self::Error(Box::new(FetchError {
+                code,
+                partition: (!record.fields().rkt.is_null())
+                    .then(|| TopicPartition::new(record.topic(), record.partition())),
+                offset: Offset(record.offset()),
+                // An error has its reason where a record has its value.
+                reason: String::from_utf8_lossy(record.payload().unwrap_or_default()).into_owned(),
+            })),
         }
     }
 }

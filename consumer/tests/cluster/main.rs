@@ -18,6 +18,7 @@ mod available_now;
 mod bad_records;
 mod batch_limit;
 mod checkpoints;
+mod damaged_log;
 mod exact_totals;
 mod first_totals;
 mod lost_broker;
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         bad_records::trials(),
         batch_limit::trials(),
         checkpoints::trials(),
+        damaged_log::trials(),
         exact_totals::trials(),
         first_totals::trials(),
         lost_broker::trials(),

@@ -23,7 +23,8 @@ static CLEANER: Mutex<Option<Child>> = Mutex::new(None);
 /// Three brokers.
 pub struct Brokers {
     servers: String,
-    data: PathBuf,
+    /// Where each node has a folder, with its log files in `data`.
+    pub data: PathBuf,
 }
 
 /// Whether there are brokers to test with.

@@ -176,13 +176,20 @@ impl Record {
 
 /// Writes records, in their order, one after another within a partition.
 pub fn write(brokers: &Brokers, topic: &str, records: &[Record]) {
-    let producer: BaseProducer = client(brokers)
-        .set("enable.idempotence", "true")
-        .create()
-        .unwrap();
+    let producer = producer(brokers, &[]);
     send(&producer, topic, records);
     producer.flush(DEADLINE).unwrap();
     assert_eq!(producer.in_flight_count(), 0);
+}
+
+/// A producer that keeps the order, with settings of its own.
+pub fn producer(brokers: &Brokers, settings: &[(&str, &str)]) -> BaseProducer {
+    let mut config = client(brokers);
+    config.set("enable.idempotence", "true");
+    for (key, value) in settings {
+        config.set(*key, *value);
+    }
+    config.create().unwrap()
 }
 
 /// A producer of transactions.

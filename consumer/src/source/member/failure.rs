@@ -4,6 +4,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
 use crate::engine::worker::WorkerError;
+use crate::position::{Offset, TopicPartition};
+use crate::source::records::FetchError;
 
 /// Why a member, and with it the query, stops.
 #[derive(Debug, Error)]
@@ -36,6 +38,20 @@ pub enum MemberError {
          ON_DATA_LOSS=continue or --reset"
     )]
     RecordsLost(String),
+    /// Records are there and cannot be read; what comes behind them would be a result without them.
+    #[error("{partition} cannot be read from offset {offset} on: {what} ({reason}); {mend}")]
+    Unreadable {
+        /// Which partition.
+        partition: TopicPartition,
+        /// The first of the records.
+        offset: Offset,
+        /// What is wrong with them.
+        what: &'static str,
+        /// librdkafka's words for it.
+        reason: String,
+        /// What to do.
+        mend: &'static str,
+    },
     /// A panic, which is a bug.
     #[error("the worker's thread broke down")]
     Panicked,
@@ -77,6 +93,75 @@ impl MemberError {
         })
     }
 
+    /// What is made of records that no fetching brings; `None` of other errors. librdkafka goes on behind those
+    /// with a wrong checksum or of an unknown format, and fetches the others again without end.
+    pub(crate) fn unreadable(error: &FetchError) -> Option<Self> {
+        const DAMAGED: &str = "let a replica lead whose log is whole, or go on without them: \
+                               kafka-delete-records.sh deletes up to behind them, and \
+                               ON_DATA_LOSS=continue goes on there";
+        let (what, mend) = match error.code {
+            RDKafkaErrorCode::BadMessage => {
+                ("records there do not have their checksum or form", DAMAGED)
+            }
+            RDKafkaErrorCode::BadCompression => ("records there cannot be decompressed", DAMAGED),
+            RDKafkaErrorCode::NotImplemented => (
+                "records there have a format or compression that librdkafka does not know",
+                "have them written with gzip, snappy, lz4, zstd or none",
+            ),
+            RDKafkaErrorCode::MessageSizeTooLarge => (
+                "a record there is larger than what may be fetched at once",
+                "set a larger receive.message.max.bytes in -X or KAFKA_PROPERTIES",
+            ),
+            _ => return None,
+        };
+        Some(Self::Unreadable {
+            partition: error.partition.clone()?,
+            offset: error.offset,
+            what,
+            reason: error.reason.clone(),
+            mend,
+        })
+    }
+
+    /// Whether an error of fetching passes by itself. That a broker is lost is told by its own notice.
+    pub(crate) fn passes(code: RDKafkaErrorCode) -> bool {
+        matches!(
+            code,
+            RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::Resolve
+                | RDKafkaErrorCode::BrokerDestroy
+                | RDKafkaErrorCode::DestroyBroker
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::TimedOutQueue
+                | RDKafkaErrorCode::WaitingForCoordinator
+                | RDKafkaErrorCode::WaitCache
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::RequestTimedOut
+                | RDKafkaErrorCode::BrokerNotAvailable
+                | RDKafkaErrorCode::ReplicaNotAvailable
+                | RDKafkaErrorCode::NetworkException
+                | RDKafkaErrorCode::FetchSessionIdNotFound
+                | RDKafkaErrorCode::InvalidFetchSessionEpoch
+                | RDKafkaErrorCode::FencedLeaderEpoch
+                | RDKafkaErrorCode::UnknownLeaderEpoch
+                | RDKafkaErrorCode::OffsetNotAvailable
+                | RDKafkaErrorCode::UnknownTopicId
+        )
+    }
+
+    /// Whether an error of fetching says that its partition is not there. A group's coordinator is told the same,
+    /// and so are its members.
+    pub(crate) fn is_absence(code: RDKafkaErrorCode) -> bool {
+        matches!(
+            code,
+            RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+        )
+    }
+
     /// librdkafka goes on asking; the brokers go on refusing.
     pub(crate) fn session_timeout() -> Self {
         Self::Refused {
@@ -93,5 +178,58 @@ impl MemberError {
             code,
             RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: RDKafkaErrorCode) -> FetchError {
+        FetchError {
+            code,
+            partition: Some(TopicPartition::new("t", 3)),
+            offset: Offset(77),
+            reason: "failed CRC32C check".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_place_and_what_to_do() {
+        for (code, mend) in [
+            (RDKafkaErrorCode::BadMessage, "kafka-delete-records"),
+            (RDKafkaErrorCode::BadCompression, "kafka-delete-records"),
+            (RDKafkaErrorCode::NotImplemented, "zstd"),
+            (
+                RDKafkaErrorCode::MessageSizeTooLarge,
+                "receive.message.max.bytes",
+            ),
+        ] {
+            assert!(!MemberError::passes(code));
+            let text = MemberError::unreadable(&error(code)).unwrap().to_string();
+            for word in ["t-3", "offset 77", "failed CRC32C check", mend] {
+                assert!(text.contains(word), "{text}");
+            }
+            assert!(!text.contains('\n') && !text.contains("  "), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_passes_ends_nothing() {
+        for code in [
+            RDKafkaErrorCode::BrokerTransportFailure,
+            RDKafkaErrorCode::AllBrokersDown,
+            RDKafkaErrorCode::NotLeaderForPartition,
+        ] {
+            assert!(MemberError::passes(code));
+            assert!(MemberError::unreadable(&error(code)).is_none());
+        }
+        for code in [
+            RDKafkaErrorCode::InvalidMessage,
+            RDKafkaErrorCode::KafkaStorageError,
+            RDKafkaErrorCode::Unknown,
+        ] {
+            assert!(!MemberError::passes(code));
+        }
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::Message;
 use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
@@ -55,6 +55,8 @@ pub(super) struct Member {
     brokers: Vec<Broker>,
     /// Whether it has been said that no broker answers.
     all_down: bool,
+    /// What has been told to be wrong with fetching.
+    told: Vec<RDKafkaErrorCode>,
     /// Records that nobody has been told of.
     has_news: bool,
     /// The worker has something to do though nothing has come.
@@ -95,6 +97,7 @@ impl Member {
             reads_timestamps,
             brokers: Vec::new(),
             all_down: false,
+            told: Vec::new(),
             has_news: false,
             has_more: false,
             batches: 0,
@@ -280,9 +283,7 @@ impl Member {
         match taken {
             Taken::Record(record) => self.record(consumer, &record)?,
             Taken::End(partition, end) => self.reached_end(consumer, &partition, end)?,
-            Taken::Error(code) => {
-                return self.error(consumer, KafkaError::MessageConsumption(code));
-            }
+            Taken::Error(error) => return self.cannot_fetch(consumer, *error),
         }
         Ok(None)
     }

@@ -13,7 +13,8 @@ use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 use crate::source::group_context::{Seen, Statistics};
 use crate::source::identity::STATIC_NAME;
-use crate::source::member::{MemberError, Report};
+use crate::source::member::{Assignment, MemberError, Report};
+use crate::source::records::FetchError;
 
 /// How long a broker may take to say what a partition holds.
 const ANSWER: Duration = Duration::from_secs(2);
@@ -128,6 +129,7 @@ impl Member {
             KafkaError::MessageConsumption(code) => match MemberError::refused(code) {
                 Some(refused) => Err(refused),
                 None => {
+                    // The context has told it.
                     tracing::debug!(%code, "while polling");
                     Ok(None)
                 }
@@ -137,6 +139,49 @@ impl Member {
                 Ok(None)
             }
         }
+    }
+
+    /// What is wrong with fetching comes with the records, and nobody else tells of it.
+    #[cold]
+    pub(super) fn cannot_fetch(
+        &mut self,
+        consumer: &GroupConsumer,
+        error: FetchError,
+    ) -> Result<Option<End>, MemberError> {
+        let code = error.code;
+        if MemberError::is_loss(code) || MemberError::refused(code).is_some() {
+            return self.error(consumer, KafkaError::MessageConsumption(code));
+        }
+        if let Some(unreadable) = MemberError::unreadable(&error) {
+            if self.is_wanted(consumer, &error) {
+                return Err(unreadable);
+            }
+            return Ok(None);
+        }
+        let is_group = matches!(self.settings.assignment, Assignment::Group(_));
+        let is_quiet = MemberError::passes(code) || is_group && MemberError::is_absence(code);
+        if is_quiet || self.told.contains(&code) {
+            tracing::debug!(?error, "while fetching");
+            return Ok(None);
+        }
+        self.told.push(code);
+        let reason = producer::kafka::readable(&error.reason);
+        let text = match error.partition {
+            Some(partition) => format!("{partition} cannot be read for now: {reason}"),
+            None => format!("records cannot be read for now: {reason}"),
+        };
+        self.notice(Level::Warning, text);
+        Ok(None)
+    }
+
+    /// Whether the records that an error is about are still to be read here.
+    fn is_wanted(&self, consumer: &GroupConsumer, error: &FetchError) -> bool {
+        let Some(partition) = &error.partition else {
+            return false;
+        };
+        let is_behind = error.offset >= consumer.context().end(partition);
+        let is_own = self.worker.positions().any(|(own, _)| own == partition);
+        is_own && !(self.settings.plan.stop_at_end && is_behind)
     }
 
     /// librdkafka's error names no partition; the brokers know which begin later, or end earlier, than

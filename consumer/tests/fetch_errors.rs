@@ -1,0 +1,141 @@
+//! What brokers answer in place of records, from librdkafka's mock cluster: what passes is told once, and what
+//! does not ends the query.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
+
+use consumer::config::{Config, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
+use consumer::event::{Event, Level};
+use consumer::schema::TableSchema;
+use consumer::sink::dead_letters::OnFailure;
+use consumer::source::topics::StartingOffsets;
+use consumer::streaming::{self, StreamingError};
+use crossbeam_channel::unbounded;
+use datafusion::arrow::array::AsArray;
+use datafusion::arrow::datatypes::Int64Type;
+use producer::KafkaSettings;
+use rdkafka::config::ClientConfig;
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+/// Longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+const RECORDS: i64 = 10;
+
+/// A broker that has some records of the topic `t` and answers requests with these `errors` first.
+fn brokers(
+    request: RDKafkaApiKey,
+    errors: &[RDKafkaRespErr],
+) -> MockCluster<'static, DefaultProducerContext> {
+    let brokers = MockCluster::new(1).unwrap();
+    brokers.create_topic("t", 1, 1).unwrap();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers.bootstrap_servers());
+    let producer: BaseProducer = config.create().unwrap();
+    for _ in 0..RECORDS {
+        let record = BaseRecord::<(), _>::to("t").payload(r#"{"card_brand":"Visa","amount":1}"#);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(DEADLINE).unwrap();
+    brokers.request_errors(request, errors);
+    brokers
+}
+
+/// Counts the records until the query ends or `is_enough` of the warnings, with how many were counted.
+fn counted(
+    brokers: &MockCluster<'static, DefaultProducerContext>,
+    trigger: TriggerMode,
+    is_enough: impl Fn(&[String]) -> bool,
+) -> (Result<i64, StreamingError>, Vec<String>) {
+    let config = Config {
+        kafka: KafkaSettings::parse(&brokers.bootstrap_servers(), "", &[]).unwrap(),
+        topics: vec!["t".to_owned()],
+        group_id: "g".to_owned(),
+        query_file: None,
+        query: "SELECT count(*) AS n FROM t".to_owned(),
+        schema: Some(TableSchema::parse(DEFAULT_SCHEMA).unwrap()),
+        checkpoint_location: None,
+        locks: std::env::temp_dir(),
+        reset: false,
+        on_data_loss: OnDataLoss::Fail,
+        trigger,
+        updates: false,
+        memory_limit: None,
+        max_records_per_batch: None,
+        starting_offsets: StartingOffsets::Earliest,
+        workers: 1,
+        dead_letter_topic: "t.dead-letters".to_owned(),
+        on_dead_letter_failure: OnFailure::Pause,
+        demo: vec!["its brokers are not asked who is there".to_owned()],
+    };
+    let (sender, events) = unbounded();
+    let query = streaming::start(config, sender).unwrap();
+    let deadline = Instant::now() + DEADLINE;
+    let (mut count, mut warnings) = (0, Vec::new());
+    loop {
+        match events.recv_deadline(deadline) {
+            Ok(Event::Batch(batch)) => {
+                let counts = batch.rows.column(0).as_primitive::<Int64Type>();
+                count = counts.value(0);
+            }
+            Ok(Event::Notice(notice)) if notice.level == Level::Warning => {
+                warnings.push(notice.text);
+                if is_enough(&warnings) {
+                    return (Ok(count), warnings);
+                }
+            }
+            Ok(Event::Stopped) => return (query.join().map(|()| count), warnings),
+            Ok(_) => {}
+            Err(_) => panic!("it does not end: {count} records, {warnings:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_error_that_is_not_known_to_pass_is_told_once() {
+    let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
+    let brokers = brokers(RDKafkaApiKey::Fetch, &[unknown; 3]);
+    let (count, warnings) = counted(&brokers, TriggerMode::AvailableNow, |_| false);
+    assert_eq!(count.unwrap(), RECORDS);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(
+        warnings[0].starts_with("t-0 cannot be read for now: "),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn an_error_that_passes_is_not_told() {
+    let passes = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+    let brokers = brokers(RDKafkaApiKey::Fetch, &[passes; 3]);
+    let (count, warnings) = counted(&brokers, TriggerMode::AvailableNow, |_| false);
+    assert_eq!((count.unwrap(), warnings), (RECORDS, Vec::new()));
+}
+
+#[test]
+fn a_record_that_is_too_large_ends_the_query() {
+    let large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    let brokers = brokers(RDKafkaApiKey::Fetch, &[large]);
+    let (error, _) = counted(&brokers, TriggerMode::AvailableNow, |_| false);
+    let error = error.unwrap_err().to_string();
+    for words in [
+        "t-0 cannot be read from offset 0 on",
+        "receive.message.max.bytes",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn why_the_group_does_not_take_a_member_is_told() {
+    let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL;
+    let brokers = brokers(RDKafkaApiKey::JoinGroup, &[refused]);
+    let trigger = TriggerMode::Interval(Duration::from_millis(50));
+    let (_, warnings) = counted(&brokers, trigger, |told| !told.is_empty());
+    assert!(
+        warnings[0].starts_with("JoinGroup failed: "),
+        "{warnings:?}"
+    );
+}
