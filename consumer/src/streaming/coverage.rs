@@ -14,7 +14,7 @@ pub(super) struct Coverage {
     partitions: usize,
     /// The member that reads each.
     readers: BTreeMap<TopicPartition, usize>,
-    /// Those whose records from before the start have not been read.
+    /// Those whose records from before the start have not been read, or were and may not be handed over.
     unread: BTreeSet<TopicPartition>,
     changed_at: Option<Instant>,
 }
@@ -50,11 +50,13 @@ impl Coverage {
         self.changed_at = Some(now);
     }
 
-    /// What another member has been assigned meanwhile stays.
+    /// What another member has been assigned meanwhile stays. What this one has read and not handed over is lost
+    /// with it, so its partitions are unread until another has read them, here or where that can be looked up.
     pub(super) fn revoked(&mut self, member: usize, partitions: &[TopicPartition], now: Instant) {
         for partition in partitions {
             if self.readers.get(partition) == Some(&member) {
                 self.readers.remove(partition);
+                self.unread.insert(partition.clone());
             }
         }
         self.changed_at = Some(now);
@@ -132,6 +134,34 @@ mod tests {
         assert!(coverage.reads(&partition(0)));
         coverage.revoked(1, &[partition(0)], now);
         assert!(!coverage.reads(&partition(0)));
+    }
+
+    #[test]
+    fn what_a_reader_takes_with_it_has_not_been_read() {
+        let now = Instant::now();
+        let mut coverage = Coverage::new(2, BTreeSet::from([partition(0), partition(1)]));
+        coverage.assigned(0, vec![partition(0)], now);
+        coverage.assigned(1, vec![partition(1)], now);
+        coverage.caught_up(&partition(0));
+        coverage.caught_up(&partition(1));
+        assert!(coverage.has_read_all() && coverage.has_read_own(now));
+
+        // It has told that it has caught up, and goes before it has handed over.
+        coverage.revoked(0, &[partition(0)], now);
+        assert!(!coverage.has_read_all());
+        // It may be another process's now: what is left here does not wait for it.
+        assert!(!coverage.has_read_own(now));
+        assert!(coverage.has_read_own(now + SETTLING));
+
+        // Of that nothing is known here until a look shows what it has kept.
+        coverage.caught_up(&partition(0));
+        assert!(coverage.has_read_all());
+
+        // Who had it before has nothing to take with it.
+        coverage.assigned(1, vec![partition(0)], now);
+        coverage.caught_up(&partition(0));
+        coverage.revoked(0, &[partition(0)], now);
+        assert!(coverage.has_read_all());
     }
 
     #[test]

@@ -216,7 +216,8 @@ impl Driver {
                 }
                 self.has_kept = false;
                 self.batch(now, done, LETTERS)?;
-                if done {
+                // A member that went before it had handed over reads again.
+                if done && self.coverage.has_read_all() {
                     return Ok(());
                 }
                 continue;
