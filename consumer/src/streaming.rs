@@ -96,6 +96,17 @@ pub enum StreamingError {
         /// Where the process is.
         host: String,
     },
+    /// Nobody tells whether what is to be forgotten is in use.
+    #[error(
+        "--reset would forget what another process may go on with: brokers do not tell who reads in \
+         GROUP_ID={group} ({reason}); start again when all of them answer"
+    )]
+    UnknownGroup {
+        /// Which group.
+        group: String,
+        /// librdkafka's word for it.
+        reason: String,
+    },
     /// It cannot go on from its checkpoints.
     #[error(transparent)]
     Resume(#[from] ResumeError),

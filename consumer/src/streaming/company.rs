@@ -5,15 +5,15 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::KafkaError;
 
 use super::StreamingError;
 use crate::event::Level;
-use crate::source::group_members::{Group, GroupMember, group};
+use crate::source::group_members::{Group, GroupMember};
 use crate::source::identity::Identity;
 
 /// How much longer than its session a member that was killed may take to be given up.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Between two looks at who is there.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -39,51 +39,81 @@ pub(super) struct Company<'a> {
     pub identity: Option<&'a Identity>,
     /// The id of the location where it keeps its checkpoints, if it does and goes on with them.
     pub location: Option<&'a str>,
-    /// How long a member that was killed is one still.
-    pub session: Duration,
+    /// How long a member that was killed may be one still.
+    pub patience: Duration,
     /// Whether what is kept is to be forgotten, which nobody may be using then.
     pub resets: bool,
 }
 
 impl Company<'_> {
-    /// Waits until no stranger is among the group's members; `false` if a stop is asked for meanwhile.
-    pub(super) fn await_leaving<C: ConsumerContext>(
+    /// Waits until no stranger is among the group's members, who are those that `found` has, or `ask` finds;
+    /// `false` if a stop is asked for meanwhile. Where brokers do not tell who they are, the last that they told
+    /// counts. Nothing is forgotten that somebody may be using: with a reset they must have told once.
+    pub(super) fn await_leaving(
         &self,
-        client: &BaseConsumer<C>,
-        members: &[GroupMember],
+        found: Option<&[GroupMember]>,
+        mut ask: impl FnMut() -> Result<Group, KafkaError>,
         mut stop_within: impl FnMut(Duration) -> bool,
         tell: &mut impl FnMut(Level, String),
     ) -> Result<bool, StreamingError> {
-        let deadline = Instant::now() + self.session + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         let mut told = false;
-        let mut again = None;
+        let mut known = found.map(<[_]>::to_vec);
+        let mut reason = None;
         loop {
-            let found = again.as_deref().unwrap_or(members);
-            let Some(stranger) = self.stranger(found) else {
-                return Ok(true);
-            };
-            if Instant::now() >= deadline {
-                let (group, host) = (self.group.to_owned(), stranger.host.clone());
-                return Err(match self.resets {
-                    true => StreamingError::InUse { group, host },
-                    false => StreamingError::Stranger {
-                        group,
-                        client_id: stranger.client_id.clone(),
-                        host,
-                    },
-                });
+            if known.is_none() || told {
+                match ask() {
+                    Ok(group) => known = Some(group.members),
+                    Err(error) => reason = Some(in_words(&error)),
+                }
             }
+            let is_late = Instant::now() >= deadline;
+            let text = match &known {
+                Some(members) => match self.stranger(members) {
+                    None => return Ok(true),
+                    Some(stranger) if is_late => return Err(self.refused(stranger)),
+                    Some(stranger) => format!(
+                        "the group {} has a member at {} already; waiting in case it is dead",
+                        self.group, stranger.host
+                    ),
+                },
+                None => {
+                    let reason = reason.clone().unwrap_or_default();
+                    let group = self.group.to_owned();
+                    if self.resets && is_late {
+                        return Err(StreamingError::UnknownGroup { group, reason });
+                    }
+                    let text =
+                        format!("brokers do not tell who is in the group {group} ({reason})");
+                    if !self.resets {
+                        // Others come later all the same, and are told of then.
+                        let text = format!(
+                            "{text}: a member that keeps its checkpoints elsewhere would not be noticed"
+                        );
+                        tell(Level::Warning, text);
+                        return Ok(true);
+                    }
+                    format!("{text}; asking again")
+                }
+            };
             if !std::mem::replace(&mut told, true) {
-                let text = format!(
-                    "the group {} has a member at {} already; waiting in case it is dead",
-                    self.group, stranger.host
-                );
                 tell(Level::Warning, text);
             }
             if stop_within(LOOK_AGAIN) {
                 return Ok(false);
             }
-            again = Some(group_of(client, self.group).members);
+        }
+    }
+
+    fn refused(&self, stranger: &GroupMember) -> StreamingError {
+        let (group, host) = (self.group.to_owned(), stranger.host.clone());
+        match self.resets {
+            true => StreamingError::InUse { group, host },
+            false => StreamingError::Stranger {
+                group,
+                client_id: stranger.client_id.clone(),
+                host,
+            },
         }
     }
 
@@ -100,16 +130,14 @@ impl Company<'_> {
     }
 }
 
-/// The group of that name, if brokers tell of it. If not, joining will show what is wrong.
-pub(super) fn group_of<C: ConsumerContext>(client: &BaseConsumer<C>, name: &str) -> Group {
-    group(client, name).unwrap_or_else(|error| {
-        tracing::debug!(%error, "who is in the group");
-        Group::default()
-    })
+fn in_words(error: &KafkaError) -> String {
+    let code = error.rdkafka_error_code();
+    code.map_or_else(|| error.to_string(), |code| code.to_string())
 }
 
 #[cfg(test)]
 mod tests {
+    use rdkafka::error::RDKafkaErrorCode;
     use tempfile::TempDir;
 
     use super::*;
@@ -136,7 +164,7 @@ mod tests {
             group: "g",
             identity,
             location,
-            session: Duration::ZERO,
+            patience: Duration::ZERO,
             resets: false,
         };
         let sharing = company(Some(&identity), Some("5f"));
@@ -150,5 +178,81 @@ mod tests {
         // Nobody can tell that one that keeps nothing is not alive.
         let nameless = company(None, None);
         assert_eq!(nameless.stranger(&members), Some(&members[0]));
+    }
+
+    /// Asks for the group's members, which answers so each time, and what is told meanwhile.
+    fn awaited(
+        resets: bool,
+        patience: Duration,
+        mut answers: Vec<Result<Vec<GroupMember>, RDKafkaErrorCode>>,
+    ) -> (Result<bool, StreamingError>, Vec<String>) {
+        let company = Company {
+            group: "g",
+            identity: None,
+            location: None,
+            patience,
+            resets,
+        };
+        let mut told = Vec::new();
+        let last = answers.pop().unwrap();
+        let mut answers = answers.into_iter();
+        let outcome = company.await_leaving(
+            None,
+            || match answers.next().unwrap_or_else(|| last.clone()) {
+                Ok(members) => Ok(Group {
+                    members,
+                    is_stable: true,
+                }),
+                Err(code) => Err(KafkaError::GroupListFetch(code)),
+            },
+            |_| false,
+            &mut |_, text| told.push(text),
+        );
+        (outcome, told)
+    }
+
+    const SILENCE: RDKafkaErrorCode = RDKafkaErrorCode::OperationTimedOut;
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn nothing_is_reset_while_nobody_tells_who_uses_it() {
+        let (outcome, told) = awaited(true, Duration::ZERO, vec![Err(SILENCE)]);
+        let error = outcome.unwrap_err();
+        assert!(matches!(error, StreamingError::UnknownGroup { .. }));
+        let error = error.to_string();
+        assert!(
+            error.contains("--reset") && error.contains("GROUP_ID=g"),
+            "{error}"
+        );
+        assert!(told.is_empty(), "{told:?}");
+    }
+
+    #[test]
+    fn brokers_that_tell_later_are_waited_for_with_a_reset() {
+        let answers = vec![Err(SILENCE), Err(SILENCE), Ok(Vec::new())];
+        let (outcome, told) = awaited(true, LONG, answers);
+        assert!(outcome.unwrap());
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+
+    #[test]
+    fn a_member_is_one_until_brokers_tell_otherwise() {
+        let there = vec![member("rdkafka-80", "rdkafka")];
+        for resets in [false, true] {
+            let patience = Duration::from_millis(20);
+            let answers = vec![Ok(there.clone()), Err(SILENCE)];
+            let (outcome, _) = awaited(resets, patience, answers);
+            assert!(outcome.unwrap_err().is_wrong_usage());
+            let answers = vec![Ok(there.clone()), Err(SILENCE), Ok(Vec::new())];
+            let (outcome, _) = awaited(resets, LONG, answers);
+            assert!(outcome.unwrap());
+        }
+    }
+
+    #[test]
+    fn without_a_reset_it_goes_on_and_says_what_it_does_not_know() {
+        let (outcome, told) = awaited(false, LONG, vec![Err(SILENCE)]);
+        assert!(outcome.unwrap());
+        assert!(told[0].contains("who is in the group g"), "{told:?}");
     }
 }

@@ -13,7 +13,7 @@ use rdkafka::consumer::BaseConsumer;
 use super::StreamingError;
 use super::asked::Asked;
 use super::client::{client, session};
-use super::company::{self, Company};
+use super::company::{self, Company, PATIENCE};
 use super::inferring::Inferring;
 use super::planning::{Planned, planned};
 use super::quiet::Quiet;
@@ -27,7 +27,7 @@ use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::source::closing::Closing;
-use crate::source::group_members::Group;
+use crate::source::group_members::{self, Group};
 use crate::source::identity::{Identity, STATIC_NAME};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
@@ -121,31 +121,31 @@ pub(super) fn open(
     else {
         return Ok(None);
     };
-    let mut group = Group::default();
+    let ask = || group_members::group(&consumer, &config.group_id);
+    let mut group = None;
     let mut identity = None;
     // The demo's brokers are this process's own, and available-now reads without a group.
-    let joins = waits && config.demo.is_empty();
-    if joins || config.reset {
-        group = company::group_of(&consumer, &config.group_id);
+    let is_demo = !config.demo.is_empty();
+    let joins = waits && !is_demo;
+    let resets = config.reset && !is_demo;
+    if joins || resets {
+        group = ask()
+            .inspect_err(|error| tracing::debug!(%error, "who is in the group"))
+            .ok();
     }
     if joins {
+        let group = group.clone().unwrap_or_default();
         identity = lasting_name(config, &group, &extents, &mut tell);
     }
+    let members = group.as_ref().map(|group| group.members.as_slice());
     let mut company = Company {
         group: &config.group_id,
         identity: identity.as_ref(),
         location: None,
-        session: session(config),
-        resets: config.reset,
+        patience: session(config) + PATIENCE,
+        resets,
     };
-    if config.reset
-        && !company.await_leaving(
-            &consumer,
-            &group.members,
-            |time| asked.for_stop(time),
-            &mut tell,
-        )?
-    {
+    if resets && !company.await_leaving(members, ask, |time| asked.for_stop(time), &mut tell)? {
         return Ok(None);
     }
     let mut member_client = client(config);
@@ -196,14 +196,7 @@ pub(super) fn open(
     };
     company.location = location_id.as_deref();
     company.resets = false;
-    if joins
-        && !company.await_leaving(
-            &consumer,
-            &group.members,
-            |time| asked.for_stop(time),
-            &mut tell,
-        )?
-    {
+    if joins && !company.await_leaving(members, ask, |time| asked.for_stop(time), &mut tell)? {
         return Ok(None);
     }
     Ok(Some(Opened {

@@ -17,7 +17,7 @@ use crate::checkpoint::kept::KeptError;
 use crate::checkpoint::{Checkpoints, Followed};
 use crate::position::{Offset, TopicPartition};
 use crate::source::closing::Closing;
-use crate::source::group_members::GroupMember;
+use crate::source::group_members::{GroupMember, group};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
 /// Between two looks at who is in the group.
@@ -115,7 +115,9 @@ fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
 
 /// A member that came when this process was there already, and shares nothing with it.
 fn stranger(settings: &OthersSettings, client: &BaseConsumer<Quiet>) -> Option<String> {
-    let members = company::group_of(client, &settings.group).members;
+    let group = group(client, &settings.group)
+        .inspect_err(|error| tracing::debug!(%error, "who is in the group"));
+    let members = group.ok()?.members;
     let strange = |member: &&GroupMember| !company::shares(member, &settings.location);
     let found = members.iter().find(strange)?;
     Some(format!("{} at {}", found.client_id, found.host))
