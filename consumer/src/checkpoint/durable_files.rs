@@ -11,7 +11,8 @@
 //! even by SIGKILL. Under it the file's tag is compared, and the new file gets a time of change that is
 //! later than the old one's: the tag has that time in it, so that none comes twice.
 //!
-//! All of this blocks, so it must be run on a thread of its own.
+//! All of this blocks, for as long as the disk likes, so it runs on tokio's threads for that: whoever waits
+//! can give it up. It may be done later all the same.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
@@ -19,11 +20,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures::StreamExt;
+use futures::executor::block_on;
 use futures::stream::{self, BoxStream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -32,15 +34,19 @@ use object_store::{
     ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
     Result, UpdateVersion,
 };
+use tokio::task::spawn_blocking;
 
 /// A file that was begun longer ago than this is of a process that has died.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 /// The smallest step of time that a tag shows.
 const TICK: Duration = Duration::from_micros(1);
 
-/// The files under one folder, as objects whose paths are the full ones.
+/// The files under one folder, as objects whose paths are the full ones. Used within a tokio runtime.
 #[derive(Debug)]
-pub struct DurableFiles {
+pub struct DurableFiles(Arc<Files>);
+
+#[derive(Debug)]
+struct Files {
     files: LocalFileSystem,
     root: PathBuf,
     /// Folders that are known to be on the disk.
@@ -51,11 +57,23 @@ pub struct DurableFiles {
 impl DurableFiles {
     /// The files under `root`, an absolute path; it is made by the first write.
     pub fn new(root: PathBuf) -> Self {
-        Self {
+        Self(Arc::new(Files {
             files: LocalFileSystem::new(),
             root,
             durable: Mutex::default(),
             begun: AtomicU64::new(0),
+        }))
+    }
+}
+
+impl Files {
+    fn put(&self, location: &Path, payload: &PutPayload, mode: &PutMode) -> Result<()> {
+        let target = self.files.path_to_filesystem(location)?;
+        let failed = |error| failed(location, error);
+        match mode {
+            PutMode::Create => self.create(&target, payload).map_err(failed),
+            PutMode::Overwrite => self.replace(&target, payload, None).map_err(failed),
+            PutMode::Update(version) => self.update(location, &target, payload, version),
         }
     }
 
@@ -84,7 +102,7 @@ impl DurableFiles {
         sync_folder(folder_of(target)?)
     }
 
-    async fn update(
+    fn update(
         &self,
         location: &Path,
         target: &FilePath,
@@ -100,7 +118,7 @@ impl DurableFiles {
             path: location.to_string(),
             source: reason.into(),
         };
-        let found = match self.files.head(location).await {
+        let found = match block_on(self.files.head(location)) {
             Err(Error::NotFound { .. }) => return Err(changed("it is gone".to_owned())),
             found => found?,
         };
@@ -277,7 +295,7 @@ fn not_served(operation: &str) -> Error {
 
 impl Display for DurableFiles {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.root.display())
+        write!(f, "{}", self.0.root.display())
     }
 }
 
@@ -289,13 +307,10 @@ impl ObjectStore for DurableFiles {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        let target = self.files.path_to_filesystem(location)?;
-        let failed = |error| failed(location, error);
-        match &options.mode {
-            PutMode::Create => self.create(&target, &payload).map_err(failed)?,
-            PutMode::Overwrite => self.replace(&target, &payload, None).map_err(failed)?,
-            PutMode::Update(version) => self.update(location, &target, &payload, version).await?,
-        }
+        let (files, to) = (Arc::clone(&self.0), location.clone());
+        let put = spawn_blocking(move || files.put(&to, &payload, &options.mode));
+        put.await
+            .map_err(|error| failed(location, error.into()))??;
         Ok(PutResult {
             e_tag: None,
             version: None,
@@ -311,14 +326,14 @@ impl ObjectStore for DurableFiles {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.files.get_opts(location, options).await
+        self.0.files.get_opts(location, options).await
     }
 
     fn delete_stream(
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        let files = self.files.clone();
+        let files = self.0.files.clone();
         let deleting = async move {
             let mut deleted: Vec<Result<Path>> = files.delete_stream(locations).collect().await;
             let mut folders = HashSet::new();
@@ -327,10 +342,10 @@ impl ObjectStore for DurableFiles {
                     folders.extend(path.parent().map(FilePath::to_owned));
                 }
             }
-            for folder in folders {
-                if let Err(error) = sync_folder(&folder) {
-                    deleted.push(Err(failed(&Path::default(), error)));
-                }
+            let sync = move || folders.iter().try_for_each(|folder| sync_folder(folder));
+            let synced = spawn_blocking(sync).await;
+            if let Err(error) = synced.unwrap_or_else(|broken| Err(broken.into())) {
+                deleted.push(Err(failed(&Path::default(), error)));
             }
             stream::iter(deleted)
         };
@@ -338,11 +353,11 @@ impl ObjectStore for DurableFiles {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.files.list(prefix)
+        self.0.files.list(prefix)
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.files.list_with_delimiter(prefix).await
+        self.0.files.list_with_delimiter(prefix).await
     }
 
     async fn copy_opts(&self, _from: &Path, _to: &Path, _options: CopyOptions) -> Result<()> {

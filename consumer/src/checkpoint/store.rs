@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
 use thiserror::Error as ThisError;
@@ -88,7 +88,25 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     root: Path,
     location: String,
-    runtime: Runtime,
+    /// `None` once it is being dropped.
+    runtime: Option<Runtime>,
+    limits: Limits,
+}
+
+/// How long is waited.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    answer: Duration,
+    transfer: Duration,
+}
+
+impl Drop for Store {
+    /// What a disk has not answered is not waited for, as nothing else of the store is.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Store {
@@ -114,7 +132,11 @@ impl Store {
             objects,
             root,
             location: location.to_owned(),
-            runtime,
+            runtime: Some(runtime),
+            limits: Limits {
+                answer: ANSWER,
+                transfer: TRANSFER,
+            },
         })
     }
 
@@ -155,7 +177,7 @@ impl Store {
     /// If the store does not answer.
     pub fn has(&self, folder: &Folder, name: Name) -> Result<bool, StoreError> {
         let path = self.object(folder, name);
-        let found = self.wait(ANSWER, self.objects.head(&path));
+        let found = self.wait(self.limits.answer, self.objects.head(&path));
         present(found)
             .map(|found| found.is_some())
             .map_err(|error| self.failed("look for", path, error))
@@ -183,11 +205,14 @@ impl Store {
                     let options = GetOptions::new().with_range(Some(range));
                     self.objects.get_opts(&path, options).await?.bytes().await
                 };
-                present(read.await).map_err(|error| self.failed("read", path, error))
+                let read = within(self.limits.answer, read).await;
+                present(read).map_err(|error| (path, error))
             }
         });
-        self.runtime
-            .block_on(stream::iter(heads).buffered(CONCURRENT).try_collect())
+        let read = stream::iter(heads).buffered(CONCURRENT).try_collect();
+        self.run(read)
+            .unwrap_or_else(|error| Err((self.folder(folder), error)))
+            .map_err(|(path, error)| self.failed("read", path, error))
     }
 
     /// All objects of a folder, by their offset. What has no name of ours is passed over.
@@ -196,7 +221,7 @@ impl Store {
     /// If the store does not answer.
     pub fn list(&self, folder: &Folder) -> Result<Vec<Stored>, StoreError> {
         let path = self.folder(folder);
-        let listed = self.wait(ANSWER, async {
+        let listed = self.wait(self.limits.answer, async {
             self.objects
                 .list(Some(&path))
                 .try_filter_map(|meta| async move {
@@ -222,7 +247,10 @@ impl Store {
     pub fn partitions(&self, fingerprint: Fingerprint) -> Result<Vec<TopicPartition>, StoreError> {
         let path = self.query(fingerprint);
         let listed = self
-            .wait(ANSWER, self.objects.list_with_delimiter(Some(&path)))
+            .wait(
+                self.limits.answer,
+                self.objects.list_with_delimiter(Some(&path)),
+            )
             .map_err(|error| self.failed("list", path, error))?;
         let mut partitions: Vec<_> = listed
             .common_prefixes
@@ -240,7 +268,7 @@ impl Store {
     pub fn delete(&self, folder: &Folder, names: &[Name]) -> Result<(), StoreError> {
         for &name in names {
             let path = self.object(folder, name);
-            let deleted = self.wait(ANSWER, self.objects.delete(&path));
+            let deleted = self.wait(self.limits.answer, self.objects.delete(&path));
             present(deleted).map_err(|error| self.failed("delete", path, error))?;
         }
         Ok(())
@@ -252,16 +280,19 @@ impl Store {
     /// If something cannot be deleted.
     pub fn forget(&self, fingerprint: Fingerprint) -> Result<(), StoreError> {
         let path = self.query(fingerprint);
-        let deleted = self.runtime.block_on(async {
+        let deleted = self.run(async {
             let paths = self.objects.list(Some(&path));
             let paths = paths.map_ok(|meta| meta.location).boxed();
             let mut deleted = self.objects.delete_stream(paths);
-            while let Some(result) = deleted.next().await {
-                present(result)?;
+            // Each of them has its time: there may be many.
+            while let Some(one) = within(self.limits.answer, deleted.next().map(Ok)).await? {
+                present(one)?;
             }
             Ok(())
         });
-        deleted.map_err(|error| self.failed("delete", path, error))
+        deleted
+            .flatten()
+            .map_err(|error| self.failed("delete", path, error))
     }
 
     /// What tells this location from any other, by whatever path or URL it is reached: `new`, if it has
@@ -338,14 +369,17 @@ impl Store {
 
     fn read_at(&self, path: Path) -> Result<Option<Bytes>, StoreError> {
         let object = async { self.objects.get(&path).await?.bytes().await };
-        let read = self.wait(TRANSFER, object);
+        let read = self.wait(self.limits.transfer, object);
         present(read).map_err(|error| self.failed("read", path, error))
     }
 
     fn put(&self, path: &Path, bytes: Bytes, mode: PutMode) -> Result<(), Error> {
         let options = PutOptions::from(mode);
-        self.wait(TRANSFER, self.objects.put_opts(path, bytes.into(), options))
-            .map(|_result| ())
+        self.wait(
+            self.limits.transfer,
+            self.objects.put_opts(path, bytes.into(), options),
+        )
+        .map(|_result| ())
     }
 
     /// Waits for what a request comes to, or gives it up.
@@ -354,15 +388,14 @@ impl Store {
         most: Duration,
         request: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let waited = self
-            .runtime
-            .block_on(async { timeout(most, request).await });
-        waited.unwrap_or_else(|_elapsed| {
-            Err(Error::Generic {
-                store: "checkpoints",
-                source: format!("no answer within {} s", most.as_secs()).into(),
-            })
-        })
+        self.run(within(most, request)).flatten()
+    }
+
+    fn run<F: Future>(&self, requests: F) -> Result<F::Output, Error> {
+        match &self.runtime {
+            Some(runtime) => Ok(runtime.block_on(requests)),
+            None => Err(failure("it is closed")),
+        }
     }
 
     fn query(&self, fingerprint: Fingerprint) -> Path {
@@ -385,6 +418,23 @@ impl Store {
             location: self.location.clone(),
             source: Box::new(source),
         }
+    }
+}
+
+/// What a request comes to, unless that takes too long. What a disk has been asked to write may be written later.
+async fn within<T>(
+    most: Duration,
+    request: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let waited = timeout(most, request).await;
+    waited
+        .unwrap_or_else(|_elapsed| Err(failure(&format!("no answer within {} s", most.as_secs()))))
+}
+
+fn failure(reason: &str) -> Error {
+    Error::Generic {
+        store: "checkpoints",
+        source: reason.into(),
     }
 }
 

@@ -33,7 +33,7 @@ impl Disk {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.files.root.join("x").join("t-0").join(name)
+        self.files.0.root.join("x").join("t-0").join(name)
     }
 
     fn put(&self, name: &str, text: &str, mode: PutMode) -> Result<PutResult> {
@@ -88,7 +88,7 @@ fn folders_are_made_and_nothing_is_left_beside_an_object() {
     disk.put("one", "1", PutMode::Create).unwrap();
     disk.put("two", "2", PutMode::Overwrite).unwrap();
     assert_eq!(disk.names(), ["one", "two"]);
-    let root = Path::from_absolute_path(&disk.files.root).unwrap();
+    let root = Path::from_absolute_path(&disk.files.0.root).unwrap();
     let listed = disk.files.list(Some(&root)).try_collect::<Vec<_>>();
     assert_eq!(disk.runtime.block_on(listed).unwrap().len(), 2);
 }
@@ -115,7 +115,7 @@ fn what_was_begun_and_never_ended_is_no_object_and_goes() {
         file.set_modified(SystemTime::now() - age).unwrap();
     }
     // Another process.
-    let other = DurableFiles::new(disk.files.root.clone());
+    let other = DurableFiles::new(disk.files.0.root.clone());
     put(
         &disk.runtime,
         &other,
@@ -134,7 +134,7 @@ fn what_was_begun_and_never_ended_is_no_object_and_goes() {
 fn a_folder_that_is_gone_is_made_again() {
     let disk = Disk::new();
     disk.put("one", "1", PutMode::Create).unwrap();
-    fs::remove_dir_all(&disk.files.root).unwrap();
+    fs::remove_dir_all(&disk.files.0.root).unwrap();
     disk.put("one", "2", PutMode::Create).unwrap();
     assert_eq!(disk.read("one"), "2");
 }
@@ -208,7 +208,7 @@ fn of_many_that_replace_a_file_at_once_one_does() {
                 .map(|process| {
                     let (barrier, seen, path) = (&barrier, seen.clone(), disk.path("current"));
                     // Each has its own lock, as a process would.
-                    let files = DurableFiles::new(disk.files.root.clone());
+                    let files = DurableFiles::new(disk.files.0.root.clone());
                     scope.spawn(move || {
                         let text = format!("{round}-{process}");
                         barrier.wait();
@@ -237,7 +237,7 @@ fn of_many_that_create_a_file_at_once_one_does() {
             let threads: Vec<_> = (0..PROCESSES)
                 .map(|process| {
                     let (barrier, path) = (&barrier, disk.path(&name));
-                    let files = DurableFiles::new(disk.files.root.clone());
+                    let files = DurableFiles::new(disk.files.0.root.clone());
                     scope.spawn(move || {
                         let text = format!("{process}").repeat(100_000);
                         barrier.wait();

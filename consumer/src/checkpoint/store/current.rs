@@ -2,7 +2,7 @@
 
 use object_store::{Error, ObjectStoreExt, PutMode, UpdateVersion};
 
-use super::{ANSWER, Store, StoreError, present};
+use super::{Store, StoreError, present};
 
 const CURRENT: &str = "current";
 
@@ -33,7 +33,7 @@ impl Store {
     /// If it cannot be read, or is no text.
     pub fn current(&self) -> Result<Option<Current>, StoreError> {
         let path = self.root.clone().join(CURRENT);
-        let read = self.wait(ANSWER, async {
+        let read = self.wait(self.limits.answer, async {
             let found = self.objects.get(&path).await?;
             let version = UpdateVersion {
                 e_tag: found.meta.e_tag.clone(),

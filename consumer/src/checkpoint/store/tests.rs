@@ -1,8 +1,18 @@
 //! The same of objects in memory and of local files.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs;
+use std::sync::mpsc;
+use std::thread;
 
+use async_trait::async_trait;
+use futures::future;
+use futures::stream::BoxStream;
 use object_store::memory::InMemory;
+use object_store::{
+    CopyOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, PutMultipartOptions,
+    PutPayload, PutResult, Result,
+};
 use tempfile::TempDir;
 
 use super::*;
@@ -203,4 +213,125 @@ fn an_error_names_what_was_done_and_where() {
     let error = error.to_string();
     assert!(error.starts_with("cannot write "), "{error}");
     assert!(error.contains("CHECKPOINT_LOCATION=file:///"), "{error}");
+}
+
+/// Longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const QUICK: Limits = Limits {
+    answer: Duration::from_millis(50),
+    transfer: Duration::from_millis(50),
+};
+
+/// Does `act` with the store on a thread of its own, which must end.
+fn ends(store: Store, act: impl FnOnce(Store) + Send + 'static) {
+    let (ended, ends) = mpsc::channel();
+    let acting = thread::spawn(move || {
+        act(store);
+        ended.send(()).unwrap();
+    });
+    if ends.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+        panic!("it has not ended");
+    }
+    acting.join().unwrap();
+}
+
+#[test]
+fn a_disk_that_does_not_answer_is_given_up() {
+    let disk = TempDir::new().unwrap();
+    let store = on(&disk);
+    store.set_current(None, "one").unwrap();
+    // Another process does not give it back.
+    let lock = fs::File::create(disk.path().join("not there yet/current.lock")).unwrap();
+    lock.lock().unwrap();
+    ends(store, |mut store| {
+        let one = store.current().unwrap();
+        let patient = std::mem::replace(&mut store.limits, QUICK);
+        let error = store.set_current(one.as_ref(), "two").unwrap_err();
+        assert!(error.to_string().contains("no answer"), "{error}");
+        // Others are served, and nobody waits for the end of what was given up.
+        store.limits = patient;
+        assert_eq!(store.current().unwrap().unwrap().text, "one");
+        store.create(&folder("t", 0), base(1), "1".into()).unwrap();
+        drop(store);
+    });
+    drop(lock);
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_given_up_whatever_it_is_asked() {
+    let store = || Store::new(Arc::new(Silent), Path::from("a"), "silent:///a").unwrap();
+    let one = Stored {
+        name: base(1),
+        bytes: 5,
+        written: Default::default(),
+    };
+    let asked: [fn(&Store, Stored) -> bool; 8] = [
+        |store, one| store.read_heads(&folder("t", 0), &[one]).is_err(),
+        |store, _| store.forget(folder("t", 0).fingerprint).is_err(),
+        |store, one| store.read(&folder("t", 0), one.name).is_err(),
+        |store, one| store.has(&folder("t", 0), one.name).is_err(),
+        |store, one| store.delete(&folder("t", 0), &[one.name]).is_err(),
+        |store, one| {
+            store
+                .replace(&folder("t", 0), one.name, "1".into())
+                .is_err()
+        },
+        |store, _| store.partitions(folder("t", 0).fingerprint).is_err(),
+        |store, _| store.list(&folder("t", 0)).is_err() && store.current().is_err(),
+    ];
+    for ask in asked {
+        ends(store(), move |mut store| {
+            store.limits = QUICK;
+            assert!(ask(&store, one));
+        });
+    }
+}
+
+/// Objects of which nothing is ever heard.
+#[derive(Debug)]
+struct Silent;
+
+impl Display for Silent {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "silent")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Silent {
+    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
+        future::pending().await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        _: &Path,
+        _: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        future::pending().await
+    }
+
+    async fn get_opts(&self, _: &Path, _: GetOptions) -> Result<GetResult> {
+        future::pending().await
+    }
+
+    fn delete_stream(
+        &self,
+        _: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        stream::pending().boxed()
+    }
+
+    fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        stream::pending().boxed()
+    }
+
+    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
+        future::pending().await
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
+        future::pending().await
+    }
 }
