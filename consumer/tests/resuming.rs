@@ -202,7 +202,9 @@ impl<'a> Run<'a> {
         match *step {
             Step::Read(number, records) => run.read(number, records),
             Step::Batch => run.batch(),
-            Step::Keep => run.writer.write(),
+            Step::Keep => {
+                run.writer.write();
+            }
             Step::Move(number) => {
                 let (worker, _) = run.owners[number];
                 run.step(worker, Event::Revoked(&partition(number)));

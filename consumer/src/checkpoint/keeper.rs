@@ -55,7 +55,7 @@ impl Keeper {
             .name("checkpoints".to_owned())
             .spawn(move || {
                 let _ends = ends;
-                run(&mut writer, &woken)
+                run(|| writer.write(), &woken, RETRY, LAST)
             })?;
         Ok(Self {
             gathered,
@@ -87,25 +87,38 @@ impl Keeper {
     }
 }
 
-/// Whether all has been written.
-fn run(writer: &mut Writer, woken: &Receiver<()>) -> bool {
+/// Has all written that comes, by `write`, which tells whether it could be; what could not is tried again after
+/// `retry`, and what comes until then is gathered. Ends when nobody wakes it any more, after `last` at the latest if
+/// something cannot be written. Whether all has been.
+fn run(
+    mut write: impl FnMut() -> bool,
+    woken: &Receiver<()>,
+    retry: Duration,
+    last: Duration,
+) -> bool {
+    let mut retry_at = None;
     loop {
-        let woken = match writer.has_pending() {
-            false => woken.recv().map_err(RecvTimeoutError::from),
-            true => woken.recv_timeout(RETRY),
+        let woken = match retry_at {
+            None => woken.recv().map_err(RecvTimeoutError::from),
+            Some(at) => woken.recv_deadline(at),
         };
-        if let Err(RecvTimeoutError::Disconnected) = woken {
-            break;
+        match (woken, retry_at) {
+            (Err(RecvTimeoutError::Disconnected), _) => break,
+            (Ok(()), Some(at)) if Instant::now() < at => continue,
+            (Ok(()) | Err(RecvTimeoutError::Timeout), _) => {}
         }
-        writer.write();
+        retry_at = (!write()).then(|| Instant::now() + retry);
     }
-    let deadline = Instant::now() + LAST;
-    writer.write();
-    while writer.has_pending() && Instant::now() < deadline {
-        thread::sleep(Duration::from_millis(500));
-        writer.write();
+    let deadline = Instant::now() + last;
+    loop {
+        let written = write();
+        let left = deadline.saturating_duration_since(Instant::now());
+        if written || left.is_zero() {
+            return written;
+        }
+        // Nothing comes any more that it could be woken by.
+        thread::sleep(retry.min(left));
     }
-    !writer.has_pending()
 }
 
 #[cfg(test)]
@@ -113,6 +126,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
+    use crossbeam_channel::unbounded;
     use object_store::memory::InMemory;
 
     use super::*;
@@ -189,5 +203,44 @@ mod tests {
         assert_eq!(newest.next, Offset(1_000_000));
         let counts = counting.counts(&newest.state);
         assert!(counts.len() == 5_000 && counts.values().all(|count| *count == 200));
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_tried_again_when_it_is_time() {
+        // Without a place in between: what is sent has been received.
+        let (wake, woken) = bounded(0);
+        let (tried, tries) = unbounded();
+        let keeping = thread::spawn(move || {
+            let write = || tried.send(()).is_err();
+            run(write, &woken, Duration::from_secs(60), Duration::ZERO)
+        });
+        for _ in 0..5 {
+            wake.send(()).unwrap();
+        }
+        drop(wake);
+        assert!(!keeping.join().unwrap());
+        // When it was first woken, and at the end.
+        assert_eq!(tries.len(), 2);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_tried_again_without_being_woken() {
+        let (wake, woken) = bounded(1);
+        let (tried, tries) = unbounded();
+        let keeping = thread::spawn(move || {
+            let mut fails = 2;
+            let write = || {
+                tried.send(()).unwrap();
+                fails -= 1;
+                fails < 0
+            };
+            run(write, &woken, Duration::from_millis(1), Duration::ZERO)
+        });
+        wake.send(()).unwrap();
+        for _ in 0..3 {
+            tries.recv_timeout(Duration::from_secs(60)).unwrap();
+        }
+        drop(wake);
+        assert!(keeping.join().unwrap());
     }
 }

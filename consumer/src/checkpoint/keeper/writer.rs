@@ -137,9 +137,9 @@ impl Writer {
         &self.gathered
     }
 
-    /// Writes what is pending; what fails stays so. Where the store fails, so does what comes after it: a
+    /// Writes what is pending; what fails stays so, and `false` tells of it. Where the store fails, so does what comes after it: a
     /// store that does not answer would be waited for once for each partition.
-    pub fn write(&mut self) {
+    pub fn write(&mut self) -> bool {
         let mut failed = None;
         let mut store_fails = false;
         let pending = std::mem::take(&mut *self.gathered.all());
@@ -174,6 +174,7 @@ impl Writer {
             _ => {}
         }
         self.failing = failed.is_some();
+        !self.failing
     }
 
     fn notice(&self, level: Level, text: String) {
