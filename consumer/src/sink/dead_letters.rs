@@ -19,7 +19,7 @@ use rdkafka::ClientContext;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::metadata::MetadataTopic;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
@@ -279,7 +279,12 @@ impl Office {
                 entry = entry.timestamp(timestamp);
             }
             if let Err((error, _)) = producer.send(entry) {
-                self.failed(letter, &error);
+                let is_full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                match is_full && self.in_flight() > 0 {
+                    // Those in there make room when they are written.
+                    true => self.wait(letter),
+                    false => self.failed(letter, &error),
+                }
                 return;
             }
         }
@@ -382,5 +387,45 @@ impl Office {
                 self.retry_at = Some(Instant::now() + RETRY);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::Timestamp;
+
+    use super::*;
+
+    /// Longer than anything here takes on a busy machine.
+    const DEADLINE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn more_letters_than_the_clients_queue_holds_are_all_written() {
+        const LETTERS: i64 = 600;
+        let mut client = ClientConfig::new();
+        client.set("test.mock.num.brokers", "1");
+        client.set("queue.buffering.max.messages", "50");
+        let settings = DeadLetterSettings {
+            client,
+            topic: "letters".to_owned(),
+            on_failure: OnFailure::Drop,
+        };
+        let (tell, told) = unbounded();
+        let (office, thread) = spawn(settings, move |_, text| tell.send(text).unwrap()).unwrap();
+        let (settle, fates) = unbounded();
+        for offset in 0..LETTERS {
+            let value = Some(b"bad".to_vec());
+            let at = Timestamp::NotAvailable;
+            let record = OwnedMessage::new(value, None, "t".to_owned(), at, 0, offset, None);
+            let settle = settle.clone();
+            let tell = move |fate| settle.send(fate).unwrap();
+            office.send(Letter::new(record, "it is bad".to_owned(), tell));
+        }
+        for _ in 0..LETTERS {
+            assert_eq!(fates.recv_timeout(DEADLINE), Ok(Fate::Settled));
+        }
+        assert_eq!(told.try_iter().collect::<Vec<_>>(), [""; 0]);
+        drop(office);
+        thread.join().unwrap();
     }
 }
