@@ -31,13 +31,18 @@ pub enum MemberError {
         /// What to do.
         mend: &'static str,
     },
-    /// Records that were to be read are gone.
+    /// Records that were to be read are gone: the logs begin behind them.
     #[error(
-        "records that were still to be read are gone from the topic ({0}): retention has deleted them, \
-         or the topic was made anew; start again to read what is there, with CHECKPOINT_LOCATION by \
-         ON_DATA_LOSS=continue or --reset"
+        "records that were still to be read are gone from the topic ({0}): retention has deleted them; start \
+         again to read what is there, with CHECKPOINT_LOCATION by ON_DATA_LOSS=continue or --reset"
     )]
     RecordsLost(String),
+    /// Records that were read are gone: the logs end before them.
+    #[error(
+        "records that were read are gone from the topic ({0}): it was made anew, or its brokers have lost \
+         them; start again to read what is there, with CHECKPOINT_LOCATION by --reset"
+    )]
+    Shorter(String),
     /// Records are there and cannot be read; what comes behind them would be a result without them.
     #[error("{partition} cannot be read from offset {offset} on: {what} ({reason}); {mend}")]
     Unreadable {
@@ -91,6 +96,18 @@ impl MemberError {
             reason: code.to_string(),
             mend,
         })
+    }
+
+    /// What is made of logs that begin later, or end earlier, than where reading goes on, each in words; `None`
+    /// without any. Where there are both, what mends the second mends the first.
+    pub(crate) fn lost(begin_later: Vec<String>, end_earlier: Vec<String>) -> Option<Self> {
+        let is_shorter = !end_earlier.is_empty();
+        let all = [end_earlier, begin_later].concat().join(", ");
+        match (is_shorter, all.is_empty()) {
+            (_, true) => None,
+            (true, _) => Some(Self::Shorter(all)),
+            (false, _) => Some(Self::RecordsLost(all)),
+        }
     }
 
     /// What is made of records that no fetching brings; `None` of other errors. librdkafka goes on behind those
@@ -211,6 +228,26 @@ mod tests {
                 assert!(text.contains(word), "{text}");
             }
             assert!(!text.contains('\n') && !text.contains("  "), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_has_become_shorter_is_not_gone_on_with() {
+        let later = || vec!["t-0 begins at 9, not at 5".to_owned()];
+        let earlier = || vec!["t-1 ends at 3, before 5".to_owned()];
+        assert!(MemberError::lost(Vec::new(), Vec::new()).is_none());
+        let text = |lost: Option<MemberError>| lost.unwrap().to_string();
+        let deleted = text(MemberError::lost(later(), Vec::new()));
+        assert!(deleted.contains("(t-0 begins at 9, not at 5)"), "{deleted}");
+        assert!(deleted.contains("ON_DATA_LOSS=continue"), "{deleted}");
+        // A start with ON_DATA_LOSS=continue would refuse it.
+        let shorter = text(MemberError::lost(Vec::new(), earlier()));
+        assert!(shorter.contains("(t-1 ends at 3, before 5)"), "{shorter}");
+        let both = text(MemberError::lost(later(), earlier()));
+        assert!(both.contains("t-0") && both.contains("t-1"), "{both}");
+        for text in [shorter, both] {
+            assert!(!text.contains("ON_DATA_LOSS"), "{text}");
+            assert!(text.contains("--reset"), "{text}");
         }
     }
 

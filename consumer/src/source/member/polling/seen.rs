@@ -121,7 +121,7 @@ impl Member {
             }
             KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
                 match self.what_is_lost(consumer) {
-                    Some(lost) => Err(MemberError::RecordsLost(lost)),
+                    Some(lost) => Err(lost),
                     // It could not be confirmed, for instance while leaders change; it is there.
                     None => Ok(Some(End::Anew(code.to_string()))),
                 }
@@ -186,21 +186,21 @@ impl Member {
 
     /// librdkafka's error names no partition; the brokers know which begin later, or end earlier, than
     /// where reading goes on. `None` if they know of none.
-    fn what_is_lost(&self, consumer: &GroupConsumer) -> Option<String> {
-        let mut lost = Vec::new();
+    fn what_is_lost(&self, consumer: &GroupConsumer) -> Option<MemberError> {
+        let (mut begin_later, mut end_earlier) = (Vec::new(), Vec::new());
         for (partition, next) in self.worker.positions() {
             let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
             match ends {
                 Ok((first, _)) if next < Offset(first) => {
-                    lost.push(format!("{partition} begins at {first}, not at {next}"));
+                    begin_later.push(format!("{partition} begins at {first}, not at {next}"));
                 }
                 Ok((_, end)) if Offset(end) < next => {
-                    lost.push(format!("{partition} ends at {end}, before {next}"));
+                    end_earlier.push(format!("{partition} ends at {end}, before {next}"));
                 }
                 Ok(_) => {}
                 Err(error) => tracing::debug!(%error, %partition, "where it begins"),
             }
         }
-        (!lost.is_empty()).then(|| lost.join(", "))
+        MemberError::lost(begin_later, end_earlier)
     }
 }
