@@ -1,6 +1,6 @@
 //! What of a member's partitions is fetched: pauses, and records held back while pausing.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -48,19 +48,19 @@ impl Fetching {
         Ok(())
     }
 
-    /// What was kept of `partition`, which comes before anything that is fetched.
-    pub(super) fn take_held(&mut self, partition: &TopicPartition) -> VecDeque<OwnedMessage> {
-        self.held.take(partition)
+    /// The first that was kept of `partition`, all of which comes before anything that is fetched.
+    pub(super) fn pop_held(&mut self, partition: &TopicPartition) -> Option<OwnedMessage> {
+        self.held.pop(partition)
     }
 
-    /// Whether something of `partition` is kept.
-    pub(super) fn holds(&self, partition: &TopicPartition) -> bool {
-        self.held.has(partition)
+    /// Keeps that one again, since it was not taken.
+    pub(super) fn put_back(&mut self, partition: &TopicPartition, first: OwnedMessage) {
+        self.held.put_back(partition, first);
     }
 
-    /// Keeps what has been taken, behind what has been kept since.
-    pub(super) fn keep(&mut self, partition: &TopicPartition, messages: VecDeque<OwnedMessage>) {
-        self.held.extend(partition, messages);
+    /// Keeps nothing of `partition` any more.
+    pub(super) fn drop_held(&mut self, partition: &TopicPartition) {
+        self.held.drop_all(partition);
     }
 
     /// Fetches `partition` again, unless some of it has been kept back once more.
@@ -69,7 +69,7 @@ impl Fetching {
         consumer: &BaseConsumer<GroupContext>,
         partition: &TopicPartition,
     ) -> Result<(), MemberError> {
-        if !self.holds(partition) && self.paused.remove(partition) {
+        if !self.held.has(partition) && self.paused.remove(partition) {
             consumer
                 .resume(&one(partition))
                 .map_err(MemberError::client("resuming a partition"))?;

@@ -24,17 +24,29 @@ impl Held {
         self.0.contains_key(partition)
     }
 
-    /// Those of `partition`; they are no longer held.
-    pub(super) fn take(&mut self, partition: &TopicPartition) -> VecDeque<OwnedMessage> {
-        self.0.remove(partition).unwrap_or_default()
+    /// The first of `partition`; it is no longer held.
+    pub(super) fn pop(&mut self, partition: &TopicPartition) -> Option<OwnedMessage> {
+        let own = self.0.get_mut(partition)?;
+        let first = own.pop_front();
+        if own.is_empty() {
+            self.0.remove(partition);
+        }
+        first
     }
 
-    /// Keeps more of `partition`, behind all others of it.
-    pub(super) fn extend(&mut self, partition: &TopicPartition, messages: VecDeque<OwnedMessage>) {
-        if !messages.is_empty() {
-            let own = self.0.entry(partition.clone()).or_default();
-            own.extend(messages);
+    /// Keeps `first` again, before all others of `partition`.
+    pub(super) fn put_back(&mut self, partition: &TopicPartition, first: OwnedMessage) {
+        match self.0.get_mut(partition) {
+            Some(own) => own.push_front(first),
+            None => {
+                self.0.insert(partition.clone(), VecDeque::from([first]));
+            }
         }
+    }
+
+    /// Keeps none of `partition` any more.
+    pub(super) fn drop_all(&mut self, partition: &TopicPartition) {
+        self.0.remove(partition);
     }
 }
 
@@ -55,4 +67,43 @@ pub(super) fn owned<M: Message>(message: &M) -> OwnedMessage {
             copy
         }),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::Timestamp;
+
+    use super::*;
+
+    fn message(offset: i64) -> OwnedMessage {
+        let at = Timestamp::NotAvailable;
+        OwnedMessage::new(Some(vec![7]), None, "t".to_owned(), at, 0, offset, None)
+    }
+
+    #[test]
+    fn what_is_put_back_comes_first_and_is_no_copy() {
+        let partition = TopicPartition::new("t", 0);
+        let mut held = Held::default();
+        for offset in 0..3 {
+            held.push(partition.clone(), &message(offset));
+        }
+        let first = held.pop(&partition).unwrap();
+        let payload = first.payload().map(<[u8]>::as_ptr);
+        held.put_back(&partition, first);
+        let mut offsets = Vec::new();
+        while held.has(&partition) {
+            let first = held.pop(&partition).unwrap();
+            if offsets.is_empty() {
+                assert_eq!(first.payload().map(<[u8]>::as_ptr), payload);
+            }
+            offsets.push(first.offset());
+        }
+        assert_eq!(offsets, [0, 1, 2]);
+        assert!(held.pop(&partition).is_none());
+
+        held.put_back(&partition, message(9));
+        assert!(held.has(&partition));
+        held.drop_all(&partition);
+        assert!(!held.has(&partition));
+    }
 }

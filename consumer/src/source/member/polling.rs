@@ -281,7 +281,11 @@ impl Member {
         taken: Taken<'_>,
     ) -> Result<Option<End>, MemberError> {
         match taken {
-            Taken::Record(record) => self.record(consumer, &record)?,
+            Taken::Record(record) => {
+                if !self.record(consumer, &record)? {
+                    self.fetching.hold(consumer, &record)?;
+                }
+            }
             Taken::End(partition, end) => self.reached_end(consumer, &partition, end)?,
             Taken::Error(error) => return self.cannot_fetch(consumer, *error),
         }

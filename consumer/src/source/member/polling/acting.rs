@@ -15,12 +15,13 @@ use crate::sink::dead_letters::{Fate, Letter};
 use crate::source::member::{Command, MemberError, Report};
 
 impl Member {
+    /// Hands a record to the worker; whether it is done with it. If not, it is to be kept and comes again.
     #[inline]
     pub(super) fn record<M: Message>(
         &mut self,
         consumer: &GroupConsumer,
         message: &M,
-    ) -> Result<(), MemberError> {
+    ) -> Result<bool, MemberError> {
         let payload = message.payload();
         self.uncounted.read(payload);
         self.has_news = true;
@@ -50,19 +51,17 @@ impl Member {
         self.worker
             .step(Event::Record { meta, payload }, &mut self.actions)?;
         if self.actions.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        self.act_on_record(consumer, message)?;
-        self.act(consumer)
+        let is_done = self.act_on_record(message);
+        self.act(consumer)?;
+        Ok(is_done)
     }
 
-    /// Does those actions that are about the record itself.
+    /// Does those actions that are about the record itself; `false` if it is to be kept.
     #[cold]
-    fn act_on_record<M: Message>(
-        &mut self,
-        consumer: &GroupConsumer,
-        message: &M,
-    ) -> Result<(), MemberError> {
+    fn act_on_record<M: Message>(&mut self, message: &M) -> bool {
+        let mut is_done = true;
         let mut others = Vec::new();
         for action in mem::take(&mut self.actions) {
             match action {
@@ -72,14 +71,14 @@ impl Member {
                 Action::Hold => {
                     // It is counted when it comes again.
                     self.uncount(message);
-                    self.fetching.hold(consumer, message)?;
+                    is_done = false;
                 }
                 Action::Ignore => self.uncount(message),
                 other => others.push(other),
             }
         }
         self.actions = others;
-        Ok(())
+        is_done
     }
 
     fn write_letter<M: Message>(&self, message: &M, reason: String, epoch: Epoch) {
@@ -158,12 +157,10 @@ impl Member {
         consumer: &GroupConsumer,
         partition: &TopicPartition,
     ) -> Result<(), MemberError> {
-        let mut held = self.fetching.take_held(partition);
-        while let Some(message) = held.pop_front() {
-            self.record(consumer, &message)?;
-            if self.fetching.holds(partition) {
+        while let Some(message) = self.fetching.pop_held(partition) {
+            if !self.record(consumer, &message)? {
                 // It takes none of those behind it either.
-                self.fetching.keep(partition, held);
+                self.fetching.put_back(partition, message);
                 break;
             }
         }

@@ -26,7 +26,7 @@ impl Member {
             Seen::Revoked(partitions) => {
                 for partition in &partitions {
                     self.step(consumer, Event::Revoked(partition))?;
-                    self.fetching.take_held(partition);
+                    self.fetching.drop_held(partition);
                 }
                 self.report(Report::Revoked(partitions));
                 Ok(())
