@@ -43,10 +43,15 @@ fn brokers(
     brokers
 }
 
+fn schema() -> Option<TableSchema> {
+    Some(TableSchema::parse(DEFAULT_SCHEMA).unwrap())
+}
+
 /// Counts the records until the query ends or `is_enough` of the warnings, with how many were counted.
 fn counted(
     brokers: &MockCluster<'static, DefaultProducerContext>,
     trigger: TriggerMode,
+    schema: Option<TableSchema>,
     is_enough: impl Fn(&[String]) -> bool,
 ) -> (Result<i64, StreamingError>, Vec<String>) {
     let config = Config {
@@ -55,7 +60,7 @@ fn counted(
         group_id: "g".to_owned(),
         query_file: None,
         query: "SELECT count(*) AS n FROM t".to_owned(),
-        schema: Some(TableSchema::parse(DEFAULT_SCHEMA).unwrap()),
+        schema,
         checkpoint_location: None,
         locks: std::env::temp_dir(),
         reset: false,
@@ -97,7 +102,7 @@ fn counted(
 fn an_error_that_is_not_known_to_pass_is_told_once() {
     let unknown = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN;
     let brokers = brokers(RDKafkaApiKey::Fetch, &[unknown; 3]);
-    let (count, warnings) = counted(&brokers, TriggerMode::AvailableNow, |_| false);
+    let (count, warnings) = counted(&brokers, TriggerMode::AvailableNow, schema(), |_| false);
     assert_eq!(count.unwrap(), RECORDS);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(
@@ -110,7 +115,7 @@ fn an_error_that_is_not_known_to_pass_is_told_once() {
 fn an_error_that_passes_is_not_told() {
     let passes = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
     let brokers = brokers(RDKafkaApiKey::Fetch, &[passes; 3]);
-    let (count, warnings) = counted(&brokers, TriggerMode::AvailableNow, |_| false);
+    let (count, warnings) = counted(&brokers, TriggerMode::AvailableNow, schema(), |_| false);
     assert_eq!((count.unwrap(), warnings), (RECORDS, Vec::new()));
 }
 
@@ -118,10 +123,24 @@ fn an_error_that_passes_is_not_told() {
 fn a_record_that_is_too_large_ends_the_query() {
     let large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     let brokers = brokers(RDKafkaApiKey::Fetch, &[large]);
-    let (error, _) = counted(&brokers, TriggerMode::AvailableNow, |_| false);
+    let (error, _) = counted(&brokers, TriggerMode::AvailableNow, schema(), |_| false);
     let error = error.unwrap_err().to_string();
     for words in [
         "t-0 cannot be read from offset 0 on",
+        "receive.message.max.bytes",
+    ] {
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn first_records_that_are_too_large_infer_no_schema() {
+    let large = RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
+    let brokers = brokers(RDKafkaApiKey::Fetch, &[large]);
+    let (error, _) = counted(&brokers, TriggerMode::AvailableNow, None, |_| false);
+    let error = error.unwrap_err().to_string();
+    for words in [
+        "reading the first records failed",
         "receive.message.max.bytes",
     ] {
         assert!(error.contains(words), "{error}");
@@ -133,7 +152,7 @@ fn why_the_group_does_not_take_a_member_is_told() {
     let refused = RDKafkaRespErr::RD_KAFKA_RESP_ERR_INCONSISTENT_GROUP_PROTOCOL;
     let brokers = brokers(RDKafkaApiKey::JoinGroup, &[refused]);
     let trigger = TriggerMode::Interval(Duration::from_millis(50));
-    let (_, warnings) = counted(&brokers, trigger, |told| !told.is_empty());
+    let (_, warnings) = counted(&brokers, trigger, schema(), |told| !told.is_empty());
     assert!(
         warnings[0].starts_with("JoinGroup failed: "),
         "{warnings:?}"

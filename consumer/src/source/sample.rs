@@ -21,6 +21,8 @@ const MORE: Duration = Duration::from_secs(1);
 
 /// Bytes of all of them. A partition gives at least one.
 const MOST_BYTES: usize = 16 << 20;
+/// What is being done, for an error.
+const READING: &str = "reading the first records";
 
 /// What [`first_records`] has found.
 pub struct FirstRecords {
@@ -43,7 +45,7 @@ pub fn first_records(
     most: usize,
     mut go_on: impl FnMut(bool) -> bool,
 ) -> Result<FirstRecords, MemberError> {
-    let failed = || MemberError::client("reading the first records");
+    let failed = || MemberError::client(READING);
     let consumer: BaseConsumer = config
         .clone()
         .set("enable.partition.eof", "true")
@@ -73,8 +75,9 @@ pub fn first_records(
                     let lost = "the first of them".to_owned();
                     return Err(MemberError::RecordsLost(lost));
                 }
-                if let Some(refused) = MemberError::refused(code) {
-                    return Err(refused);
+                let unreadable = MemberError::unreadable_while(READING, code);
+                if let Some(error) = MemberError::refused(code).or(unreadable) {
+                    return Err(error);
                 }
                 tracing::debug!(%code, "while reading first records");
             }

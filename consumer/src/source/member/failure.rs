@@ -110,27 +110,9 @@ impl MemberError {
         }
     }
 
-    /// What is made of records that no fetching brings; `None` of other errors. librdkafka goes on behind those
-    /// with a wrong checksum or of an unknown format, and fetches the others again without end.
+    /// What is made of records that no fetching brings; `None` of other errors.
     pub(crate) fn unreadable(error: &FetchError) -> Option<Self> {
-        const DAMAGED: &str = "let a replica lead whose log is whole, or go on without them: \
-                               kafka-delete-records.sh deletes up to behind them, and \
-                               ON_DATA_LOSS=continue goes on there";
-        let (what, mend) = match error.code {
-            RDKafkaErrorCode::BadMessage => {
-                ("records there do not have their checksum or form", DAMAGED)
-            }
-            RDKafkaErrorCode::BadCompression => ("records there cannot be decompressed", DAMAGED),
-            RDKafkaErrorCode::NotImplemented => (
-                "records there have a format or compression that librdkafka does not know",
-                "have them written with gzip, snappy, lz4, zstd or none",
-            ),
-            RDKafkaErrorCode::MessageSizeTooLarge => (
-                "a record there is larger than what may be fetched at once",
-                "set a larger receive.message.max.bytes in -X or KAFKA_PROPERTIES",
-            ),
-            _ => return None,
-        };
+        let (what, mend) = why_unreadable(error.code)?;
         Some(Self::Unreadable {
             partition: error.partition.clone()?,
             offset: error.offset,
@@ -138,6 +120,13 @@ impl MemberError {
             reason: error.reason.clone(),
             mend,
         })
+    }
+
+    /// The same where it is not known which records they are; `doing` says what needs them.
+    pub(crate) fn unreadable_while(doing: &'static str, code: RDKafkaErrorCode) -> Option<Self> {
+        let (what, mend) = why_unreadable(code)?;
+        let reason = format!("{what} ({code}); {mend}");
+        Some(Self::Client { doing, reason })
     }
 
     /// Whether an error of fetching passes by itself. That a broker is lost is told by its own notice.
@@ -196,6 +185,29 @@ impl MemberError {
             RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange
         )
     }
+}
+
+/// What is wrong with records that no fetching brings, and what to do; `None` of other errors. librdkafka goes on behind
+/// those with a wrong checksum or of an unknown format, and fetches the others again without end.
+fn why_unreadable(code: RDKafkaErrorCode) -> Option<(&'static str, &'static str)> {
+    const DAMAGED: &str = "let a replica lead whose log is whole, or go on without them: \
+                           kafka-delete-records.sh deletes up to behind them, and \
+                           ON_DATA_LOSS=continue goes on there";
+    Some(match code {
+        RDKafkaErrorCode::BadMessage => {
+            ("records there do not have their checksum or form", DAMAGED)
+        }
+        RDKafkaErrorCode::BadCompression => ("records there cannot be decompressed", DAMAGED),
+        RDKafkaErrorCode::NotImplemented => (
+            "records there have a format or compression that librdkafka does not know",
+            "have them written with gzip, snappy, lz4, zstd or none",
+        ),
+        RDKafkaErrorCode::MessageSizeTooLarge => (
+            "a record there is larger than what may be fetched at once",
+            "set a larger receive.message.max.bytes in -X or KAFKA_PROPERTIES",
+        ),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
