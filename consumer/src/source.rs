@@ -8,4 +8,5 @@ pub mod identity;
 pub mod member;
 mod records;
 pub mod sample;
+mod statistics;
 pub mod topics;

@@ -10,8 +10,7 @@ use datafusion::sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, Query,
 };
 
-use crate::spark::names;
-use crate::spark::simple_name;
+use crate::spark::names::{self, simple_name};
 use crate::walk::{Walker, walk};
 use crate::{Ignored, SqlError};
 

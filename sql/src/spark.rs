@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     FunctionArguments, Ident, ObjectName, OrderByExpr, OrderByOptions, Query, UnaryOperator, Value,
 };
 
-use self::names::{DATE_PARTS, RENAMED};
+use self::names::{DATE_PARTS, RENAMED, simple_name};
 use crate::walk::{Walker, walk};
 use crate::{Ignored, clauses};
 
@@ -249,13 +249,6 @@ fn one() -> Expr {
 
 fn nested(expr: &Expr) -> Expr {
     Expr::Nested(Box::new(expr.clone()))
-}
-
-pub(crate) fn simple_name(name: &ObjectName) -> Option<String> {
-    match name.0.as_slice() {
-        [part] => part.as_ident().map(|word| word.value.to_lowercase()),
-        _ => None,
-    }
 }
 
 /// The plain arguments of a call; empty if one of them has a name or is `*`.

@@ -1,5 +1,7 @@
 //! Spark's functions, and what DataFusion calls them.
 
+use datafusion::sql::sqlparser::ast::ObjectName;
+
 /// Spark's name and DataFusion's, where the arguments are the same.
 pub(super) const RENAMED: &[(&str, &str)] = &[
     ("any", "bool_or"),
@@ -62,6 +64,14 @@ const REWRITTEN: &[&str] = &[
 pub fn names() -> impl Iterator<Item = &'static str> {
     let listed = RENAMED.iter().chain(DATE_PARTS).map(|(theirs, _)| *theirs);
     listed.chain(REWRITTEN.iter().copied())
+}
+
+/// What a function is called, in small letters; `None` if it has a path.
+pub(crate) fn simple_name(name: &ObjectName) -> Option<String> {
+    match name.0.as_slice() {
+        [part] => part.as_ident().map(|word| word.value.to_lowercase()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -11,10 +11,11 @@ use crate::checkpoint::TakenOver;
 use crate::engine::worker::Event;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
-use crate::source::group_context::{Seen, Statistics};
+use crate::source::group_context::Seen;
 use crate::source::identity::STATIC_NAME;
 use crate::source::member::{Assignment, MemberError, Report};
 use crate::source::records::FetchError;
+use crate::source::statistics::Statistics;
 
 /// How long a broker may take to say what a partition holds.
 const ANSWER: Duration = Duration::from_secs(2);
