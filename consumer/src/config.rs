@@ -39,12 +39,6 @@ pub const DEFAULT_UPDATING_QUERY: &str = totals_by_brand!();
 /// The columns of both.
 pub const DEFAULT_SCHEMA: &str = "card_brand STRING, amount DECIMAL(12,2)";
 
-/// The shortest time between batches.
-pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-
-/// The longest time between batches: whoever wants more of it wants TRIGGER=available-now.
-pub const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// When a query's batches come, and when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TriggerMode {

@@ -182,9 +182,9 @@ fn interval(view: &mut View, snapshot: &Snapshot, longer: bool) -> Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
     use crate::dashboard::theme::Theme;
     use crate::dashboard::updater::Updater;
+    use crate::engine::trigger::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
     use crate::event::{Event, Pulse};
     use crate::sink::samples::brands;
 

@@ -6,7 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
+/// The shortest time between batches.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The longest time between batches: whoever wants more of it wants TRIGGER=available-now.
+pub const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The times of one query's batches.
 #[derive(Clone, Debug)]

@@ -13,9 +13,9 @@ use super::{Cli, DEFAULT_BATCH_INTERVAL, DEFAULT_GROUP_ID, DEFAULT_TOPIC, DEFAUL
 use crate::checkpoint::location::Location;
 use crate::config::properties::OWN_PROPERTIES;
 use crate::config::{
-    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, DEFAULT_UPDATING_QUERY, LONGEST_INTERVAL, OnDataLoss,
-    SHORTEST_INTERVAL, TriggerMode, memory,
+    Config, DEFAULT_QUERY, DEFAULT_SCHEMA, DEFAULT_UPDATING_QUERY, OnDataLoss, TriggerMode, memory,
 };
+use crate::engine::trigger::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
