@@ -31,6 +31,7 @@ use crate::position::{Offset, TopicPartition};
 
 mod compact;
 mod ipc;
+mod messages;
 
 use compact::compact;
 use ipc::batches_of;

@@ -1,0 +1,121 @@
+//! Messages of an Arrow IPC stream that Arrow's reader can be given.
+//!
+//! Arrow's reader takes for granted what every writer does, and where it is not so, it panics. Behind a right
+//! checksum only something that was made on purpose gets so far; but a panic may be the end of the process. So
+//! whatever the reader does not check is checked here first: the schema's types, and of each batch where its
+//! parts lie, part by part as the reader will take them. That is work for each message and column, not for
+//! each row: what the parts hold is checked by the reader.
+//!
+//! What passes takes not much more memory than it has bytes: once more if the reader must align it, and some
+//! bits for each row, whose number has a limit.
+//!
+//! Of Arrow's types only unions are refused: SQL has no way to make one.
+
+use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::arrow::ipc::{Message, root_as_message};
+
+use super::FormatError;
+
+mod parts;
+mod schema;
+
+use parts::Parts;
+use schema::schema_of;
+
+/// Checks all messages of `stream`: a schema, then batches and dictionaries of it, then the end.
+///
+/// # Errors
+/// The first thing found that no writer of ours makes.
+pub(super) fn check_messages(stream: &[u8]) -> Result<(), FormatError> {
+    let first = next(stream)?.ok_or_else(|| wrong("it has no schema"))?;
+    let schema = schema_of(&first)?;
+    let mut rest = first.rest;
+    while let Some(found) = next(rest)? {
+        check_batch(&found, &schema)?;
+        rest = found.rest;
+    }
+    Ok(())
+}
+
+/// A message and where it stands.
+struct Found<'s> {
+    message: Message<'s>,
+    /// Bytes of the message.
+    length: usize,
+    /// Bytes of the body behind it.
+    body: usize,
+    /// What is behind that.
+    rest: &'s [u8],
+}
+
+fn wrong(what: &str) -> FormatError {
+    FormatError::State(what.to_owned())
+}
+
+/// The first message of `stream`; none at its end.
+fn next(stream: &[u8]) -> Result<Option<Found<'_>>, FormatError> {
+    let Some((&[255, 255, 255, 255], rest)) = stream.split_first_chunk() else {
+        return Err(wrong("a message does not begin like one"));
+    };
+    let (length, rest) = rest
+        .split_first_chunk()
+        .ok_or_else(|| wrong("a message has no length"))?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length == 0 {
+        return if rest.is_empty() {
+            Ok(None)
+        } else {
+            Err(wrong("there is something behind its end"))
+        };
+    }
+    let (message, rest) = rest
+        .split_at_checked(length)
+        .ok_or_else(|| wrong("a message is longer than the state"))?;
+    let message =
+        root_as_message(message).map_err(|error| FormatError::State(error.to_string()))?;
+    let (body, rest) = usize::try_from(message.bodyLength())
+        .ok()
+        .and_then(|length| rest.split_at_checked(length))
+        .ok_or_else(|| wrong("a batch is longer than the state"))?;
+    Ok(Some(Found {
+        message,
+        length,
+        body: body.len(),
+        rest,
+    }))
+}
+
+/// Checks a batch or a dictionary.
+fn check_batch(found: &Found<'_>, schema: &Schema) -> Result<(), FormatError> {
+    if let Some(batch) = found.message.header_as_record_batch() {
+        let mut parts = Parts::of(batch, found.body)?;
+        for field in schema.fields() {
+            parts.take(field.data_type())?;
+        }
+        return parts.end();
+    }
+    let dictionary = found
+        .message
+        .header_as_dictionary_batch()
+        .ok_or_else(|| wrong("a message is neither a batch nor a dictionary"))?;
+    if dictionary.isDelta() {
+        return Err(wrong("a dictionary adds to another"));
+    }
+    #[expect(
+        deprecated,
+        reason = "Arrow's reader finds the type of a dictionary's values so"
+    )]
+    let of = schema.fields_with_dict_id(dictionary.id());
+    let Some(DataType::Dictionary(_, values)) = of.first().map(|field| field.data_type()) else {
+        return Err(wrong("a dictionary is of no column"));
+    };
+    let batch = dictionary
+        .data()
+        .ok_or_else(|| wrong("a dictionary has no values"))?;
+    let mut parts = Parts::of(batch, found.body)?;
+    parts.take(values)?;
+    parts.end()
+}
+
+#[cfg(test)]
+mod tests;
