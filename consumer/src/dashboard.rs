@@ -82,9 +82,9 @@ pub enum DashboardError {
 /// last batch at most so many `rows` are kept.
 ///
 /// Takes the whole terminal and SIGINT, SIGTERM and SIGHUP: the first asks the query to stop, as `q` does,
-/// the second leaves at once. The terminal is as before when this returns, and after a panic too.
-/// Once taken, these signals no longer end the process by themselves, even after this has returned: a
-/// caller that goes on for long handles them too.
+/// the second leaves at once. The terminal is as before when this returns. A panic meanwhile, on any thread,
+/// gives it back too, and ends the process. Once taken, these signals no longer end the process by
+/// themselves, even after this has returned: a caller that goes on for long handles them too.
 pub fn run(
     events: Receiver<Event>,
     commands: Sender<Command>,

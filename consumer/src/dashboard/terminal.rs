@@ -1,14 +1,15 @@
 //! The terminal while the dashboard has it, and its way back.
 //!
 //! Guarantee: whatever ends the dashboard, an error, a panic on any thread or a signal, the terminal is
-//! as it was before. A panic of this thread restores it before its message is printed; that of another
-//! thread is held back until the screen is given up, as printing it would tear the picture.
+//! as it was before. A panic, of whichever thread, gives it back, prints its message and ends the process at
+//! once: where nothing is unwound, nothing else would do so, and a picture that is drawn on would be drawn
+//! over the message.
 
-use std::io::{self, Stdout, Write};
+use std::io::{self, Stdout};
 use std::panic::PanicHookInfo;
+use std::process;
+use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
-use std::thread::{self, ThreadId};
 
 use crossterm::cursor::Show;
 use crossterm::execute;
@@ -20,10 +21,6 @@ use ratatui::{Frame, Terminal};
 
 /// Whether the terminal is ours now.
 static OURS: AtomicBool = AtomicBool::new(false);
-/// The thread that draws.
-static DRAWS: Mutex<Option<ThreadId>> = Mutex::new(None);
-/// Messages of panics on other threads, to be printed once the terminal is back.
-static HELD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The terminal in raw mode, on its second screen; dropping it gives it back.
 pub struct Screen {
@@ -38,7 +35,6 @@ impl Screen {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| on_panic(panic, before.as_ref())));
         });
-        *DRAWS.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread::current().id());
         enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
         // From here on, dropping what was made so far gives everything back.
@@ -56,6 +52,8 @@ impl Screen {
 
     /// Draws one picture; only what has changed since the last is written.
     pub fn draw(&mut self, picture: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        // A panic elsewhere waits for the end of the picture, and lets none begin.
+        let _whole = io::stdout().lock();
         self.terminal.draw(picture).map(|_| ())
     }
 }
@@ -66,33 +64,26 @@ impl Drop for Screen {
     }
 }
 
-/// Gives the terminal back if the dashboard has it; else does nothing. For whoever ends the process.
-pub fn restore() {
-    if !OURS.swap(false, Ordering::SeqCst) {
-        return;
+/// Gives the terminal back if the dashboard has it; else does nothing. Whether it had it.
+fn restore() -> bool {
+    let ours = OURS.swap(false, Ordering::SeqCst);
+    if ours {
+        // If the terminal has gone, there is nothing to be done about it.
+        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        let _ = disable_raw_mode();
     }
-    // If the terminal has gone, there is nothing to be done about it.
-    let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
-    let _ = disable_raw_mode();
-    for message in HELD
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .drain(..)
-    {
-        let _ = writeln!(io::stderr(), "{message}");
-    }
+    ours
 }
 
 fn on_panic(panic: &PanicHookInfo<'_>, before: &dyn Fn(&PanicHookInfo<'_>)) {
-    let draws = *DRAWS.lock().unwrap_or_else(PoisonError::into_inner);
-    if OURS.load(Ordering::SeqCst) && draws != Some(thread::current().id()) {
-        let name = thread::current().name().unwrap_or("<unnamed>").to_owned();
-        let message = format!("thread '{name}' {panic}");
-        HELD.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(message);
-        return;
+    if !OURS.load(Ordering::SeqCst) {
+        return before(panic);
     }
-    restore();
+    // Nobody else draws from here on. The thread that draws may have it already, and gets it again.
+    let _drawing = io::stdout().lock();
+    let ours = restore();
     before(panic);
+    if ours {
+        process::abort();
+    }
 }
