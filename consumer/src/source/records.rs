@@ -15,12 +15,10 @@
     reason = "it is in librdkafka's C interface, not in rdkafka's"
 )]
 
-use std::any::Any;
 use std::cell::OnceCell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
 use std::slice;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -112,16 +110,12 @@ impl<'c> Records<'c> {
             client: self.consumer.client().native_ptr(),
             served: 0,
             broke_off: None,
-            panicked: None,
         };
         let callback = callback_of(&serving);
         let opaque = ptr::from_mut(&mut serving).cast();
         // SAFETY: the queue is alive. The callback is the one for what `opaque` points to, which nobody else
         // has during the call.
         unsafe { sys::rd_kafka_consume_callback_queue(self.queue, 0, Some(callback), opaque) };
-        if let Some(panic) = serving.panicked {
-            resume_unwind(panic);
-        }
         (serving.served, serving.broke_off)
     }
 }
@@ -132,7 +126,6 @@ struct Serving<F, B> {
     client: *mut sys::rd_kafka_t,
     served: usize,
     broke_off: Option<B>,
-    panicked: Option<Box<dyn Any + Send>>,
 }
 
 type Callback = unsafe extern "C" fn(*mut sys::rd_kafka_message_t, *mut c_void);
@@ -142,6 +135,7 @@ fn callback_of<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(_of: &Serving<F, B>) ->
     call_each::<F, B>
 }
 
+/// A panic of `each` does not go through librdkafka: out of an `extern "C"` function it ends the process.
 unsafe extern "C" fn call_each<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(
     message: *mut sys::rd_kafka_message_t,
     opaque: *mut c_void,
@@ -154,15 +148,12 @@ unsafe extern "C" fn call_each<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(
         headers: OnceCell::new(),
         lifetime: PhantomData,
     });
-    // A panic must not go through librdkafka.
-    match catch_unwind(AssertUnwindSafe(|| (serving.each)(taken))) {
-        Ok(ControlFlow::Continue(())) => return,
-        Ok(ControlFlow::Break(with)) => serving.broke_off = Some(with),
-        Err(panic) => serving.panicked = Some(panic),
+    if let ControlFlow::Break(with) = (serving.each)(taken) {
+        serving.broke_off = Some(with);
+        // What is left goes back to the head of the queue.
+        // SAFETY: the client is alive, and this is a callback of its queue.
+        unsafe { sys::rd_kafka_yield(serving.client) };
     }
-    // What is left goes back to the head of the queue.
-    // SAFETY: the client is alive, and this is a callback of its queue.
-    unsafe { sys::rd_kafka_yield(serving.client) };
 }
 
 impl Drop for Records<'_> {
