@@ -11,8 +11,6 @@ RUN apt-get update \
        gcc g++ libssl-dev libzstd-dev make pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
 ENV OPENSSL_NO_VENDOR=1 ZSTD_SYS_USE_PKG_CONFIG=1
-# Relocations in their short form, 5 MB less. Only here, since it takes glibc 2.36 to read it.
-ENV RUSTFLAGS="-C link-arg=-Wl,-z,pack-relative-relocs"
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY producer/Cargo.toml producer/
