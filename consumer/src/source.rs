@@ -5,6 +5,7 @@ pub mod closing;
 pub mod group_context;
 pub mod group_members;
 pub mod identity;
+mod inlet;
 pub mod member;
 mod records;
 pub mod sample;

@@ -15,7 +15,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset as KafkaOffset, TopicPartitionList};
 
-use super::records::Inlet;
+use super::inlet::Inlet;
 use super::statistics::Statistics;
 use super::topics::Extent;
 use crate::checkpoint::{Checkpoints, Epoch, TakenOver};

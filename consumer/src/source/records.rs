@@ -16,12 +16,11 @@
 )]
 
 use std::cell::OnceCell;
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::ptr;
 use std::slice;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use rdkafka::Timestamp;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -33,37 +32,6 @@ use super::group_context::GroupContext;
 use crate::position::{Offset, TopicPartition};
 
 type Waker = Box<dyn Fn() + Send + Sync>;
-
-/// Where the partitions of a client are led, once it has a [`Records`]. Its context has it, since partitions
-/// are assigned in a callback.
-#[derive(Debug, Default)]
-pub struct Inlet(AtomicPtr<sys::rd_kafka_queue_t>);
-
-impl Inlet {
-    /// Leads `partition` into the queue, if there is one. It must not be fetched yet: what is fetched before
-    /// comes with the client's events.
-    pub fn lead(&self, consumer: &BaseConsumer<GroupContext>, partition: &TopicPartition) {
-        let records = self.0.load(Ordering::Acquire);
-        // A topic's name has no NUL: Kafka allows letters, digits and a few signs.
-        let Ok(topic) = CString::new(&*partition.topic) else {
-            return;
-        };
-        if records.is_null() {
-            return;
-        }
-        // SAFETY: the client is alive, and so is the queue: `Records` takes it out of here first. The
-        // partition keeps itself and the queue alive; the handle is ours to destroy.
-        unsafe {
-            let client = consumer.client().native_ptr();
-            let own =
-                sys::rd_kafka_queue_get_partition(client, topic.as_ptr(), partition.partition);
-            if !own.is_null() {
-                sys::rd_kafka_queue_forward(own, records);
-                sys::rd_kafka_queue_destroy(own);
-            }
-        }
-    }
-}
 
 /// The queue of a client's records.
 pub struct Records<'c> {
@@ -88,7 +56,7 @@ impl<'c> Records<'c> {
             sys::rd_kafka_queue_cb_event_enable(queue, Some(call_waker), waker.cast());
             queue
         };
-        consumer.context().inlet().0.store(queue, Ordering::Release);
+        consumer.context().inlet().lead_to(queue);
         Self {
             queue,
             waker,
@@ -158,8 +126,7 @@ unsafe extern "C" fn call_each<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(
 
 impl Drop for Records<'_> {
     fn drop(&mut self) {
-        let inlet = self.consumer.context().inlet();
-        inlet.0.store(ptr::null_mut(), Ordering::Release);
+        self.consumer.context().inlet().lead_to(ptr::null_mut());
         // SAFETY: the client is alive, for it is borrowed. The waker is called under the queue's lock, and
         // taken from it under that too.
         unsafe {
