@@ -19,8 +19,11 @@ use crate::position::TopicPartition;
 pub struct Inlet(AtomicPtr<sys::rd_kafka_queue_t>);
 
 impl Inlet {
-    /// From here on partitions are led into `queue`, or, if it is NULL, nowhere. It must be alive until then.
-    pub fn lead_to(&self, queue: *mut sys::rd_kafka_queue_t) {
+    /// From here on partitions are led into `queue`, or, if it is NULL, nowhere.
+    ///
+    /// # Safety
+    /// The queue must be alive until another one, or NULL, has taken its place.
+    pub unsafe fn lead_to(&self, queue: *mut sys::rd_kafka_queue_t) {
         self.0.store(queue, Ordering::Release);
     }
 

@@ -56,7 +56,8 @@ impl<'c> Records<'c> {
             sys::rd_kafka_queue_cb_event_enable(queue, Some(call_waker), waker.cast());
             queue
         };
-        consumer.context().inlet().lead_to(queue);
+        // SAFETY: it is alive until it is taken out, when this is dropped.
+        unsafe { consumer.context().inlet().lead_to(queue) };
         Self {
             queue,
             waker,
@@ -126,10 +127,10 @@ unsafe extern "C" fn call_each<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(
 
 impl Drop for Records<'_> {
     fn drop(&mut self) {
-        self.consumer.context().inlet().lead_to(ptr::null_mut());
         // SAFETY: the client is alive, for it is borrowed. The waker is called under the queue's lock, and
         // taken from it under that too.
         unsafe {
+            self.consumer.context().inlet().lead_to(ptr::null_mut());
             sys::rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
             sys::rd_kafka_queue_destroy(self.queue);
             drop(Box::from_raw(self.waker));
