@@ -14,7 +14,7 @@ use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::DataFusionError;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use sql::SqlError;
 use thiserror::Error;
 
@@ -30,6 +30,7 @@ use crate::output_mode::OutputMode;
 
 mod cut;
 mod explain;
+mod identity;
 mod session;
 
 pub use explain::error_text;
@@ -259,7 +260,7 @@ impl Query {
             Plan::Aggregate(plan) => &plan.partial,
             Plan::Rows(plan) => plan,
         };
-        displayable(plan.as_ref()).indent(false).to_string()
+        identity::of_plan(plan)
     }
 
     /// What `now()` above the aggregate is from here on.

@@ -349,3 +349,34 @@ fn all_that_is_no_number_is_one_group() {
     let rows = result_of(&plan(sql).unwrap(), &[batch(&values, &[0; 2])]);
     assert_eq!(rows, [["2"]]);
 }
+
+/// What is kept is another query's if anything in its expressions is different.
+#[test]
+fn plans_that_keep_something_else_are_told_apart() {
+    let kept = |sql: &str| plan(sql).unwrap().kept_plan();
+    for (one, other) in [
+        (
+            "SELECT avg(amount) FROM transactions",
+            "SELECT avg(CAST(amount AS INT)) FROM transactions",
+        ),
+        (
+            "SELECT max(CAST(CAST(card_brand AS DECIMAL(10, 1)) AS DECIMAL(10, 2))) FROM transactions",
+            "SELECT max(CAST(CAST(card_brand AS DECIMAL(10, 0)) AS DECIMAL(10, 2))) FROM transactions",
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE card_brand = 'a' OR card_brand = 'b'",
+            "SELECT count(*) FROM transactions WHERE card_brand = 'a OR card_brand@0 = b'",
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE card_brand IN ('a, b', 'c', 'd', 'e')",
+            "SELECT count(*) FROM transactions WHERE card_brand IN ('a', 'b, c', 'd', 'e')",
+        ),
+        (
+            "SELECT sum(quantity) FILTER (WHERE amount > 1) FROM transactions",
+            "SELECT sum(quantity) FILTER (WHERE CAST(amount AS INT) > 1) FROM transactions",
+        ),
+    ] {
+        assert_eq!(kept(one), kept(one));
+        assert_ne!(kept(one), kept(other), "{one}");
+    }
+}
