@@ -3,5 +3,5 @@
 pub mod arithmetic;
 pub mod clock;
 pub mod exact;
-mod nan;
+pub mod nan;
 pub mod rounding;

@@ -21,8 +21,8 @@ use thiserror::Error;
 use self::cut::{check_group_by_group, columns_read, cut};
 use self::session::{functions, session};
 use super::execution::{Environment, Execution};
-use super::functions::arithmetic::exact;
 use super::functions::clock::TriggerClock;
+use super::functions::nan::one_nan;
 use super::memory::{Memory, bytes_of};
 use super::quantity;
 use super::refusal::{Refusal, check_optimized, check_written};
@@ -121,8 +121,8 @@ impl Query {
         let optimized = state.optimize(&written)?;
         check_optimized(&optimized, topics.len())?;
         let planner = Arc::clone(state.query_planner());
-        let exact = exact(optimized.clone())?;
-        let physical = sql::at_once(planner.create_physical_plan(&exact, &state))?;
+        let keyed = one_nan(optimized.clone())?;
+        let physical = sql::at_once(planner.create_physical_plan(&keyed, &state))?;
 
         let environment = Environment::new(state.config().clone(), &Memory::default())?;
         let query = Self {

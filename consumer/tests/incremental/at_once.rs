@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use consumer::engine::functions::arithmetic::exact;
+use consumer::engine::functions::arithmetic::ExactArithmetic;
 use consumer::engine::functions::exact::{avg, sum};
 use datafusion::arrow::array::{Float64Array, RecordBatch};
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
-use datafusion::physical_plan::collect;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 /// DataFusion on all records at once. Its sum wraps and its averages and quotients are cut off, so it is given ours:
@@ -19,6 +18,7 @@ pub fn at_once(sql: &str, all: &RecordBatch) -> RecordBatch {
         .with_target_partitions(1)
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true);
     let context = SessionContext::new_with_config(config);
+    context.add_analyzer_rule(Arc::new(ExactArithmetic));
     context.register_udaf(sum());
     context.register_udaf(avg());
     let table = MemTable::try_new(all.schema(), vec![vec![all.clone()]]).unwrap();
@@ -31,12 +31,7 @@ pub fn at_once(sql: &str, all: &RecordBatch) -> RecordBatch {
     runtime.block_on(async {
         let frame = context.sql(sql).await.unwrap();
         let schema = Arc::new(frame.schema().as_arrow().clone());
-        let plan = exact(frame.into_optimized_plan().unwrap()).unwrap();
-        let state = context.state();
-        let planned = state.query_planner().create_physical_plan(&plan, &state);
-        let batches = collect(planned.await.unwrap(), context.task_ctx())
-            .await
-            .unwrap();
+        let batches = frame.collect().await.unwrap();
         concat_batches(
             &batches.first().map_or(schema, RecordBatch::schema),
             &batches,

@@ -1,19 +1,22 @@
-//! Arithmetic that is exact, or ends the query: `+`, `-` and `*` of whole numbers, and `/` of decimals.
+//! Arithmetic that is exact, or ends the query: `+`, `-`, `*` and unary `-` of whole numbers, and that of decimals.
 //!
 //! DataFusion's whole numbers wrap, and a wrapped product in a sum is a number like any other; here, as in Spark, what
 //! does not fit its type is an error. Its quotients of decimals are cut off behind their last digit; here they are
-//! rounded half up, as averages are, with as many digits. All other arithmetic of decimals is checked already. Floats have
-//! no end, but several values that are no number, of which groups know one.
+//! rounded half up, as averages are, with as many digits. Decimals of 38 digits are checked, too, against their digits
+//! and not only against 128 bits. Floats have no end.
 
 use std::sync::Arc;
 
 use datafusion::arrow::array::{ArrayRef, ArrowNativeTypeOp, AsArray, Decimal128Array};
 use datafusion::arrow::compute::kernels::arity::try_binary;
 use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef,
+};
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DFSchema;
 use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::config::ConfigOptions;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
@@ -21,39 +24,45 @@ use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr::ScalarFunctionExpr;
 use datafusion::physical_expr::expressions::BinaryExpr as PhysicalBinaryExpr;
 use datafusion::physical_expr_common::datum;
 use datafusion::physical_expr_common::physical_expr::PhysicalExpr;
 use datafusion::scalar::ScalarValue;
 
-use super::nan::one_nan;
 use super::rounding::divide_half_up;
 
-/// The same plan with the arithmetic that is here. Its columns keep their names. It should have been optimized: the
-/// optimizer knows nothing of these functions.
-///
-/// # Errors
-/// If an expression has no type, which a plan of DataFusion's does not come to.
-pub fn exact(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let plan = plan.transform_up(|node| {
-        let columns = match node.inputs().as_slice() {
-            [] => node.schema().as_ref().clone(),
-            inputs => merge_schema(inputs),
-        };
-        let names = NamePreserver::new(&node);
-        let groups = matches!(node, LogicalPlan::Aggregate(_));
-        node.map_expressions(|expr| {
-            let name = names.save(&expr);
-            let expr = expr.transform_up(|expr| exact_operation(expr, &columns))?;
-            let expr = expr.transform_data(|expr| match groups {
-                true => exact_key(expr, &columns),
-                false => Ok(Transformed::no(expr)),
-            })?;
-            Ok(expr.update_data(|expr| name.restore(expr)))
-        })
-    })?;
-    Ok(plan.data)
+/// Has a plan compute with what is here. Its columns keep their names. Rules that give operands a type of their own must
+/// have run, and those that compute constants not yet.
+#[derive(Debug)]
+pub struct ExactArithmetic;
+
+impl AnalyzerRule for ExactArithmetic {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let plan = plan.transform_up_with_subqueries(|node| {
+            let columns = columns_of(&node);
+            let names = NamePreserver::new(&node);
+            node.map_expressions(|expr| {
+                let name = names.save(&expr);
+                let expr = expr.transform_up(|expr| exact_operation(expr, &columns))?;
+                Ok(expr.update_data(|expr| name.restore(expr)))
+            })
+        })?;
+        Ok(plan.data)
+    }
+
+    fn name(&self) -> &str {
+        "exact_arithmetic"
+    }
+}
+
+/// What the expressions of a node are about.
+pub(super) fn columns_of(node: &LogicalPlan) -> DFSchema {
+    match node.inputs().as_slice() {
+        [] => node.schema().as_ref().clone(),
+        inputs => merge_schema(inputs),
+    }
 }
 
 fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
@@ -66,39 +75,33 @@ fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> 
         }
         _ => return Ok(Transformed::no(expr)),
     };
-    let types = [left.get_type(columns)?, right.get_type(columns)?];
-    let name = match (op, &types) {
-        (Operator::Plus, [left, right]) if are_whole(left, right) => "exact_add",
-        (Operator::Minus, [left, right]) if are_whole(left, right) => "exact_subtract",
-        (Operator::Multiply, [left, right]) if are_whole(left, right) => "exact_multiply",
-        (Operator::Divide, [DataType::Decimal128(..), DataType::Decimal128(..)]) => "exact_divide",
-        _ => return Ok(Transformed::no(expr)),
+    let result = expr.get_type(columns)?;
+    let of = [left.get_type(columns)?, right.get_type(columns)?];
+    let is_inexact = match (op, &of, &result) {
+        (Operator::Plus | Operator::Minus | Operator::Multiply, [left, right], result) => {
+            let are_whole = left.is_integer() && right.is_integer();
+            // With fewer digits the result has room for all that its operands may come to.
+            are_whole || matches!(result, DataType::Decimal128(DECIMAL128_MAX_PRECISION, _))
+        }
+        (Operator::Divide, [DataType::Decimal128(..), DataType::Decimal128(..)], _) => true,
+        _ => false,
     };
+    if !is_inexact {
+        return Ok(Transformed::no(expr));
+    }
     let function = Operation {
         op,
-        name,
-        result: expr.get_type(columns)?,
+        name: match op {
+            Operator::Plus => "exact_add",
+            Operator::Minus => "exact_subtract",
+            Operator::Multiply => "exact_multiply",
+            _ => "exact_divide",
+        },
+        result,
         signature: Signature::any(2, Volatility::Immutable),
     };
     let operands = vec![left, Expr::clone(right)];
     Ok(Transformed::yes(ScalarUDF::from(function).call(operands)))
-}
-
-/// What an aggregate groups by; the rest of its expressions are calls.
-fn exact_key(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
-    let is_key = match &expr {
-        Expr::Alias(alias) => !matches!(*alias.expr, Expr::AggregateFunction(_)),
-        Expr::AggregateFunction(_) | Expr::GroupingSet(_) => false,
-        _ => true,
-    };
-    Ok(match is_key && expr.get_type(columns)?.is_floating() {
-        true => Transformed::yes(one_nan(expr.unalias())),
-        false => Transformed::no(expr),
-    })
-}
-
-fn are_whole(left: &DataType, right: &DataType) -> bool {
-    left.is_integer() && right.is_integer()
 }
 
 /// The expression as it was written, for messages.
@@ -162,9 +165,9 @@ impl ScalarUDFImpl for Operation {
             return Err(DataFusionError::Internal(format!("{} of two", self.name)));
         };
         let result = match (self.op, &self.result) {
-            (Operator::Plus, _) => datum::apply(left, right, add),
-            (Operator::Minus, _) => datum::apply(left, right, sub),
-            (Operator::Multiply, _) => datum::apply(left, right, mul),
+            (Operator::Plus, of) => datum::apply(left, right, |l, r| fitting(add(l, r)?, of)),
+            (Operator::Minus, of) => datum::apply(left, right, |l, r| fitting(sub(l, r)?, of)),
+            (Operator::Multiply, of) => datum::apply(left, right, |l, r| fitting(mul(l, r)?, of)),
             (_, DataType::Decimal128(precision, scale)) => {
                 let operands = ColumnarValue::values_to_arrays(&args.args)?;
                 let (left, right) = (operands[0].as_primitive(), operands[1].as_primitive());
@@ -176,6 +179,17 @@ impl ScalarUDFImpl for Operation {
         };
         result.map_err(|error| self.overflow(error))
     }
+}
+
+/// `results`, unless they are decimals of more digits than their type has; 128 bits hold some of these.
+fn fitting(results: ArrayRef, of: &DataType) -> Result<ArrayRef, ArrowError> {
+    if let DataType::Decimal128(precision, _) = of
+        && let Some(decimals) = results.as_primitive_opt::<Decimal128Type>()
+    {
+        let fits = decimals.validate_decimal_precision(*precision);
+        fits.map_err(|_| ArrowError::ArithmeticOverflow("a decimal".to_owned()))?;
+    }
+    Ok(results)
 }
 
 /// Each of the one by each of the other, with so many digits behind the point.
@@ -213,9 +227,13 @@ impl Operation {
         };
         // Of Arrow's "Overflow happened on: 70000 * 40000".
         let operation = text.rsplit(": ").next().unwrap_or(text);
+        let wider = match self.result {
+            DataType::Decimal128(..) => "fewer digits behind the point, or to DOUBLE",
+            DataType::Int64 | DataType::UInt64 => "DECIMAL(38, 0) or DOUBLE",
+            _ => "BIGINT, DECIMAL(38, 0) or DOUBLE",
+        };
         DataFusionError::Execution(format!(
-            "{operation} does not fit its type {}: CAST one side to a type with more digits (BIGINT, or \
-             DECIMAL(38, 0)) or to DOUBLE",
+            "{operation} does not fit its type {}: CAST one side to {wider}",
             self.result
         ))
     }

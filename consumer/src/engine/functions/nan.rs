@@ -6,18 +6,52 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::AsArray;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
+use datafusion::common::DFSchema;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-/// `key` with one NaN for all.
-pub(super) fn one_nan(key: Expr) -> Expr {
+use super::arithmetic::columns_of;
+
+/// The same plan with one NaN in the keys of its aggregate. It should have been optimized: there are aggregates that the
+/// optimizer makes.
+///
+/// # Errors
+/// If a key has no type, which a plan of DataFusion's does not come to.
+pub fn one_nan(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_up(|node| {
+        if !matches!(node, LogicalPlan::Aggregate(_)) {
+            return Ok(Transformed::no(node));
+        }
+        let columns = columns_of(&node);
+        let names = NamePreserver::new(&node);
+        node.map_expressions(|expr| {
+            let name = names.save(&expr);
+            Ok(key(expr, &columns)?.update_data(|expr| name.restore(expr)))
+        })
+    })?;
+    Ok(plan.data)
+}
+
+/// What an aggregate groups by; the rest of its expressions are calls.
+fn key(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
+    let is_key = match &expr {
+        Expr::Alias(alias) => !matches!(*alias.expr, Expr::AggregateFunction(_)),
+        Expr::AggregateFunction(_) | Expr::GroupingSet(_) => false,
+        _ => true,
+    };
+    if !is_key || !expr.get_type(columns)?.is_floating() {
+        return Ok(Transformed::no(expr));
+    }
     let function = OneNan {
         signature: Signature::any(1, Volatility::Immutable),
     };
-    ScalarUDF::from(function).call(vec![key])
+    let one = ScalarUDF::from(function).call(vec![expr.unalias()]);
+    Ok(Transformed::yes(one))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -13,6 +13,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::TABLE;
 use crate::engine::feed::FeedTable;
+use crate::engine::functions::arithmetic::ExactArithmetic;
 use crate::engine::functions::clock::TriggerClock;
 use crate::engine::functions::exact;
 
@@ -66,6 +67,7 @@ pub(super) fn session(
         .build();
 
     let context = SessionContext::new_with_state(state);
+    context.add_analyzer_rule(Arc::new(ExactArithmetic));
     context.register_udaf(exact::sum());
     context.register_udaf(exact::avg());
     for function in clock.functions() {
