@@ -46,7 +46,8 @@ impl Calls<'_> {
     /// Whether it is of a function that looks at one row. One that is not known is told as such later.
     fn is_plain(&self, call: &Function) -> bool {
         simple_name(&call.name).is_some_and(|name| {
-            let is_known = self.state.scalar_functions().contains_key(&name)
+            let is_known = name == "unnest"
+                || self.state.scalar_functions().contains_key(&name)
                 || names::names().any(|spark| spark == name);
             is_known
                 && !self.state.aggregate_functions().contains_key(&name)

@@ -5,11 +5,13 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::slice;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr,
+    AccessExpr, ExcludeSelectItem, Expr, Ident, ObjectNamePart, OrderByKind, Query, Select,
+    SelectItem, SetExpr, TableAlias, TableFactor,
 };
 
 use crate::walk::{Walker, walk};
@@ -21,9 +23,28 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    /// Adds those of `query`; of two that differ in their case only the first stays.
-    pub(crate) fn add(&mut self, query: &mut Query) {
-        walk(query, self);
+    /// Those of `query`; of two that differ in their case only the first.
+    pub(crate) fn of(query: &mut Query) -> Self {
+        let mut given = Self::default();
+        walk(query, &mut given);
+        given
+    }
+}
+
+impl Given {
+    /// Those in `AS t ("a", b)`; without quotes DataFusion finds them itself.
+    fn add_columns(&mut self, alias: &TableAlias) {
+        let quoted = |name: &&Ident| name.quote_style.is_some();
+        for name in alias
+            .columns
+            .iter()
+            .map(|column| &column.name)
+            .filter(quoted)
+        {
+            self.names
+                .entry(folded(&name.value))
+                .or_insert(name.value.clone());
+        }
     }
 }
 
@@ -46,6 +67,21 @@ fn folded(word: &str) -> String {
 }
 
 impl Walker for Given {
+    fn query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.add_columns(&table.alias);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn table(&mut self, table: &mut TableFactor) {
+        if let TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. } = table
+            && let Some(alias) = alias
+        {
+            self.add_columns(alias);
+        }
+    }
+
     fn select(&mut self, select: &mut Select) {
         for name in given_by(select) {
             self.names.entry(folded(name)).or_insert(name.to_owned());
@@ -61,13 +97,12 @@ fn given_by(select: &Select) -> impl Iterator<Item = &str> {
 }
 
 /// All fields at any depth, for where it is not known whose they are.
-fn collect_fields(of: &DataType, names: &mut HashMap<String, String>) {
+fn collect_fields(of: &DataType, names: &mut HashMap<String, Vec<String>>) {
     match of {
         DataType::Struct(fields) => {
             for field in fields {
-                names
-                    .entry(folded(field.name()))
-                    .or_insert(field.name().clone());
+                let names_of_it = names.entry(folded(field.name())).or_default();
+                names_of_it.push(field.name().clone());
                 collect_fields(field.data_type(), names);
             }
         }
@@ -78,7 +113,7 @@ fn collect_fields(of: &DataType, names: &mut HashMap<String, String>) {
 
 struct Words<'a> {
     columns: &'a Fields,
-    fields: HashMap<String, String>,
+    fields: HashMap<String, Vec<String>>,
     given: HashMap<String, String>,
 }
 
@@ -102,6 +137,31 @@ impl Walker for Words<'_> {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    fn select(&mut self, select: &mut Select) {
+        for item in &mut select.projection {
+            let (SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options)) = item
+            else {
+                continue;
+            };
+            if let Some(except) = &mut options.opt_except {
+                self.column(&mut except.first_element);
+                for word in &mut except.additional_elements {
+                    self.column(word);
+                }
+            }
+            let excluded = match &mut options.opt_exclude {
+                Some(ExcludeSelectItem::Single(name)) => slice::from_mut(name),
+                Some(ExcludeSelectItem::Multiple(names)) => names.as_mut_slice(),
+                None => &mut [],
+            };
+            for name in excluded {
+                if let [ObjectNamePart::Identifier(word)] = name.0.as_mut_slice() {
+                    self.column(word);
+                }
+            }
+        }
     }
 
     fn before(&mut self, expr: &mut Expr) -> ControlFlow<()> {
@@ -136,7 +196,7 @@ impl Words<'_> {
             [] => return,
         };
         let mut of = None;
-        if one_of(self.columns, first).is_some() {
+        if one_of(self.columns, first).is_some() || self.is_given_struct(first, rest) {
             of = self.column(first);
         } else if let [column, behind @ ..] = rest {
             of = self.column(column);
@@ -147,12 +207,28 @@ impl Words<'_> {
         }
     }
 
+    /// Whether `first` is a name that the query has given to what has fields, rather than a table's.
+    fn is_given_struct(&self, first: &Ident, rest: &[Ident]) -> bool {
+        let Some(second) = rest.first() else {
+            return false;
+        };
+        let fields = self.fields.get(&folded(&second.value));
+        let is_field = |fields: &Vec<String>| {
+            one_of(self.columns, second).is_none() || fields.contains(&second.value)
+        };
+        self.given.contains_key(&folded(&first.value)) && fields.is_some_and(is_field)
+    }
+
     fn field<'a>(&self, of: Option<&'a DataType>, word: &mut Ident) -> Option<&'a DataType> {
         let field = match of {
             Some(DataType::Struct(fields)) => one_of(fields, word),
             _ => None,
         };
-        let known = || self.fields.get(&folded(&word.value));
+        let known = || {
+            let fields = self.fields.get(&folded(&word.value))?;
+            let to_the_letter = fields.iter().find(|name| **name == word.value);
+            to_the_letter.or(fields.first())
+        };
         let name = field.map(Field::name).or_else(known).cloned();
         if let Some(name) = name.filter(|_| word.quote_style.is_none()) {
             *word = quoted(&name);

@@ -110,11 +110,9 @@ pub fn plan(
     columns: &Fields,
     state: &SessionState,
 ) -> Result<LogicalPlan, SqlError> {
-    // What the user has called a column comes before what it is called else.
-    let mut given = Given::default();
-    given.add(&mut query);
+    // Before there are names that nobody has given.
+    let given = Given::of(&mut query);
     naming::name_columns(&mut query);
-    given.add(&mut query);
     columns::resolve(&mut query, columns, given);
     spark::rewrite(&mut query)?;
     clauses::check(&mut query, state)?;

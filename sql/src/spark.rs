@@ -142,8 +142,12 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
             found.args = plain_arguments([text, part]);
             Some(Expr::Function(found))
         }
-        ("date_format", [value, Expr::Value(pattern)]) => {
-            let pattern = pattern.value.clone().into_string().unwrap_or_default();
+        ("date_format", [value, pattern]) => {
+            let pattern = match pattern {
+                Expr::Value(pattern) => pattern.value.clone().into_string(),
+                _ => None,
+            };
+            let pattern = pattern.ok_or(dates::NO_TEXT)?;
             let mut formatted = call.clone();
             let pattern = Value::SingleQuotedString(dates::strftime(&pattern)?);
             let pattern = Expr::Value(pattern.with_empty_span());

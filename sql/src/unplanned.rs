@@ -5,7 +5,7 @@ use std::iter;
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, OrderByKind, Query, Select, SetExpr, TableFactor,
+    Expr, GroupByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
 };
 
 use crate::walk::{Walker, walk};
@@ -93,6 +93,19 @@ impl Walker for Unplanned {
     fn select(&mut self, select: &mut Select) {
         if select.into.is_some() {
             self.not_select("SELECT … INTO");
+        }
+        for item in &select.projection {
+            if let SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) = item
+                && (options.opt_replace.is_some()
+                    || options.opt_ilike.is_some()
+                    || options.opt_rename.is_some()
+                    || options.opt_alias.is_some())
+            {
+                self.ignored(
+                    "* REPLACE, RENAME, ILIKE or AS",
+                    "write the columns, or * EXCEPT (…)",
+                );
+            }
         }
         if select.prewhere.is_some() {
             self.ignored("PREWHERE", "write WHERE");

@@ -120,6 +120,47 @@ fn a_name_keeps_the_case_in_which_it_was_given() {
 }
 
 #[test]
+fn fields_and_columns_are_found_behind_given_names() {
+    let ddl = "firstName STRING, userId BIGINT, info STRUCT<FirstName: STRING, inner: BIGINT>, \
+               items ARRAY<STRUCT<Name: STRING, qty: BIGINT>>";
+    for (sql, names) in [
+        (
+            "WITH w AS (SELECT info AS data FROM cards) SELECT data.FirstName FROM w",
+            "FirstName",
+        ),
+        (
+            "WITH w AS (SELECT info AS Data FROM cards) SELECT DATA.FirstName FROM w",
+            "FirstName",
+        ),
+        ("SELECT I.INNER FROM (SELECT info AS I FROM cards)", "INNER"),
+        (
+            "SELECT U.NAME, sum(u.qty) FROM (SELECT unnest(items) AS u FROM cards) GROUP BY u.name",
+            "NAME, sum(u.qty)",
+        ),
+        ("SELECT a.X FROM (SELECT userid FROM cards) a(X)", "X"),
+        (
+            "SELECT x.A, x.b FROM (SELECT firstname, userid FROM cards) AS X(a, B)",
+            "A, b",
+        ),
+        (
+            "WITH W(\"Käse\", Wurst) AS (SELECT firstname, userid FROM cards) SELECT käse, WURST FROM w",
+            "Käse, wurst",
+        ),
+        ("SELECT cards.FIRSTNAME FROM cards", "FIRSTNAME"),
+        (
+            "SELECT * EXCEPT (userid, INFO) FROM cards",
+            "firstName, items",
+        ),
+        (
+            "SELECT * EXCLUDE (USERID) FROM (SELECT userid, firstname FROM cards)",
+            "firstName",
+        ),
+    ] {
+        assert_eq!(columns_over(ddl, sql).join(", "), names, "{sql}");
+    }
+}
+
+#[test]
 fn columns_and_fields_are_found_in_any_case() {
     let ddl = "status STRING, card STRUCT<Status: STRING, Limits: ARRAY<STRUCT<dayLimit: BIGINT>>>, \
                Total BIGINT, `Ämter` BIGINT";

@@ -50,6 +50,20 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
             ),
         ),
         (
+            "SELECT * REPLACE (1 AS quantity) FROM transactions",
+            ignored(
+                "* REPLACE, RENAME, ILIKE or AS",
+                "write the columns, or * EXCEPT (…)",
+            ),
+        ),
+        (
+            "SELECT max(date_format(timestamp, card_brand)) FROM transactions",
+            ignored(
+                "a pattern of date_format that is no text",
+                "write it in quotes, as in 'yyyy-MM-dd', or use to_char(t, '%Y-%m-%d')",
+            ),
+        ),
+        (
             "SELECT date_format(timestamp, 'yyyy-QQ'), count(*) FROM transactions GROUP BY 1",
             ignored(
                 "this pattern of date_format",
@@ -251,6 +265,7 @@ fn clauses_of_an_aggregate_are_refused_behind_other_functions() {
         ),
         ("max(year(timestamp) FILTER (WHERE quantity > 2))", "FILTER"),
         ("count(upper(DISTINCT card_brand))", "DISTINCT"),
+        ("unnest(DISTINCT tags)", "DISTINCT"),
         ("max(upper(card_brand ORDER BY quantity))", "ORDER BY"),
         ("max(upper(card_brand) OVER ())", "OVER"),
         ("max(abs(quantity) IGNORE NULLS)", "IGNORE or RESPECT NULLS"),

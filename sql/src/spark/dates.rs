@@ -59,6 +59,12 @@ const UNKNOWN: Ignored = Ignored(
     "write it with strftime's letters, as in '%Y-%m-%dT%H:%M'",
 );
 
+/// One that is known at run time only could not be translated.
+pub(super) const NO_TEXT: Ignored = Ignored(
+    "a pattern of date_format that is no text",
+    "write it in quotes, as in 'yyyy-MM-dd', or use to_char(t, '%Y-%m-%d')",
+);
+
 /// Takes a text in quotes from the front of `rest`, and gives back what is behind it. Two quotes are one, in it and
 /// outside.
 fn quoted<'a>(rest: &'a str, translated: &mut String) -> Result<&'a str, Ignored> {
