@@ -193,6 +193,11 @@ fn a_query_file_that_holds_no_query_is_named() {
     };
     refuses("QUERY_FILE", &write("empty.sql", ""), "it is empty");
     refuses("QUERY_FILE", &write("blank.sql", " \n"), "it is empty");
+    refuses(
+        "QUERY_FILE",
+        &write("marked.sql", "\u{feff}"),
+        "it is empty",
+    );
     refuses("QUERY_FILE", &write("wrong.sql", "SELEC"), "SELEC");
     let missing = folder.path().join("missing.sql");
     refuses(

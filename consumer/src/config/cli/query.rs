@@ -145,7 +145,8 @@ impl Cli {
                         format!("it cannot be read: {error}; name a file that holds a query"),
                     )
                 })?;
-                Ok(Some(text))
+                // Some editors begin a file with a mark of its encoding.
+                Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
             }
             (_, path) => Err(SettingsError::new(
                 "QUERY_FILE",
