@@ -367,6 +367,34 @@ fn all_that_is_no_number_is_one_group() {
     assert_eq!(rows, [["2"]]);
 }
 
+#[test]
+fn sums_and_averages_slide_over_a_result() {
+    let sql = "SELECT q, sum(m) OVER w, avg(m) OVER w, sum(n) OVER w, avg(n) OVER w FROM \
+               (SELECT quantity AS q, sum(amount) AS m, count(*) AS n FROM transactions GROUP BY quantity) \
+               WINDOW w AS (ORDER BY q ROWS 1 PRECEDING) ORDER BY q";
+    let values = [
+        ("a", 100, 1),
+        ("a", -250, 2),
+        ("a", 33, 3),
+        ("a", 1, 3),
+        ("a", 0, 4),
+    ];
+    let table = result_of(&plan(sql).unwrap(), &[batch(&values, &[0; 5])]);
+    assert_eq!(
+        table,
+        rows(&[
+            &["1", "1.00", "1.000000", "1", "1.0"],
+            &["2", "-1.50", "-0.750000", "2", "1.0"],
+            &["3", "-2.16", "-1.080000", "3", "1.5"],
+            &["4", "0.34", "0.170000", "3", "1.5"],
+        ])
+    );
+    let wide = "SELECT sum(s) OVER (ORDER BY s ROWS 1 PRECEDING) FROM \
+                (SELECT quantity, max(quantity) AS s FROM transactions GROUP BY quantity)";
+    let error = outcome(wide, &[i64::MAX, i64::MAX - 1]).unwrap_err();
+    assert!(error.contains("no longer fits"), "{error}");
+}
+
 /// What is kept is another query's if anything in its expressions is different.
 #[test]
 fn plans_that_keep_something_else_are_told_apart() {

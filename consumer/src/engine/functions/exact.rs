@@ -185,13 +185,12 @@ impl AggregateUDFImpl for Exact {
         }
     }
 
-    // A window above the aggregate slides; DataFusion's own function can take values back out.
     fn create_sliding_accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        let input = args.expr_fields[0].data_type();
-        if self.outcome == Outcome::Average && *input == DataType::Int64 {
-            return datafusion::common::not_impl_err!(
-                "avg of integers over a sliding window frame; CAST its argument to DOUBLE"
-            );
+        if is_exact(args.expr_fields[0].data_type()) && !args.is_distinct {
+            return Ok(Box::new(ExactAccumulator::new(Finish::new(
+                self.outcome,
+                &args,
+            ))));
         }
         self.inexact().create_sliding_accumulator(args)
     }

@@ -180,6 +180,30 @@ impl Accumulator for ExactAccumulator {
             .update_batch(values, &self.zeros[..rows], None, 1)
     }
 
+    /// What a window slides off.
+    fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
+        let mut gone = Self::new(self.groups.finish.clone());
+        gone.update_batch(values)?;
+        self.groups.resize(1);
+        let ExactGroups {
+            sums,
+            counts,
+            finish,
+            ..
+        } = &mut self.groups;
+        for (sum, gone) in sums.iter_mut().zip(&gone.groups.sums) {
+            *sum = sum.checked_sub(*gone).ok_or_else(|| finish.overflow())?;
+        }
+        for (count, gone) in counts.iter_mut().zip(&gone.groups.counts) {
+            *count -= gone;
+        }
+        Ok(())
+    }
+
+    fn supports_retract_batch(&self) -> bool {
+        true
+    }
+
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
         let rows = states[0].len();
         self.grow(rows);
