@@ -81,7 +81,8 @@ fn a_mistake_is_told_in_one_plain_line() {
         ),
         (
             "SELECT count(*), count(*) FROM transactions",
-            "two columns are called count(*); give one of them another name with AS",
+            "two columns are called count(*); give one of them another name with AS, or, if they differ in a CAST or in \
+             parentheses, compute one in a subquery, as in FROM (SELECT CAST(x AS INT) AS y FROM …)",
         ),
         (
             "SELECT DISTINCT upper(card_brand) FROM transactions ORDER BY upper(card_brand)",

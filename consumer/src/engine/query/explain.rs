@@ -144,8 +144,12 @@ fn syntax(text: &str) -> String {
     format!("{place}{}", small(one_line(&what)))
 }
 
+/// The planner names a call by its text, without the CASTs and parentheses in it.
 fn twice(name: &str) -> String {
-    format!("two columns are called {name}; give one of them another name with AS")
+    format!(
+        "two columns are called {name}; give one of them another name with AS, or, if they differ in a CAST or in \
+         parentheses, compute one in a subquery, as in FROM (SELECT CAST(x AS INT) AS y FROM …)"
+    )
 }
 
 /// The text of any other error.
