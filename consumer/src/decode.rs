@@ -231,6 +231,7 @@ impl Decoder {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
         self.bytes = 0;
+        self.row.give_back();
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
     }
 }

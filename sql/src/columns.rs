@@ -29,9 +29,7 @@ impl Given {
         walk(query, &mut given);
         given
     }
-}
 
-impl Given {
     /// Those in `AS t ("a", b)`; without quotes DataFusion finds them itself.
     fn add_columns(&mut self, alias: &TableAlias) {
         let quoted = |name: &&Ident| name.quote_style.is_some();

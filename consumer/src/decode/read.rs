@@ -51,23 +51,25 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Keeps the room for the next record, unless one had very many values or long texts.
     pub(super) fn clear(&mut self) {
-        empty(&mut self.values);
-        empty(&mut self.bytes);
-        empty(&mut self.spans);
+        self.values.clear();
         self.text.clear();
+        self.bytes.clear();
+        self.spans.clear();
+    }
+
+    /// Gives back the room of a record that had very many values, or long texts.
+    pub(super) fn give_back(&mut self) {
+        self.clear();
+        self.values.shrink_to(MOST_KEPT);
         self.text.shrink_to(MOST_KEPT);
+        self.bytes.shrink_to(MOST_KEPT);
+        self.spans.shrink_to(MOST_KEPT);
     }
 }
 
 /// So many values, or bytes of text, have room without being asked for again.
 const MOST_KEPT: usize = 64 << 10;
-
-fn empty<T>(row: &mut Vec<T>) {
-    row.clear();
-    row.shrink_to(MOST_KEPT);
-}
 
 /// How the values of one column, or of a part of it, are read.
 #[derive(Debug)]

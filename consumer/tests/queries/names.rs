@@ -2,12 +2,17 @@
 
 use consumer::engine::query::Query;
 use consumer::schema::TableSchema;
+use datafusion::arrow::datatypes::SchemaRef;
 
 use super::{cards, plan};
 
 /// The names of the result's columns, the topic being called `topic`.
 fn columns_of(sql: &str, topic: &str) -> Vec<String> {
-    let query = Query::plan(sql, &cards(), &[topic.to_owned()])
+    columns_of_table(&cards(), sql, topic)
+}
+
+fn columns_of_table(table: &SchemaRef, sql: &str, topic: &str) -> Vec<String> {
+    let query = Query::plan(sql, table, &[topic.to_owned()])
         .unwrap_or_else(|error| panic!("{sql}: {error}"));
     let fields = query.schema().fields();
     fields.iter().map(|field| field.name().clone()).collect()
@@ -92,10 +97,7 @@ fn clauses_find_a_column_by_its_text() {
 /// The names of the result's columns, over a table of these columns.
 fn columns_over(ddl: &str, sql: &str) -> Vec<String> {
     let table = TableSchema::parse(ddl).unwrap();
-    let query = Query::plan(sql, table.columns(), &["cards".to_owned()])
-        .unwrap_or_else(|error| panic!("{sql}: {error}"));
-    let fields = query.schema().fields();
-    fields.iter().map(|field| field.name().clone()).collect()
+    columns_of_table(table.columns(), sql, "cards")
 }
 
 #[test]

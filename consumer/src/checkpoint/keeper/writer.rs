@@ -137,8 +137,8 @@ impl Writer {
         &self.gathered
     }
 
-    /// Writes what is pending; what fails stays so, and `false` tells of it. Where the store fails, so does what comes after it: a
-    /// store that does not answer would be waited for once for each partition.
+    /// Writes what is pending; what fails stays so, and `false` tells of it. Where the store fails, so does what
+    /// comes after it: a store that does not answer would be waited for once for each partition.
     pub fn write(&mut self) -> bool {
         let mut failed = None;
         let mut store_fails = false;

@@ -68,8 +68,8 @@ pub(super) fn columns_of(node: &LogicalPlan) -> DFSchema {
 fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     let (left, op, right) = match &expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => (Expr::clone(left), *op, right),
-        // The least number has no opposite.
-        Expr::Negative(number) => {
+        // The least number has no opposite; that of a decimal has as many digits.
+        Expr::Negative(number) if number.get_type(columns)?.is_integer() => {
             let zero = ScalarValue::new_zero(&number.get_type(columns)?)?;
             (Expr::Literal(zero, None), Operator::Minus, number)
         }
