@@ -39,6 +39,7 @@ pub mod updater;
 pub mod view;
 
 use keys::Asked;
+use signals::Signalled;
 use snapshot::{Phase, Snapshot};
 use terminal::Screen;
 use theme::Theme;
@@ -83,7 +84,8 @@ pub enum DashboardError {
 ///
 /// Takes the whole terminal and SIGINT, SIGTERM and SIGHUP: the first asks the query to stop, as `q` does,
 /// the second leaves at once. The terminal is as before when this returns. A panic meanwhile, on any thread,
-/// gives it back too, and ends the process. Once taken, these signals no longer end the process by
+/// gives it back too, and ends the process. Must be called by the process's first thread, as [`Screen::suspend`]
+/// says. Once taken, these signals no longer end the process by
 /// themselves, even after this has returned: a caller that goes on for long handles them too.
 pub fn run(
     events: Receiver<Event>,
@@ -109,7 +111,7 @@ pub fn run(
 async fn show(
     screen: &mut Screen,
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
-    mut signalled: mpsc::UnboundedReceiver<()>,
+    mut signalled: mpsc::UnboundedReceiver<Signalled>,
     commands: &Sender<Command>,
     theme: Theme,
 ) -> Result<End, DashboardError> {
@@ -138,7 +140,14 @@ async fn show(
                 // The terminal has gone.
                 None => return Ok(End::Left),
             },
-            Some(()) = signalled.recv() => Some(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
+            Some(signal) = signalled.recv() => match signal {
+                Signalled::End => Some(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
+                Signalled::Continued => {
+                    screen.take_again().map_err(DashboardError::Terminal)?;
+                    due = Instant::now();
+                    None
+                }
+            },
             changed = snapshots.changed() => {
                 let latest = snapshots.borrow_and_update().clone();
                 if latest.phase == Phase::Stopped {
@@ -160,6 +169,7 @@ async fn show(
             match keys::press(key, &mut view, &shown, Utc::now()) {
                 Asked::Nothing => {}
                 Asked::Leave => return Ok(End::Left),
+                Asked::Suspend => screen.suspend().map_err(DashboardError::Terminal)?,
                 // A query that has gone hears nothing; that it has is seen by its events.
                 Asked::Query(command) => drop(commands.try_send(command)),
             }

@@ -10,7 +10,7 @@ use super::view::{Sort, View};
 use crate::command::Command;
 
 /// All keys and what they do: for the help, and in this order.
-pub const KEYS: [(&str, &str); 11] = [
+pub const KEYS: [(&str, &str); 12] = [
     ("q  Ctrl-C", "stop after this batch; again: leave at once"),
     ("?  F1", "this help"),
     ("space", "freeze the picture; the query goes on"),
@@ -28,6 +28,7 @@ pub const KEYS: [(&str, &str); 11] = [
         "Esc",
         "close the help; thaw; let go of row, column and order",
     ),
+    ("Ctrl-Z", "suspend all of it; the shell's fg goes on"),
 ];
 
 /// The intervals that + and - step through, from the shortest that can be set to the longest.
@@ -48,6 +49,8 @@ pub enum Asked {
     Query(Command),
     /// To leave now, whatever the query does.
     Leave,
+    /// To give the terminal back to the shell and stand still until that says otherwise.
+    Suspend,
 }
 
 /// Applies `key` to `view`, which shows `snapshot`, at `now`.
@@ -58,6 +61,7 @@ pub fn press(key: KeyEvent, view: &mut View, snapshot: &Snapshot, now: DateTime<
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
             KeyCode::Char('c' | 'C') => stop(view),
+            KeyCode::Char('z' | 'Z') => Asked::Suspend,
             _ => Asked::Nothing,
         };
     }

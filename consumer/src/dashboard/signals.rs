@@ -1,11 +1,20 @@
-//! Signals that end the program, as something to wait for.
+//! Signals, as something to wait for.
 
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals as Iterator};
 use tokio::sync::mpsc;
+
+/// What a signal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signalled {
+    /// To end.
+    End,
+    /// That the program goes on after it was stopped, and what was done with the terminal meanwhile is not known.
+    Continued,
+}
 
 /// The thread that waits for signals; dropping it ends it.
 pub struct Signals {
@@ -15,15 +24,19 @@ pub struct Signals {
 
 impl Signals {
     /// Starts to wait; each signal is one message.
-    pub fn start() -> io::Result<(Self, mpsc::UnboundedReceiver<()>)> {
-        let mut signals = Iterator::new([SIGHUP, SIGINT, SIGTERM])?;
+    pub fn start() -> io::Result<(Self, mpsc::UnboundedReceiver<Signalled>)> {
+        let mut signals = Iterator::new([SIGCONT, SIGHUP, SIGINT, SIGTERM])?;
         let handle = signals.handle();
         let (sender, receiver) = mpsc::unbounded_channel();
         let thread = thread::Builder::new()
             .name("dashboard-signals".into())
             .spawn(move || {
-                for _ in signals.forever() {
-                    if sender.send(()).is_err() {
+                for signal in signals.forever() {
+                    let signalled = match signal {
+                        SIGCONT => Signalled::Continued,
+                        _ => Signalled::End,
+                    };
+                    if sender.send(signalled).is_err() {
                         return;
                     }
                 }

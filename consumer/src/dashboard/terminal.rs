@@ -14,10 +14,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossterm::cursor::Show;
 use crossterm::execute;
 use crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Frame, Terminal};
+use rustix::process::{Signal, kill_current_process_group};
 
 /// Whether the terminal is ours now.
 static OURS: AtomicBool = AtomicBool::new(false);
@@ -35,13 +36,7 @@ impl Screen {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| on_panic(panic, before.as_ref())));
         });
-        enable_raw_mode()?;
-        OURS.store(true, Ordering::SeqCst);
-        // From here on, dropping what was made so far gives everything back.
-        let entered = execute!(io::stdout(), EnterAlternateScreen)
-            .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())))
-            .and_then(|mut terminal| terminal.clear().map(|()| terminal));
-        match entered {
+        match take() {
             Ok(terminal) => Ok(Self { terminal }),
             Err(error) => {
                 restore();
@@ -56,12 +51,41 @@ impl Screen {
         let _whole = io::stdout().lock();
         self.terminal.draw(picture).map(|_| ())
     }
+
+    /// Gives the terminal to the shell and stops this process and those it was started with, until the shell continues
+    /// them; then has the terminal again. Where no shell could continue them, the system does not stop them.
+    ///
+    /// Only for the first thread: a signal to all of a process is taken by that one, and so before this goes on.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        restore();
+        kill_current_process_group(Signal::TSTP)?;
+        self.take_again()
+    }
+
+    /// Takes the terminal again, whatever was done with it while the process was stopped. In the background that
+    /// stops the process once more.
+    pub fn take_again(&mut self) -> io::Result<()> {
+        // Else raw mode is not set anew.
+        disable_raw_mode()?;
+        self.terminal = take()?;
+        Ok(())
+    }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         restore();
     }
+}
+
+/// Raw mode and the second screen, empty. If only the former was had, [`restore`] gives it back.
+///
+/// Asks the terminal nothing: its answer would have to be waited for, and some give none.
+fn take() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
+    enable_raw_mode()?;
+    OURS.store(true, Ordering::SeqCst);
+    execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All))?;
+    Terminal::new(CrosstermBackend::new(io::stdout()))
 }
 
 /// Gives the terminal back if the dashboard has it; else does nothing. Whether it had it.

@@ -1,0 +1,179 @@
+//! The demo as a user runs it: in a terminal, under a shell that stops it and lets it go on.
+//!
+//! The terminal is one of script(1), the shell is bash with job control.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than anything here takes on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// What the program writes to have the second screen, and to leave it.
+const TAKES: &str = "\x1b[?1049h";
+const GIVES_BACK: &str = "\x1b[?1049l";
+/// In the last line of every picture.
+const PICTURE: &str = "freeze";
+const CTRL_Z: &str = "\x1a";
+
+/// A terminal in which something runs; both end with the test.
+struct Terminal {
+    script: Child,
+    keys: ChildStdin,
+    written: Receiver<Vec<u8>>,
+    /// What was written and is not waited for yet.
+    screen: Vec<u8>,
+}
+
+impl Terminal {
+    fn running(command: &str) -> Self {
+        let mut script = Command::new("script")
+            .args(["--quiet", "--return", "--command", command, "/dev/null"])
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("TERM", "xterm")
+            .env("PS1", "ready> ")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("script(1) of util-linux is needed");
+        let keys = script.stdin.take().unwrap();
+        let mut output = script.stdout.take().unwrap();
+        let (sender, written) = mpsc::channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = output.read(&mut buffer) {
+                // A test that has given up listens no more.
+                let _ = sender.send(buffer[..length].to_vec());
+            }
+        });
+        Self {
+            script,
+            keys,
+            written,
+            screen: Vec::new(),
+        }
+    }
+
+    /// With a shell, which says when it is ready for a command.
+    fn with_shell() -> Self {
+        let mut terminal = Self::running("bash --norc --noprofile -i");
+        terminal.waits_for("ready> ");
+        terminal.runs("stty rows 24 cols 80");
+        terminal.waits_for("ready> ");
+        terminal
+    }
+
+    fn types(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn runs(&mut self, command: &str) {
+        self.types(&format!("{command}\n"));
+    }
+
+    /// Until `text` is written, behind what was waited for before.
+    fn waits_for(&mut self, text: &str) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let found = self
+                .screen
+                .windows(text.len())
+                .position(|written| written == text.as_bytes());
+            if let Some(at) = found {
+                self.screen.drain(..at + text.len());
+                return;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.written.recv_timeout(left) {
+                Ok(written) => self.screen.extend(written),
+                Err(RecvTimeoutError::Timeout) => panic!("no {text:?} in {}", self.shows()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("it ended without {text:?}: {}", self.shows())
+                }
+            }
+        }
+    }
+
+    fn shows(&self) -> String {
+        format!("{:?}", String::from_utf8_lossy(&self.screen))
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Its end is the end of the terminal, and so of what runs there.
+        let _ = self.script.kill();
+        let _ = self.script.wait();
+    }
+}
+
+#[test]
+fn ctrl_z_suspends_and_fg_goes_on() {
+    let mut terminal = Terminal::with_shell();
+    terminal.runs(env!("CARGO_BIN_EXE_consumer"));
+    for _ in 0..2 {
+        terminal.waits_for(TAKES);
+        terminal.waits_for(PICTURE);
+        terminal.types(CTRL_Z);
+        terminal.waits_for(GIVES_BACK);
+        terminal.waits_for("Stopped");
+        terminal.waits_for("ready> ");
+        terminal.runs("fg");
+    }
+    terminal.waits_for(TAKES);
+    terminal.waits_for(PICTURE);
+    terminal.types("q");
+    terminal.waits_for(GIVES_BACK);
+    terminal.waits_for("ready> ");
+    terminal.runs("echo ended with $?");
+    terminal.waits_for("ended with 0");
+}
+
+#[test]
+fn whoever_stopped_it_fg_draws_all_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let id = folder.path().join("id");
+    let mut terminal = Terminal::with_shell();
+    terminal.runs(&format!(
+        "sh -c 'echo $$ > {}; exec {}'",
+        id.display(),
+        env!("CARGO_BIN_EXE_consumer")
+    ));
+    terminal.waits_for(PICTURE);
+    let id = fs::read_to_string(id).unwrap();
+    let stopped = Command::new("sh")
+        .args(["-c", &format!("kill -STOP {id}")])
+        .status();
+    assert!(stopped.unwrap().success());
+    terminal.waits_for("Stopped");
+    terminal.waits_for("ready> ");
+    terminal.runs("fg");
+    terminal.waits_for(TAKES);
+    terminal.waits_for(PICTURE);
+    terminal.types("q");
+    terminal.waits_for(GIVES_BACK);
+    terminal.waits_for("ready> ");
+}
+
+#[test]
+fn without_a_shell_ctrl_z_changes_nothing() {
+    let mut terminal = Terminal::running(&format!(
+        "stty rows 24 cols 80; exec {}",
+        env!("CARGO_BIN_EXE_consumer")
+    ));
+    terminal.waits_for(TAKES);
+    terminal.waits_for(PICTURE);
+    terminal.types(CTRL_Z);
+    terminal.waits_for(GIVES_BACK);
+    terminal.waits_for(TAKES);
+    terminal.waits_for(PICTURE);
+    terminal.types("q");
+    terminal.waits_for(GIVES_BACK);
+    assert!(terminal.script.wait().unwrap().success());
+}
