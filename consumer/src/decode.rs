@@ -17,9 +17,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use datafusion::arrow::datatypes::{Field, SchemaRef};
-use datafusion::arrow::error::ArrowError;
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{Field, SchemaRef};
+use arrow::error::ArrowError;
 
 use crate::schema::TableSchema;
 use crate::schema::metadata::MetadataColumn;

@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use chrono::{DateTime, Utc};
-use datafusion::arrow::array::RecordBatch;
 
 use crate::output_mode::OutputMode;
 use crate::progress::Progress;

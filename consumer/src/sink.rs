@@ -6,7 +6,7 @@
 
 use std::io;
 
-use datafusion::arrow::error::ArrowError;
+use arrow::error::ArrowError;
 use thiserror::Error;
 
 use crate::event::Event;

@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use arrow::array::{Int64Array, RecordBatch, StringArray};
 use consumer::checkpoint::chain::{self, Delta, NewCheckpoint, Tip};
 use consumer::checkpoint::claim;
 use consumer::checkpoint::fingerprint::Identity;
@@ -17,7 +18,6 @@ use consumer::checkpoint::name::{Folder, Name};
 use consumer::checkpoint::store::Store;
 use consumer::position::{Offset, TopicPartition};
 use consumer::schema::TableSchema;
-use datafusion::arrow::array::{Int64Array, RecordBatch, StringArray};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

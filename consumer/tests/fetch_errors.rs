@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 use consumer::config::{Config, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::event::{Event, Level};
 use consumer::schema::TableSchema;
@@ -12,8 +14,6 @@ use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
 use consumer::streaming::{self, StreamingError};
 use crossbeam_channel::unbounded;
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::Int64Type;
 use producer::KafkaSettings;
 use rdkafka::config::ClientConfig;
 use rdkafka::mocking::MockCluster;

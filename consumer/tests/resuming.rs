@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use consumer::checkpoint::fingerprint::Identity;
 use consumer::checkpoint::keeper::Writer;
 use consumer::checkpoint::kept::Kept;
@@ -16,8 +18,6 @@ use consumer::engine::worker::{Action, Allowance, Event, Worker, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::schema::TableSchema;
 use consumer::streaming::advancing::advance;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use proptest::prelude::*;

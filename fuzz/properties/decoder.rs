@@ -5,10 +5,10 @@
 
 use std::sync::OnceLock;
 
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use consumer::decode::{Decoder, Defect, RecordMeta};
 use consumer::schema::TableSchema;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use serde::de::IgnoredAny;
 
 /// A column of each type that SCHEMA knows, some in one another.

@@ -5,11 +5,11 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::execution::SessionState;
-use datafusion::sql::sqlparser::ast::{
+use sqlparser::ast::{
     DuplicateTreatment, Expr, Function, FunctionArgumentClause, FunctionArguments, Query,
 };
 
+use crate::catalog::Catalog;
 use crate::spark::names::{self, simple_name};
 use crate::walk::{Walker, walk};
 use crate::{Ignored, SqlError};
@@ -18,14 +18,17 @@ use crate::{Ignored, SqlError};
 ///
 /// # Errors
 /// [`SqlError::Ignored`], of the first.
-pub(crate) fn check(query: &mut Query, state: &SessionState) -> Result<(), SqlError> {
-    let mut calls = Calls { state, first: None };
+pub(crate) fn check(query: &mut Query, catalog: &Catalog) -> Result<(), SqlError> {
+    let mut calls = Calls {
+        catalog,
+        first: None,
+    };
     walk(query, &mut calls);
     calls.first.map_or(Ok(()), |ignored| Err(ignored.into()))
 }
 
 struct Calls<'a> {
-    state: &'a SessionState,
+    catalog: &'a Catalog,
     first: Option<Ignored>,
 }
 
@@ -47,11 +50,9 @@ impl Calls<'_> {
     fn is_plain(&self, call: &Function) -> bool {
         simple_name(&call.name).is_some_and(|name| {
             let is_known = name == "unnest"
-                || self.state.scalar_functions().contains_key(&name)
+                || self.catalog.is_scalar(&name)
                 || names::names().any(|spark| spark == name);
-            is_known
-                && !self.state.aggregate_functions().contains_key(&name)
-                && !self.state.window_functions().contains_key(&name)
+            is_known && !self.catalog.is_of_rows(&name)
         })
     }
 }

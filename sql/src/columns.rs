@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 use std::slice;
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Fields};
-use datafusion::sql::sqlparser::ast::{
+use arrow::datatypes::{DataType, Field, Fields};
+use sqlparser::ast::{
     AccessExpr, ExcludeSelectItem, Expr, Ident, ObjectNamePart, OrderByKind, Query, Select,
     SelectItem, SetExpr, TableAlias, TableFactor,
 };

@@ -4,6 +4,7 @@
 //! Nothing here runs for a record or a group, and all of it is instantiated from sqlparser's and DataFusion's generic
 //! code, the planner's too, which is compiled where it is called. In a crate of its own it is compiled for size.
 
+mod catalog;
 mod clauses;
 mod columns;
 mod naming;
@@ -13,20 +14,19 @@ mod walk;
 
 use std::mem;
 
-use datafusion::arrow::datatypes::Fields;
-use datafusion::error::DataFusionError;
-use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::parser::{DFParser, Statement};
-use datafusion::sql::sqlparser::ast::{self, Query};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
-use futures::FutureExt;
+use arrow::datatypes::Fields;
+use datafusion_common::DataFusionError;
+use datafusion_expr::LogicalPlan;
+use datafusion_sql::parser::{DFParser, Statement};
+use datafusion_sql::planner::{ParserOptions, SqlToRel};
+use sqlparser::ast::{self, Query};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::tokenizer::{Token, Tokenizer};
 use thiserror::Error;
 
 use self::columns::Given;
 
-pub use spark::names::names as spark_names;
+pub use catalog::Catalog;
 
 /// Why a text is no statement that can be planned.
 #[derive(Debug, Error)]
@@ -101,36 +101,23 @@ fn not_select<T>(text: &str, statement: T) -> SqlError {
     SqlError::NotSelect(first.unwrap_or_default())
 }
 
-/// Plans `query` with what `state` knows. `columns` are the table's, found whatever their case.
+/// Plans `query` with what is in `catalog`. `columns` are the table's, found whatever their case.
 ///
 /// # Errors
 /// If it has words that would be ignored, names what is not there, or DataFusion cannot plan it.
 pub fn plan(
     mut query: Box<Query>,
     columns: &Fields,
-    state: &SessionState,
+    catalog: &Catalog,
 ) -> Result<LogicalPlan, SqlError> {
     // Before there are names that nobody has given.
     let given = Given::of(&mut query);
     naming::name_columns(&mut query);
     columns::resolve(&mut query, columns, given);
     spark::rewrite(&mut query)?;
-    clauses::check(&mut query, state)?;
+    clauses::check(&mut query, catalog)?;
     let statement = Box::new(ast::Statement::Query(query));
-    let planned = at_once(state.statement_to_plan(Statement::Statement(statement)))?;
-    Ok(planned)
-}
-
-/// What planning comes to. It is async for catalogs that are far away; one that is not never waits.
-///
-/// # Errors
-/// Those of planning, or that it waits.
-pub fn at_once<T>(
-    planning: impl Future<Output = Result<T, DataFusionError>>,
-) -> Result<T, DataFusionError> {
-    planning.now_or_never().unwrap_or_else(|| {
-        Err(DataFusionError::Internal(
-            "planning waits for something".to_owned(),
-        ))
-    })
+    let options = ParserOptions::from(&catalog.options().sql_parser);
+    let planner = SqlToRel::new_with_options(catalog, options);
+    Ok(planner.statement_to_plan(Statement::Statement(statement))?)
 }

@@ -7,9 +7,7 @@
 
 use std::collections::HashMap;
 
-use datafusion::sql::sqlparser::ast::{
-    AccessExpr, Expr, Ident, ObjectNamePart, Query, Select, SelectItem,
-};
+use sqlparser::ast::{AccessExpr, Expr, Ident, ObjectNamePart, Query, Select, SelectItem};
 
 use crate::walk::{Walker, walk, walk_expr};
 

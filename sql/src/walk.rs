@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::sql::sqlparser::ast::{Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
+use sqlparser::ast::{Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
 
 /// What is done on the way, which ends at a `Break`.
 pub(crate) trait Walker {

@@ -5,13 +5,13 @@
 use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use arrow::array::RecordBatch;
 use consumer::checkpoint::chain::{self, Delta, NewCheckpoint, Written};
 use consumer::checkpoint::fingerprint::Identity;
 use consumer::checkpoint::location::Location;
 use consumer::checkpoint::name::Folder;
 use consumer::checkpoint::store::Store;
 use consumer::position::{Offset, TopicPartition};
-use datafusion::arrow::array::RecordBatch;
 use divan::Bencher;
 use divan::counter::BytesCount;
 use tempfile::TempDir;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow::array::{Decimal128Array, RecordBatch, StringArray};
 use consumer::config::DEFAULT_SCHEMA;
 use consumer::decode::{Decoder, RecordMeta};
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use consumer::schema::TableSchema;
-use datafusion::arrow::array::{Decimal128Array, RecordBatch, StringArray};
 use producer::{Generator, GeneratorSettings};
 
 /// As many as a worker decodes before it aggregates.
@@ -78,7 +78,7 @@ pub fn groups(query: &Query, keys: impl Iterator<Item = usize>) -> Vec<RecordBat
             .with_precision_and_scale(12, 2)
             .expect("amounts");
         let names = StringArray::from_iter_values(names);
-        let names = datafusion::arrow::compute::cast(&names, table.field(0).data_type());
+        let names = arrow::compute::cast(&names, table.field(0).data_type());
         let columns = vec![names.expect("names"), Arc::new(amounts) as _];
         let batch = RecordBatch::try_new(Arc::new(table.clone()), columns).expect("a batch");
         partial.push(batch).expect("records");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use chrono::{DateTime, Utc};
 use consumer::dashboard::render::render;
 use consumer::dashboard::theme::Theme;
@@ -12,7 +13,6 @@ use consumer::dashboard::view::View;
 use consumer::event::{Batch, Event, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress};
-use datafusion::arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use divan::Bencher;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

@@ -10,7 +10,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use datafusion::arrow::datatypes::Schema;
+use arrow::datatypes::Schema;
 
 use crate::engine::query::TABLE;
 

@@ -12,8 +12,8 @@
 //!
 //! Nothing here is written in place of something that can be read.
 
+use arrow::array::RecordBatch;
 use bytes::Bytes;
-use datafusion::arrow::array::RecordBatch;
 use thiserror::Error;
 
 use super::format::{self, EncodeError, Header, Kind};

@@ -5,9 +5,9 @@
 
 use std::collections::HashSet;
 
+use arrow::array::RecordBatch;
+use arrow::row::{RowConverter, SortField};
 use chrono::{DateTime, Utc};
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::row::{RowConverter, SortField};
 use thiserror::Error;
 
 use super::aggregate::Aggregate;

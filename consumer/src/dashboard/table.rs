@@ -1,6 +1,6 @@
 //! The rows to show after a batch, and what in them is new or has changed.
 
-use datafusion::arrow::error::ArrowError;
+use arrow::error::ArrowError;
 
 use super::change;
 use super::snapshot::{Cell, Column, ResultTable, Row};

@@ -6,14 +6,14 @@
 use std::slice::Iter;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
+use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float32Builder,
     Float64Builder, Int8Builder, Int16Builder, Int32Builder, Int64Builder, ListArray,
     NullBufferBuilder, StringViewBuilder, StructArray, TimestampMicrosecondBuilder, new_null_array,
 };
-use datafusion::arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
-use datafusion::arrow::error::ArrowError;
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow::error::ArrowError;
 
 use super::read::{Row, Value};
 use super::text::checked_text;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
+use arrow::array::{
     ArrayRef, BinaryBuilder, Int32Builder, Int64Builder, ListArray, StringViewBuilder, StructArray,
     TimestampMicrosecondBuilder,
 };
-use datafusion::arrow::buffer::{OffsetBuffer, ScalarBuffer};
-use datafusion::arrow::datatypes::{DataType, Field};
-use datafusion::arrow::error::ArrowError;
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, Field};
+use arrow::error::ArrowError;
 
 use crate::schema::metadata::{MetadataColumn, header_fields};
 

@@ -4,9 +4,9 @@
 //! a struct is followed by its fields. Only a row that is complete goes to the builders, so a record that
 //! turns out bad at its last column has left nothing behind. Rows are reused; a record allocates nothing.
 
+use arrow::datatypes::{DataType, Field, TimeUnit};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
 
 use super::defect::{Defect, Excerpt};
 use super::number::{self, NumberError};

@@ -1,8 +1,8 @@
 //! What the decoder promises as a whole. Expected values are written by hand, or come from serde_json,
 //! chrono, or arithmetic on digits: never from the decoder.
 
-use datafusion::arrow::array::{Array, AsArray};
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::{Array, AsArray};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::*;
 

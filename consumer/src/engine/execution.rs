@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_plan::{ExecutionPlan, execution_plan::reset_plan_states};
-use datafusion::prelude::SessionConfig;
+use arrow::array::RecordBatch;
+use datafusion_common::{DataFusionError, Result};
+use datafusion_execution::config::SessionConfig;
+use datafusion_execution::runtime_env::RuntimeEnv;
+use datafusion_execution::{SendableRecordBatchStream, TaskContext};
+use datafusion_physical_plan::{ExecutionPlan, execution_plan::reset_plan_states};
 use futures::StreamExt;
 
 use super::feed::Feed;

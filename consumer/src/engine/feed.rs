@@ -1,5 +1,5 @@
-//! Where a plan's rows come from: a table whose scan is a [`FeedExec`], and the [`Feed`] that a
-//! running execution of it reads.
+//! Where a plan's rows come from: a table, [`FeedExec`], which is its scan and every other leaf, and the [`Feed`]
+//! that a running execution of it reads.
 //!
 //! A plan is made once and executed again and again, also for several partitions at a time, so its
 //! leaf holds no rows. It finds the feed of its own execution in the task's context. A stream over an
@@ -12,27 +12,22 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
-use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, TableType};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion_common::tree_node::TreeNodeRecursion;
+use datafusion_common::{DataFusionError, Result};
+use datafusion_execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion_expr::TableSource;
+use datafusion_physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion_physical_plan::execution_plan::{
     Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
 };
-use datafusion::physical_plan::{
+use datafusion_physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
 };
 use futures::Stream;
 
-/// The table that a query is planned over: a schema without rows or statistics.
-///
-/// Statistics stay absent on purpose: exact ones of an empty table would fold `count(*)`, `min` and
-/// `max` to constants when the query is planned.
+/// The table that a query is planned over: a schema, of which all filters stay in the plan.
 #[derive(Debug)]
 pub struct FeedTable {
     schema: SchemaRef,
@@ -45,28 +40,9 @@ impl FeedTable {
     }
 }
 
-#[async_trait]
-impl TableProvider for FeedTable {
+impl TableSource for FeedTable {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::Base
-    }
-
-    async fn scan(
-        &self,
-        _session: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
-        _limit: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let projection = match projection {
-            Some(columns) => columns.clone(),
-            None => (0..self.schema.fields().len()).collect(),
-        };
-        Ok(Arc::new(FeedExec::of_columns(&self.schema, projection)?))
     }
 }
 
@@ -85,7 +61,11 @@ impl FeedExec {
         Self::with_columns(schema, columns)
     }
 
-    fn of_columns(table: &Schema, columns: Vec<usize>) -> Result<Self> {
+    /// A leaf that yields batches of these of a table's columns as they are fed.
+    ///
+    /// # Errors
+    /// If it has no such column.
+    pub fn of_columns(table: &Schema, columns: Vec<usize>) -> Result<Self> {
         let schema = Arc::new(table.project(&columns)?);
         Ok(Self::with_columns(schema, columns))
     }

@@ -18,14 +18,14 @@ use std::collections::HashSet;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayData, RecordBatch};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
-use datafusion::execution::memory_pool::{
+use arrow::array::{Array, ArrayData, RecordBatch};
+use datafusion_common::{DataFusionError, Result};
+use datafusion_execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion_execution::memory_pool::arrow::ArrowMemoryPool;
+use datafusion_execution::memory_pool::{
     GreedyMemoryPool, MemoryConsumer, MemoryPool, MemoryReservation, UnboundedMemoryPool,
 };
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion_execution::memory_pool::arrow::ArrowMemoryPool;
+use datafusion_execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
 /// The memory of one query, shared by all of its workers. The default is without limit.
 #[derive(Clone, Debug)]
@@ -170,7 +170,7 @@ fn unseen(data: &ArrayData, seen: &mut HashSet<NonNull<u8>>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use arrow::array::{ArrayRef, Int64Array};
 
     use super::*;
 

@@ -9,17 +9,17 @@
 use std::slice;
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::error::DataFusionError;
-use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
+use datafusion_common::DataFusionError;
+use datafusion_physical_expr::expressions::Column;
+use datafusion_physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use sql::SqlError;
 use thiserror::Error;
 
-use self::cut::{check_group_by_group, columns_read, cut};
-use self::session::{functions, session};
+use self::group_by_group::check_group_by_group;
+use self::physical::aggregate::Modes;
 use super::execution::{Environment, Execution};
 use super::functions::clock::TriggerClock;
 use super::functions::nan::one_nan;
@@ -28,10 +28,11 @@ use super::quantity;
 use super::refusal::{Refusal, check_optimized, check_written};
 use crate::output_mode::OutputMode;
 
-mod cut;
 mod explain;
+mod group_by_group;
 mod identity;
-mod session;
+mod logical;
+mod physical;
 
 pub use explain::error_text;
 
@@ -83,18 +84,11 @@ pub struct Query {
 
 #[derive(Clone)]
 enum Plan {
-    Aggregate(AggregatePlan),
+    Aggregate {
+        modes: Modes,
+        above: Arc<dyn ExecutionPlan>,
+    },
     Rows(Arc<dyn ExecutionPlan>),
-}
-
-#[derive(Clone)]
-struct AggregatePlan {
-    partial: Arc<dyn ExecutionPlan>,
-    reduce: Arc<dyn ExecutionPlan>,
-    last: Arc<dyn ExecutionPlan>,
-    above: Arc<dyn ExecutionPlan>,
-    /// The first columns of a state: what its groups are told apart by.
-    keys: SchemaRef,
 }
 
 impl Query {
@@ -108,30 +102,37 @@ impl Query {
             [topic] => Some(topic.as_str()),
             _ => None,
         };
-        let state = session(table, topic, &clock)?;
+        let config = logical::config();
+        let catalog = logical::catalog(table, topic, &clock, &config);
         let parsed = sql::parse(text)?;
         let name = topic.unwrap_or(TABLE);
-        let written = sql::plan(parsed, table.fields(), &state).map_err(|error| match error {
-            SqlError::Invalid(error) => {
-                QueryError::Invalid(explain::lookup_error(&error, name, &functions(&state)))
-            }
+        let written = sql::plan(parsed, table.fields(), &catalog).map_err(|error| match error {
+            SqlError::Invalid(error) => QueryError::Invalid(explain::lookup_error(
+                &error,
+                name,
+                &catalog.function_names(),
+            )),
             other => other.into(),
         })?;
         check_written(&written, name)?;
-        let optimized = state.optimize(&written)?;
+        let optimized = logical::optimize(written, config.options())?;
         check_optimized(&optimized, topics.len())?;
-        let planner = Arc::clone(state.query_planner());
-        let keyed = one_nan(optimized.clone())?;
-        let physical = sql::at_once(planner.create_physical_plan(&keyed, &state))?;
-
-        let environment = Environment::new(state.config().clone(), &Memory::default())?;
+        let physical = physical::plan(&one_nan(optimized.clone())?, config.batch_size())?;
+        let columns = physical.columns.ok_or(Refusal::ReadsNothing)?;
+        let schema = quantity::marked(&physical.above.schema(), &optimized);
         let query = Self {
-            environment,
+            environment: Environment::new(config, &Memory::default())?,
             clock,
             table: Arc::clone(table),
-            columns: columns_read(&physical)?,
-            schema: quantity::marked(&physical.schema(), &optimized),
-            plan: cut(&physical)?,
+            columns,
+            schema,
+            plan: match physical.aggregate {
+                Some(modes) => Plan::Aggregate {
+                    modes,
+                    above: physical.above,
+                },
+                None => Plan::Rows(physical.above),
+            },
             updates: false,
         };
         query.rehearse()?;
@@ -155,8 +156,8 @@ impl Query {
     /// # Errors
     /// If its result cannot be computed from some of the groups.
     pub fn updating(self) -> Result<Self, QueryError> {
-        if let Plan::Aggregate(plan) = &self.plan {
-            check_group_by_group(&plan.above)?;
+        if let Plan::Aggregate { above, .. } = &self.plan {
+            check_group_by_group(above)?;
         }
         Ok(Self {
             updates: true,
@@ -168,8 +169,8 @@ impl Query {
     pub fn output_mode(&self) -> OutputMode {
         match self.plan {
             Plan::Rows(_) => OutputMode::Append,
-            Plan::Aggregate(_) if self.updates => OutputMode::Update,
-            Plan::Aggregate(_) => OutputMode::Complete,
+            Plan::Aggregate { .. } if self.updates => OutputMode::Update,
+            Plan::Aggregate { .. } => OutputMode::Complete,
         }
     }
 
@@ -177,10 +178,10 @@ impl Query {
     /// or there is only one.
     pub fn looked_up_by(&self) -> Option<&SchemaRef> {
         match &self.plan {
-            Plan::Aggregate(plan) if self.updates => {
-                (!plan.keys.fields().is_empty()).then_some(&plan.keys)
+            Plan::Aggregate { modes, .. } if self.updates => {
+                (!modes.keys.fields().is_empty()).then_some(&modes.keys)
             }
-            Plan::Aggregate(_) | Plan::Rows(_) => None,
+            Plan::Aggregate { .. } | Plan::Rows(_) => None,
         }
     }
 
@@ -246,10 +247,10 @@ impl Query {
 
     /// The column of the result that the query sorts by, in the first place.
     pub fn sorted_by(&self) -> Option<usize> {
-        let Plan::Aggregate(plan) = &self.plan else {
+        let Plan::Aggregate { above, .. } = &self.plan else {
             return None;
         };
-        let first = plan.above.output_ordering()?.first();
+        let first = above.output_ordering()?.first();
         first.expr.downcast_ref::<Column>().map(Column::index)
     }
 
@@ -257,7 +258,7 @@ impl Query {
     /// text; without one, all of it.
     pub fn kept_plan(&self) -> String {
         let plan = match &self.plan {
-            Plan::Aggregate(plan) => &plan.partial,
+            Plan::Aggregate { modes, .. } => &modes.partial,
             Plan::Rows(plan) => plan,
         };
         identity::of_plan(plan)
@@ -274,7 +275,7 @@ impl Query {
     /// If DataFusion cannot start the plan.
     pub fn partial(&self) -> Result<Partial, DataFusionError> {
         let plan = match &self.plan {
-            Plan::Aggregate(plan) => &plan.partial,
+            Plan::Aggregate { modes, .. } => &modes.partial,
             Plan::Rows(plan) => plan,
         };
         Execution::start(&self.environment, plan).map(Partial)
@@ -289,7 +290,7 @@ impl Query {
         states: impl IntoIterator<Item = RecordBatch>,
     ) -> Result<Vec<RecordBatch>, DataFusionError> {
         match &self.plan {
-            Plan::Aggregate(plan) => self.environment.run(&plan.reduce, states),
+            Plan::Aggregate { modes, .. } => self.environment.run(&modes.reduce, states),
             Plan::Rows(_) => Ok(states.into_iter().collect()),
         }
     }
@@ -305,10 +306,10 @@ impl Query {
     ) -> Result<Outcome, DataFusionError> {
         let shown = self.memory().reserve_shown()?;
         let (batches, groups) = match &self.plan {
-            Plan::Aggregate(plan) => {
-                let groups = self.environment.run(&plan.last, states)?;
+            Plan::Aggregate { modes, above } => {
+                let groups = self.environment.run(&modes.last, states)?;
                 let count = groups.iter().map(RecordBatch::num_rows).sum();
-                (self.environment.run(&plan.above, groups)?, count)
+                (self.environment.run(above, groups)?, count)
             }
             Plan::Rows(_) => (states.into_iter().collect(), 0),
         };

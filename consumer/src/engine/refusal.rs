@@ -3,9 +3,9 @@
 //! The engine keeps one aggregate over one scan. Everything that would need more state than that, or
 //! whose result would depend on when records came, is refused before the first record is read.
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Expr, LogicalPlan};
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_expr::expr::AggregateFunction;
+use datafusion_expr::{Expr, LogicalPlan};
 use thiserror::Error;
 
 /// Why a query is not kept.

@@ -17,8 +17,8 @@ mod index;
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::error::DataFusionError;
+use arrow::array::RecordBatch;
+use datafusion_common::DataFusionError;
 
 use super::memory::bytes_of;
 use super::query::Query;

@@ -15,8 +15,8 @@ mod allowance;
 mod contribution;
 mod reader;
 
-use datafusion::arrow::error::ArrowError;
-use datafusion::error::DataFusionError;
+use arrow::error::ArrowError;
+use datafusion_common::DataFusionError;
 use thiserror::Error;
 
 use self::reader::{Reader, Taken};

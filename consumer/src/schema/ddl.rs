@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use thiserror::Error;
 
 use super::{MAX_DEPTH, Names, TableSchema, metadata, timestamp};

@@ -3,12 +3,12 @@
 //! Shared by everything that draws results: the printed table and the dashboard. The text is escaped,
 //! so it may go to a terminal as it is.
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, Float64Type};
-use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::buffer::NullBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Float64Type};
+use arrow::error::ArrowError;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use producer::escape::escaped;
 
 use crate::engine::quantity::as_it_stands;
@@ -122,11 +122,11 @@ impl<'a> Cells<'a> {
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{
+    use arrow::array::{
         Decimal128Array, DictionaryArray, Float64Array, Int64Array, StringArray,
         TimestampMillisecondArray,
     };
-    use datafusion::arrow::datatypes::Int32Type;
+    use arrow::datatypes::Int32Type;
 
     use super::*;
 

@@ -5,9 +5,9 @@
 use std::io::Write;
 use std::time::Duration;
 
+use arrow::array::{Array, RecordBatch, StructArray};
+use arrow::compute::concat_batches;
 use chrono::{DateTime, SecondsFormat, Utc};
-use datafusion::arrow::array::{Array, RecordBatch, StructArray};
-use datafusion::arrow::compute::concat_batches;
 use producer::escape::escaped;
 use serde::Serialize;
 

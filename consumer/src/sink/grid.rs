@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::error::ArrowError;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 
 use super::cell::Cells;
 use crate::width::{padded, width};

@@ -8,7 +8,7 @@
 
 use std::io::Write;
 
-use datafusion::arrow::array::{Array, RecordBatch, StructArray};
+use arrow::array::{Array, RecordBatch, StructArray};
 
 use super::json_text::write_json;
 use super::json_value::write_struct;

@@ -7,12 +7,12 @@
 
 use std::io::{self, Write};
 
+use arrow::array::{Array, AsArray, StructArray, downcast_dictionary_array};
+use arrow::datatypes::*;
+use arrow::error::ArrowError;
+use arrow::temporal_conversions::as_datetime;
+use arrow::util::display::{ArrayFormatter, FormatOptions, array_value_to_string};
 use chrono::SecondsFormat;
-use datafusion::arrow::array::{Array, AsArray, StructArray, downcast_dictionary_array};
-use datafusion::arrow::datatypes::*;
-use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::temporal_conversions::as_datetime;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions, array_value_to_string};
 
 use super::json_text::write_json;
 
@@ -162,8 +162,8 @@ fn write_map(out: &mut Vec<u8>, entries: &StructArray) -> Result<(), ArrowError>
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::*;
-    use datafusion::arrow::buffer::OffsetBuffer;
+    use arrow::array::*;
+    use arrow::buffer::OffsetBuffer;
 
     use super::*;
 

@@ -5,8 +5,8 @@
 
 use std::io::{self, Write};
 
+use arrow::error::ArrowError;
 use chrono::DateTime;
-use datafusion::arrow::error::ArrowError;
 use producer::escape::escaped;
 
 use super::grid;

@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
-use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion_execution::memory_pool::MemoryReservation;
 use rdkafka::config::ClientConfig;
 
 use super::client::queued_bytes;

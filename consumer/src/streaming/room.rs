@@ -113,7 +113,7 @@ impl Room {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
 
     use super::*;
     use crate::engine::memory::Memory;

@@ -9,9 +9,9 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::error::DataFusionError;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion_common::DataFusionError;
 
 use crate::checkpoint::Checkpoint;
 use crate::engine::changed::Changed;

@@ -4,14 +4,14 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use consumer::checkpoint::format::{self, Header, Kind};
-use consumer::position::{Offset, TopicPartition};
-use datafusion::arrow::array::{
+use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int64Array, ListArray,
     RecordBatch, RecordBatchOptions, StringArray, StringViewArray, StructArray,
     TimestampMicrosecondArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+use consumer::checkpoint::format::{self, Header, Kind};
+use consumer::position::{Offset, TopicPartition};
 
 use crate::checkpoint::folder;
 

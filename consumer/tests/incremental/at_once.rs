@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow::array::{Float64Array, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::DataType;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use consumer::engine::functions::arithmetic::ExactArithmetic;
 use consumer::engine::functions::exact::{avg, sum};
-use datafusion::arrow::array::{Float64Array, RecordBatch};
-use datafusion::arrow::compute::concat_batches;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 

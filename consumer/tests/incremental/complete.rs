@@ -1,9 +1,9 @@
 //! Results of all groups.
 
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::concat_batches;
 use proptest::prelude::*;
 
 use super::at_once::{at_once, comparable};
@@ -41,9 +41,18 @@ const QUERIES: &[&str] = &[
     "SELECT tag, count(*), sum(amount) FROM (SELECT unnest(tags) AS tag, amount FROM transactions) GROUP BY tag",
     "SELECT brand, quantity, count(*) FROM transactions GROUP BY ROLLUP (brand, quantity)",
     "SELECT brand, quantity, grouping(brand), sum(amount) FROM transactions GROUP BY GROUPING SETS ((brand), (quantity), ())",
+    "SELECT brand, quantity % 2, count(*) FROM transactions GROUP BY CUBE (brand, quantity % 2)",
+    "SELECT brand, quantity % 2, count(*) FROM transactions GROUP BY brand, GROUPING SETS ((quantity % 2), ())",
+    "SELECT DISTINCT ON (brand) brand, amount FROM transactions ORDER BY brand, _partition, _offset",
     "SELECT bool_and(amount > 5), bool_or(quantity > 90), bit_xor(quantity), approx_distinct(quantity) FROM transactions",
     "SELECT brand, sum(amount) AS total, rank() OVER (ORDER BY sum(amount) DESC) AS place FROM transactions GROUP BY brand",
     "SELECT brand, sum(amount) * 100 / sum(sum(amount)) OVER () AS share FROM transactions GROUP BY brand",
+    "SELECT brand, quantity % 2 AS odd, row_number() OVER (PARTITION BY quantity % 2 ORDER BY sum(amount) DESC NULLS LAST, brand) \
+     AS place, lag(sum(amount)) OVER (ORDER BY brand, quantity % 2) AS before FROM transactions GROUP BY 1, 2",
+    "SELECT brand, sum(sum(amount)) OVER (ORDER BY brand ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS around, \
+     count(*) FILTER (WHERE count(*) > 1) OVER () AS often FROM transactions GROUP BY brand ORDER BY brand",
+    "SELECT unnest(many) AS one FROM (SELECT array_agg(quantity ORDER BY quantity) AS many FROM transactions GROUP BY brand)",
+    "SELECT sum(amount) FROM transactions WHERE brand = 'a'",
     "WITH t AS (SELECT brand, amount FROM transactions WHERE quantity > 10) SELECT brand, avg(amount) FROM t GROUP BY brand",
     "SELECT brand, first_value(amount ORDER BY _partition, _offset), last_value(quantity ORDER BY _partition, _offset) \
      FROM transactions GROUP BY brand",

@@ -10,14 +10,14 @@ mod spark;
 
 use std::sync::Arc;
 
+use arrow::array::{
+    ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::SchemaRef;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use consumer::engine::query::{Query, QueryError};
 use consumer::engine::state::State;
 use consumer::schema::TableSchema;
-use datafusion::arrow::array::{
-    ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
-};
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 
 fn cards() -> SchemaRef {
     let ddl = "card_brand STRING, amount DECIMAL(12,2), quantity BIGINT, timestamp TIMESTAMP, \
@@ -107,7 +107,7 @@ fn batch(values: &[(&str, i128, i64)], micros: &[i64]) -> RecordBatch {
                         .map(|_| Some("pos"))
                         .collect::<StringViewArray>(),
                 ),
-                _ => datafusion::arrow::array::new_null_array(field.data_type(), values.len()),
+                _ => arrow::array::new_null_array(field.data_type(), values.len()),
             }
         })
         .collect();

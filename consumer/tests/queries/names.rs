@@ -1,8 +1,8 @@
 //! What columns are called, and found by.
 
+use arrow::datatypes::SchemaRef;
 use consumer::engine::query::Query;
 use consumer::schema::TableSchema;
-use datafusion::arrow::datatypes::SchemaRef;
 
 use super::{cards, plan};
 

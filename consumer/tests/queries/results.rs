@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::SchemaRef;
+use arrow::util::display::array_value_to_string;
 use consumer::engine::query::{Query, error_text};
 use consumer::schema::TableSchema;
 use consumer::sink::cell::Cells;
-use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::arrow::util::display::array_value_to_string;
 
 use super::{batch, plan, records, result, result_of, rows};
 

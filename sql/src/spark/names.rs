@@ -1,6 +1,6 @@
 //! Spark's functions, and what DataFusion calls them.
 
-use datafusion::sql::sqlparser::ast::ObjectName;
+use sqlparser::ast::ObjectName;
 
 /// Spark's name and DataFusion's, where the arguments are the same.
 pub(super) const RENAMED: &[(&str, &str)] = &[

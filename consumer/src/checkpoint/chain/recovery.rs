@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::DataType;
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
 
 use super::{Read, Tip, read_as};
 use crate::checkpoint::format::{Header, Kind};

@@ -1,10 +1,10 @@
 //! Arrow IPC from a source that is not believed.
 
+use arrow::array::RecordBatch;
+use arrow::buffer::Buffer;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamDecoder;
 use bytes::Bytes;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::buffer::Buffer;
-use datafusion::arrow::error::ArrowError;
-use datafusion::arrow::ipc::reader::StreamDecoder;
 
 use super::FormatError;
 use super::messages::check_messages;

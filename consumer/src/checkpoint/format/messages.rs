@@ -11,8 +11,8 @@
 //!
 //! Of Arrow's types only unions are refused: SQL has no way to make one.
 
-use datafusion::arrow::datatypes::{DataType, Schema};
-use datafusion::arrow::ipc::{Message, root_as_message};
+use arrow::datatypes::{DataType, Schema};
+use arrow::ipc::{Message, root_as_message};
 
 use super::FormatError;
 

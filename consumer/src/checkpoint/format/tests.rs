@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
+use arrow::array::{
     ArrayRef, AsArray, BooleanArray, Decimal128Array, DictionaryArray, Float64Array, Int32Array,
     Int64Array, ListArray, RecordBatchOptions, StringArray, StringViewArray, StructArray,
     TimestampMicrosecondArray,
 };
-use datafusion::arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -99,7 +99,7 @@ fn texts_by(rows: &[Row]) -> ArrayRef {
     let texts = rows.iter().flat_map(|row| [&row.0, &row.0]);
     let texts: StringViewArray = texts.collect();
     let field = Arc::new(Field::new_list_field(DataType::Utf8View, true));
-    let offsets = datafusion::arrow::buffer::OffsetBuffer::from_lengths(rows.iter().map(|_row| 2));
+    let offsets = arrow::buffer::OffsetBuffer::from_lengths(rows.iter().map(|_row| 2));
     Arc::new(ListArray::new(field, offsets, Arc::new(texts), None))
 }
 
@@ -161,7 +161,7 @@ fn a_slice_is_written_without_what_it_leaves_out() {
     let keys = StringViewArray::from_iter_values(keys);
     let lists = ListArray::new(
         Arc::new(Field::new_list_field(DataType::Utf8View, true)),
-        datafusion::arrow::buffer::OffsetBuffer::from_lengths(vec![1; 10_000]),
+        arrow::buffer::OffsetBuffer::from_lengths(vec![1; 10_000]),
         Arc::new(keys.clone()),
         None,
     );
@@ -189,7 +189,7 @@ fn what_is_read_needs_no_copy() {
     let (_, state) = decode(&object).unwrap();
     let column = state[0]
         .column(0)
-        .as_primitive::<datafusion::arrow::datatypes::Decimal128Type>();
+        .as_primitive::<arrow::datatypes::Decimal128Type>();
     let within = object.as_ptr_range();
     assert!(within.contains(&column.values().inner().as_ptr()));
 }
@@ -310,8 +310,8 @@ fn a_header_that_makes_no_sense_is_refused() {
 
 #[test]
 fn compressed_batches_are_refused_before_they_are_unpacked() {
-    use datafusion::arrow::ipc::CompressionType;
-    use datafusion::arrow::ipc::writer::IpcWriteOptions;
+    use arrow::ipc::CompressionType;
+    use arrow::ipc::writer::IpcWriteOptions;
 
     let state = batch(vec![("n", Arc::new(Int64Array::from(vec![7; 1000])))]);
     let options = IpcWriteOptions::default()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Int64Array, StringArray};
+use arrow::array::{Int64Array, StringArray};
 use object_store::memory::InMemory;
 use object_store::path::Path;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use chrono::{DateTime, TimeDelta, Utc};
-use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;

@@ -196,7 +196,7 @@ fn more_keys_than_are_remembered_are_read_all_the_same() {
     let batch = decoder.flush().unwrap();
     let read = batch
         .column(0)
-        .as_primitive::<datafusion::arrow::datatypes::Int32Type>();
+        .as_primitive::<arrow::datatypes::Int32Type>();
     assert!(read.values().iter().copied().eq(0..5_000));
 }
 

@@ -7,29 +7,27 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, ArrowNativeTypeOp, AsArray, Decimal128Array};
-use datafusion::arrow::compute::kernels::arity::try_binary;
-use datafusion::arrow::compute::kernels::numeric::{add, mul, sub};
-use datafusion::arrow::datatypes::{
-    DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef,
-};
-use datafusion::arrow::error::ArrowError;
-use datafusion::common::DFSchema;
-use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::config::ConfigOptions;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{
+use arrow::array::{ArrayRef, ArrowNativeTypeOp, AsArray, Decimal128Array};
+use arrow::compute::kernels::arity::try_binary;
+use arrow::compute::kernels::numeric::{add, mul, sub};
+use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
+use arrow::error::ArrowError;
+use datafusion_common::DFSchema;
+use datafusion_common::ScalarValue;
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::{DataFusionError, Result};
+use datafusion_expr::expr_rewriter::NamePreserver;
+use datafusion_expr::utils::merge_schema;
+use datafusion_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
     ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use datafusion::optimizer::AnalyzerRule;
-use datafusion::physical_expr::ScalarFunctionExpr;
-use datafusion::physical_expr::expressions::BinaryExpr as PhysicalBinaryExpr;
-use datafusion::physical_expr_common::datum;
-use datafusion::physical_expr_common::physical_expr::PhysicalExpr;
-use datafusion::scalar::ScalarValue;
+use datafusion_optimizer::AnalyzerRule;
+use datafusion_physical_expr::ScalarFunctionExpr;
+use datafusion_physical_expr::expressions::BinaryExpr as PhysicalBinaryExpr;
+use datafusion_physical_expr_common::datum;
+use datafusion_physical_expr_common::physical_expr::PhysicalExpr;
 
 use super::rounding::divide_half_up;
 

@@ -8,13 +8,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{DateTime, Utc};
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
-use datafusion::error::Result;
-use datafusion::logical_expr::{
+use datafusion_common::Result;
+use datafusion_common::ScalarValue;
+use datafusion_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use datafusion::scalar::ScalarValue;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 

@@ -11,14 +11,14 @@ mod finish;
 
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::error::Result;
-use datafusion::functions_aggregate::{average::avg_udaf, sum::sum_udaf};
-use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::utils::format_state_name;
-use datafusion::logical_expr::{
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion_common::Result;
+use datafusion_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion_expr::utils::format_state_name;
+use datafusion_expr::{
     Accumulator, AggregateUDF, AggregateUDFImpl, GroupsAccumulator, Signature, Volatility,
 };
+use datafusion_functions_aggregate::{average::avg_udaf, sum::sum_udaf};
 
 use self::accumulator::{ExactAccumulator, ExactGroups};
 use self::distinct::DistinctExact;
@@ -97,7 +97,7 @@ impl AggregateUDFImpl for Exact {
             UInt8, UInt16, UInt32, UInt64,
         };
         let [input] = inputs else {
-            return datafusion::common::plan_err!("{} takes one argument", self.name());
+            return datafusion_common::plan_err!("{} takes one argument", self.name());
         };
         Ok(vec![match input {
             Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | Null => Int64,
@@ -112,7 +112,7 @@ impl AggregateUDFImpl for Exact {
             | DataType::Duration(_)
             | DataType::Interval(_) => input.clone(),
             other => {
-                return datafusion::common::plan_err!(
+                return datafusion_common::plan_err!(
                     "{} takes numbers, not {other}; CAST the argument",
                     self.name()
                 );

@@ -4,10 +4,10 @@
 //! asks for a bug report. What it means is taken out of that here, and told in the words of SQL. A text
 //! that is not known here is passed on, without the wrappings.
 
-use datafusion::common::utils::datafusion_strsim::normalized_levenshtein;
-use datafusion::common::{Column, SchemaError};
-use datafusion::error::DataFusionError;
-use datafusion::sql::sqlparser::parser::ParserError;
+use datafusion_common::DataFusionError;
+use datafusion_common::utils::datafusion_strsim::normalized_levenshtein;
+use datafusion_common::{Column, SchemaError};
+use sqlparser::parser::ParserError;
 
 mod words;
 

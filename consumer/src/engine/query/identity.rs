@@ -3,10 +3,10 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::physical_expr::expressions::Literal;
-use datafusion::physical_expr_common::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::{ExecutionPlan, displayable};
+use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion_physical_expr::expressions::Literal;
+use datafusion_physical_expr_common::physical_expr::PhysicalExpr;
+use datafusion_physical_plan::{ExecutionPlan, displayable};
 
 /// The plan as DataFusion shows it, and behind that each of its expressions with its literals, in a line of its own.
 ///

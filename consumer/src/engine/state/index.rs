@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use datafusion::arrow::array::RecordBatch;
-use datafusion::common::hash_utils::{RandomState, create_hashes};
-use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::MemoryReservation;
+use arrow::array::RecordBatch;
+use datafusion_common::DataFusionError;
+use datafusion_common::hash_utils::{RandomState, create_hashes};
+use datafusion_execution::memory_pool::MemoryReservation;
 
 use crate::engine::memory::Memory;
 
@@ -140,7 +140,7 @@ fn tag(hash: u64) -> u32 {
 mod tests {
     use std::sync::Arc;
 
-    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use arrow::array::{ArrayRef, Int64Array};
 
     use super::*;
 

@@ -1,6 +1,6 @@
 //! What a worker hands over.
 
-use datafusion::arrow::array::RecordBatch;
+use arrow::array::RecordBatch;
 
 use crate::checkpoint::Epoch;
 use crate::engine::state::State;

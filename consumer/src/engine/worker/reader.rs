@@ -5,7 +5,7 @@ mod letters;
 
 use std::mem;
 
-use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion_execution::memory_pool::MemoryReservation;
 
 use self::chunk_size::ChunkSize;
 use self::letters::Letters;

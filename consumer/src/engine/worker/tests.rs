@@ -6,8 +6,8 @@ mod memory;
 mod merging;
 mod partitions;
 
-use datafusion::arrow::array::AsArray;
-use datafusion::arrow::datatypes::Int64Type;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
 
 use super::*;
 use crate::checkpoint::{Checkpoint, Checkpoints};

@@ -1,6 +1,6 @@
 //! The type that has room for all numbers seen, exactly if there is one.
 
-use datafusion::arrow::datatypes::DataType;
+use arrow::datatypes::DataType;
 
 /// Digits of DECIMAL columns, unless more were seen before the point.
 const PRECISION: usize = 18;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
+use arrow::array::{Int64Array, StringArray};
 use chrono::TimeZone;
-use datafusion::arrow::array::{Int64Array, StringArray};
 use serde_json::json;
 
 use super::*;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use arrow::array::RecordBatch;
 use chrono::Utc;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::error::DataFusionError;
+use datafusion_common::DataFusionError;
 
 use super::Driver;
 use crate::engine::memory::is_exhausted;

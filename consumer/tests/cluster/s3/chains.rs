@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use arrow::array::{AsArray, Int64Array, RecordBatch};
+use arrow::datatypes::Int64Type;
 use consumer::checkpoint::chain::{Delta, KEPT, NewCheckpoint, Tip, recover, retire, write};
 use consumer::checkpoint::name::Name;
 use consumer::checkpoint::store::Store;
 use consumer::position::Offset;
-use datafusion::arrow::array::{AsArray, Int64Array, RecordBatch};
-use datafusion::arrow::datatypes::Int64Type;
 use libtest_mimic::Trial;
 
 use super::objects::folder;

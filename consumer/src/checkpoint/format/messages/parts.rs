@@ -2,8 +2,8 @@
 
 use std::vec;
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::arrow::ipc;
+use arrow::datatypes::DataType;
+use arrow::ipc;
 
 use super::{FormatError, wrong};
 

@@ -1,11 +1,11 @@
 //! Schemas whose types Arrow has.
 
-use datafusion::arrow::datatypes::{
+use arrow::datatypes::{
     Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Schema,
     validate_decimal_precision_and_scale,
 };
-use datafusion::arrow::ipc::convert::fb_to_schema;
-use datafusion::arrow::ipc::{self, DateUnit, Endianness, IntervalUnit, Precision, TimeUnit, Type};
+use arrow::ipc::convert::fb_to_schema;
+use arrow::ipc::{self, DateUnit, Endianness, IntervalUnit, Precision, TimeUnit, Type};
 
 use super::{FormatError, Found, wrong};
 

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
+use arrow::array::{
     Array, ArrayRef, FixedSizeListArray, Int32Array, Int64Array, ListArray, RecordBatch,
     StringDictionaryBuilder, StringViewArray, StructArray, new_null_array,
 };
-use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
-use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{Field, Fields, Int32Type, SchemaRef};
-use datafusion::arrow::ipc::convert::IpcSchemaEncoder;
-use datafusion::arrow::ipc::writer::StreamWriter;
-use datafusion::arrow::ipc::{
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::cast;
+use arrow::datatypes::{Field, Fields, Int32Type, SchemaRef};
+use arrow::ipc::convert::IpcSchemaEncoder;
+use arrow::ipc::writer::StreamWriter;
+use arrow::ipc::{
     self, DateArgs, DateUnit, DecimalArgs, DictionaryBatchArgs, DictionaryEncodingArgs,
     DurationArgs, Endianness, FieldArgs, FieldNode, FixedSizeBinaryArgs, FixedSizeListArgs,
     FloatingPointArgs, IntArgs, IntervalArgs, IntervalUnit, ListArgs, ListViewArgs, MapArgs,
@@ -503,8 +503,8 @@ fn item(data_type: DataType) -> Arc<Field> {
 
 /// One of each type that a state may have.
 fn types() -> Vec<DataType> {
-    use datafusion::arrow::datatypes::IntervalUnit::{DayTime, MonthDayNano, YearMonth};
-    use datafusion::arrow::datatypes::TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
+    use arrow::datatypes::IntervalUnit::{DayTime, MonthDayNano, YearMonth};
+    use arrow::datatypes::TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
 
     let number = Field::new("n", DataType::Int64, true);
     let text = Field::new("text", DataType::Utf8View, true);

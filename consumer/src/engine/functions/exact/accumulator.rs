@@ -3,14 +3,14 @@
 use std::mem::size_of;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
+use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, Int64Array,
     PrimitiveArray,
 };
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type};
-use datafusion::error::Result;
-use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
-use datafusion::scalar::ScalarValue;
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use datafusion_common::Result;
+use datafusion_common::ScalarValue;
+use datafusion_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 use super::finish::{Finish, seen};
 use super::{Outcome, sum_type};

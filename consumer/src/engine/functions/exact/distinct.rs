@@ -4,12 +4,12 @@ use std::collections::HashSet;
 use std::mem::{size_of, size_of_val};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, Decimal128Array};
-use datafusion::arrow::datatypes::{DataType, Decimal128Type, Int64Type};
-use datafusion::common::utils::SingleRowListArrayBuilder;
-use datafusion::error::Result;
-use datafusion::logical_expr::Accumulator;
-use datafusion::scalar::ScalarValue;
+use arrow::array::{ArrayRef, AsArray, Decimal128Array};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use datafusion_common::Result;
+use datafusion_common::ScalarValue;
+use datafusion_common::utils::SingleRowListArrayBuilder;
+use datafusion_expr::Accumulator;
 
 use super::finish::Finish;
 use super::sum_type;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array};
-use datafusion::arrow::buffer::NullBuffer;
-use datafusion::arrow::datatypes::DataType;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::physical_expr_common::physical_expr::fmt_sql;
+use arrow::array::{ArrayRef, Decimal128Array, Float64Array, Int64Array};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::DataType;
+use datafusion_common::{DataFusionError, Result};
+use datafusion_expr::function::AccumulatorArgs;
+use datafusion_physical_expr_common::physical_expr::fmt_sql;
 
 use super::Outcome;
 use crate::engine::functions::arithmetic::as_written;

@@ -1,6 +1,6 @@
 //! A partition's dead letters that are on their way.
 
-use datafusion::execution::memory_pool::MemoryReservation;
+use datafusion_execution::memory_pool::MemoryReservation;
 
 /// Dead letters of a partition that may be on their way at a time.
 const MOST_LETTERS: usize = 10_000;

@@ -1,0 +1,114 @@
+//! From text to an optimized logical plan: by DataFusion's rules and ours, but for those that would take a query's rows
+//! for all there are.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use chrono::{DateTime, Utc};
+use datafusion_common::alias::AliasGenerator;
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::{Result, ScalarValue};
+use datafusion_execution::config::SessionConfig;
+use datafusion_expr::registry::{FunctionRegistry, MemoryFunctionRegistry};
+use datafusion_expr::{LogicalPlan, TableSource};
+use datafusion_functions_aggregate::first_last::first_value_udaf;
+use datafusion_optimizer::{Analyzer, Optimizer, OptimizerConfig};
+use sql::Catalog;
+
+use super::TABLE;
+use crate::engine::feed::FeedTable;
+use crate::engine::functions::arithmetic::ExactArithmetic;
+use crate::engine::functions::clock::TriggerClock;
+use crate::engine::functions::exact;
+
+/// How queries are planned and run.
+pub(super) fn config() -> SessionConfig {
+    SessionConfig::new()
+        .with_target_partitions(1)
+        // `1.1` is DECIMAL as in Spark: amounts times it stay exact.
+        .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
+        // Above this share of distinct groups a partial aggregate would stop grouping.
+        .set(
+            "datafusion.execution.skip_partial_aggregation_probe_ratio_threshold",
+            &ScalarValue::Float64(Some(2.0)),
+        )
+}
+
+/// What a query over `table`, which is called [`TABLE`] and `topic`, can name.
+pub(super) fn catalog(
+    table: &SchemaRef,
+    topic: Option<&str>,
+    clock: &TriggerClock,
+    config: &SessionConfig,
+) -> Catalog {
+    let mut catalog = Catalog::new(Arc::clone(config.options()));
+    catalog.add_aggregate(Arc::new(exact::sum()));
+    catalog.add_aggregate(Arc::new(exact::avg()));
+    for function in clock.functions() {
+        catalog.add_scalar(Arc::new(function));
+    }
+    // Would be folded to the time of planning.
+    catalog.remove_scalar("current_time");
+    let table: Arc<dyn TableSource> = Arc::new(FeedTable::new(Arc::clone(table)));
+    catalog.add_table(TABLE, &table);
+    if let Some(topic) = topic {
+        catalog.add_table(topic, &table);
+        catalog.add_table(topic.to_lowercase(), &table);
+    }
+    catalog
+}
+
+/// The same plan with its types made to fit, and then simpler.
+///
+/// # Errors
+/// If an expression has no type, or a constant cannot be computed.
+pub(super) fn optimize(plan: LogicalPlan, options: &Arc<ConfigOptions>) -> Result<LogicalPlan> {
+    let mut analyzer = Analyzer::new();
+    analyzer.rules.push(Arc::new(ExactArithmetic));
+    let analyzed = analyzer.execute_and_check(plan, options, |_, _| {})?;
+    let mut optimizer = Optimizer::new();
+    // `count(DISTINCT x)` would become an aggregate over an aggregate.
+    optimizer
+        .rules
+        .retain(|rule| rule.name() != "single_distinct_aggregation_to_group_by");
+    optimizer.optimize(analyzed, &Optimizing::new(options)?, |_, _| {})
+}
+
+/// What the optimizer asks for.
+struct Optimizing {
+    options: Arc<ConfigOptions>,
+    aliases: Arc<AliasGenerator>,
+    /// What `DISTINCT ON` becomes.
+    functions: MemoryFunctionRegistry,
+}
+
+impl Optimizing {
+    fn new(options: &Arc<ConfigOptions>) -> Result<Self> {
+        let mut functions = MemoryFunctionRegistry::new();
+        functions.register_udaf(first_value_udaf())?;
+        Ok(Self {
+            options: Arc::clone(options),
+            aliases: Arc::default(),
+            functions,
+        })
+    }
+}
+
+impl OptimizerConfig for Optimizing {
+    /// None: what depends on it differs from one trigger to the next.
+    fn query_execution_start_time(&self) -> Option<DateTime<Utc>> {
+        None
+    }
+
+    fn alias_generator(&self) -> &Arc<AliasGenerator> {
+        &self.aliases
+    }
+
+    fn options(&self) -> Arc<ConfigOptions> {
+        Arc::clone(&self.options)
+    }
+
+    fn function_registry(&self) -> Option<&dyn FunctionRegistry> {
+        Some(&self.functions)
+    }
+}

@@ -1,0 +1,228 @@
+//! From an optimized logical plan to what runs it.
+//!
+//! What can be kept up to date is one aggregate over one scan, so there are few kinds of nodes, each with one input. The
+//! plan is cut at its lowest aggregate: that one is there in the modes of [`aggregate`], and what stands above it reads
+//! its groups. Rows come from one partition and on one thread, so nothing is repartitioned, and the only thing that a
+//! node asks of its input is an order.
+
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use datafusion_common::{DFSchema, Result, not_impl_err};
+use datafusion_expr::execution_props::ExecutionProps;
+use datafusion_expr::expr::physical_name;
+use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion_expr::{
+    Aggregate, Expr, FetchType, Filter, Limit, LogicalPlan, Projection, SkipType, Sort, SortExpr,
+    Unnest,
+};
+use datafusion_physical_expr::{
+    LexOrdering, PhysicalExpr, PhysicalSortExpr, create_physical_expr, create_physical_sort_exprs,
+};
+use datafusion_physical_plan::empty::EmptyExec;
+use datafusion_physical_plan::filter::{FilterExec, FilterExecBuilder};
+use datafusion_physical_plan::limit::GlobalLimitExec;
+use datafusion_physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion_physical_plan::sorts::sort::SortExec;
+use datafusion_physical_plan::unnest::{ListUnnest, UnnestExec};
+use datafusion_physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+
+use self::aggregate::Modes;
+use crate::engine::feed::FeedExec;
+
+pub(super) mod aggregate;
+mod window;
+
+/// What runs a query.
+pub(super) struct Physical {
+    /// The columns of the table that are read; `None` if the optimizer has found that none is.
+    pub columns: Option<Vec<usize>>,
+    /// The lowest aggregate, if there is one.
+    pub aggregate: Option<Modes>,
+    /// What stands above it; without one, all of it.
+    pub above: Arc<dyn ExecutionPlan>,
+}
+
+/// Plans what has been optimized, in batches of so many rows.
+///
+/// # Errors
+/// If it has an expression that cannot be run, or a kind of node that no SELECT over one scan comes to.
+pub(super) fn plan(logical: &LogicalPlan, batch_size: usize) -> Result<Physical> {
+    let mut planner = Planner {
+        batch_size,
+        properties: ExecutionProps::new(),
+        context: PhysicalPlanningContext::default(),
+        columns: None,
+        aggregate: None,
+    };
+    let above = planner.node(logical)?;
+    Ok(Physical {
+        columns: planner.columns,
+        aggregate: planner.aggregate,
+        above,
+    })
+}
+
+struct Planner {
+    batch_size: usize,
+    properties: ExecutionProps,
+    context: PhysicalPlanningContext,
+    /// What the scan reads, once it is planned.
+    columns: Option<Vec<usize>>,
+    /// The lowest aggregate, once it is planned.
+    aggregate: Option<Modes>,
+}
+
+impl Planner {
+    fn node(&mut self, node: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
+        match node {
+            LogicalPlan::TableScan(scan) => {
+                let table = scan.source.schema();
+                let columns = match &scan.projection {
+                    Some(columns) => columns.clone(),
+                    None => (0..table.fields().len()).collect(),
+                };
+                self.columns = Some(columns.clone());
+                Ok(Arc::new(FeedExec::of_columns(&table, columns)?))
+            }
+            LogicalPlan::EmptyRelation(empty) => {
+                Ok(Arc::new(EmptyExec::new(Arc::clone(empty.schema.inner()))))
+            }
+            LogicalPlan::SubqueryAlias(alias) => self.node(&alias.input),
+            LogicalPlan::Projection(projection) => self.projection(projection),
+            LogicalPlan::Filter(filter) => self.filter(filter),
+            LogicalPlan::Sort(sort) => self.sort(sort),
+            LogicalPlan::Limit(limit) => self.limit(limit),
+            LogicalPlan::Unnest(unnest) => self.unnest(unnest),
+            LogicalPlan::Aggregate(aggregate) => self.lowest_aggregate(aggregate),
+            LogicalPlan::Window(window) => {
+                let input = self.node(&window.input)?;
+                self.window(window, input)
+            }
+            other => not_impl_err!("{} is not known here", other.display()),
+        }
+    }
+
+    fn projection(&mut self, projection: &Projection) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = self.node(&projection.input)?;
+        let columns = projection.input.schema();
+        let names = input.schema();
+        let exprs = projection.expr.iter().map(|expr| {
+            Ok(ProjectionExpr {
+                expr: self.expr(expr, columns)?,
+                alias: output_name(expr, columns, &names)?,
+            })
+        });
+        let exprs = exprs.collect::<Result<Vec<_>>>()?;
+        let metadata = projection.schema.as_arrow();
+        let node =
+            ProjectionExec::try_new_with_schema_metadata(exprs, Arc::clone(&input), metadata)?;
+        // A filter copies the rows that it lets through: not those columns that nobody reads any more.
+        if input.is::<FilterExec>()
+            && let Some(filter) = input.try_swapping_with_projection(&node)?
+        {
+            return Ok(filter);
+        }
+        Ok(Arc::new(node))
+    }
+
+    fn filter(&mut self, filter: &Filter) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = self.node(&filter.input)?;
+        let predicate = self.expr(&filter.predicate, filter.input.schema())?;
+        let node = FilterExecBuilder::new(predicate, input)
+            .with_batch_size(self.batch_size)
+            .build()?;
+        Ok(Arc::new(node))
+    }
+
+    fn sort(&mut self, sort: &Sort) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = self.node(&sort.input)?;
+        let Some(order) = LexOrdering::new(self.sort_exprs(&sort.expr, sort.input.schema())?)
+        else {
+            return Ok(input);
+        };
+        Ok(Arc::new(SortExec::new(order, input).with_fetch(sort.fetch)))
+    }
+
+    fn limit(&mut self, limit: &Limit) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = self.node(&limit.input)?;
+        match (limit.get_skip_type()?, limit.get_fetch_type()?) {
+            (SkipType::Literal(skip), FetchType::Literal(fetch)) => {
+                Ok(Arc::new(GlobalLimitExec::new(input, skip, fetch)))
+            }
+            _ => not_impl_err!("LIMIT and OFFSET take numbers"),
+        }
+    }
+
+    fn unnest(&mut self, unnest: &Unnest) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = self.node(&unnest.input)?;
+        let lists = unnest.list_type_columns.iter();
+        let lists = lists.map(|(index, list)| ListUnnest {
+            index_in_input_schema: *index,
+            depth: list.depth,
+        });
+        let node = UnnestExec::new(
+            input,
+            lists.collect(),
+            unnest.struct_type_columns.clone(),
+            Arc::clone(unnest.schema.inner()),
+            unnest.options.clone(),
+        )?;
+        Ok(Arc::new(node))
+    }
+
+    /// Cuts the plan at the lowest aggregate; the optimizer may have put others above it.
+    fn lowest_aggregate(&mut self, aggregate: &Aggregate) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = self.node(&aggregate.input)?;
+        if self.aggregate.is_some() {
+            return self.aggregate_at_once(aggregate, input);
+        }
+        let modes = self.aggregate_modes(aggregate, input)?;
+        let groups = FeedExec::new(modes.last.schema());
+        self.aggregate = Some(modes);
+        Ok(Arc::new(groups))
+    }
+
+    fn expr(&self, expr: &Expr, columns: &DFSchema) -> Result<Arc<dyn PhysicalExpr>> {
+        create_physical_expr(expr, columns, &self.properties, &self.context)
+    }
+
+    fn exprs(&self, exprs: &[Expr], columns: &DFSchema) -> Result<Vec<Arc<dyn PhysicalExpr>>> {
+        exprs.iter().map(|expr| self.expr(expr, columns)).collect()
+    }
+
+    fn sort_exprs(&self, exprs: &[SortExpr], columns: &DFSchema) -> Result<Vec<PhysicalSortExpr>> {
+        create_physical_sort_exprs(exprs, columns, &self.properties, &self.context)
+    }
+}
+
+/// What the column is called that `expr` makes. A column of the input keeps its name, which may be that of an expression.
+fn output_name(expr: &Expr, columns: &DFSchema, names: &Schema) -> Result<String> {
+    if let Expr::Column(column) = expr
+        && let Ok(index) = columns.index_of_column(column)
+    {
+        return Ok(names.field(index).name().clone());
+    }
+    physical_name(expr)
+}
+
+/// The input of `node` in the order that `node` wants it in; `None` if it is so, or any order is as good.
+fn ordered(
+    node: &dyn ExecutionPlan,
+    input: &Arc<dyn ExecutionPlan>,
+) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+    let Some(Some(wanted)) = node.required_input_ordering().into_iter().next() else {
+        return Ok(None);
+    };
+    let wanted = wanted.into_single();
+    if input
+        .equivalence_properties()
+        .ordering_satisfy_requirement(wanted.clone())?
+    {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(SortExec::new(
+        LexOrdering::from(wanted),
+        Arc::clone(input),
+    ))))
+}

@@ -1,0 +1,179 @@
+//! An aggregate in the modes in which it is run.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Fields, Schema, SchemaRef};
+use datafusion_common::{DFSchema, Result, ScalarValue, plan_err};
+use datafusion_expr::expr::{GroupingSet, physical_name};
+use datafusion_expr::utils::powerset;
+use datafusion_expr::{Aggregate, Expr};
+use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_expr::aggregate::{AggregateFunctionExpr, LoweredAggregateBuilder};
+use datafusion_physical_expr::expressions::Literal;
+use datafusion_physical_plan::ExecutionPlan;
+use datafusion_physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
+
+use super::{Planner, ordered};
+use crate::engine::feed::FeedExec;
+
+/// The aggregate next to the scan.
+#[derive(Clone)]
+pub struct Modes {
+    /// From records to states.
+    pub partial: Arc<dyn ExecutionPlan>,
+    /// From states to states, each group once.
+    pub reduce: Arc<dyn ExecutionPlan>,
+    /// From states to groups.
+    pub last: Arc<dyn ExecutionPlan>,
+    /// The first columns of a state: what its groups are told apart by.
+    pub keys: SchemaRef,
+}
+
+/// What is needed to make an aggregate in any mode.
+struct Parts {
+    groups: PhysicalGroupBy,
+    calls: Vec<Arc<AggregateFunctionExpr>>,
+    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+}
+
+impl Planner {
+    /// `aggregate` over what `input` yields, in all modes.
+    pub(super) fn aggregate_modes(
+        &self,
+        aggregate: &Aggregate,
+        input: Arc<dyn ExecutionPlan>,
+    ) -> Result<Modes> {
+        let records = input.schema();
+        let partial = self.over_records(AggregateMode::Partial, aggregate, input)?;
+        // A call may have been turned round, for instance the first in one order into the last in the other.
+        let calls = partial.aggr_expr();
+        // FILTER (WHERE …) has been applied when a state is made.
+        let merge = |mode| {
+            AggregateExec::try_new(
+                mode,
+                partial.group_expr().as_final(),
+                calls.to_vec(),
+                vec![None; calls.len()],
+                Arc::new(FeedExec::new(partial.schema())),
+                Arc::clone(&records),
+            )
+            .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
+        };
+        let states = partial.schema();
+        let keys = partial.group_expr().num_group_exprs();
+        let keys = states.fields().iter().take(keys).cloned();
+        Ok(Modes {
+            keys: Arc::new(Schema::new(keys.collect::<Fields>())),
+            reduce: merge(AggregateMode::PartialReduce)?,
+            last: merge(AggregateMode::Final)?,
+            partial: Arc::new(partial),
+        })
+    }
+
+    /// `aggregate` over all that `input` yields.
+    pub(super) fn aggregate_at_once(
+        &self,
+        aggregate: &Aggregate,
+        input: Arc<dyn ExecutionPlan>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let single = self.over_records(AggregateMode::Single, aggregate, input)?;
+        Ok(Arc::new(single))
+    }
+
+    fn over_records(
+        &self,
+        mode: AggregateMode,
+        aggregate: &Aggregate,
+        input: Arc<dyn ExecutionPlan>,
+    ) -> Result<AggregateExec> {
+        let parts = self.parts(aggregate, &input.schema())?;
+        let of = |input| {
+            AggregateExec::try_new(
+                mode,
+                parts.groups.clone(),
+                parts.calls.clone(),
+                parts.filters.clone(),
+                Arc::clone(input),
+                input.schema(),
+            )
+        };
+        let any = of(&input)?;
+        match ordered(&any, &input)? {
+            Some(input) => of(&input),
+            None => Ok(any),
+        }
+    }
+
+    fn parts(&self, aggregate: &Aggregate, input: &Schema) -> Result<Parts> {
+        let columns = aggregate.input.schema();
+        let calls = aggregate.aggr_expr.iter().map(|call| {
+            LoweredAggregateBuilder::new(call, columns, input, &self.properties, &self.context)
+                .build()
+                .map(|call| (call.aggregate, call.filter))
+        });
+        let (calls, filters) = calls.collect::<Result<Vec<_>>>()?.into_iter().unzip();
+        Ok(Parts {
+            groups: self.groups(&aggregate.group_expr, columns, input)?,
+            calls,
+            filters,
+        })
+    }
+
+    fn groups(
+        &self,
+        exprs: &[Expr],
+        columns: &DFSchema,
+        input: &Schema,
+    ) -> Result<PhysicalGroupBy> {
+        let named = |expr: &Expr| Ok((self.expr(expr, columns)?, physical_name(expr)?));
+        match exprs {
+            [] => Ok(PhysicalGroupBy::new(
+                Vec::new(),
+                Vec::new(),
+                Vec::new(),
+                false,
+            )),
+            [Expr::GroupingSet(sets)] => {
+                let keys = sets.distinct_expr();
+                let null = |expr: &&Expr| {
+                    let (key, name) = named(expr)?;
+                    let null = ScalarValue::try_from(&key.data_type(input)?)?;
+                    Ok((Arc::new(Literal::new(null)) as _, name))
+                };
+                let left_out = grouping_sets(sets)?.into_iter().map(|set| {
+                    let is_left_out = |key: &&Expr| !set.contains(key);
+                    keys.iter().map(is_left_out).collect()
+                });
+                Ok(PhysicalGroupBy::new(
+                    keys.iter().map(|expr| named(expr)).collect::<Result<_>>()?,
+                    keys.iter().map(null).collect::<Result<_>>()?,
+                    left_out.collect(),
+                    true,
+                ))
+            }
+            keys => Ok(PhysicalGroupBy::new_single(
+                keys.iter().map(named).collect::<Result<_>>()?,
+            )),
+        }
+    }
+}
+
+/// The most columns of a CUBE: their sets are 4,096, the most that DataFusion takes of GROUPING SETS beside other keys.
+const MOST_OF_CUBE: usize = 12;
+
+/// The sets that are meant, each with its keys.
+fn grouping_sets(sets: &GroupingSet) -> Result<Vec<Vec<&Expr>>> {
+    match sets {
+        GroupingSet::GroupingSets(sets) => {
+            Ok(sets.iter().map(|set| set.iter().collect()).collect())
+        }
+        GroupingSet::Rollup(keys) => {
+            let prefixes = (0..=keys.len()).map(|length| keys.iter().take(length).collect());
+            Ok(prefixes.collect())
+        }
+        GroupingSet::Cube(keys) if keys.len() > MOST_OF_CUBE => {
+            plan_err!("CUBE has {} columns; it takes {MOST_OF_CUBE}", keys.len())
+        }
+        GroupingSet::Cube(keys) => powerset(keys),
+    }
+}

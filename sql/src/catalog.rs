@@ -1,0 +1,201 @@
+//! What a query can name: functions, DataFusion's and others, and tables.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::{DataFusionError, Result, TableReference};
+use datafusion_expr::planner::{ContextProvider, ExprPlanner};
+use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
+
+use crate::spark::names;
+
+/// Functions and tables, with the options that a query is planned by.
+pub struct Catalog {
+    options: Arc<ConfigOptions>,
+    tables: HashMap<String, Arc<dyn TableSource>>,
+    scalar: HashMap<String, Arc<ScalarUDF>>,
+    higher_order: HashMap<String, Arc<HigherOrderUDF>>,
+    aggregate: HashMap<String, Arc<AggregateUDF>>,
+    window: HashMap<String, Arc<WindowUDF>>,
+    /// What turns operators and the like into calls of functions.
+    planners: Vec<Arc<dyn ExprPlanner>>,
+}
+
+impl Catalog {
+    /// All of DataFusion's functions, and no table.
+    pub fn new(options: Arc<ConfigOptions>) -> Self {
+        let mut catalog = Self {
+            options,
+            tables: HashMap::new(),
+            scalar: HashMap::new(),
+            higher_order: HashMap::new(),
+            aggregate: HashMap::new(),
+            window: HashMap::new(),
+            planners: vec![
+                Arc::new(datafusion_functions::core::planner::CoreFunctionPlanner::default()),
+                Arc::new(datafusion_functions_nested::planner::NestedFunctionPlanner),
+                Arc::new(datafusion_functions_nested::planner::FieldAccessPlanner),
+                Arc::new(datafusion_functions::datetime::planner::DatetimeFunctionPlanner),
+                Arc::new(datafusion_functions::unicode::planner::UnicodeFunctionPlanner),
+                Arc::new(datafusion_functions_aggregate::planner::AggregateFunctionPlanner),
+                Arc::new(datafusion_functions_window::planner::WindowFunctionPlanner),
+            ],
+        };
+        let nested = datafusion_functions_nested::all_default_nested_functions();
+        for function in datafusion_functions::all_default_functions()
+            .into_iter()
+            .chain(nested)
+        {
+            // Some keep an option, such as the time zone.
+            match function.inner().with_updated_config(&catalog.options) {
+                Some(function) => catalog.add_scalar(Arc::new(function)),
+                None => catalog.add_scalar(function),
+            }
+        }
+        for function in datafusion_functions_nested::all_default_higher_order_functions() {
+            let name = function.name().to_owned();
+            insert(&mut catalog.higher_order, name, function, |function| {
+                function.aliases()
+            });
+        }
+        for function in datafusion_functions_aggregate::all_default_aggregate_functions() {
+            catalog.add_aggregate(function);
+        }
+        for function in datafusion_functions_window::all_default_window_functions() {
+            let name = function.name().to_owned();
+            insert(&mut catalog.window, name, function, |function| {
+                function.aliases()
+            });
+        }
+        catalog
+    }
+
+    /// Adds a function of one row, in the place of those that are called so.
+    pub fn add_scalar(&mut self, function: Arc<ScalarUDF>) {
+        let name = function.name().to_owned();
+        insert(&mut self.scalar, name, function, |function| {
+            function.aliases()
+        });
+    }
+
+    /// Takes away what is called so, if it is a function of one row.
+    pub fn remove_scalar(&mut self, name: &str) {
+        self.scalar.remove(name);
+    }
+
+    /// Adds an aggregate, in the place of those that are called so.
+    pub fn add_aggregate(&mut self, function: Arc<AggregateUDF>) {
+        let name = function.name().to_owned();
+        insert(&mut self.aggregate, name, function, |function| {
+            function.aliases()
+        });
+    }
+
+    /// Adds a table, unless there is one that is called so.
+    pub fn add_table(&mut self, name: impl Into<String>, table: &Arc<dyn TableSource>) {
+        self.tables
+            .entry(name.into())
+            .or_insert_with(|| Arc::clone(table));
+    }
+
+    /// The options that a query is planned by.
+    pub fn options(&self) -> &Arc<ConfigOptions> {
+        &self.options
+    }
+
+    /// The names of all functions, Spark's among them.
+    pub fn function_names(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = names::names().collect();
+        all.extend(self.scalar.keys().map(String::as_str));
+        all.extend(self.aggregate.keys().map(String::as_str));
+        all.extend(self.window.keys().map(String::as_str));
+        all
+    }
+
+    /// Whether a function of one row is called so.
+    pub(crate) fn is_scalar(&self, name: &str) -> bool {
+        self.scalar.contains_key(name)
+    }
+
+    /// Whether an aggregate or a window function is called so.
+    pub(crate) fn is_of_rows(&self, name: &str) -> bool {
+        self.aggregate.contains_key(name) || self.window.contains_key(name)
+    }
+}
+
+/// By its name and the others that it has.
+fn insert<F>(
+    functions: &mut HashMap<String, Arc<F>>,
+    name: String,
+    function: Arc<F>,
+    aliases: impl Fn(&F) -> &[String],
+) {
+    for alias in aliases(&function) {
+        functions.insert(alias.clone(), Arc::clone(&function));
+    }
+    functions.insert(name, function);
+}
+
+impl ContextProvider for Catalog {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        let is_ours = name.catalog().is_none() && name.schema().is_none_or(|name| name == "public");
+        let table = self.tables.get(name.table()).filter(|_| is_ours);
+        table
+            .cloned()
+            .ok_or_else(|| DataFusionError::Plan(format!("table '{name}' not found")))
+    }
+
+    fn get_table_function_source(
+        &self,
+        name: &str,
+        _args: Vec<datafusion_expr::Expr>,
+    ) -> Result<Arc<dyn TableSource>> {
+        Err(DataFusionError::Plan(format!("table '{name}' not found")))
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.planners
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        self.scalar.get(name).cloned()
+    }
+
+    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
+        self.higher_order.get(name).cloned()
+    }
+
+    fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
+        self.aggregate.get(name).cloned()
+    }
+
+    fn get_window_meta(&self, name: &str) -> Option<Arc<WindowUDF>> {
+        self.window.get(name).cloned()
+    }
+
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        &self.options
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.scalar.keys().cloned().collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        self.higher_order.keys().cloned().collect()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        self.aggregate.keys().cloned().collect()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        self.window.keys().cloned().collect()
+    }
+}
