@@ -199,6 +199,7 @@ fn a_query_file_that_holds_no_query_is_named() {
         "it is empty",
     );
     refuses("QUERY_FILE", &write("wrong.sql", "SELEC"), "SELEC");
+    refuses("QUERY_FILE", "/dev/zero", "more than 1 MiB");
     let missing = folder.path().join("missing.sql");
     refuses(
         "QUERY_FILE",

@@ -1,7 +1,8 @@
 //! From flags to the settings of a query.
 
 use std::env;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -24,6 +25,9 @@ const DEAD_LETTER_SUFFIX: &str = ".dead-letters";
 
 /// More threads than any machine has cores are a slip of the finger.
 const MOST_WORKERS: usize = 256;
+
+/// A file that holds more is no query, and some never end.
+const MOST_QUERY_BYTES: u64 = 1 << 20;
 
 impl Cli {
     /// The settings of the query; `servers` are the demo's brokers, if it is the demo.
@@ -138,12 +142,9 @@ impl Cli {
             ("", "") => Ok(None),
             (query, "") => Ok(Some(query.to_owned())),
             ("", path) => {
-                let text = fs::read_to_string(path).map_err(|error| {
-                    SettingsError::new(
-                        "QUERY_FILE",
-                        path,
-                        format!("it cannot be read: {error}; name a file that holds a query"),
-                    )
+                let text = read_query(path).map_err(|reason| {
+                    let mend = "name a file that holds a query";
+                    SettingsError::new("QUERY_FILE", path, format!("{reason}; {mend}"))
                 })?;
                 // Some editors begin a file with a mark of its encoding.
                 Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
@@ -231,5 +232,16 @@ impl Cli {
                 )),
             },
         }
+    }
+}
+
+/// What the file holds, or why it cannot be a query.
+fn read_query(path: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map(|file| file.take(MOST_QUERY_BYTES + 1));
+    match file.and_then(|mut file| file.read_to_string(&mut text)) {
+        Err(error) => Err(format!("it cannot be read: {error}")),
+        Ok(_) if text.len() as u64 > MOST_QUERY_BYTES => Err("it holds more than 1 MiB".to_owned()),
+        Ok(_) => Ok(text),
     }
 }
