@@ -60,6 +60,8 @@ const QUERIES: &[&str] = &[
     "SELECT brand, array_agg(DISTINCT quantity ORDER BY quantity) FROM transactions GROUP BY brand",
     "SELECT brand, array_agg(quantity ORDER BY quantity), array_agg(amount ORDER BY amount DESC) FROM transactions GROUP BY brand",
     "SELECT quantity % 3, string_agg(brand, '' ORDER BY brand), first_value(amount ORDER BY amount) FROM transactions GROUP BY 1",
+    "SELECT brand, nth_value(amount, 2 ORDER BY _partition, _offset), array_agg(quantity ORDER BY quantity) \
+     FROM transactions GROUP BY brand",
     "SELECT sum(amount) FROM transactions HAVING sum(amount) > 100",
     // Without an aggregate.
     "SELECT brand, amount * 2 AS twice FROM transactions WHERE amount > 30",

@@ -98,6 +98,14 @@ impl Planner {
             )
         };
         let any = of(&input)?;
+        // Most that have an order put in order what they hold, which is less than all records.
+        let calls = any.aggr_expr();
+        if !calls
+            .iter()
+            .any(|call| call.order_sensitivity().hard_requires())
+        {
+            return Ok(any);
+        }
         match ordered(&any, &input)? {
             Some(input) => of(&input),
             None => Ok(any),
