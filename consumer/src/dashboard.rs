@@ -82,10 +82,10 @@ pub enum DashboardError {
 /// Shows `events` until the query ends or the user leaves; what the user asks for goes to `commands`. Of the
 /// last batch at most so many `rows` are kept.
 ///
-/// Takes the whole terminal and SIGINT, SIGTERM and SIGHUP: the first asks the query to stop, as `q` does,
-/// the second leaves at once. The terminal is as before when this returns. A panic meanwhile, on any thread,
-/// gives it back too, and ends the process. Must be called by the process's first thread, as [`Screen::suspend`]
-/// says. Once taken, these signals no longer end the process by
+/// Takes the whole terminal and SIGINT, SIGTERM, SIGHUP and SIGCONT: the first of the former three asks the query to
+/// stop, as `q` does, the second leaves at once; the latter has the terminal taken anew. The terminal is as before when
+/// this returns. A panic meanwhile, on any thread, gives it back too, and ends the process. Must be called by the
+/// process's first thread, as [`Screen::suspend`] says. Once taken, the three signals no longer end the process by
 /// themselves, even after this has returned: a caller that goes on for long handles them too.
 pub fn run(
     events: Receiver<Event>,
@@ -143,7 +143,10 @@ async fn show(
             Some(signal) = signalled.recv() => match signal {
                 Signalled::End => Some(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
                 Signalled::Continued => {
-                    screen.take_again().map_err(DashboardError::Terminal)?;
+                    if screen.take_again().is_err() {
+                        // The terminal has gone meanwhile.
+                        return Ok(End::Left);
+                    }
                     due = Instant::now();
                     None
                 }
@@ -169,7 +172,11 @@ async fn show(
             match keys::press(key, &mut view, &shown, Utc::now()) {
                 Asked::Nothing => {}
                 Asked::Leave => return Ok(End::Left),
-                Asked::Suspend => screen.suspend().map_err(DashboardError::Terminal)?,
+                Asked::Suspend => {
+                    if screen.suspend().is_err() {
+                        return Ok(End::Left);
+                    }
+                }
                 // A query that has gone hears nothing; that it has is seen by its events.
                 Asked::Query(command) => drop(commands.try_send(command)),
             }

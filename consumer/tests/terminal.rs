@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a busy machine.
@@ -26,6 +26,7 @@ struct Terminal {
     script: Child,
     keys: ChildStdin,
     written: Receiver<Vec<u8>>,
+    reader: Option<JoinHandle<()>>,
     /// What was written and is not waited for yet.
     screen: Vec<u8>,
 }
@@ -45,17 +46,19 @@ impl Terminal {
         let keys = script.stdin.take().unwrap();
         let mut output = script.stdout.take().unwrap();
         let (sender, written) = mpsc::channel();
-        thread::spawn(move || {
+        let read = move || {
             let mut buffer = [0; 4096];
             while let Ok(length @ 1..) = output.read(&mut buffer) {
                 // A test that has given up listens no more.
                 let _ = sender.send(buffer[..length].to_vec());
             }
-        });
+        };
+        let reader = thread::Builder::new().name("screen".to_owned()).spawn(read);
         Self {
             script,
             keys,
             written,
+            reader: Some(reader.unwrap()),
             screen: Vec::new(),
         }
     }
@@ -67,6 +70,16 @@ impl Terminal {
         terminal.runs("stty rows 24 cols 80");
         terminal.waits_for("ready> ");
         terminal
+    }
+
+    /// The demo, with a picture on the screen; the process's id.
+    fn runs_demo(&mut self) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let id = folder.path().join("id");
+        let demo = env!("CARGO_BIN_EXE_consumer");
+        self.runs(&format!("sh -c 'echo $$ > {}; exec {demo}'", id.display()));
+        self.waits_for(PICTURE);
+        fs::read_to_string(id).unwrap().trim().to_owned()
     }
 
     fn types(&mut self, keys: &str) {
@@ -110,6 +123,9 @@ impl Drop for Terminal {
         // Its end is the end of the terminal, and so of what runs there.
         let _ = self.script.kill();
         let _ = self.script.wait();
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
     }
 }
 
@@ -137,21 +153,33 @@ fn ctrl_z_suspends_and_fg_goes_on() {
 
 #[test]
 fn whoever_stopped_it_fg_draws_all_anew() {
-    let folder = tempfile::tempdir().unwrap();
-    let id = folder.path().join("id");
     let mut terminal = Terminal::with_shell();
-    terminal.runs(&format!(
-        "sh -c 'echo $$ > {}; exec {}'",
-        id.display(),
-        env!("CARGO_BIN_EXE_consumer")
-    ));
-    terminal.waits_for(PICTURE);
-    let id = fs::read_to_string(id).unwrap();
+    let id = terminal.runs_demo();
     let stopped = Command::new("sh")
         .args(["-c", &format!("kill -STOP {id}")])
         .status();
     assert!(stopped.unwrap().success());
     terminal.waits_for("Stopped");
+    terminal.waits_for("ready> ");
+    terminal.runs("fg");
+    terminal.waits_for(TAKES);
+    terminal.waits_for(PICTURE);
+    terminal.types("q");
+    terminal.waits_for(GIVES_BACK);
+    terminal.waits_for("ready> ");
+}
+
+#[test]
+fn in_the_background_it_waits_for_the_terminal() {
+    let mut terminal = Terminal::with_shell();
+    terminal.runs_demo();
+    terminal.types(CTRL_Z);
+    terminal.waits_for("Stopped");
+    terminal.waits_for("ready> ");
+    terminal.runs("bg");
+    // The shell finds out that it has stopped again some time after it has; before that, fg would let it stand.
+    terminal.runs("until jobs -s | grep -q .; do sleep 0.1; done; echo it stands on $((1 + 1))");
+    terminal.waits_for("it stands on 2");
     terminal.waits_for("ready> ");
     terminal.runs("fg");
     terminal.waits_for(TAKES);

@@ -249,6 +249,20 @@ mod tests {
     }
 
     #[test]
+    fn ctrl_z_suspends_and_changes_nothing() {
+        let mut seat = Seat::new();
+        let suspend = KeyEvent::new(KeyCode::Char('z'), KeyModifiers::CONTROL);
+        let asked = press(
+            suspend,
+            &mut seat.view,
+            &seat.snapshot,
+            DateTime::UNIX_EPOCH,
+        );
+        assert_eq!(asked, Asked::Suspend);
+        assert!(!seat.view.stopping);
+    }
+
+    #[test]
     fn interval_goes_in_steps_that_add_up() {
         let mut seat = Seat::new();
         let set = |ms| Asked::Query(Command::SetInterval(Duration::from_millis(ms)));

@@ -19,6 +19,7 @@ use crossterm::terminal::{
 use ratatui::backend::CrosstermBackend;
 use ratatui::{Frame, Terminal};
 use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{LocalModes, tcgetattr};
 
 /// Whether the terminal is ours now.
 static OURS: AtomicBool = AtomicBool::new(false);
@@ -65,8 +66,10 @@ impl Screen {
     /// Takes the terminal again, whatever was done with it while the process was stopped. In the background that
     /// stops the process once more.
     pub fn take_again(&mut self) -> io::Result<()> {
-        // Else raw mode is not set anew.
-        disable_raw_mode()?;
+        // Else raw mode is not set anew. If it is set nothing may change it: meanwhile a key would be a signal.
+        if is_cooked() {
+            disable_raw_mode()?;
+        }
         self.terminal = take()?;
         Ok(())
     }
@@ -78,14 +81,20 @@ impl Drop for Screen {
     }
 }
 
-/// Raw mode and the second screen, empty. If only the former was had, [`restore`] gives it back.
+/// Raw mode and the second screen, empty. What was had when this fails, [`restore`] gives back.
 ///
 /// Asks the terminal nothing: its answer would have to be waited for, and some give none.
 fn take() -> io::Result<Terminal<CrosstermBackend<Stdout>>> {
-    enable_raw_mode()?;
+    // From here on a panic gives it back.
     OURS.store(true, Ordering::SeqCst);
+    enable_raw_mode()?;
     execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All))?;
     Terminal::new(CrosstermBackend::new(io::stdout()))
+}
+
+/// Whether the terminal reads lines, and not keys.
+fn is_cooked() -> bool {
+    tcgetattr(io::stdin()).map_or(true, |modes| modes.local_modes.contains(LocalModes::ICANON))
 }
 
 /// Gives the terminal back if the dashboard has it; else does nothing. Whether it had it.
