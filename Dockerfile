@@ -1,7 +1,7 @@
 # Both programs, a target each: --target producer, --target consumer.
 #
 # Dependencies are compiled before the sources arrive, from the manifests and empty crates, so that a change of the
-# sources compiles the sources only. The consumer goes on from the producer's dependencies: most are its own as well.
+# sources compiles the sources only. Those of both at once: then librdkafka, which is C, is compiled beside Rust.
 
 FROM rust:1.95-slim-bookworm AS manifests
 # librdkafka is compiled from source, with Debian's OpenSSL, zlib and Zstandard, and the allocator is Debian's jemalloc:
@@ -11,7 +11,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends \
        gcc g++ libjemalloc-dev libssl-dev libzstd-dev make pkg-config zlib1g-dev \
     && rm -rf /var/lib/apt/lists/*
-# Only x86-64 has it.
+# The allocator is taken on x86-64 only, so its path need not be there elsewhere.
 ENV OPENSSL_NO_VENDOR=1 ZSTD_SYS_USE_PKG_CONFIG=1 JEMALLOC_OVERRIDE=/usr/lib/x86_64-linux-gnu/libjemalloc_pic.a
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
@@ -27,26 +27,25 @@ RUN for crate in producer sql consumer; do \
       for name in $(sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/benches/$name.rs; done; \
     done
 
-FROM manifests AS producer-dependencies
-RUN cargo build --release --locked -p producer
+FROM manifests AS dependencies
+# With S3, Google Cloud Storage and Azure for checkpoints. Both packages are named wherever one is built: with others
+# the dependencies have other features, and are compiled once more.
+RUN cargo build --release --locked -p producer -p consumer --features consumer/cloud
 
-FROM producer-dependencies AS producer-build
+FROM dependencies AS producer-build
 RUN rm -r producer
 COPY producer producer
 # Cargo goes by time, and the sources are older than what was built from the empty ones.
-RUN touch producer/src/*.rs && cargo build --release --locked -p producer
+RUN touch producer/src/*.rs \
+    && cargo build --release --locked -p producer -p consumer --features consumer/cloud --bin producer
 
-FROM producer-dependencies AS consumer-dependencies
-# With S3, Google Cloud Storage and Azure for checkpoints.
-RUN cargo build --release --locked -p consumer --features cloud
-
-FROM consumer-dependencies AS consumer-build
+FROM dependencies AS consumer-build
 RUN rm -r producer sql consumer
 COPY producer producer
 COPY sql sql
 COPY consumer consumer
 RUN touch producer/src/*.rs sql/src/*.rs consumer/src/*.rs \
-    && cargo build --release --locked -p consumer --features cloud
+    && cargo build --release --locked -p producer -p consumer --features consumer/cloud --bin consumer
 
 FROM debian:bookworm-slim AS runtime
 RUN apt-get update \
