@@ -1,11 +1,12 @@
-//! What of a query must not come to the planner: what is no SELECT, words that it would pass over in silence, and rows of operators
-//! that it would not come to the end of.
+//! What of a query must not come to the planner: what is no SELECT, words that it would pass over in silence, and rows of
+//! operators that it would not come to the end of.
 
 use std::iter;
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    Expr, GroupByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor,
+    Expr, GroupByExpr, NamedWindowDefinition, NamedWindowExpr, OrderByKind, Query, Select,
+    SelectItem, SetExpr, TableFactor, WindowSpec, WindowType,
 };
 
 use crate::walk::{Walker, walk};
@@ -38,6 +39,15 @@ impl Unplanned {
     fn not_select(&mut self, words: &str) {
         self.first
             .get_or_insert_with(|| SqlError::NotSelect(words.to_owned()));
+    }
+
+    fn window(&mut self, window: &WindowSpec) {
+        if window.window_name.is_some() {
+            self.ignored(
+                "a window that goes on from another, (w …)",
+                "write all of it: OVER (PARTITION BY … ORDER BY …)",
+            );
+        }
     }
 
     /// Ends the walk, before it goes into what is too long for it, too.
@@ -113,6 +123,11 @@ impl Walker for Unplanned {
         if !select.connect_by.is_empty() {
             self.ignored("CONNECT BY", "leave it out");
         }
+        for NamedWindowDefinition(_, window) in &select.named_window {
+            if let NamedWindowExpr::WindowSpec(window) = window {
+                self.window(window);
+            }
+        }
         if select.value_table_mode.is_some() {
             self.ignored("SELECT AS STRUCT or VALUE", "leave the AS out");
         }
@@ -172,6 +187,11 @@ impl Walker for Unplanned {
 
     fn before(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         let expr: &Expr = expr;
+        if let Expr::Function(call) = expr
+            && let Some(WindowType::WindowSpec(window)) = &call.over
+        {
+            self.window(window);
+        }
         let operators = iter::successors(Some(expr), |next| first_operand(next)).count() - 1;
         match operators > MOST_IN_A_ROW {
             true => self.too_long(),

@@ -18,6 +18,7 @@ use datafusion_common::config::ConfigOptions;
 use datafusion_common::tree_node::{Transformed, TreeNode};
 use datafusion_common::{DataFusionError, Result};
 use datafusion_expr::expr_rewriter::NamePreserver;
+use datafusion_expr::type_coercion::binary::BinaryTypeCoercer;
 use datafusion_expr::utils::merge_schema;
 use datafusion_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ReturnFieldArgs,
@@ -42,9 +43,9 @@ impl AnalyzerRule for ExactArithmetic {
             let columns = columns_of(&node);
             let names = NamePreserver::new(&node);
             node.map_expressions(|expr| {
-                let name = names.save(&expr);
-                let expr = expr.transform_up(|expr| exact_operation(expr, &columns))?;
-                Ok(expr.update_data(|expr| name.restore(expr)))
+                keeping_names(expr, &names, &mut |expr| {
+                    expr.transform_up(|expr| exact_operation(expr, &columns))
+                })
             })
         })?;
         Ok(plan.data)
@@ -53,6 +54,19 @@ impl AnalyzerRule for ExactArithmetic {
     fn name(&self) -> &str {
         "exact_arithmetic"
     }
+}
+
+/// One of a node's expressions rewritten, which keeps its name; of GROUPING SETS each key does.
+pub(super) fn keeping_names(
+    expr: Expr,
+    names: &NamePreserver,
+    rewrite: &mut dyn FnMut(Expr) -> Result<Transformed<Expr>>,
+) -> Result<Transformed<Expr>> {
+    if matches!(expr, Expr::GroupingSet(_)) {
+        return expr.map_children(|key| keeping_names(key, names, rewrite));
+    }
+    let name = names.save(&expr);
+    Ok(rewrite(expr)?.update_data(|expr| name.restore(expr)))
 }
 
 /// What the expressions of a node are about.
@@ -67,14 +81,14 @@ fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> 
     let (left, op, right) = match &expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => (Expr::clone(left), *op, right),
         // The least number has no opposite; that of a decimal has as many digits.
-        Expr::Negative(number) if number.get_type(columns)?.is_integer() => {
-            let zero = ScalarValue::new_zero(&number.get_type(columns)?)?;
+        Expr::Negative(number) if type_of(number, columns)?.is_integer() => {
+            let zero = ScalarValue::new_zero(&type_of(number, columns)?)?;
             (Expr::Literal(zero, None), Operator::Minus, number)
         }
         _ => return Ok(Transformed::no(expr)),
     };
-    let result = expr.get_type(columns)?;
-    let of = [left.get_type(columns)?, right.get_type(columns)?];
+    let of = [type_of(&left, columns)?, type_of(right, columns)?];
+    let result = BinaryTypeCoercer::new(&of[0], &op, &of[1]).get_result_type()?;
     let is_inexact = match (op, &of, &result) {
         (Operator::Plus | Operator::Minus | Operator::Multiply, [left, right], result) => {
             let are_whole = left.is_integer() && right.is_integer();
@@ -100,6 +114,17 @@ fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> 
     };
     let operands = vec![left, Expr::clone(right)];
     Ok(Transformed::yes(ScalarUDF::from(function).call(operands)))
+}
+
+/// Its type, which of an operation of ours is known: to ask DataFusion takes a time that grows with what is in it, and in
+/// a row of operators each is in the next.
+fn type_of(expr: &Expr, columns: &DFSchema) -> Result<DataType> {
+    if let Expr::ScalarFunction(call) = expr
+        && let Some(operation) = call.func.inner().downcast_ref::<Operation>()
+    {
+        return Ok(operation.result.clone());
+    }
+    expr.get_type(columns)
 }
 
 /// The expression as it was written, for messages.

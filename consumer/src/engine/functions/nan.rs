@@ -15,7 +15,7 @@ use datafusion_expr::{
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-use super::arithmetic::columns_of;
+use super::arithmetic::{columns_of, keeping_names};
 
 /// The same plan with one NaN in the keys of its aggregate. It should have been optimized: there are aggregates that the
 /// optimizer makes.
@@ -29,10 +29,7 @@ pub fn one_nan(plan: LogicalPlan) -> Result<LogicalPlan> {
         }
         let columns = columns_of(&node);
         let names = NamePreserver::new(&node);
-        node.map_expressions(|expr| {
-            let name = names.save(&expr);
-            Ok(key(expr, &columns)?.update_data(|expr| name.restore(expr)))
-        })
+        node.map_expressions(|expr| keeping_names(expr, &names, &mut |expr| key(expr, &columns)))
     })?;
     Ok(plan.data)
 }
@@ -41,7 +38,7 @@ pub fn one_nan(plan: LogicalPlan) -> Result<LogicalPlan> {
 fn key(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     let is_key = match &expr {
         Expr::Alias(alias) => !matches!(*alias.expr, Expr::AggregateFunction(_)),
-        Expr::AggregateFunction(_) | Expr::GroupingSet(_) => false,
+        Expr::AggregateFunction(_) => false,
         _ => true,
     };
     if !is_key || !expr.get_type(columns)?.is_floating() {
