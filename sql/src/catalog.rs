@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::{DataFusionError, Result, TableReference};
+use datafusion_expr::logical_plan::builder::LogicalTableSource;
 use datafusion_expr::planner::{ContextProvider, ExprPlanner};
 use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, WindowUDF};
 
@@ -16,7 +17,6 @@ pub struct Catalog {
     options: Arc<ConfigOptions>,
     tables: HashMap<String, Arc<dyn TableSource>>,
     scalar: HashMap<String, Arc<ScalarUDF>>,
-    higher_order: HashMap<String, Arc<HigherOrderUDF>>,
     aggregate: HashMap<String, Arc<AggregateUDF>>,
     window: HashMap<String, Arc<WindowUDF>>,
     /// What turns operators and the like into calls of functions.
@@ -30,7 +30,6 @@ impl Catalog {
             options,
             tables: HashMap::new(),
             scalar: HashMap::new(),
-            higher_order: HashMap::new(),
             aggregate: HashMap::new(),
             window: HashMap::new(),
             planners: vec![
@@ -54,12 +53,6 @@ impl Catalog {
                 None => catalog.add_scalar(function),
             }
         }
-        for function in datafusion_functions_nested::all_default_higher_order_functions() {
-            let name = function.name().to_owned();
-            insert(&mut catalog.higher_order, name, function, |function| {
-                function.aliases()
-            });
-        }
         for function in datafusion_functions_aggregate::all_default_aggregate_functions() {
             catalog.add_aggregate(function);
         }
@@ -80,7 +73,7 @@ impl Catalog {
         });
     }
 
-    /// Takes away what is called so, if it is a function of one row.
+    /// Takes away what is called so, if it is a function of one row; not its other names.
     pub fn remove_scalar(&mut self, name: &str) {
         self.scalar.remove(name);
     }
@@ -155,6 +148,15 @@ impl ContextProvider for Catalog {
         Err(DataFusionError::Plan(format!("table '{name}' not found")))
     }
 
+    /// For WITH RECURSIVE, which is planned before it is refused.
+    fn create_cte_work_table(
+        &self,
+        _name: &str,
+        schema: SchemaRef,
+    ) -> Result<Arc<dyn TableSource>> {
+        Ok(Arc::new(LogicalTableSource::new(schema)))
+    }
+
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
         &self.planners
     }
@@ -163,8 +165,9 @@ impl ContextProvider for Catalog {
         self.scalar.get(name).cloned()
     }
 
-    fn get_higher_order_meta(&self, name: &str) -> Option<Arc<HigherOrderUDF>> {
-        self.higher_order.get(name).cloned()
+    /// None: there is no way to write what they take.
+    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
     }
 
     fn get_aggregate_meta(&self, name: &str) -> Option<Arc<AggregateUDF>> {
@@ -188,7 +191,7 @@ impl ContextProvider for Catalog {
     }
 
     fn higher_order_function_names(&self) -> Vec<String> {
-        self.higher_order.keys().cloned().collect()
+        Vec::new()
     }
 
     fn udaf_names(&self) -> Vec<String> {

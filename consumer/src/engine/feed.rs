@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use datafusion_common::tree_node::TreeNodeRecursion;
 use datafusion_common::{DataFusionError, Result};
 use datafusion_execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
@@ -49,44 +49,25 @@ impl TableSource for FeedTable {
 /// The leaf of every plan of ours: yields what its execution's [`Feed`] holds.
 #[derive(Debug)]
 pub struct FeedExec {
-    schema: SchemaRef,
-    columns: Vec<usize>,
     properties: Arc<PlanProperties>,
 }
 
 impl FeedExec {
     /// A leaf that yields batches of `schema` as they are fed.
     pub fn new(schema: SchemaRef) -> Self {
-        let columns = (0..schema.fields().len()).collect();
-        Self::with_columns(schema, columns)
+        Self::with(EquivalenceProperties::new(schema))
     }
 
-    /// A leaf that yields batches of these of a table's columns as they are fed.
-    ///
-    /// # Errors
-    /// If it has no such column.
-    pub fn of_columns(table: &Schema, columns: Vec<usize>) -> Result<Self> {
-        let schema = Arc::new(table.project(&columns)?);
-        Ok(Self::with_columns(schema, columns))
-    }
-
-    fn with_columns(schema: SchemaRef, columns: Vec<usize>) -> Self {
-        let properties = Arc::new(PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&schema)),
-            Partitioning::UnknownPartitioning(1),
-            EmissionType::Incremental,
-            Boundedness::Bounded,
-        ));
+    /// A leaf that yields batches of which this is known.
+    pub fn with(known: EquivalenceProperties) -> Self {
         Self {
-            schema,
-            columns,
-            properties,
+            properties: Arc::new(PlanProperties::new(
+                known,
+                Partitioning::UnknownPartitioning(1),
+                EmissionType::Incremental,
+                Boundedness::Bounded,
+            )),
         }
-    }
-
-    /// Which columns of the table the plan reads, in the order in which it wants them.
-    pub fn columns(&self) -> &[usize] {
-        &self.columns
     }
 }
 
@@ -144,7 +125,7 @@ impl ExecutionPlan for FeedExec {
             .get_extension::<Feed>()
             .ok_or_else(|| DataFusionError::Internal("the plan runs without a feed".to_owned()))?;
         Ok(Box::pin(FeedStream {
-            schema: Arc::clone(&self.schema),
+            schema: ExecutionPlan::schema(self),
             feed,
         }))
     }

@@ -117,7 +117,7 @@ impl Query {
         check_written(&written, name)?;
         let optimized = logical::optimize(written, config.options())?;
         check_optimized(&optimized, topics.len())?;
-        let physical = physical::plan(&one_nan(optimized.clone())?, config.batch_size())?;
+        let physical = physical::plan(&one_nan(optimized.clone())?, &config)?;
         let columns = physical.columns.ok_or(Refusal::ReadsNothing)?;
         let schema = quantity::marked(&physical.above.schema(), &optimized);
         let query = Self {

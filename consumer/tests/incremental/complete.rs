@@ -42,6 +42,7 @@ const QUERIES: &[&str] = &[
     "SELECT brand, quantity, count(*) FROM transactions GROUP BY ROLLUP (brand, quantity)",
     "SELECT brand, quantity, grouping(brand), sum(amount) FROM transactions GROUP BY GROUPING SETS ((brand), (quantity), ())",
     "SELECT brand, quantity % 2, count(*) FROM transactions GROUP BY CUBE (brand, quantity % 2)",
+    "SELECT quantity * 2, count(*), sum(amount) FROM transactions GROUP BY ROLLUP (quantity * 2, amount / 2)",
     "SELECT brand, quantity % 2, count(*) FROM transactions GROUP BY brand, GROUPING SETS ((quantity % 2), ())",
     "SELECT DISTINCT ON (brand) brand, amount FROM transactions ORDER BY brand, _partition, _offset",
     "SELECT bool_and(amount > 5), bool_or(quantity > 90), bit_xor(quantity), approx_distinct(quantity) FROM transactions",
@@ -51,6 +52,10 @@ const QUERIES: &[&str] = &[
      AS place, lag(sum(amount)) OVER (ORDER BY brand, quantity % 2) AS before FROM transactions GROUP BY 1, 2",
     "SELECT brand, sum(sum(amount)) OVER (ORDER BY brand ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING) AS around, \
      count(*) FILTER (WHERE count(*) > 1) OVER () AS often FROM transactions GROUP BY brand ORDER BY brand",
+    "SELECT brand, count(*) AS n, rank() OVER (ORDER BY count(*) DESC), sum(count(*)) OVER (ORDER BY brand RANGE BETWEEN \
+     UNBOUNDED PRECEDING AND CURRENT ROW), ntile(2) OVER (PARTITION BY count(*) % 2 ORDER BY brand) FROM transactions \
+     GROUP BY brand ORDER BY count(*) DESC, brand",
+    "SELECT brand, count(*) AS n FROM transactions GROUP BY brand ORDER BY brand OFFSET 1",
     "SELECT unnest(many) AS one FROM (SELECT array_agg(quantity ORDER BY quantity) AS many FROM transactions GROUP BY brand)",
     "SELECT sum(amount) FROM transactions WHERE brand = 'a'",
     "WITH t AS (SELECT brand, amount FROM transactions WHERE quantity > 10) SELECT brand, avg(amount) FROM t GROUP BY brand",
@@ -60,7 +65,7 @@ const QUERIES: &[&str] = &[
     "SELECT brand, array_agg(DISTINCT quantity ORDER BY quantity) FROM transactions GROUP BY brand",
     "SELECT brand, array_agg(quantity ORDER BY quantity), array_agg(amount ORDER BY amount DESC) FROM transactions GROUP BY brand",
     "SELECT quantity % 3, string_agg(brand, '' ORDER BY brand), first_value(amount ORDER BY amount) FROM transactions GROUP BY 1",
-    "SELECT brand, nth_value(amount, 2 ORDER BY _partition, _offset), array_agg(quantity ORDER BY quantity) \
+    "SELECT brand, nth_value(amount, 2 ORDER BY quantity DESC, _partition, _offset), array_agg(quantity ORDER BY quantity) \
      FROM transactions GROUP BY brand",
     "SELECT sum(amount) FROM transactions HAVING sum(amount) > 100",
     // Without an aggregate.

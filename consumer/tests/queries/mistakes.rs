@@ -14,6 +14,17 @@ fn complaint(sql: &str) -> String {
 }
 
 #[test]
+fn a_cube_of_too_many_columns_is_refused() {
+    let columns = (1..=13).map(|number| format!("quantity + {number}"));
+    let columns = columns.collect::<Vec<_>>().join(", ");
+    let cube = format!("SELECT {columns}, count(*) FROM transactions GROUP BY CUBE ({columns})");
+    assert_eq!(
+        complaint(&cube),
+        "CUBE has 13 columns and takes at most 12; name the sets that are wanted with GROUPING SETS"
+    );
+}
+
+#[test]
 fn a_mistake_is_told_in_one_plain_line() {
     for (sql, expected) in [
         (
@@ -42,6 +53,19 @@ fn a_mistake_is_told_in_one_plain_line() {
         (
             "SELECT count(*) FROM payment",
             "there is no table payment; write FROM payments",
+        ),
+        (
+            "SELECT array_agg(DISTINCT card_brand ORDER BY card_brand DESC), \
+             string_agg(DISTINCT card_brand, '-' ORDER BY card_brand) FROM transactions",
+            "aggregates with DISTINCT and ORDER BY are in opposite orders; give all of them the same one",
+        ),
+        (
+            "SELECT count(*) FROM generate_series(1, 3)",
+            "there is no table generate_series; write FROM payments",
+        ),
+        (
+            "SELECT card_brand, count(*) FROM transactions GROUP BY 1 LIMIT $1",
+            "LIMIT and OFFSET take numbers",
         ),
         (
             "SELECT summ(amount) FROM transactions",

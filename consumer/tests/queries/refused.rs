@@ -29,6 +29,26 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
     let ignored = |words, mend| Ignored(sql::Ignored(words, mend));
     for (sql, reason) in [
         (
+            "SELECT sum(count(*)) OVER (w ORDER BY quantity) FROM transactions GROUP BY card_brand, quantity \
+             WINDOW w AS (PARTITION BY card_brand)",
+            ignored(
+                "a window that goes on from another, (w …)",
+                "write all of it: OVER (PARTITION BY … ORDER BY …)",
+            ),
+        ),
+        (
+            "SELECT sum(count(*)) OVER v FROM transactions GROUP BY card_brand, quantity \
+             WINDOW w AS (PARTITION BY card_brand), v AS (w ORDER BY quantity)",
+            ignored(
+                "a window that goes on from another, (w …)",
+                "write all of it: OVER (PARTITION BY … ORDER BY …)",
+            ),
+        ),
+        (
+            "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t WHERE n < 9) SELECT n FROM t",
+            ManyScans("WITH RECURSIVE"),
+        ),
+        (
             "SELECT card_brand, count(*) FROM transactions GROUP BY card_brand WITH ROLLUP",
             ignored(
                 "GROUP BY … WITH …",
@@ -235,6 +255,11 @@ fn updates_need_a_query_that_looks_at_one_group_at_a_time() {
         "SELECT DISTINCT card_brand FROM transactions".to_owned(),
         "SELECT count(*) FROM transactions".to_owned(),
         "SELECT card_brand FROM transactions".to_owned(),
+        // One row has an order, and so have groups that are all the same in it.
+        "SELECT count(*) FROM transactions ORDER BY 1".to_owned(),
+        "SELECT card_brand, count(*) FROM transactions GROUP BY 1 ORDER BY 'x'".to_owned(),
+        "SELECT card_brand, count(*) FROM transactions WHERE card_brand = 'a' GROUP BY 1 ORDER BY 1"
+            .to_owned(),
     ] {
         assert!(plan(&sql).unwrap().updating().is_ok(), "{sql}");
     }

@@ -35,6 +35,27 @@ fn what_is_ordered_by_itself_does_not_depend_on_the_records_order() {
     }
 }
 
+/// Neither for the records that WHERE removes, nor for the groups that HAVING does.
+#[test]
+fn nothing_is_computed_for_what_is_filtered_out() {
+    let records = "SELECT quantity, CAST(amount * 100 AS BIGINT) / ((quantity - 1) * length(card_brand)) \
+                   FROM transactions WHERE quantity > 1";
+    assert_eq!(
+        result(records),
+        rows(&[&["2", "250"], &["3", "-150"], &["4", "1"]])
+    );
+    let groups = "SELECT card_brand, count(*) FILTER (WHERE quantity > 3) AS many, \
+                  (max(quantity) - min(quantity)) / count(*) FILTER (WHERE quantity > 3) AS each \
+                  FROM transactions GROUP BY card_brand HAVING count(*) FILTER (WHERE quantity > 3) > 0";
+    assert_eq!(result(groups), rows(&[&["b", "1", "2"]]));
+}
+
+#[test]
+fn a_table_may_be_called_with_its_schema() {
+    let count = "SELECT count(*) FROM public.transactions";
+    assert_eq!(result(count), rows(&[&["4"]]));
+}
+
 #[test]
 fn a_field_of_an_element_is_found_by_its_name() {
     let table = Arc::clone(TableSchema::parse("x INT").unwrap().table());

@@ -46,9 +46,6 @@ pub fn error_text(error: &DataFusionError) -> String {
 pub(super) fn lookup_error(error: &DataFusionError, table: &str, functions: &[&str]) -> String {
     let text = error.find_root().strip_backtrace();
     if let Some(name) = between(&text, "table '", "' not found") {
-        let name = name
-            .trim_start_matches("datafusion.")
-            .trim_start_matches("public.");
         return format!("there is no table {name}; write FROM {table}");
     }
     if let Some(name) = between(&text, "Invalid function '", "'") {

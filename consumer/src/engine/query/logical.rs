@@ -27,6 +27,8 @@ pub(super) fn config() -> SessionConfig {
         .with_target_partitions(1)
         // `1.1` is DECIMAL as in Spark: amounts times it stay exact.
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
+        // A global min or max would keep one for all runs of its plan, behind a lock, which nobody reads.
+        .set_bool("datafusion.optimizer.enable_dynamic_filter_pushdown", false)
         // Above this share of distinct groups a partial aggregate would stop grouping.
         .set(
             "datafusion.execution.skip_partial_aggregation_probe_ratio_threshold",

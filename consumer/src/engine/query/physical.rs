@@ -1,14 +1,14 @@
 //! From an optimized logical plan to what runs it.
 //!
-//! What can be kept up to date is one aggregate over one scan, so there are few kinds of nodes, each with one input. The
-//! plan is cut at its lowest aggregate: that one is there in the modes of [`aggregate`], and what stands above it reads
+//! What can be kept up to date has one scan and at most one aggregate, so there are few kinds of nodes, each with one
+//! input. The plan is cut at the aggregate: that is there in the modes of [`aggregate`], and what stands above it reads
 //! its groups. Rows come from one partition and on one thread, so nothing is repartitioned, and the only thing that a
 //! node asks of its input is an order.
 
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
-use datafusion_common::{DFSchema, Result, not_impl_err};
+use datafusion_common::{DFSchema, Result, internal_err, plan_err};
+use datafusion_execution::config::SessionConfig;
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::expr::physical_name;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
@@ -22,7 +22,7 @@ use datafusion_physical_expr::{
 use datafusion_physical_plan::empty::EmptyExec;
 use datafusion_physical_plan::filter::{FilterExec, FilterExecBuilder};
 use datafusion_physical_plan::limit::GlobalLimitExec;
-use datafusion_physical_plan::projection::{ProjectionExec, ProjectionExpr};
+use datafusion_physical_plan::projection::{ProjectionExec, ProjectionExpr, try_embed_projection};
 use datafusion_physical_plan::sorts::sort::SortExec;
 use datafusion_physical_plan::unnest::{ListUnnest, UnnestExec};
 use datafusion_physical_plan::{ExecutionPlan, ExecutionPlanProperties};
@@ -37,20 +37,23 @@ mod window;
 pub(super) struct Physical {
     /// The columns of the table that are read; `None` if the optimizer has found that none is.
     pub columns: Option<Vec<usize>>,
-    /// The lowest aggregate, if there is one.
+    /// The aggregate, if there is one.
     pub aggregate: Option<Modes>,
     /// What stands above it; without one, all of it.
     pub above: Arc<dyn ExecutionPlan>,
 }
 
-/// Plans what has been optimized, in batches of so many rows.
+/// Plans what has been optimized and checked, as it will be run.
 ///
 /// # Errors
-/// If it has an expression that cannot be run, or a kind of node that no SELECT over one scan comes to.
-pub(super) fn plan(logical: &LogicalPlan, batch_size: usize) -> Result<Physical> {
+/// If it has an expression that cannot be run.
+pub(super) fn plan(logical: &LogicalPlan, config: &SessionConfig) -> Result<Physical> {
+    let mut properties = ExecutionProps::new();
+    // Functions run by the options that they were planned by.
+    properties.config_options = Some(Arc::clone(config.options()));
     let mut planner = Planner {
-        batch_size,
-        properties: ExecutionProps::new(),
+        batch_size: config.batch_size(),
+        properties,
         context: PhysicalPlanningContext::default(),
         columns: None,
         aggregate: None,
@@ -69,7 +72,7 @@ struct Planner {
     context: PhysicalPlanningContext,
     /// What the scan reads, once it is planned.
     columns: Option<Vec<usize>>,
-    /// The lowest aggregate, once it is planned.
+    /// The aggregate, once it is planned.
     aggregate: Option<Modes>,
 }
 
@@ -82,8 +85,9 @@ impl Planner {
                     Some(columns) => columns.clone(),
                     None => (0..table.fields().len()).collect(),
                 };
-                self.columns = Some(columns.clone());
-                Ok(Arc::new(FeedExec::of_columns(&table, columns)?))
+                let read = table.project(&columns)?;
+                self.columns = Some(columns);
+                Ok(Arc::new(FeedExec::new(Arc::new(read))))
             }
             LogicalPlan::EmptyRelation(empty) => {
                 Ok(Arc::new(EmptyExec::new(Arc::clone(empty.schema.inner()))))
@@ -94,23 +98,22 @@ impl Planner {
             LogicalPlan::Sort(sort) => self.sort(sort),
             LogicalPlan::Limit(limit) => self.limit(limit),
             LogicalPlan::Unnest(unnest) => self.unnest(unnest),
-            LogicalPlan::Aggregate(aggregate) => self.lowest_aggregate(aggregate),
+            LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate),
             LogicalPlan::Window(window) => {
                 let input = self.node(&window.input)?;
                 self.window(window, input)
             }
-            other => not_impl_err!("{} is not known here", other.display()),
+            other => internal_err!("a plan that was checked has {}", other.display()),
         }
     }
 
     fn projection(&mut self, projection: &Projection) -> Result<Arc<dyn ExecutionPlan>> {
         let input = self.node(&projection.input)?;
         let columns = projection.input.schema();
-        let names = input.schema();
         let exprs = projection.expr.iter().map(|expr| {
             Ok(ProjectionExpr {
                 expr: self.expr(expr, columns)?,
-                alias: output_name(expr, columns, &names)?,
+                alias: physical_name(expr)?,
             })
         });
         let exprs = exprs.collect::<Result<Vec<_>>>()?;
@@ -118,10 +121,10 @@ impl Planner {
         let node =
             ProjectionExec::try_new_with_schema_metadata(exprs, Arc::clone(&input), metadata)?;
         // A filter copies the rows that it lets through: not those columns that nobody reads any more.
-        if input.is::<FilterExec>()
-            && let Some(filter) = input.try_swapping_with_projection(&node)?
+        if let Some(filter) = input.downcast_ref::<FilterExec>()
+            && let Some(narrower) = try_embed_projection(&node, filter)?
         {
-            return Ok(filter);
+            return Ok(narrower);
         }
         Ok(Arc::new(node))
     }
@@ -137,11 +140,18 @@ impl Planner {
 
     fn sort(&mut self, sort: &Sort) -> Result<Arc<dyn ExecutionPlan>> {
         let input = self.node(&sort.input)?;
-        let Some(order) = LexOrdering::new(self.sort_exprs(&sort.expr, sort.input.schema())?)
-        else {
-            return Ok(input);
-        };
-        Ok(Arc::new(SortExec::new(order, input).with_fetch(sort.fetch)))
+        let order = self.sort_exprs(&sort.expr, sort.input.schema())?;
+        // One row is, and so are rows that differ in nothing they are sorted by.
+        let is_sorted = input
+            .equivalence_properties()
+            .ordering_satisfy(order.clone())?;
+        match LexOrdering::new(order) {
+            Some(order) if !is_sorted => {
+                Ok(Arc::new(SortExec::new(order, input).with_fetch(sort.fetch)))
+            }
+            _ if sort.fetch.is_some() => Ok(Arc::new(GlobalLimitExec::new(input, 0, sort.fetch))),
+            _ => Ok(input),
+        }
     }
 
     fn limit(&mut self, limit: &Limit) -> Result<Arc<dyn ExecutionPlan>> {
@@ -150,7 +160,7 @@ impl Planner {
             (SkipType::Literal(skip), FetchType::Literal(fetch)) => {
                 Ok(Arc::new(GlobalLimitExec::new(input, skip, fetch)))
             }
-            _ => not_impl_err!("LIMIT and OFFSET take numbers"),
+            _ => plan_err!("LIMIT and OFFSET take numbers"),
         }
     }
 
@@ -171,14 +181,10 @@ impl Planner {
         Ok(Arc::new(node))
     }
 
-    /// Cuts the plan at the lowest aggregate; the optimizer may have put others above it.
-    fn lowest_aggregate(&mut self, aggregate: &Aggregate) -> Result<Arc<dyn ExecutionPlan>> {
+    /// Cuts the plan here.
+    fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Arc<dyn ExecutionPlan>> {
         let input = self.node(&aggregate.input)?;
-        if self.aggregate.is_some() {
-            return self.aggregate_at_once(aggregate, input);
-        }
-        let modes = self.aggregate_modes(aggregate, input)?;
-        let groups = FeedExec::new(modes.last.schema());
+        let (modes, groups) = self.modes(aggregate, &input)?;
         self.aggregate = Some(modes);
         Ok(Arc::new(groups))
     }
@@ -194,16 +200,6 @@ impl Planner {
     fn sort_exprs(&self, exprs: &[SortExpr], columns: &DFSchema) -> Result<Vec<PhysicalSortExpr>> {
         create_physical_sort_exprs(exprs, columns, &self.properties, &self.context)
     }
-}
-
-/// What the column is called that `expr` makes. A column of the input keeps its name, which may be that of an expression.
-fn output_name(expr: &Expr, columns: &DFSchema, names: &Schema) -> Result<String> {
-    if let Expr::Column(column) = expr
-        && let Ok(index) = columns.index_of_column(column)
-    {
-        return Ok(names.field(index).name().clone());
-    }
-    physical_name(expr)
 }
 
 /// The input of `node` in the order that `node` wants it in; `None` if it is so, or any order is as good.

@@ -88,7 +88,7 @@ impl Driver {
         let are_others = self.brokers_up && missing > 0 && self.coverage.is_settled(now);
         if are_others && !self.told_of_others {
             let told = format!(
-                "{missing} of {} partitions are left to other members of the group {}",
+                "{missing} of {} partitions are not assigned to this member of the group {}",
                 self.coverage.partitions(),
                 self.reporter.name()
             );

@@ -37,57 +37,14 @@ struct Parts {
 }
 
 impl Planner {
-    /// `aggregate` over what `input` yields, in all modes.
-    pub(super) fn aggregate_modes(
+    /// `aggregate` over what `input` yields, in all modes, and a leaf that yields its groups.
+    pub(super) fn modes(
         &self,
         aggregate: &Aggregate,
-        input: Arc<dyn ExecutionPlan>,
-    ) -> Result<Modes> {
-        let records = input.schema();
-        let partial = self.over_records(AggregateMode::Partial, aggregate, input)?;
-        // A call may have been turned round, for instance the first in one order into the last in the other.
-        let calls = partial.aggr_expr();
-        // FILTER (WHERE …) has been applied when a state is made.
-        let merge = |mode| {
-            AggregateExec::try_new(
-                mode,
-                partial.group_expr().as_final(),
-                calls.to_vec(),
-                vec![None; calls.len()],
-                Arc::new(FeedExec::new(partial.schema())),
-                Arc::clone(&records),
-            )
-            .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
-        };
-        let states = partial.schema();
-        let keys = partial.group_expr().num_group_exprs();
-        let keys = states.fields().iter().take(keys).cloned();
-        Ok(Modes {
-            keys: Arc::new(Schema::new(keys.collect::<Fields>())),
-            reduce: merge(AggregateMode::PartialReduce)?,
-            last: merge(AggregateMode::Final)?,
-            partial: Arc::new(partial),
-        })
-    }
-
-    /// `aggregate` over all that `input` yields.
-    pub(super) fn aggregate_at_once(
-        &self,
-        aggregate: &Aggregate,
-        input: Arc<dyn ExecutionPlan>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let single = self.over_records(AggregateMode::Single, aggregate, input)?;
-        Ok(Arc::new(single))
-    }
-
-    fn over_records(
-        &self,
-        mode: AggregateMode,
-        aggregate: &Aggregate,
-        input: Arc<dyn ExecutionPlan>,
-    ) -> Result<AggregateExec> {
+        input: &Arc<dyn ExecutionPlan>,
+    ) -> Result<(Modes, FeedExec)> {
         let parts = self.parts(aggregate, &input.schema())?;
-        let of = |input| {
+        let over = |mode, input: &Arc<dyn ExecutionPlan>| {
             AggregateExec::try_new(
                 mode,
                 parts.groups.clone(),
@@ -97,19 +54,50 @@ impl Planner {
                 input.schema(),
             )
         };
-        let any = of(&input)?;
+        let mut partial = over(AggregateMode::Partial, input)?;
         // Most that have an order put in order what they hold, which is less than all records.
-        let calls = any.aggr_expr();
-        if !calls
-            .iter()
-            .any(|call| call.order_sensitivity().hard_requires())
+        let mut calls = partial.aggr_expr().iter();
+        if calls.any(|call| call.order_sensitivity().hard_requires())
+            && let Some(sorted) = ordered(&partial, input)?
         {
-            return Ok(any);
+            partial = over(AggregateMode::Partial, &sorted)?;
         }
-        match ordered(&any, &input)? {
-            Some(input) => of(&input),
-            None => Ok(any),
+        // A call may have been turned round, for instance the first in one order into the last in the other.
+        let calls = partial.aggr_expr();
+        // Those that drop what they have already keep to the order that they were turned to.
+        if calls
+            .iter()
+            .any(|call| call.is_distinct() && call.is_reversed())
+        {
+            return plan_err!(
+                "aggregates with DISTINCT and ORDER BY are in opposite orders; give all of them the same one"
+            );
         }
+        // FILTER (WHERE …) has been applied when a state is made.
+        let merge = |mode| {
+            AggregateExec::try_new(
+                mode,
+                partial.group_expr().as_final(),
+                calls.to_vec(),
+                vec![None; calls.len()],
+                Arc::new(FeedExec::new(partial.schema())),
+                input.schema(),
+            )
+            .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
+        };
+        // What is known of its groups: that there is one, for instance, or that all have the same key.
+        let at_once = over(AggregateMode::Single, input)?;
+        let groups = FeedExec::with(at_once.properties().equivalence_properties().clone());
+        let states = partial.schema();
+        let keys = partial.group_expr().num_group_exprs();
+        let keys = states.fields().iter().take(keys).cloned();
+        let modes = Modes {
+            keys: Arc::new(Schema::new(keys.collect::<Fields>())),
+            reduce: merge(AggregateMode::PartialReduce)?,
+            last: merge(AggregateMode::Final)?,
+            partial: Arc::new(partial),
+        };
+        Ok((modes, groups))
     }
 
     fn parts(&self, aggregate: &Aggregate, input: &Schema) -> Result<Parts> {
@@ -180,7 +168,10 @@ fn grouping_sets(sets: &GroupingSet) -> Result<Vec<Vec<&Expr>>> {
             Ok(prefixes.collect())
         }
         GroupingSet::Cube(keys) if keys.len() > MOST_OF_CUBE => {
-            plan_err!("CUBE has {} columns; it takes {MOST_OF_CUBE}", keys.len())
+            plan_err!(
+                "CUBE has {} columns and takes at most {MOST_OF_CUBE}; name the sets that are wanted with GROUPING SETS",
+                keys.len()
+            )
         }
         GroupingSet::Cube(keys) => powerset(keys),
     }
