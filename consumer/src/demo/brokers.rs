@@ -5,10 +5,12 @@
 #![expect(
     unsafe_code,
     reason = "the group's first join waits 3 s unless the mock cluster is told otherwise, which only \
-              librdkafka's C interface can do"
+              librdkafka's C interface can do; and which signals a thread takes is the C library's business"
 )]
 
 use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
+use std::ptr;
 
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
@@ -34,8 +36,7 @@ impl Brokers {
     ) -> Result<Self, DemoError> {
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "3");
-        let owner: BaseProducer<Quiet> = config
-            .create_with_context(Quiet)
+        let owner: BaseProducer<Quiet> = without_signals(|| config.create_with_context(Quiet))
             .map_err(|error| DemoError::Brokers(error.to_string()))?;
         let topics = topics
             .iter()
@@ -73,6 +74,24 @@ impl Brokers {
     pub(super) fn servers(&self) -> &str {
         &self.servers
     }
+}
+
+/// Has the threads that `start` starts take no signals: librdkafka sees to that for its own, but not for the mock cluster's,
+/// which ends where a signal interrupts its wait for requests.
+fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    let mut all = MaybeUninit::uninit();
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: both sets live as long as the calls; the first is filled before it is read, and so is the second, unless
+    // the call fails, which it does not: the only error is a first argument that is not known.
+    let before = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+        before.assume_init()
+    };
+    let started = start();
+    // SAFETY: the set was filled above; nobody wants the one before.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, ptr::null_mut()) };
+    started
 }
 
 struct Quiet;
