@@ -23,6 +23,7 @@ mod client;
 mod company;
 mod coverage;
 mod driver;
+mod following;
 mod freshness;
 mod inferring;
 mod members;
@@ -34,6 +35,7 @@ mod quiet;
 mod report;
 mod resuming;
 mod room;
+mod schedule;
 mod telling;
 mod updates;
 

@@ -17,6 +17,8 @@ pub(super) struct Coverage {
     /// Those whose records from before the start have not been read, or were and may not be handed over.
     unread: BTreeSet<TopicPartition>,
     changed_at: Option<Instant>,
+    /// Whether any broker answers.
+    brokers_up: bool,
 }
 
 impl Coverage {
@@ -27,6 +29,7 @@ impl Coverage {
             readers: BTreeMap::new(),
             unread,
             changed_at: None,
+            brokers_up: false,
         }
     }
 
@@ -67,9 +70,12 @@ impl Coverage {
         self.unread.remove(partition);
     }
 
-    /// Whatever was settled is no longer: brokers were away, and the group with them.
-    pub(super) fn unsettle(&mut self, now: Instant) {
-        self.changed_at = Some(now);
+    /// Whether any broker answers. When one does again, nothing is settled: the group was away with them.
+    pub(super) fn saw_brokers(&mut self, up: bool, now: Instant) {
+        if up && !self.brokers_up {
+            self.changed_at = Some(now);
+        }
+        self.brokers_up = up;
     }
 
     /// Whether `member` reads any.
@@ -90,8 +96,15 @@ impl Coverage {
             && !self.unread.iter().any(|unread| self.reads(unread))
     }
 
+    /// How many partitions it does not read for good, as far as can be told; `None` if it reads all, or nothing
+    /// is settled.
+    pub(super) fn lacking(&self, now: Instant) -> Option<usize> {
+        let missing = self.missing();
+        (self.brokers_up && missing > 0 && self.is_settled(now)).then_some(missing)
+    }
+
     /// Whether partitions have stayed where they are for a while.
-    pub(super) fn is_settled(&self, now: Instant) -> bool {
+    fn is_settled(&self, now: Instant) -> bool {
         self.changed_at
             .is_some_and(|at| now.saturating_duration_since(at) >= SETTLING)
     }
@@ -106,7 +119,7 @@ impl Coverage {
     }
 
     /// How many it does not read.
-    pub(super) fn missing(&self) -> usize {
+    fn missing(&self) -> usize {
         self.partitions.saturating_sub(self.readers.len())
     }
 
@@ -188,5 +201,25 @@ mod tests {
         coverage.caught_up(&partition(0));
         assert!(coverage.has_read_own(now + SETTLING));
         assert!(coverage.has_read_all());
+    }
+
+    #[test]
+    fn what_is_not_read_is_told_of_once_brokers_have_answered_for_a_while() {
+        let now = Instant::now();
+        let mut coverage = Coverage::new(3, BTreeSet::new());
+        coverage.assigned(0, vec![partition(0)], now);
+        assert_eq!(coverage.lacking(now + SETTLING), None, "none has answered");
+        coverage.saw_brokers(true, now + SETTLING);
+        assert_eq!(coverage.lacking(now + SETTLING), None);
+        assert_eq!(coverage.lacking(now + 2 * SETTLING), Some(2));
+        // Another one answers, too.
+        coverage.saw_brokers(true, now + 2 * SETTLING);
+        assert_eq!(coverage.lacking(now + 2 * SETTLING), Some(2));
+        coverage.saw_brokers(false, now + 3 * SETTLING);
+        assert_eq!(coverage.lacking(now + 3 * SETTLING), None);
+        coverage.saw_brokers(true, now + 4 * SETTLING);
+        assert_eq!(coverage.lacking(now + 4 * SETTLING), None);
+        coverage.assigned(0, vec![partition(1), partition(2)], now);
+        assert_eq!(coverage.lacking(now + 9 * SETTLING), None, "it reads all");
     }
 }

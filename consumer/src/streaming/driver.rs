@@ -5,22 +5,23 @@
 //! and the result is computed from the states of all partitions, while the workers read on.
 
 mod batch;
-mod watching;
+mod pulse;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, Sender, select};
 
 use super::coverage::Coverage;
-use super::freshness::Freshness;
+use super::following::Following;
 use super::members::Members;
 use super::opening::{self, Opened};
-use super::others::{Look, Others, OthersSettings};
+use super::others::{Others, OthersSettings};
 use super::positions::Positions;
 use super::report::Reporter;
 use super::room::{Relief, Room};
+use super::schedule::{Plan, Schedule};
 use super::telling::{Teller, passing_on};
 use super::updates::Updates;
 use super::{MemberError, StreamingError};
@@ -29,7 +30,6 @@ use crate::checkpoint::keeper::Keeper;
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
 use crate::engine::query::Query;
-use crate::engine::trigger::Trigger;
 use crate::engine::worker::{Allowance, WorkerError};
 use crate::event::{Event, Level, Started};
 use crate::position::names;
@@ -65,9 +65,10 @@ pub(super) fn run(
     let Some(opened) = opened else {
         return Ok(());
     };
-    let mut driver = Driver::start(config, opened, interval, tell)?;
+    let shows_kept = opened.has_kept && interval.is_some();
+    let mut driver = Driver::start(config, opened, tell)?;
     driver.tell.event(Event::Reading);
-    let outcome = driver.run(inbox);
+    let outcome = driver.run(inbox, shows_kept);
     let kept = match driver.keeper.map_or(Ok(true), Keeper::finish) {
         Ok(true) => Ok(()),
         Ok(false) => {
@@ -87,51 +88,27 @@ struct Driver {
     /// As long as it runs, nobody else has its members' names.
     _identity: Option<Identity>,
     query: Query,
-    available_now: bool,
-    limited: bool,
     members: Members,
     checkpoints: Checkpoints,
     keeper: Option<Keeper>,
-    /// Whether to show what was kept, at once.
-    shows_kept: bool,
-    /// Whether something was kept, and no trigger has fired yet: the first needs no records then.
-    has_kept: bool,
     allowance: Allowance,
-    trigger: Trigger,
-    reporter: Reporter,
+    schedule: Schedule,
     coverage: Coverage,
-    brokers_up: bool,
-    told_of_others: bool,
-    told_of_stranger: bool,
     positions: Positions,
-    /// Looks at what other processes keep, where this one keeps anything.
-    others: Option<Others>,
-    looks: Receiver<Look>,
-    look_at: Instant,
-    freshness: Freshness,
-    /// Whether others have moved on since the last batch.
-    others_moved: bool,
-    /// What was wrong at the last look.
-    problem: Option<String>,
-    /// Whether some partition waits for a batch.
-    full: bool,
-    /// Batches that are done.
-    batches: u64,
+    /// What other processes keep, where this one keeps anything.
+    following: Following,
+    told_of_others: bool,
     room: Room,
     /// In update mode.
     updates: Option<Updates>,
-    /// Bad records in all batches: what was read and then lost to another member is read again.
-    dead_letters: u64,
+    reporter: Reporter,
+    /// Batches that are done.
+    batches: u64,
     pulse_at: Instant,
 }
 
 impl Driver {
-    fn start(
-        config: &Config,
-        opened: Opened,
-        interval: Option<Duration>,
-        tell: Teller,
-    ) -> Result<Self, StreamingError> {
+    fn start(config: &Config, opened: Opened, tell: Teller) -> Result<Self, StreamingError> {
         let updates = Updates::of(&opened.query);
         let room = Room::new(opened.query.clone());
         let allowance = Allowance::new(config.max_records_per_batch);
@@ -152,6 +129,16 @@ impl Driver {
             }
             _ => None,
         };
+        let following = Following::new(others, Instant::now());
+        let mut schedule = Schedule::new(Plan {
+            mode: config.trigger,
+            is_limited: config.max_records_per_batch.is_some(),
+            is_kept: opened.kept.is_some(),
+            has_kept: opened.has_kept,
+        });
+        if let Some(interval) = opened.asked_interval {
+            schedule.set_interval(interval, Instant::now());
+        }
         let keeper = match opened.kept {
             Some(kept) => Some(Keeper::start(kept, passing_on(&tell, members.remotes()))?),
             None => None,
@@ -162,68 +149,50 @@ impl Driver {
             .filter(|(_, extent)| extent.start < extent.end)
             .map(|(partition, _)| partition.clone())
             .collect();
-        let interval = opened.asked_interval.or(interval);
         Ok(Self {
             tell,
             _identity: opened.identity,
             reporter: Reporter::new(&config.group_id, &config.query, opened.query.appends()),
             query: opened.query,
-            available_now: config.trigger == TriggerMode::AvailableNow,
-            limited: config.max_records_per_batch.is_some(),
             members,
             checkpoints: opened.checkpoints,
             keeper,
-            shows_kept: opened.has_kept && config.trigger != TriggerMode::AvailableNow,
-            has_kept: opened.has_kept,
             allowance,
-            trigger: Trigger::new(interval.unwrap_or_default()),
+            schedule,
             coverage: Coverage::new(extents.len(), unread),
-            positions: Positions::new(extents, others.is_some()),
-            brokers_up: false,
+            positions: Positions::new(extents, following.looks_at_all()),
+            following,
             told_of_others: false,
-            told_of_stranger: false,
-            looks: others
-                .as_ref()
-                .map_or_else(never, |others| others.looks.clone()),
-            others,
-            look_at: Instant::now(),
-            freshness: Freshness::new(Instant::now()),
-            others_moved: false,
-            problem: None,
-            full: false,
-            batches: 0,
             room,
             updates,
-            dead_letters: 0,
+            batches: 0,
             pulse_at: Instant::now(),
         })
     }
 
-    fn run(&mut self, inbox: &Receiver<Command>) -> Result<(), StreamingError> {
+    /// Runs until the end; whether what was kept is to be shown first.
+    fn run(&mut self, inbox: &Receiver<Command>, shows_kept: bool) -> Result<(), StreamingError> {
+        if shows_kept {
+            let now = Instant::now();
+            self.send_pulse(now);
+            self.batch(now, true, LETTERS)?;
+        }
         loop {
             let now = Instant::now();
             // Also while one batch follows another.
             self.send_pulse(now);
             let waits = self.make_room(now);
-            if std::mem::take(&mut self.shows_kept) {
-                self.batch(now, true, LETTERS)?;
-                continue;
-            }
             if !waits && self.is_due(now) {
-                let done = self.available_now && self.coverage.has_read_all();
-                if !self.available_now {
-                    self.trigger.fired(now);
-                }
-                self.has_kept = false;
-                self.batch(now, done, LETTERS)?;
+                let is_last = self.schedule.fired(now, &self.coverage);
+                self.batch(now, is_last, LETTERS)?;
                 // A member that went before it had handed over reads again.
-                if done && self.coverage.has_read_all() {
+                if is_last && self.coverage.has_read_all() {
                     return Ok(());
                 }
                 continue;
             }
             let mut until = self.pulse_at;
-            if let Some(next) = self.trigger.next().filter(|_| !waits) {
+            if let Some(next) = self.schedule.next().filter(|_| !waits) {
                 until = until.min(next);
             }
             select! {
@@ -231,20 +200,18 @@ impl Driver {
                     Ok((number, report)) => self.report(number, report)?,
                     Err(_) => return Err(MemberError::Panicked.into()),
                 },
-                recv(self.looks) -> look => match look {
-                    Ok(look) => self.saw_others(&look),
-                    Err(_) => {
-                        self.looks = never();
-                        self.positions.end_looks();
-                        let text = "what others read is no longer followed: its thread has ended";
-                        self.tell.notice(Level::Warning, text.to_owned());
+                recv(self.following.looks()) -> look => match look {
+                    Ok(look) => {
+                        let (positions, coverage) = (&mut self.positions, &mut self.coverage);
+                        let group = self.reporter.name();
+                        self.following.saw(look, positions, coverage, group, &self.tell);
                     }
+                    Err(_) => self.following.end(&mut self.positions, &self.tell),
                 },
                 recv(inbox) -> command => match command {
-                    Ok(Command::SetInterval(interval)) if !self.available_now => {
-                        self.trigger.set_interval(interval, Instant::now());
+                    Ok(Command::SetInterval(interval)) => {
+                        self.schedule.set_interval(interval, Instant::now());
                     }
-                    Ok(Command::SetInterval(_)) => {}
                     // What has been read is shown before the end.
                     Ok(Command::Stop) | Err(_) => {
                         return self.batch(Instant::now(), false, LAST_LETTERS);
@@ -255,41 +222,21 @@ impl Driver {
         }
     }
 
-    /// Whether there may be something to hand over.
-    fn has_records(&self) -> bool {
-        let read = self.members.counters.records.load(Ordering::Relaxed);
-        self.full || self.others_moved || self.positions.has_records(read)
-    }
-
-    /// Whether a batch is due. A grid point without records passes.
     fn is_due(&mut self, now: Instant) -> bool {
-        // A user's limit is a limit a batch and so a rate; our own only bounds memory.
-        let cannot_wait = self.full && !self.limited;
-        if self.available_now {
-            return self.full || self.coverage.has_read_all();
-        }
-        if self.trigger.next().is_none() {
-            let has_news = self.has_records() || self.has_kept;
-            // What is kept of all partitions needs no reader.
-            let is_complete = self.keeper.is_some() && self.coverage.has_read_all();
-            return has_news && (self.full || is_complete || self.coverage.has_read_own(now));
-        }
-        if self.trigger.is_due(now) && !self.has_records() {
-            self.trigger.fired(now);
-            return false;
-        }
-        cannot_wait || self.trigger.is_due(now)
+        let read = self.members.counters.records.load(Ordering::Relaxed);
+        let has_news = self.following.has_moved() || self.positions.has_records(read);
+        self.schedule.is_due(now, has_news, &self.coverage)
     }
 
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
         match report {
             Report::CaughtUp(partition) => self.coverage.caught_up(&partition),
-            Report::BatchFull(batches) => self.full |= batches == self.batches,
+            Report::BatchFull(batches) if batches == self.batches => self.schedule.fill(),
             Report::MemoryShort => self.room.crowd(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
                 let news = !partitions.is_empty() || !self.coverage.has_any(number);
-                if news && !self.available_now {
+                if news && self.schedule.interval().is_some() {
                     let text = format!("worker {number} reads {}", names(&partitions));
                     self.tell.notice(Level::Info, text);
                 }
@@ -309,13 +256,14 @@ impl Driver {
             // All see the same brokers.
             Report::Brokers(brokers) if number == 0 => {
                 let up = brokers.iter().any(|broker| broker.up);
-                if up && !self.brokers_up {
-                    self.coverage.unsettle(Instant::now());
-                }
-                self.brokers_up = up;
+                self.coverage.saw_brokers(up, Instant::now());
                 self.tell.event(Event::Brokers(brokers));
             }
-            Report::Brokers(_) | Report::Waiting | Report::HandedOver { .. } => {}
+            // One of a batch that is over is no news.
+            Report::BatchFull(_)
+            | Report::Brokers(_)
+            | Report::Waiting
+            | Report::HandedOver { .. } => {}
             Report::Notice(level, text) => self.tell.notice(level, text),
             Report::Failed(MemberError::Worker(WorkerError::OutOfMemory { .. })) => {
                 return Err(self.out_of_memory());
@@ -328,7 +276,7 @@ impl Driver {
     /// Helps partitions that wait for memory; whether the next batch has to wait for it, too.
     fn make_room(&mut self, now: Instant) -> bool {
         match self.room.relief() {
-            Some(Relief::Batch) => self.full = true,
+            Some(Relief::Batch) => self.schedule.fill(),
             Some(Relief::Proceed) => self.members.tell(|| MemberCommand::Proceed(self.batches)),
             None => {}
         }

@@ -39,6 +39,8 @@ pub(super) struct Reporter {
     name: String,
     appends: bool,
     batch_id: u64,
+    /// Bad records in all batches: what was read and then lost to another member is read again.
+    bad: u64,
     last_trigger: Instant,
 }
 
@@ -51,6 +53,7 @@ impl Reporter {
             name: name.to_owned(),
             appends,
             batch_id: 0,
+            bad: 0,
             last_trigger: Instant::now(),
         }
     }
@@ -59,7 +62,12 @@ impl Reporter {
         &self.name
     }
 
-    /// The progress of the batch that was triggered at `triggered`; counts batches up.
+    /// Bad records in all batches.
+    pub(super) fn bad(&self) -> u64 {
+        self.bad
+    }
+
+    /// The progress of the batch that was triggered at `triggered`; counts batches and bad records up.
     pub(super) fn progress(
         &mut self,
         facts: &BatchFacts,
@@ -109,6 +117,7 @@ impl Reporter {
             num_bad_rows: facts.bad,
         };
         self.batch_id += 1;
+        self.bad += facts.bad;
         self.last_trigger = triggered;
         progress
     }

@@ -59,7 +59,7 @@ impl Driver {
             None => None,
         };
         self.positions.read_to(read);
-        let others_moved = std::mem::take(&mut self.others_moved);
+        let others_moved = self.following.take_moved();
         if records == 0 && !always && !others_moved {
             return Ok(());
         }
@@ -70,7 +70,6 @@ impl Driver {
             starts,
             ..BatchFacts::default()
         };
-        self.dead_letters += facts.bad;
         let (mut rows, mut made) = (Vec::new(), Vec::new());
         for part in contributions {
             facts
@@ -127,7 +126,7 @@ impl Driver {
             rows: outcome.rows,
             mode: self.query.output_mode(),
             sorted_by: self.query.sorted_by(),
-            others: self.others_part(Instant::now()),
+            others: self.following.part(&self.coverage, Instant::now()),
             progress,
         });
         self.room.give_out(&batch, Instant::now());
@@ -155,7 +154,7 @@ impl Driver {
                 .tell(|| MemberCommand::Refused(partition.clone(), epoch));
         }
         self.batches += 1;
-        self.full = false;
+        self.schedule.empty();
         self.members.tell(|| MemberCommand::Proceed(self.batches));
         Ok(HandedOver { parts, before })
     }
@@ -178,7 +177,7 @@ impl Driver {
 
     /// Takes what the workers have read; whether there is more that waits for dead letters.
     fn gather(&mut self, into: &mut Vec<Contribution>) -> Result<bool, StreamingError> {
-        self.full = false;
+        self.schedule.empty();
         self.room.begin();
         self.members.tell(|| MemberCommand::Trigger);
         let mut awaited = self.members.len();
@@ -204,7 +203,7 @@ impl Driver {
 
     /// Waits until some partition can hand over; `false` if none can before `deadline`.
     fn await_full(&mut self, deadline: Instant) -> Result<bool, StreamingError> {
-        while !self.full {
+        while !self.schedule.is_full() {
             match self.members.report_before(deadline)? {
                 Some((number, report)) => self.report(number, report)?,
                 None => return Ok(false),

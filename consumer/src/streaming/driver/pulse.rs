@@ -1,0 +1,64 @@
+//! What is told between batches.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::Driver;
+use crate::event::{Event, Level, Pulse};
+
+/// Between two pulses.
+const PULSE: Duration = Duration::from_millis(250);
+
+impl Driver {
+    pub(super) fn send_pulse(&mut self, now: Instant) {
+        if now < self.pulse_at {
+            return;
+        }
+        self.pulse_at = now + PULSE;
+        self.tell_of_others(now);
+        let interval = self.schedule.interval();
+        self.following.ask(interval.unwrap_or_default(), now);
+        let counters = &self.members.counters;
+        let read = counters.records.load(Ordering::Relaxed);
+        let pulse = Pulse {
+            records: read,
+            bytes: counters.bytes.load(Ordering::Relaxed),
+            dead_letters: self.reporter.bad(),
+            lag: self.positions.lag(read, &self.coverage),
+            partitions: self.coverage.len(),
+            others: self.following.part(&self.coverage, now),
+            paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
+            memory_short: self.room.is_short(),
+            next_trigger: self
+                .schedule
+                .next()
+                .map(|next| next.saturating_duration_since(now)),
+            interval,
+        };
+        self.tell.event(Event::Pulse(pulse));
+    }
+
+    /// Partitions that others of the group read are not in the result shown here.
+    fn tell_of_others(&mut self, now: Instant) {
+        let lacking = self.coverage.lacking(now);
+        if let Some(lacking) = lacking.filter(|_| !self.told_of_others) {
+            let told = format!(
+                "{lacking} of {} partitions are not assigned to this member of the group {}",
+                self.coverage.partitions(),
+                self.reporter.name()
+            );
+            let (level, consequence) = match &self.keeper {
+                Some(_) if self.following.looks_at_all() => {
+                    (Level::Info, "the result has what they have kept")
+                }
+                Some(_) => (Level::Info, "they show the rows of these"),
+                None => (
+                    Level::Warning,
+                    "the result is without them; give this process a GROUP_ID of its own",
+                ),
+            };
+            self.tell.notice(level, format!("{told}: {consequence}"));
+        }
+        self.told_of_others = lacking.is_some();
+    }
+}

@@ -1,0 +1,127 @@
+//! Follows the partitions that other processes of the group read: asks for looks, and takes what they find.
+
+use std::mem;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, never};
+
+use super::coverage::Coverage;
+use super::freshness::Freshness;
+use super::others::{Look, Others};
+use super::positions::Positions;
+use super::telling::Teller;
+use crate::event::{Level, OthersPart};
+use crate::position::TopicPartition;
+
+/// Between two looks, as between two batches, but within these bounds.
+const OFTENEST: Duration = Duration::from_millis(500);
+const RAREST: Duration = Duration::from_secs(5);
+
+/// What is known of other processes; nothing where this one keeps no checkpoints.
+pub(super) struct Following {
+    others: Option<Others>,
+    looks: Receiver<Look>,
+    next_look: Instant,
+    freshness: Freshness,
+    /// Whether they have moved on since the last batch.
+    has_moved: bool,
+    /// What was wrong at the last look.
+    problem: Option<String>,
+    told_of_stranger: bool,
+}
+
+impl Following {
+    pub(super) fn new(others: Option<Others>, now: Instant) -> Self {
+        Self {
+            looks: others
+                .as_ref()
+                .map_or_else(never, |others| others.looks.clone()),
+            others,
+            next_look: now,
+            freshness: Freshness::new(now),
+            has_moved: false,
+            problem: None,
+            told_of_stranger: false,
+        }
+    }
+
+    /// Whether anybody looks.
+    pub(super) fn looks_at_all(&self) -> bool {
+        self.others.is_some()
+    }
+
+    /// What looks have found.
+    pub(super) fn looks(&self) -> &Receiver<Look> {
+        &self.looks
+    }
+
+    /// Asks for a look, if it is time for one: batches come every `interval`.
+    pub(super) fn ask(&mut self, interval: Duration, now: Instant) {
+        if let Some(others) = self.others.as_ref().filter(|_| now >= self.next_look) {
+            self.next_look = now + interval.clamp(OFTENEST, RAREST);
+            others.look();
+        }
+    }
+
+    /// What others read is in the result as far as they have kept it.
+    pub(super) fn saw(
+        &mut self,
+        look: Look,
+        positions: &mut Positions,
+        coverage: &mut Coverage,
+        group: &str,
+        tell: &Teller,
+    ) {
+        self.freshness.saw(&look);
+        for (partition, reach) in look.partitions {
+            positions.saw_end(partition.clone(), reach.end);
+            if !coverage.reads(&partition) {
+                self.has_moved |= positions.saw_next(&partition, reach);
+                if positions.is_caught_up(&partition, reach.next) {
+                    coverage.caught_up(&partition);
+                }
+            }
+        }
+        coverage.grow(positions.partitions());
+        if let Some(problem) = look.problem.as_deref()
+            && look.problem != self.problem
+        {
+            let text = format!("what others have kept cannot be followed: {problem}");
+            tell.notice(Level::Warning, text);
+        }
+        self.problem = look.problem;
+        if let Some(stranger) = look.stranger
+            && !mem::replace(&mut self.told_of_stranger, true)
+        {
+            let text = format!(
+                "{stranger} reads in the group {group} and keeps no checkpoints where this process does: the \
+                 result lacks what it reads"
+            );
+            tell.notice(Level::Warning, text);
+        }
+    }
+
+    /// No look comes any more.
+    pub(super) fn end(&mut self, positions: &mut Positions, tell: &Teller) {
+        self.looks = never();
+        positions.end_looks();
+        let text = "what others read is no longer followed: its thread has ended";
+        tell.notice(Level::Warning, text.to_owned());
+    }
+
+    /// Whether others have moved on since the last batch.
+    pub(super) fn has_moved(&self) -> bool {
+        self.has_moved
+    }
+
+    /// The same, for the batch that shows it.
+    pub(super) fn take_moved(&mut self) -> bool {
+        mem::take(&mut self.has_moved)
+    }
+
+    /// How fresh others' part of the result is; `None` if they have none.
+    pub(super) fn part(&self, coverage: &Coverage, now: Instant) -> Option<OthersPart> {
+        let reads = |partition: &TopicPartition| coverage.reads(partition);
+        self.freshness.at(now, reads)
+    }
+}

@@ -1,0 +1,236 @@
+//! When a batch comes: the grid of the trigger, what the first one waits for, and what cannot wait.
+
+use std::time::{Duration, Instant};
+
+use super::coverage::Coverage;
+use crate::config::TriggerMode;
+use crate::engine::trigger::Trigger;
+
+/// What does not change while a query runs, but for the interval.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    /// When batches are wanted.
+    pub mode: TriggerMode,
+    /// Whether the user has limited the records of a batch: that is a rate, and so no reason for the next
+    /// batch to come early. Our own limit only bounds memory.
+    pub is_limited: bool,
+    /// Whether checkpoints are kept: the result has what other processes read.
+    pub is_kept: bool,
+    /// Whether some were there at the start: they are a result without any record.
+    pub has_kept: bool,
+}
+
+/// When the batches of one query come.
+pub(super) struct Schedule {
+    plan: Plan,
+    /// `None` for available-now.
+    trigger: Option<Trigger>,
+    /// Whether some partition waits for a batch.
+    is_full: bool,
+}
+
+impl Schedule {
+    pub(super) fn new(plan: Plan) -> Self {
+        let trigger = match plan.mode {
+            TriggerMode::Interval(interval) => Some(Trigger::new(interval)),
+            TriggerMode::AvailableNow => None,
+        };
+        Self {
+            plan,
+            trigger,
+            is_full: false,
+        }
+    }
+
+    /// Some partition takes no more records before a batch.
+    pub(super) fn fill(&mut self) {
+        self.is_full = true;
+    }
+
+    /// Partitions hand over, and go on.
+    pub(super) fn empty(&mut self) {
+        self.is_full = false;
+    }
+
+    /// Whether some partition waits for a batch.
+    pub(super) fn is_full(&self) -> bool {
+        self.is_full
+    }
+
+    /// Whether a batch is due, if there may be something new `has_news` tells. A point of the grid that finds
+    /// nothing new passes.
+    pub(super) fn is_due(&mut self, now: Instant, has_news: bool, coverage: &Coverage) -> bool {
+        let has_news = has_news || self.is_full;
+        let Some(trigger) = &mut self.trigger else {
+            return self.is_full || coverage.has_read_all();
+        };
+        if trigger.next().is_none() {
+            // What is kept of all partitions needs no reader.
+            let is_complete = self.plan.is_kept && coverage.has_read_all();
+            return (has_news || self.plan.has_kept)
+                && (self.is_full || is_complete || coverage.has_read_own(now));
+        }
+        if trigger.is_due(now) && !has_news {
+            trigger.fired(now);
+            return false;
+        }
+        trigger.is_due(now) || self.is_full && !self.plan.is_limited
+    }
+
+    /// A batch begins; whether it is the last one, if no partition is lost meanwhile.
+    pub(super) fn fired(&mut self, now: Instant, coverage: &Coverage) -> bool {
+        match &mut self.trigger {
+            None => coverage.has_read_all(),
+            Some(trigger) => {
+                trigger.fired(now);
+                false
+            }
+        }
+    }
+
+    /// The point of the grid that comes next; `None` before the first batch, and without a grid.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.trigger.as_ref()?.next()
+    }
+
+    /// Between two batches; `None` without a grid.
+    pub(super) fn interval(&self) -> Option<Duration> {
+        self.trigger.as_ref().map(Trigger::interval)
+    }
+
+    /// Changes the interval, if there is one.
+    pub(super) fn set_interval(&mut self, interval: Duration, now: Instant) {
+        if let Some(trigger) = &mut self.trigger {
+            trigger.set_interval(interval, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::position::TopicPartition;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn every(interval: Duration) -> Plan {
+        Plan {
+            mode: TriggerMode::Interval(interval),
+            is_limited: false,
+            is_kept: false,
+            has_kept: false,
+        }
+    }
+
+    /// A topic of one partition, which has a record that is not read yet.
+    fn unread() -> (TopicPartition, Coverage) {
+        let partition = TopicPartition::new("t", 0);
+        let coverage = Coverage::new(1, BTreeSet::from([partition.clone()]));
+        (partition, coverage)
+    }
+
+    /// The same, read by this process.
+    fn read(now: Instant) -> Coverage {
+        let (partition, mut coverage) = unread();
+        coverage.assigned(0, vec![partition.clone()], now);
+        coverage.caught_up(&partition);
+        coverage
+    }
+
+    #[test]
+    fn the_first_batch_waits_for_what_was_there_at_the_start() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(every(5 * SECOND));
+        let (partition, mut coverage) = unread();
+        coverage.assigned(0, vec![partition.clone()], now);
+        assert!(!schedule.is_due(now + 60 * SECOND, true, &coverage));
+        coverage.caught_up(&partition);
+        assert!(
+            !schedule.is_due(now, false, &coverage),
+            "there is no record"
+        );
+        assert!(schedule.is_due(now, true, &coverage));
+        assert_eq!(schedule.next(), None);
+        assert!(!schedule.fired(now, &coverage));
+        assert_eq!(schedule.next(), Some(now + 5 * SECOND));
+    }
+
+    #[test]
+    fn the_first_batch_comes_early_if_a_partition_can_take_no_more() {
+        let now = Instant::now();
+        let mut schedule = Schedule::new(every(5 * SECOND));
+        let (partition, mut coverage) = unread();
+        coverage.assigned(0, vec![partition], now);
+        schedule.fill();
+        assert!(schedule.is_due(now, false, &coverage));
+    }
+
+    #[test]
+    fn what_is_kept_of_all_partitions_needs_neither_record_nor_reader() {
+        let now = Instant::now();
+        let (partition, mut coverage) = unread();
+        let mut schedule = Schedule::new(Plan {
+            is_kept: true,
+            has_kept: true,
+            ..every(5 * SECOND)
+        });
+        assert!(!schedule.is_due(now, false, &coverage));
+        coverage.caught_up(&partition);
+        assert!(schedule.is_due(now, false, &coverage));
+    }
+
+    #[test]
+    fn a_point_of_the_grid_without_news_passes() {
+        let now = Instant::now();
+        let coverage = read(now);
+        let mut schedule = Schedule::new(every(5 * SECOND));
+        schedule.fired(now, &coverage);
+        assert!(!schedule.is_due(now + 4 * SECOND, true, &coverage));
+        assert!(!schedule.is_due(now + 5 * SECOND, false, &coverage));
+        // Records that come now wait for the next point.
+        assert!(!schedule.is_due(now + 6 * SECOND, true, &coverage));
+        assert!(schedule.is_due(now + 10 * SECOND, true, &coverage));
+    }
+
+    #[test]
+    fn a_full_batch_waits_for_its_time_only_if_the_user_has_limited_it() {
+        let now = Instant::now();
+        let coverage = read(now);
+        for is_limited in [false, true] {
+            let mut schedule = Schedule::new(Plan {
+                is_limited,
+                ..every(5 * SECOND)
+            });
+            schedule.fired(now, &coverage);
+            schedule.fill();
+            assert_eq!(schedule.is_due(now + SECOND, false, &coverage), !is_limited);
+            assert!(schedule.is_due(now + 5 * SECOND, false, &coverage));
+            schedule.empty();
+            assert!(!schedule.is_due(now + SECOND, false, &coverage));
+        }
+    }
+
+    #[test]
+    fn available_now_has_batches_as_partitions_fill_and_one_at_the_end() {
+        let now = Instant::now();
+        let (partition, mut coverage) = unread();
+        let mut schedule = Schedule::new(Plan {
+            mode: TriggerMode::AvailableNow,
+            is_limited: true,
+            ..every(SECOND)
+        });
+        coverage.assigned(0, vec![partition.clone()], now);
+        assert!(!schedule.is_due(now, true, &coverage));
+        schedule.fill();
+        assert!(schedule.is_due(now, false, &coverage));
+        assert!(!schedule.fired(now, &coverage), "there is more to read");
+        schedule.empty();
+        coverage.caught_up(&partition);
+        assert!(schedule.is_due(now, false, &coverage));
+        assert!(schedule.fired(now, &coverage));
+        schedule.set_interval(SECOND, now);
+        assert_eq!((schedule.next(), schedule.interval()), (None, None));
+    }
+}
