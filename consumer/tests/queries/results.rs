@@ -50,6 +50,33 @@ fn nothing_is_computed_for_what_is_filtered_out() {
     assert_eq!(result(groups), rows(&[&["b", "1", "2"]]));
 }
 
+/// WHERE leaves one value of a key, and the totals of GROUPING SETS add NULL.
+#[test]
+fn a_key_with_one_value_and_its_totals_are_put_in_order() {
+    let one = "FROM transactions WHERE card_brand = 'b' GROUP BY ROLLUP (card_brand)";
+    for order in ["ASC NULLS FIRST", "DESC NULLS FIRST"] {
+        let sql = format!("SELECT card_brand, count(*) {one} ORDER BY card_brand {order}");
+        assert_eq!(result(&sql), rows(&[&["NULL", "2"], &["b", "2"]]), "{sql}");
+        let sql = sql.replace("FIRST", "LAST");
+        assert_eq!(result(&sql), rows(&[&["b", "2"], &["NULL", "2"]]), "{sql}");
+    }
+    for (order, first, second) in [("FIRST", "2", "1"), ("LAST", "1", "2")] {
+        let sql = format!(
+            "SELECT card_brand, rank() OVER (ORDER BY card_brand NULLS {order}) {one} ORDER BY count(*), 1 NULLS LAST"
+        );
+        let expected = [["b", first], ["NULL", second]];
+        assert_eq!(
+            result(&sql),
+            rows(&expected.each_ref().map(|row| &row[..])),
+            "{sql}"
+        );
+    }
+    // The key that is in all sets has one value indeed.
+    let sets = "SELECT card_brand, quantity, count(*) FROM transactions WHERE card_brand = 'b' \
+                GROUP BY card_brand, ROLLUP (quantity) ORDER BY card_brand, quantity NULLS LAST LIMIT 2";
+    assert_eq!(result(sets), rows(&[&["b", "2", "1"], &["b", "4", "1"]]));
+}
+
 #[test]
 fn a_table_may_be_called_with_its_schema() {
     let count = "SELECT count(*) FROM public.transactions";

@@ -85,9 +85,14 @@ impl Planner {
             )
             .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
         };
-        // What is known of its groups: that there is one, for instance, or that all have the same key.
         let at_once = over(AggregateMode::Single, input)?;
-        let groups = FeedExec::with(at_once.properties().equivalence_properties().clone());
+        let groups = match parts.groups.has_grouping_set() {
+            // DataFusion takes a key that WHERE has left one value for the same in all rows; where it is left out of a
+            // set it is NULL.
+            true => FeedExec::new(at_once.schema()),
+            // What is known of its groups: that there is one, for instance, or that all have the same key.
+            false => FeedExec::with(at_once.properties().equivalence_properties().clone()),
+        };
         let states = partial.schema();
         let keys = partial.group_expr().num_group_exprs();
         let keys = states.fields().iter().take(keys).cloned();
