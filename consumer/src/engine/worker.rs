@@ -238,6 +238,14 @@ impl Worker {
             .map(|reader| (reader.partition(), reader.next()))
     }
 
+    /// The next offset of `partition`, if it is one of its own.
+    pub fn next(&self, partition: &TopicPartition) -> Option<Offset> {
+        let mut positions = self.positions();
+        positions
+            .find(|(own, _)| *own == partition)
+            .map(|(_, next)| next)
+    }
+
     /// Whether it has `partition`, as it was taken over as `epoch`.
     pub fn has(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
         let is_it = |reader: &Reader| reader.partition() == partition && reader.epoch() == epoch;

@@ -9,10 +9,14 @@ use libtest_mimic::Trial;
 use producer::{Pace, Stop};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::Producer;
 
 use crate::brokers::Brokers;
-use crate::expected::generated;
-use crate::published::{DEADLINE, StopAtEnd, generator, publish, publish_until};
+use crate::expected::{Adder, generated};
+use crate::published::{
+    DEADLINE, Record, StopAtEnd, create_topic, generator, publish, publish_until, send,
+    transactional,
+};
 use crate::running::{INTERVAL, config, start};
 use crate::trial;
 
@@ -26,6 +30,10 @@ pub fn trials() -> Vec<Trial> {
         trial(
             "partitions_that_move_during_catch_up_are_read_whole",
             catch_up,
+        ),
+        trial(
+            "transactions_are_read_whole_while_partitions_move",
+            transactions,
         ),
     ]
 }
@@ -99,6 +107,53 @@ fn catch_up(brokers: &Brokers) {
         let told = running.stop();
         assert_eq!(told.totals(), generated(&generator(), RECORDS));
         assert_eq!(told.records(), RECORDS);
+    });
+}
+
+/// Markers lie between the records that are fetched again. A batch takes few, so that partitions are paused most of
+/// the time and much of what was fetched has not been taken yet.
+fn transactions(brokers: &Brokers) {
+    const TOPIC: &str = "rebalance-transactions";
+    const TRANSACTIONS: i32 = 100;
+    const RECORDS: i32 = 960;
+    create_topic(brokers, TOPIC, PARTITIONS, &[]);
+    let producer = transactional(brokers, TOPIC);
+    let mut adder = Adder::default();
+    for number in 0..TRANSACTIONS {
+        let records: Vec<_> = (0..RECORDS)
+            .map(|record| {
+                let cents = i128::from(number * RECORDS + record);
+                adder.add("Visa", cents);
+                Record::good(record % PARTITIONS, "Visa", cents)
+            })
+            .collect();
+        producer.begin_transaction().unwrap();
+        send(&producer, TOPIC, &records);
+        producer.commit_transaction(DEADLINE).unwrap();
+    }
+    let published = (TRANSACTIONS * RECORDS) as u64;
+    thread::scope(|scope| {
+        let mut running = start(Config {
+            workers: 2,
+            trigger: INTERVAL,
+            max_records_per_batch: Some(3_000),
+            ..config(brokers, TOPIC)
+        });
+        for _ in 0..3 {
+            let (leave, left) = mpsc::channel::<()>();
+            let (has, partitions) = mpsc::channel();
+            let intruder = scope.spawn(move || intrude(brokers, TOPIC, &has, &left));
+            partitions.recv_timeout(DEADLINE).unwrap();
+            leave.send(()).unwrap();
+            intruder.join().unwrap();
+        }
+        running.until("all partitions are back", |told| {
+            told.pulse.partitions == PARTITIONS as usize
+        });
+        running.until_records(published);
+        let told = running.stop();
+        assert_eq!(told.totals(), adder.totals());
+        assert_eq!(told.records(), published);
     });
 }
 

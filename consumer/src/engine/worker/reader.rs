@@ -350,10 +350,8 @@ impl Reader {
         }
     }
 
-    /// How many records no longer count against the batch's allowance.
-    ///
-    /// The next record pauses the partition, and not this: librdkafka goes on behind the last thing that it has
-    /// handed out, which may have been a marker behind records that it took back at an earlier pause.
+    /// How many records no longer count against the batch's allowance. The next record pauses the partition, if one
+    /// comes.
     pub(super) fn letters_stuck(&mut self) -> u64 {
         self.letters.stuck = true;
         mem::take(&mut self.allowed)

@@ -1,14 +1,15 @@
 //! What of a member's partitions is fetched: pauses, and records held back while pausing.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Message, OwnedMessage};
+use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::MemberError;
 use super::held::Held;
-use crate::position::TopicPartition;
+use crate::position::{Offset, TopicPartition};
 use crate::source::group_context::GroupContext;
 
 /// The state of one client's fetching.
@@ -63,19 +64,59 @@ impl Fetching {
         self.held.drop_all(partition);
     }
 
-    /// Fetches `partition` again, unless some of it has been kept back once more.
+    /// Fetches `partition` again, from `next` on, unless some of it has been kept back once more.
     pub(super) fn resume(
         &mut self,
         consumer: &BaseConsumer<GroupContext>,
         partition: &TopicPartition,
+        next: Offset,
     ) -> Result<(), MemberError> {
         if !self.held.has(partition) && self.paused.remove(partition) {
             consumer
                 .resume(&one(partition))
                 .map_err(MemberError::client("resuming a partition"))?;
+            seek(consumer, [(partition, next)])?;
         }
         Ok(())
     }
+
+    /// Fetches those of these partitions that are not paused from there on.
+    pub(super) fn go_on<'p>(
+        &self,
+        consumer: &BaseConsumer<GroupContext>,
+        positions: impl Iterator<Item = (&'p TopicPartition, Offset)>,
+    ) -> Result<(), MemberError> {
+        seek(
+            consumer,
+            positions.filter(|(partition, _)| !self.paused.contains(partition)),
+        )
+    }
+}
+
+/// Has librdkafka go on there, and not where it would after a pause, which it makes by itself whenever the group moves
+/// partitions: behind the last thing that it has taken out of its queue. That may be a marker of a transaction behind
+/// records that the pause has dropped. To seek also wakes the thread that fetches (but at offset 0); after a pause it
+/// sleeps on for up to a second.
+///
+/// It is not waited for. A partition that is not fetched yet begins where it was assigned. One without a leader is
+/// fetched from there once it has one.
+fn seek<'p>(
+    consumer: &BaseConsumer<GroupContext>,
+    positions: impl IntoIterator<Item = (&'p TopicPartition, Offset)>,
+) -> Result<(), MemberError> {
+    let failed = || MemberError::client("going on in a partition");
+    let mut list = TopicPartitionList::new();
+    for (partition, next) in positions {
+        let offset = KafkaOffset::Offset(next.0);
+        list.add_partition_offset(&partition.topic, partition.partition, offset)
+            .map_err(failed())?;
+    }
+    if list.count() > 0 {
+        consumer
+            .seek_partitions(list, Duration::ZERO)
+            .map_err(failed())?;
+    }
+    Ok(())
 }
 
 fn one(partition: &TopicPartition) -> TopicPartitionList {

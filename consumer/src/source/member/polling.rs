@@ -55,8 +55,8 @@ pub(super) struct Member {
     brokers: Vec<Broker>,
     /// Whether it has been said that no broker answers.
     all_down: bool,
-    /// What has been told to be wrong with fetching.
-    told: Vec<RDKafkaErrorCode>,
+    /// What has been told to be wrong with fetching, until the partition's end is reached or a new client begins.
+    told: Vec<(RDKafkaErrorCode, Option<TopicPartition>)>,
     /// Records that nobody has been told of.
     has_news: bool,
     /// The worker has something to do though nothing has come.
@@ -175,6 +175,7 @@ impl Member {
         }
         self.actions.clear();
         self.fetching = Fetching::default();
+        self.told.clear();
         self.has_news = false;
         self.uncounted
             .count_paused(self.worker.paused(), &self.settings.counters);

@@ -164,6 +164,9 @@ impl Member {
                 break;
             }
         }
-        self.fetching.resume(consumer, partition)
+        match self.worker.next(partition) {
+            Some(next) => self.fetching.resume(consumer, partition, next),
+            None => Ok(()),
+        }
     }
 }

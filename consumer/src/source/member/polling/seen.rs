@@ -23,14 +23,17 @@ const ANSWER: Duration = Duration::from_secs(2);
 impl Member {
     pub(super) fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
         match seen {
-            Seen::Assigned(taken) => self.assigned(consumer, taken),
+            Seen::Assigned(taken) => {
+                self.assigned(consumer, taken)?;
+                self.fetching.go_on(consumer, self.worker.positions())
+            }
             Seen::Revoked(partitions) => {
                 for partition in &partitions {
                     self.step(consumer, Event::Revoked(partition))?;
                     self.fetching.drop_held(partition);
                 }
                 self.report(Report::Revoked(partitions));
-                Ok(())
+                self.fetching.go_on(consumer, self.worker.positions())
             }
             Seen::Statistics(statistics) => {
                 self.saw_statistics(&statistics);
@@ -81,6 +84,7 @@ impl Member {
         if end < consumer.context().end(partition) {
             return Ok(());
         }
+        self.told.retain(|(_, of)| of.as_ref() != Some(partition));
         self.step(consumer, Event::ReachedEnd(partition, end))
     }
 
@@ -100,7 +104,9 @@ impl Member {
                 let text = format!("a checkpoint cannot be used: {problem}");
                 self.notice(Level::Warning, text);
             }
-            self.fetching.resume(consumer, &taken_over.partition)?;
+            let next = taken_over.from.next;
+            self.fetching
+                .resume(consumer, &taken_over.partition, next)?;
             let until = consumer.context().end(&taken_over.partition);
             self.step(consumer, Event::Assigned { taken_over, until })?;
         }
@@ -161,11 +167,12 @@ impl Member {
         }
         let is_group = matches!(self.settings.assignment, Assignment::Group(_));
         let is_quiet = MemberError::passes(code) || is_group && MemberError::is_absence(code);
-        if is_quiet || self.told.contains(&code) {
+        let problem = (code, error.partition.clone());
+        if is_quiet || self.told.contains(&problem) {
             tracing::debug!(?error, "while fetching");
             return Ok(None);
         }
-        self.told.push(code);
+        self.told.push(problem);
         let reason = producer::kafka::readable(&error.reason);
         let text = match error.partition {
             Some(partition) => format!("{partition} cannot be read for now: {reason}"),
