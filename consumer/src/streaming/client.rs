@@ -19,8 +19,9 @@ const LEAST_QUEUED_KBYTES: u64 = 1 << 10;
 
 /// The client that all of a query's consumers are made of.
 pub(super) fn client(config: &Config) -> ClientConfig {
-    config.kafka.client_config_over(&[
-        ("group.id", &config.group_id),
+    let queue = queue_kbytes(config).to_string();
+    let mut properties = vec![
+        ("group.id", config.group_id.as_str()),
         ("enable.auto.commit", "false"),
         ("enable.auto.offset.store", "false"),
         // An offset that is gone is an error: going on elsewhere would make totals wrong.
@@ -33,8 +34,14 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         ("topic.metadata.refresh.interval.ms", "10000"),
         // librdkafka waits a whole second when its queue is full, unless told otherwise.
         ("fetch.queue.backoff.ms", "1"),
-        (QUEUE, &queue_kbytes(config).to_string()),
-    ])
+        (QUEUE, queue.as_str()),
+    ];
+    if config.max_records_per_batch.is_some() {
+        // A broker that waits for records of a partition that has none holds up those that go on with the next
+        // batch: one request is under way at a time.
+        properties.push(("fetch.wait.max.ms", "50"));
+    }
+    config.kafka.client_config_over(&properties)
 }
 
 /// What librdkafka may have fetched for each worker: as fast as any more, and a small part of the limit.

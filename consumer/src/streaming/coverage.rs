@@ -96,8 +96,8 @@ impl Coverage {
             && !self.unread.iter().any(|unread| self.reads(unread))
     }
 
-    /// How many partitions it does not read for good, as far as can be told; `None` if it reads all, or nothing
-    /// is settled.
+    /// How many partitions it does not read for good, as far as can be told; `None` if it reads all, nothing is
+    /// settled, or no broker answers.
     pub(super) fn lacking(&self, now: Instant) -> Option<usize> {
         let missing = self.missing();
         (self.brokers_up && missing > 0 && self.is_settled(now)).then_some(missing)

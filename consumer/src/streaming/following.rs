@@ -103,6 +103,7 @@ impl Following {
 
     /// No look comes any more.
     pub(super) fn end(&mut self, positions: &mut Positions, tell: &Teller) {
+        self.others = None;
         self.looks = never();
         positions.end_looks();
         let text = "what others read is no longer followed: its thread has ended";

@@ -57,7 +57,7 @@ impl Schedule {
         self.is_full
     }
 
-    /// Whether a batch is due, if there may be something new `has_news` tells. A point of the grid that finds
+    /// Whether a batch is due; `has_news` tells whether there may be something new. A point of the grid that finds
     /// nothing new passes.
     pub(super) fn is_due(&mut self, now: Instant, has_news: bool, coverage: &Coverage) -> bool {
         let has_news = has_news || self.is_full;

@@ -1,4 +1,4 @@
-//! What is told between batches.
+//! What is told between batches, and asked of the thread that looks at others.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -48,10 +48,14 @@ impl Driver {
                 self.reporter.name()
             );
             let (level, consequence) = match &self.keeper {
+                Some(_) if self.query.appends() => (Level::Info, "they show the rows of these"),
                 Some(_) if self.following.looks_at_all() => {
                     (Level::Info, "the result has what they have kept")
                 }
-                Some(_) => (Level::Info, "they show the rows of these"),
+                Some(_) => (
+                    Level::Warning,
+                    "what they read from now on is not in the result",
+                ),
                 None => (
                     Level::Warning,
                     "the result is without them; give this process a GROUP_ID of its own",
