@@ -7,6 +7,9 @@ use crate::engine::worker::WorkerError;
 use crate::position::{Offset, TopicPartition};
 use crate::source::records::FetchError;
 
+/// librdkafka's words for `RD_KAFKA_RESP_ERR__LOG_TRUNCATION`. As a code it gives what it would do then, to reset.
+const TRUNCATED: &str = "Partition log truncation detected";
+
 /// Why a member, and with it the query, stops.
 #[derive(Debug, Error)]
 pub enum MemberError {
@@ -108,6 +111,16 @@ impl MemberError {
             (true, _) => Some(Self::Shorter(all)),
             (false, _) => Some(Self::RecordsLost(all)),
         }
+    }
+
+    /// What is made of a log that another has replaced, and which may be longer than that by now: librdkafka tells
+    /// by the epochs of leaders. `None` of other errors.
+    pub(crate) fn truncated(error: &FetchError) -> Option<Self> {
+        let is_truncated = Self::is_loss(error.code) && error.reason.contains(TRUNCATED);
+        let partition = error.partition.as_ref().filter(|_| is_truncated)?;
+        // Behind it stands what it would do with other settings.
+        let reason = error.reason.split(". Reset").next().unwrap_or_default();
+        Some(Self::Shorter(format!("{partition}: {reason}")))
     }
 
     /// What is made of records that no fetching brings; `None` of other errors.
@@ -261,6 +274,32 @@ mod tests {
             assert!(!text.contains("ON_DATA_LOSS"), "{text}");
             assert!(text.contains("--reset"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_log_that_another_has_replaced_is_not_gone_on_with() {
+        assert!(
+            RDKafkaErrorCode::LogTruncation
+                .to_string()
+                .contains(TRUNCATED)
+        );
+        // As librdkafka 2.12.1 said it of real brokers.
+        let reason = "Partition log truncation detected at offset 600 (leader epoch 0): broker end offset is 100 (offset \
+                      leader epoch 0). Reset to INVALID.: Local: Partition log truncation detected (broker 2)";
+        let truncated = FetchError {
+            reason: reason.to_owned(),
+            ..error(RDKafkaErrorCode::AutoOffsetReset)
+        };
+        let text = MemberError::truncated(&truncated).unwrap().to_string();
+        assert!(
+            text.contains(
+                "(t-3: Partition log truncation detected at offset 600 (leader epoch 0): broker end offset is 100 \
+                 (offset leader epoch 0)): it was made anew"
+            ),
+            "{text}"
+        );
+        assert!(MemberError::truncated(&error(RDKafkaErrorCode::AutoOffsetReset)).is_none());
+        assert!(MemberError::truncated(&error(RDKafkaErrorCode::BadMessage)).is_none());
     }
 
     #[test]

@@ -156,6 +156,9 @@ impl Member {
         error: FetchError,
     ) -> Result<Option<End>, MemberError> {
         let code = error.code;
+        if let Some(truncated) = MemberError::truncated(&error) {
+            return Err(self.what_is_lost(consumer).unwrap_or(truncated));
+        }
         if MemberError::is_loss(code) || MemberError::refused(code).is_some() {
             return self.error(consumer, KafkaError::MessageConsumption(code));
         }
