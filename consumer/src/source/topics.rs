@@ -53,6 +53,14 @@ pub enum TopicsError {
         /// Kafka's word for it.
         reason: String,
     },
+    /// Brokers answer, but not one that leads partitions.
+    #[error(
+        "a broker that leads partitions does not answer for now ({reason}); are all brokers up?"
+    )]
+    LeaderAway {
+        /// Kafka's or librdkafka's word for it.
+        reason: String,
+    },
     /// The brokers refuse.
     #[error("the brokers refuse topic {topic}: {reason}")]
     Refused {
@@ -171,8 +179,6 @@ fn is_passing(code: RDKafkaErrorCode) -> bool {
             | RDKafkaErrorCode::UnsupportedVersion
             | RDKafkaErrorCode::UnsupportedForMessageFormat
             | RDKafkaErrorCode::AllBrokersDown
-            | RDKafkaErrorCode::BrokerTransportFailure
-            | RDKafkaErrorCode::OperationTimedOut
     )
 }
 
@@ -191,9 +197,8 @@ fn offsets_at<C: ConsumerContext>(
             .map_err(|error| unreachable(servers, &error))?;
     }
     let answered = client.offsets_for_times(asked, ANSWER).map_err(|error| {
-        match (error.rdkafka_error_code(), partitions.first()) {
-            (Some(code), Some(first)) if is_passing(code) => TopicsError::NotReady {
-                partition: first.clone(),
+        match error.rdkafka_error_code() {
+            Some(code) if is_passing(code) => TopicsError::LeaderAway {
                 reason: code.to_string(),
             },
             _ => unreachable(servers, &error),

@@ -6,7 +6,7 @@ use producer::SettingsError;
 use rdkafka::config::ClientConfig;
 
 use super::StreamingError;
-use crate::config::Config;
+use crate::config::{Config, TriggerMode};
 use crate::number;
 
 const QUEUE: &str = "queued.max.messages.kbytes";
@@ -36,9 +36,10 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         ("fetch.queue.backoff.ms", "1"),
         (QUEUE, queue.as_str()),
     ];
-    if config.max_records_per_batch.is_some() {
+    if config.max_records_per_batch.is_some() || config.trigger == TriggerMode::AvailableNow {
         // A broker that waits for records of a partition that has none holds up those that go on with the next
-        // batch: one request is under way at a time.
+        // batch: one request is under way at a time. Without a limit they wait when memory is short, which is not
+        // worth that the brokers are asked so often for as long as a query lives.
         properties.push(("fetch.wait.max.ms", "50"));
     }
     config.kafka.client_config_over(&properties)

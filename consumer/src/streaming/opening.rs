@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
 use producer::Stop;
@@ -35,6 +35,10 @@ const CLIENT_ID: &str = "client.id";
 
 /// Between two looks for a topic that is not there yet.
 const TOPIC_RETRY: Duration = Duration::from_secs(1);
+
+/// How long available-now waits for partitions to have leaders that answer: when a broker is lost the others take over
+/// once its session with ZooKeeper has ended.
+const LEADERS: Duration = Duration::from_secs(30);
 
 /// Between two tries to find the logs as they were read, and how many more there are.
 const LOG_RETRY: Duration = Duration::from_millis(500);
@@ -78,6 +82,7 @@ pub(super) fn open(
     let waits = config.trigger != TriggerMode::AvailableNow;
     let mut asked = Asked::new(inbox);
     let mut told = None;
+    let leaders_by = Instant::now() + LEADERS;
     let mut extents = loop {
         let found = topics::partitions(&consumer, servers, &config.topics).and_then(|partitions| {
             topics::extents(&consumer, servers, &partitions, config.starting_offsets)
@@ -87,7 +92,11 @@ pub(super) fn open(
             Err(TopicsError::Missing(topic)) if waits => {
                 format!("there is no topic {topic} yet; waiting for it")
             }
-            Err(error @ TopicsError::NotReady { .. }) if waits => error.to_string(),
+            Err(error @ (TopicsError::NotReady { .. } | TopicsError::LeaderAway { .. }))
+                if waits || Instant::now() < leaders_by =>
+            {
+                error.to_string()
+            }
             // Brokers that were reached a moment ago come back.
             Err(error @ TopicsError::Unreachable { .. }) if told.is_some() => error.to_string(),
             Err(error) => return Err(error.into()),
