@@ -82,6 +82,15 @@ impl Terminal {
         fs::read_to_string(id).unwrap().trim().to_owned()
     }
 
+    /// The demo takes the terminal, draws, and gives it back at `q`.
+    fn draws_and_quits(&mut self) {
+        self.waits_for(TAKES);
+        self.waits_for(PICTURE);
+        self.types("q");
+        self.waits_for(GIVES_BACK);
+        self.waits_for("ready> ");
+    }
+
     fn types(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
     }
@@ -142,11 +151,7 @@ fn ctrl_z_suspends_and_fg_goes_on() {
         terminal.waits_for("ready> ");
         terminal.runs("fg");
     }
-    terminal.waits_for(TAKES);
-    terminal.waits_for(PICTURE);
-    terminal.types("q");
-    terminal.waits_for(GIVES_BACK);
-    terminal.waits_for("ready> ");
+    terminal.draws_and_quits();
     terminal.runs("echo ended with $?");
     terminal.waits_for("ended with 0");
 }
@@ -162,11 +167,7 @@ fn whoever_stopped_it_fg_draws_all_anew() {
     terminal.waits_for("Stopped");
     terminal.waits_for("ready> ");
     terminal.runs("fg");
-    terminal.waits_for(TAKES);
-    terminal.waits_for(PICTURE);
-    terminal.types("q");
-    terminal.waits_for(GIVES_BACK);
-    terminal.waits_for("ready> ");
+    terminal.draws_and_quits();
 }
 
 #[test]
@@ -182,11 +183,7 @@ fn in_the_background_it_waits_for_the_terminal() {
     terminal.waits_for("it stands on 2");
     terminal.waits_for("ready> ");
     terminal.runs("fg");
-    terminal.waits_for(TAKES);
-    terminal.waits_for(PICTURE);
-    terminal.types("q");
-    terminal.waits_for(GIVES_BACK);
-    terminal.waits_for("ready> ");
+    terminal.draws_and_quits();
 }
 
 #[test]

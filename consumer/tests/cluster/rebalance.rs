@@ -86,28 +86,19 @@ fn catch_up(brokers: &Brokers) {
     const TOPIC: &str = "rebalance-catch-up";
     const RECORDS: u64 = 100_000;
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
-    thread::scope(|scope| {
-        let mut running = start(Config {
-            workers: 2,
-            trigger: INTERVAL,
-            ..config(brokers, TOPIC)
-        });
-        for _ in 0..3 {
-            let (leave, left) = mpsc::channel::<()>();
-            let (has, partitions) = mpsc::channel();
-            let intruder = scope.spawn(move || intrude(brokers, TOPIC, &has, &left));
-            partitions.recv_timeout(DEADLINE).unwrap();
-            leave.send(()).unwrap();
-            intruder.join().unwrap();
-        }
-        running.until("all partitions are back", |told| {
-            told.pulse.partitions == PARTITIONS as usize
-        });
-        running.until_records(RECORDS);
-        let told = running.stop();
-        assert_eq!(told.totals(), generated(&generator(), RECORDS));
-        assert_eq!(told.records(), RECORDS);
+    let mut running = start(Config {
+        workers: 2,
+        trigger: INTERVAL,
+        ..config(brokers, TOPIC)
     });
+    come_and_go(brokers, TOPIC);
+    running.until("all partitions are back", |told| {
+        told.pulse.partitions == PARTITIONS as usize
+    });
+    running.until_records(RECORDS);
+    let told = running.stop();
+    assert_eq!(told.totals(), generated(&generator(), RECORDS));
+    assert_eq!(told.records(), RECORDS);
 }
 
 /// Markers lie between the records that are fetched again. A batch takes few, so that partitions are paused most of
@@ -132,29 +123,33 @@ fn transactions(brokers: &Brokers) {
         producer.commit_transaction(DEADLINE).unwrap();
     }
     let published = (TRANSACTIONS * RECORDS) as u64;
-    thread::scope(|scope| {
-        let mut running = start(Config {
-            workers: 2,
-            trigger: INTERVAL,
-            max_records_per_batch: Some(3_000),
-            ..config(brokers, TOPIC)
-        });
-        for _ in 0..3 {
+    let mut running = start(Config {
+        workers: 2,
+        trigger: INTERVAL,
+        max_records_per_batch: Some(3_000),
+        ..config(brokers, TOPIC)
+    });
+    come_and_go(brokers, TOPIC);
+    running.until("all partitions are back", |told| {
+        told.pulse.partitions == PARTITIONS as usize
+    });
+    running.until_records(published);
+    let told = running.stop();
+    assert_eq!(told.totals(), adder.totals());
+    assert_eq!(told.records(), published);
+}
+
+/// Another member joins the group, gets partitions and leaves, three times.
+fn come_and_go(brokers: &Brokers, topic: &str) {
+    for _ in 0..3 {
+        thread::scope(|scope| {
             let (leave, left) = mpsc::channel::<()>();
             let (has, partitions) = mpsc::channel();
-            let intruder = scope.spawn(move || intrude(brokers, TOPIC, &has, &left));
+            scope.spawn(move || intrude(brokers, topic, &has, &left));
             partitions.recv_timeout(DEADLINE).unwrap();
             leave.send(()).unwrap();
-            intruder.join().unwrap();
-        }
-        running.until("all partitions are back", |told| {
-            told.pulse.partitions == PARTITIONS as usize
         });
-        running.until_records(published);
-        let told = running.stop();
-        assert_eq!(told.totals(), adder.totals());
-        assert_eq!(told.records(), published);
-    });
+    }
 }
 
 /// A member that reads and commits nothing, and tells when it has got partitions.

@@ -316,7 +316,7 @@ impl Member {
 
     /// For those who watch the group's lag; nothing of ours reads it.
     fn commit(&self, consumer: &GroupConsumer, partition: &TopicPartition, next: Offset) {
-        if !self.worker.positions().any(|(own, _)| own == partition) {
+        if self.worker.next(partition).is_none() {
             return;
         }
         let mut list = TopicPartitionList::with_capacity(1);

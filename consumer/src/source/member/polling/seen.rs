@@ -191,7 +191,7 @@ impl Member {
             return false;
         };
         let is_behind = error.offset >= consumer.context().end(partition);
-        let is_own = self.worker.positions().any(|(own, _)| own == partition);
+        let is_own = self.worker.next(partition).is_some();
         is_own && !(self.settings.plan.stop_at_end && is_behind)
     }
 
