@@ -16,6 +16,7 @@ pub mod decode;
 pub mod demo;
 pub mod engine;
 pub mod event;
+pub mod meaning;
 pub mod number;
 pub mod output_mode;
 pub mod position;

@@ -4,6 +4,7 @@
 //! HAVING, ORDER BY, LIMIT, intervals and the number of workers are not in it: they change what is made
 //! of a state, not the state. Whatever changes the state must be: a new setting comes as an `Option`
 //! that is left out of the JSON while it is `None`, so that older checkpoints keep their fingerprint.
+//! For the same reason only those [`Meanings`] are in it that have been raised and that the query uses.
 
 use std::fmt::{self, Display, Formatter};
 use std::str::FromStr;
@@ -14,6 +15,7 @@ use thiserror::Error;
 use twox_hash::XxHash3_64;
 
 use super::aggregate::Aggregate;
+use crate::meaning::{self, Meanings};
 use crate::schema::TypeName;
 
 /// Counts changes to what our own aggregates and layers keep. To be raised with each of them.
@@ -38,6 +40,9 @@ pub struct Identity {
     state_layout: u32,
     /// What DataFusion's own aggregates keep may change with its version.
     engine: String,
+    /// The meanings, above the first, of what the query reads and computes with.
+    #[serde(default, skip_serializing_if = "Meanings::is_empty")]
+    meanings: Meanings,
 }
 
 /// A column and its type, in DDL words.
@@ -67,7 +72,13 @@ impl Identity {
             aggregate: aggregate.trim().to_owned(),
             state_layout: STATE_LAYOUT,
             engine: ENGINE.to_owned(),
+            meanings: Meanings::new(),
         }
+    }
+
+    /// The same, of a query that uses what has these meanings.
+    pub fn with_meanings(self, meanings: Meanings) -> Self {
+        Self { meanings, ..self }
     }
 
     /// The topics, in alphabetical order.
@@ -118,6 +129,7 @@ impl Identity {
                 kept.engine, self.engine
             ));
         }
+        differences.extend(meaning::differences(&self.meanings, &kept.meanings));
         differences.join("; ")
     }
 
@@ -264,6 +276,18 @@ AggregateExec: mode=Partial, gby=[card_brand@0 as card_brand], aggr=[count(*)]
     }
 
     #[test]
+    fn a_raised_meaning_is_refused_with_what_it_means_and_an_unraised_one_leaves_no_trace() {
+        let raised = usual().with_meanings(Meanings::from_iter([("STRING".to_owned(), 2)]));
+        assert_eq!(
+            raised.difference(&usual()),
+            "its STRING has meaning 1, this program's 2: any JSON value is read as its text, and half a \
+             surrogate as U+FFFD"
+        );
+        let json = serde_json::to_string(&usual()).unwrap();
+        assert!(!json.contains("meanings"), "{json}");
+    }
+
+    #[test]
     fn the_order_of_topics_changes_nothing() {
         let ddl = "amount DOUBLE";
         let one = identity(&["a", "b"], ddl, PLAN);
@@ -325,6 +349,10 @@ AggregateExec: mode=Partial, gby=[card_brand@0 as card_brand], aggr=[count(*)]
                     ..usual()
                 },
                 "it was kept by DataFusion 54.0, this program has DataFusion 55.2",
+            ),
+            (
+                usual().with_meanings(Meanings::from_iter([("STRING".to_owned(), 3)])),
+                "its STRING has meaning 3, this program's 1",
             ),
         ];
         for (kept, difference) in cases {

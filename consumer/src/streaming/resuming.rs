@@ -14,6 +14,7 @@ use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{Config, OnDataLoss};
 use crate::engine::query::Query;
 use crate::event::Level;
+use crate::meaning;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
 use crate::source::topics::Extent;
@@ -85,6 +86,11 @@ pub(super) fn take(
     let columns = query.table().project(query.columns());
     let columns = columns.unwrap_or_else(|_| query.table().as_ref().clone());
     let identity = Identity::new(&config.topics, &columns, &query.kept_plan());
+    // Without an aggregate only offsets are kept, and these mean the same whatever a record's value is.
+    let identity = match query.appends() {
+        true => identity,
+        false => identity.with_meanings(meaning::of_columns(&columns)),
+    };
     Ok(match config.reset {
         true => claim::reset(store, &identity, schema)?,
         false => claim::claim(store, &identity, schema)?,

@@ -1,0 +1,157 @@
+//! What the program makes of a type, as a number that is raised when the same record gets another value.
+//!
+//! A kept state is the records before its offset as they were read then. Where one of them would be read otherwise
+//! today, the state and what is added to it would not go together. So a query's identity has the meaning of
+//! each type that it reads, and checkpoints with another one are refused by name. Everything begins with meaning
+//! 1, which is not written down: a query that uses nothing that has been raised keeps its identity.
+//!
+//! A record that was a dead letter for its syntax, and is read now, raises nothing: that concerns every query alike,
+//! and the dead letters have told of each such record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow::datatypes::{DataType, Schema, TimeUnit};
+
+use crate::schema::metadata::is_metadata;
+
+/// The raised meanings of what a query uses, by name.
+pub type Meanings = BTreeMap<String, u32>;
+
+/// A meaning above the first.
+struct Raised {
+    /// The type, in DDL words.
+    name: &'static str,
+    /// The newest meaning.
+    number: u32,
+    /// What is otherwise since then.
+    since: &'static str,
+}
+
+const STRING: &str = "STRING";
+const FLOAT: &str = "FLOAT";
+const DOUBLE: &str = "DOUBLE";
+const DATE: &str = "DATE";
+const TIMESTAMP: &str = "TIMESTAMP";
+const TIMESTAMP_NTZ: &str = "TIMESTAMP_NTZ";
+
+const NOT_FINITE: &str = "NaN and Infinity are read";
+const MORE_TIMES: &str = "a time is read in more ways of writing it";
+
+/// To be raised with each change of an answer.
+const RAISED: [Raised; 6] = [
+    Raised {
+        name: STRING,
+        number: 2,
+        since: "any JSON value is read as its text, and half a surrogate as U+FFFD",
+    },
+    Raised {
+        name: FLOAT,
+        number: 2,
+        since: NOT_FINITE,
+    },
+    Raised {
+        name: DOUBLE,
+        number: 2,
+        since: NOT_FINITE,
+    },
+    Raised {
+        name: DATE,
+        number: 2,
+        since: MORE_TIMES,
+    },
+    Raised {
+        name: TIMESTAMP,
+        number: 2,
+        since: MORE_TIMES,
+    },
+    Raised {
+        name: TIMESTAMP_NTZ,
+        number: 2,
+        since: MORE_TIMES,
+    },
+];
+
+/// The raised meanings of the types of those `columns` that are read from a record's value.
+pub fn of_columns(columns: &Schema) -> Meanings {
+    let mut names = BTreeSet::new();
+    let columns = columns.fields().iter();
+    for column in columns.filter(|column| !is_metadata(column.name())) {
+        collect(column.data_type(), &mut names);
+    }
+    let used = RAISED.iter().filter(|raised| names.contains(raised.name));
+    used.map(|raised| (raised.name.to_owned(), raised.number))
+        .collect()
+}
+
+/// Adds the names of the types in `data_type` that can be in [`RAISED`].
+fn collect(data_type: &DataType, names: &mut BTreeSet<&'static str>) {
+    let name = match data_type {
+        DataType::List(item) => return collect(item.data_type(), names),
+        DataType::Struct(fields) => {
+            for field in fields {
+                collect(field.data_type(), names);
+            }
+            return;
+        }
+        DataType::Utf8View => STRING,
+        DataType::Float32 => FLOAT,
+        DataType::Float64 => DOUBLE,
+        DataType::Date32 => DATE,
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => TIMESTAMP,
+        DataType::Timestamp(TimeUnit::Microsecond, None) => TIMESTAMP_NTZ,
+        _ => return,
+    };
+    names.insert(name);
+}
+
+/// In words, where `kept` has other meanings than `own`; one text for each name.
+pub(crate) fn differences(own: &Meanings, kept: &Meanings) -> Vec<String> {
+    let names: BTreeSet<&String> = own.keys().chain(kept.keys()).collect();
+    let number = |meanings: &Meanings, name: &String| meanings.get(name).copied().unwrap_or(1);
+    let told = names.into_iter().filter_map(|name| {
+        let (ours, theirs) = (number(own, name), number(kept, name));
+        let newest = RAISED
+            .iter()
+            .find(|raised| raised.name == name && raised.number == ours);
+        let since = newest.map_or_else(String::new, |raised| format!(": {}", raised.since));
+        (ours != theirs)
+            .then(|| format!("its {name} has meaning {theirs}, this program's {ours}{since}"))
+    });
+    told.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::schema::TableSchema;
+
+    use super::*;
+
+    fn of(ddl: &str) -> Vec<String> {
+        of_columns(TableSchema::parse(ddl).unwrap().columns())
+            .into_keys()
+            .collect()
+    }
+
+    #[test]
+    fn a_type_has_its_meaning_wherever_it_stands_in_a_column() {
+        assert_eq!(of("tags ARRAY<STRING>"), ["STRING"]);
+        assert_eq!(
+            of("at STRUCT<begin: TIMESTAMP, ends: ARRAY<TIMESTAMP_NTZ>>, level FLOAT"),
+            ["FLOAT", "TIMESTAMP", "TIMESTAMP_NTZ"]
+        );
+    }
+
+    #[test]
+    fn what_kafka_knows_of_a_record_is_not_read_from_its_value() {
+        let table = TableSchema::parse("n BIGINT").unwrap();
+        assert_eq!(of_columns(table.table()), Meanings::new());
+    }
+
+    #[test]
+    fn what_was_not_raised_has_none() {
+        assert_eq!(
+            of("n BIGINT, amount DECIMAL(12,2), ok BOOLEAN, raw BINARY"),
+            [""; 0]
+        );
+    }
+}
