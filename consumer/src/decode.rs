@@ -39,7 +39,6 @@ mod quotes;
 mod read;
 mod scan;
 mod text;
-mod time;
 
 pub use defect::{Defect, Excerpt};
 pub use metadata::{Header, RecordMeta};

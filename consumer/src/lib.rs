@@ -17,6 +17,7 @@ pub mod demo;
 pub mod engine;
 pub mod event;
 pub mod meaning;
+mod moment;
 pub mod number;
 pub mod output_mode;
 pub mod position;

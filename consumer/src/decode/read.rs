@@ -12,7 +12,7 @@ use super::defect::{Defect, Excerpt};
 use super::number::{self, NumberError};
 use super::scan::{Kind, Scanner, Span};
 use super::text::{self, checked_text};
-use super::time::{self, Form};
+use crate::moment::{self, Form};
 use crate::schema::TypeName;
 
 /// A value of a column's type. What a column appends is decided by its type; the two always agree.
@@ -325,13 +325,13 @@ impl Reader {
             }
             Shape::Float => Value::Float(number::float(text)?),
             Shape::Double => Value::Double(number::double(text)?),
-            Shape::Timestamp { instant } if quoted => match time::moment(text) {
-                Some(moment) if instant || moment.form != Form::Instant => {
+            Shape::Timestamp { instant } if quoted => match moment::moment(text) {
+                Ok(moment) if instant || moment.form != Form::Instant => {
                     Value::Timestamp(moment.micros)
                 }
                 _ => return Err(Mismatch::Type),
             },
-            Shape::Date if quoted => Value::Date(time::date(text).ok_or(Mismatch::Type)?),
+            Shape::Date if quoted => Value::Date(moment::date(text).ok_or(Mismatch::Type)?),
             Shape::Binary if quoted => {
                 let start = row.bytes.len();
                 BASE64

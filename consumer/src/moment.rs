@@ -1,23 +1,28 @@
-//! Points in time from their text: RFC 3339, and what people write for it.
+//! Points in time from their text: RFC 3339 first, which nearly all records have, and then whatever else writers make
+//! of a time that can be read in one way alone ([`written`]).
 //!
 //! Date and clock are proleptic Gregorian, years 0000 to 9999. A second 60 is a leap second and counts as
 //! the next minute's first, as in POSIX time.
+
+mod named_months;
+mod written;
+mod zone;
 
 const DAY_SECONDS: i64 = 86_400;
 
 /// A text read as a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Moment {
+pub(crate) struct Moment {
     /// Since 1970-01-01T00:00:00 UTC, or on the wall's clock if there is no offset. Digits beyond the
     /// microsecond are cut off.
-    pub(super) micros: i64,
+    pub(crate) micros: i64,
     /// What the text says beside the date.
-    pub(super) form: Form,
+    pub(crate) form: Form,
 }
 
 /// How much a text says of its point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// `2026-01-31`
     Date,
     /// `2026-01-31T12:00:00`
@@ -26,10 +31,39 @@ pub(super) enum Form {
     Instant,
 }
 
+/// Why a text is no point in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoMoment {
+    /// It is not written as one, or is a day or hour that does not exist.
+    Other,
+    /// It is a number, and does not say what it counts.
+    Number,
+    /// A local time that a zone's clocks never showed.
+    Skipped,
+    /// A local time that a zone's clocks showed twice.
+    Repeated,
+    /// A local time in a year for which a zone's rules are not known.
+    UnknownRules,
+    /// Its offset is not the one that its zone has then.
+    OtherOffset,
+}
+
+/// Says what point in time a text is, and whether it is a date, a time on the wall's clock, or an instant.
+///
+/// # Errors
+/// Why it is none.
+#[inline]
+pub(crate) fn moment(text: &str) -> Result<Moment, NoMoment> {
+    match rfc3339(text) {
+        Some(moment) => Ok(moment),
+        None => written::moment(text),
+    }
+}
+
 /// Reads `YYYY-MM-DD`, or that with `Thh:mm:ss[.fraction][offset]`: any number of digits in the fraction,
 /// `T` or `t` or one blank, `Z` or `z` or `±hh:mm`. `None` for anything else.
 #[inline]
-pub(super) fn moment(text: &str) -> Option<Moment> {
+fn rfc3339(text: &str) -> Option<Moment> {
     let bytes = text.as_bytes();
     let (date, rest) = bytes.split_first_chunk::<10>()?;
     let days = i64::from(days(date)?);
@@ -83,9 +117,12 @@ pub(super) fn moment(text: &str) -> Option<Moment> {
     })
 }
 
-/// Days since 1970-01-01 of `YYYY-MM-DD`; `None` for anything else.
-pub(super) fn date(text: &str) -> Option<i32> {
-    days(text.as_bytes().try_into().ok()?)
+/// Days since 1970-01-01 of a date, which is `YYYY-MM-DD` nearly always; `None` for anything else.
+pub(crate) fn date(text: &str) -> Option<i32> {
+    match text.as_bytes().try_into().ok().and_then(days) {
+        Some(days) => Some(days),
+        None => written::date(text),
+    }
 }
 
 #[inline]
@@ -93,8 +130,16 @@ fn days(date: &[u8; 10]) -> Option<i32> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else {
         return None;
     };
-    let year = two(y1, y2)? * 100 + two(y3, y4)?;
-    let (month, day) = (two(m1, m2)?, two(d1, d2)?);
+    day(
+        two(y1, y2)? * 100 + two(y3, y4)?,
+        two(m1, m2)?,
+        two(d1, d2)?,
+    )
+}
+
+/// Days since 1970-01-01, if there is such a day.
+#[inline]
+fn day(year: i32, month: i32, day: i32) -> Option<i32> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let length = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
