@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use consumer::command::Command;
 use consumer::dashboard::{self, theme::Theme};
-use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse, Started};
+use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse, Receipt, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
@@ -285,6 +285,7 @@ impl Query {
             sorted_by: None,
             others: None,
             progress,
+            receipt: Receipt::default(),
         })
     }
 

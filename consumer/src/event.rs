@@ -1,7 +1,10 @@
 //! What a running query tells whoever started it: the only thing that outputs and the dashboard see.
 //!
 //! Events are plain data, in order, each of them complete: a receiver that folds them needs nothing
-//! else of the query. What comes from records (text in rows) is as it came; whoever shows it escapes it.
+//! else of the query. What comes from records (text in rows) is as it came; whoever shows it escapes it. One
+//! thing comes back: that the rows of a batch are written ([`Batch::acknowledge`]).
+
+mod receipt;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +14,8 @@ use chrono::{DateTime, Utc};
 
 use crate::output_mode::OutputMode;
 use crate::progress::Progress;
+
+pub use self::receipt::{Delivery, Receipt};
 
 /// One thing that happened to the query.
 #[derive(Clone, Debug)]
@@ -62,6 +67,18 @@ pub struct Batch {
     pub others: Option<OthersPart>,
     /// The report.
     pub progress: Progress,
+    /// How to say that the rows are written.
+    pub receipt: Receipt,
+}
+
+impl Batch {
+    /// Says that the rows are where they were to go. A query without an aggregate keeps no checkpoint behind a
+    /// batch before that, and does not end before each batch has been acknowledged or dropped, unless it is asked
+    /// to stop once more. A batch that is dropped without this was not written: from then on the query's
+    /// checkpoints stay where they are. Other queries have the rows in their state, and wait for nothing.
+    pub fn acknowledge(&self) {
+        self.receipt.acknowledge();
+    }
 }
 
 /// How reading goes.

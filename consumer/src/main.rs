@@ -25,8 +25,9 @@ use consumer::event::Event;
 use consumer::schema::TableSchema;
 use consumer::sink::checkpoints;
 use consumer::sink::json::Json;
+use consumer::sink::regular_file::RegularFile;
 use consumer::sink::table::Table;
-use consumer::sink::{Output, OutputError};
+use consumer::sink::{self, Output, OutputError};
 use consumer::streaming::{self, StreamingError};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use producer::SettingsError;
@@ -40,6 +41,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
+
+/// Standard output, to be read.
+const STDOUT: &str = "/proc/self/fd/1";
 
 /// Only what RUST_LOG asks for: what librdkafka retries by itself is no news, and the query tells
 /// when brokers are lost.
@@ -236,10 +240,13 @@ fn print_all(
     events: &Receiver<Event>,
     commands: &Sender<Command>,
 ) -> anyhow::Result<Shown> {
+    let mut file = RegularFile::behind(&io::stdout());
+    file.end_torn_line(STDOUT).map_err(OutputError::from)?;
     let (handle, signals) = stop_on_signals(commands.clone())?;
     let mut shown = Ok(Shown::Ended);
     for event in events {
-        if !goes_on(output.event(&event))? {
+        let written = sink::deliver(&mut output, &event, || file.sync());
+        if !goes_on(written)? {
             shown = Ok(Shown::Left);
             break;
         }

@@ -19,6 +19,7 @@ pub mod json;
 mod json_text;
 pub mod json_value;
 pub mod notes;
+pub mod regular_file;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod table;
@@ -27,6 +28,26 @@ pub mod table;
 pub trait Output {
     /// Shows `event`, and has written it out when it returns.
     fn event(&mut self, event: &Event) -> Result<(), OutputError>;
+}
+
+/// Has `output` show `event`. Rows that a checkpoint waits for are acknowledged when they are written and `sync` has
+/// returned.
+///
+/// # Errors
+/// If it cannot be shown; its rows are not acknowledged then.
+pub fn deliver(
+    output: &mut impl Output,
+    event: &Event,
+    sync: impl FnOnce() -> io::Result<()>,
+) -> Result<(), OutputError> {
+    output.event(event)?;
+    if let Event::Batch(batch) = event
+        && batch.receipt.is_awaited()
+    {
+        sync()?;
+        batch.acknowledge();
+    }
+    Ok(())
 }
 
 /// Why an output takes no more events.
@@ -49,5 +70,42 @@ impl From<io::Error> for OutputError {
             io::ErrorKind::BrokenPipe => Self::Closed,
             _ => Self::Write(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::event::{Batch, Delivery, Receipt};
+    use crate::sink::json::Json;
+    use crate::sink::samples::{ClosedPipe, brands};
+
+    /// What is told of a batch that is written to `out`.
+    fn told(out: impl Write, sync: impl FnOnce() -> io::Result<()>) -> Vec<Delivery> {
+        let (tell, told) = unbounded();
+        let batch = Batch {
+            receipt: Receipt::new(7, tell),
+            ..(*brands(0, &[("Visa", 1, 1)])).clone()
+        };
+        let event = Event::Batch(Arc::new(batch));
+        let written = deliver(&mut Json::new(out, io::sink()), &event, sync);
+        drop(event);
+        let told: Vec<_> = told.iter().collect();
+        assert_eq!(written.is_ok(), told == [Delivery::Written(7)]);
+        told
+    }
+
+    #[test]
+    fn rows_are_acknowledged_when_they_are_written_and_safe() {
+        assert_eq!(told(Vec::new(), || Ok(())), [Delivery::Written(7)]);
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        assert_eq!(told(Vec::new(), full), [Delivery::Dropped(7)]);
+        let unreached = || panic!("there is nothing to be synced");
+        assert_eq!(told(ClosedPipe, unreached), [Delivery::Dropped(7)]);
     }
 }

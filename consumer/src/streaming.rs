@@ -8,7 +8,10 @@
 //! let query = consumer::streaming::start(config(), sender)?;
 //! for event in &events {
 //!     match event {
-//!         Event::Batch(batch) => { /* batch.rows, batch.progress */ }
+//!         Event::Batch(batch) => {
+//!             // … batch.rows, batch.progress …
+//!             batch.acknowledge();
+//!         }
 //!         Event::Stopped => break,
 //!         _ => {}
 //!     }
@@ -22,6 +25,7 @@ mod asked;
 mod client;
 mod company;
 mod coverage;
+pub mod delivery;
 mod driver;
 mod following;
 mod freshness;

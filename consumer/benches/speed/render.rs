@@ -10,7 +10,7 @@ use consumer::dashboard::render::render;
 use consumer::dashboard::theme::Theme;
 use consumer::dashboard::updater::Updater;
 use consumer::dashboard::view::View;
-use consumer::event::{Batch, Event, Started};
+use consumer::event::{Batch, Event, Receipt, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress};
 use divan::Bencher;
@@ -77,6 +77,7 @@ fn batch(id: u64, rows: i64) -> Event {
         sorted_by: None,
         others: None,
         progress: progress(id),
+        receipt: Receipt::default(),
     }))
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::snapshot::Snapshot;
 use super::updater::Updater;
-use crate::event::{Batch, Event};
+use crate::event::{Batch, Event, Receipt};
 use crate::sink::table::Shown;
 
 /// The running thread.
@@ -74,11 +74,12 @@ fn feed(
         };
         // What has arrived makes one snapshot; so much at most that a flood cannot hold the next one up.
         let (mut changed, mut ended, now) = (false, false, Utc::now());
-        let mut newest = None;
+        let (mut newest, mut taken_in) = (None, Vec::new());
         for event in std::iter::once(first).chain(events.try_iter().take(1_000)) {
             ended |= matches!(event, Event::Stopped);
             changed |= updater.apply(&event, now);
             if let Event::Batch(batch) = event {
+                taken_in.push(batch.receipt.clone());
                 newest = Some(batch);
             }
             if ended {
@@ -88,6 +89,8 @@ fn feed(
         if changed {
             publish.send_replace(Arc::new(updater.snapshot().clone()));
         }
+        // A dashboard shows what comes last: given out is what has become part of a snapshot.
+        taken_in.iter().for_each(Receipt::acknowledge);
         if let Some(batch) = newest {
             last = shown(&batch);
         }
@@ -102,6 +105,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::event::Delivery;
     use crate::sink::samples::brands;
 
     /// A result that somebody holds counts as one that has not been shown yet.
@@ -117,6 +121,27 @@ mod tests {
         while snapshots.borrow().batch.is_none() || held.strong_count() > 0 {
             assert!(Instant::now() < deadline, "{} hold it", held.strong_count());
             thread::yield_now();
+        }
+        drop(feed.stop());
+    }
+
+    #[test]
+    fn a_batch_is_acknowledged_when_it_is_part_of_a_snapshot() {
+        let (tell, told) = crossbeam_channel::unbounded();
+        let (sender, events) = crossbeam_channel::unbounded();
+        let (publish, snapshots) = watch::channel(Arc::default());
+        let feed = Feed::start(events, publish, 1).unwrap();
+        for id in 0..3 {
+            let batch = Batch {
+                receipt: Receipt::new(id, tell.clone()),
+                ..(*brands(id, &[])).clone()
+            };
+            sender.send(Event::Batch(Arc::new(batch))).unwrap();
+            let told = told.recv_timeout(Duration::from_secs(30));
+            assert_eq!(told, Ok(Delivery::Written(id)));
+            let snapshot = snapshots.borrow();
+            let shown = snapshot.batch.as_ref().map(|shown| shown.id);
+            assert_eq!(shown, Some(id));
         }
         drop(feed.stop());
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use uuid::Uuid;
 
-use crate::event::Batch;
+use crate::event::{Batch, Receipt};
 use crate::output_mode::OutputMode;
 use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 
@@ -71,6 +71,7 @@ pub fn brands(id: u64, rows: &[(&str, i64, i128)]) -> Arc<Batch> {
         sorted_by: None,
         others: None,
         progress: progress(id),
+        receipt: Receipt::default(),
     })
 }
 

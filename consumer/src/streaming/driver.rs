@@ -5,15 +5,17 @@
 //! and the result is computed from the states of all partitions, while the workers read on.
 
 mod batch;
+mod keeping;
 mod pulse;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, select};
+use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::coverage::Coverage;
+use super::delivery::Deliveries;
 use super::following::Following;
 use super::members::Members;
 use super::opening::{self, Opened};
@@ -31,7 +33,7 @@ use crate::command::Command;
 use crate::config::{Config, TriggerMode};
 use crate::engine::query::Query;
 use crate::engine::worker::{Allowance, WorkerError};
-use crate::event::{Event, Level, Started};
+use crate::event::{Delivery, Event, Level, Started};
 use crate::position::names;
 use crate::source::identity::Identity;
 use crate::source::member::{Command as MemberCommand, Report};
@@ -69,6 +71,8 @@ pub(super) fn run(
     let mut driver = Driver::start(config, opened, tell)?;
     driver.tell.event(Event::Reading);
     let outcome = driver.run(inbox, shows_kept);
+    // Also of a query that has failed: its rows are written all the same, and would come once more.
+    let written = driver.await_written(inbox);
     let kept = match driver.keeper.map_or(Ok(true), Keeper::finish) {
         Ok(true) => Ok(()),
         Ok(false) => {
@@ -80,7 +84,7 @@ pub(super) fn run(
         Err(_panic) => Err(StreamingError::Panicked),
     };
     // Last, since the checkpoints' offsets are committed by members.
-    outcome.and(kept).and(driver.members.stop())
+    outcome.and(written).and(kept).and(driver.members.stop())
 }
 
 struct Driver {
@@ -91,6 +95,12 @@ struct Driver {
     members: Members,
     checkpoints: Checkpoints,
     keeper: Option<Keeper>,
+    /// Checkpoints that wait for their rows, of a query without an aggregate.
+    deliveries: Option<Deliveries>,
+    /// What becomes of those rows.
+    delivered: Receiver<Delivery>,
+    told_of_dropped: bool,
+    is_stopping: bool,
     allowance: Allowance,
     schedule: Schedule,
     coverage: Coverage,
@@ -143,6 +153,11 @@ impl Driver {
             Some(kept) => Some(Keeper::start(kept, passing_on(&tell, members.remotes()))?),
             None => None,
         };
+        // What has an aggregate makes its rows again from its state.
+        let holds_back = keeper.is_some() && opened.query.appends();
+        let deliveries = holds_back.then(Deliveries::default);
+        let delivered = deliveries.as_ref();
+        let delivered = delivered.map_or_else(never, |all| all.told().clone());
         let extents = opened.extents;
         let unread = extents
             .iter()
@@ -157,6 +172,10 @@ impl Driver {
             members,
             checkpoints: opened.checkpoints,
             keeper,
+            deliveries,
+            delivered,
+            told_of_dropped: false,
+            is_stopping: false,
             allowance,
             schedule,
             coverage: Coverage::new(extents.len(), unread),
@@ -181,6 +200,7 @@ impl Driver {
             let now = Instant::now();
             // Also while one batch follows another.
             self.send_pulse(now);
+            self.keep_written()?;
             let waits = self.make_room(now);
             if !waits && self.is_due(now) {
                 let is_last = self.schedule.fired(now, &self.coverage);
@@ -208,12 +228,14 @@ impl Driver {
                     }
                     Err(_) => self.following.end(&mut self.positions, &self.tell),
                 },
+                recv(self.delivered) -> delivery => self.settle(delivery.ok()),
                 recv(inbox) -> command => match command {
                     Ok(Command::SetInterval(interval)) => {
                         self.schedule.set_interval(interval, Instant::now());
                     }
                     // What has been read is shown before the end.
                     Ok(Command::Stop) | Err(_) => {
+                        self.is_stopping = true;
                         return self.batch(Instant::now(), false, LAST_LETTERS);
                     }
                 },
@@ -286,6 +308,6 @@ impl Driver {
                 "memory is short, and results are not shown as fast as they are made: waiting";
             self.tell.notice(Level::Warning, text.to_owned());
         }
-        waits
+        waits || self.deliveries.as_ref().is_some_and(Deliveries::is_full)
     }
 }

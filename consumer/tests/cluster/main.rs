@@ -30,6 +30,7 @@ mod scale_out;
 mod starting_offsets;
 mod stuck_letters;
 mod updates;
+mod written_rows;
 
 #[path = "../real_brokers/brokers.rs"]
 mod brokers;
@@ -70,6 +71,7 @@ fn main() -> ExitCode {
         starting_offsets::trials(),
         stuck_letters::trials(),
         updates::trials(),
+        written_rows::trials(),
     ];
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     brokers::clean();

@@ -76,7 +76,10 @@ impl Told {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Started(_) | Event::Reading => {}
-            Event::Batch(batch) => self.batches.push(batch),
+            Event::Batch(batch) => {
+                batch.acknowledge();
+                self.batches.push(batch);
+            }
             Event::Pulse(pulse) => self.pulse = pulse,
             Event::Brokers(brokers) => self.brokers = brokers,
             Event::Notice(notice) => self.notices.push(notice),

@@ -5,21 +5,23 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 
 use consumer::checkpoint::claim::claim;
-use consumer::checkpoint::keeper::{Told, Writer};
+use consumer::checkpoint::keeper::{NewState, Told, Writer};
 use consumer::checkpoint::kept::Kept;
 use consumer::checkpoint::store::Store;
 use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::Query;
-use consumer::engine::worker::{Allowance, Contribution, WorkerPlan};
+use consumer::engine::worker::{Allowance, Contribution, Output as Made, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::source::topics::Extent;
 use consumer::streaming::advancing::{Advanced, advance};
+use consumer::streaming::delivery::Deliveries;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 
 use super::dice::Dice;
 use super::member::{Around, Command, Letter, Member, Rebalance, Report};
 use super::objects::{Line, Trouble};
+use super::output::Output;
 use super::settings::{Sabotage, Settings};
 use super::topic::Topic;
 use super::totals::Totals;
@@ -52,6 +54,9 @@ pub struct Process {
     checkpoints: Checkpoints,
     writer: Writer,
     told: Arc<Mutex<Vec<Told>>>,
+    /// Checkpoints that wait for their rows, of a query without an aggregate.
+    deliveries: Option<Deliveries>,
+    pub output: Output,
     pub trouble: Arc<Mutex<Trouble>>,
     extents: BTreeMap<TopicPartition, Extent>,
     pub members: Vec<Member>,
@@ -124,6 +129,8 @@ impl Process {
             checkpoints,
             writer: Writer::new(kept, move |event| teller.lock().unwrap().push(event)),
             told,
+            deliveries: settings.query.appends().then(Deliveries::default),
+            output: Output::default(),
             trouble,
             extents,
             members: (0..workers)
@@ -154,7 +161,11 @@ impl Process {
         let next = self.at[partition];
         let newest = self.checkpoints.newest(|held| held == partition);
         let batches = newest.values().flat_map(|at| at.state.batches());
-        let (held, expected) = (Totals::of_state(batches), topic.log(partition).totals(next));
+        let expected = match self.query.appends() {
+            true => Totals::default(),
+            false => topic.log(partition).totals(next),
+        };
+        let held = Totals::of_state(batches);
         if held == expected {
             return Ok(());
         }
@@ -260,12 +271,17 @@ impl Process {
         let parts: Vec<_> = handed.into_iter().map(|(_, part)| part).collect();
         let taken = parts.iter().map(|part| part.allowed).sum();
         let gathered = self.writer.gathered();
+        let holds_back = self.deliveries.is_some() && self.sabotage != Some(Sabotage::RowsLast);
+        let mut held = Vec::new();
         let offset_first = self.sabotage == Some(Sabotage::OffsetFirst);
         let Advanced { parts, refused } = advance(&self.checkpoints, parts, |mut state| {
             if offset_first {
                 state.checkpoint.next = state.checkpoint.next.next();
             }
-            gathered.add(state);
+            match holds_back {
+                true => held.push(state),
+                false => gathered.add(state),
+            }
             Ok::<_, String>(())
         })?;
         self.allowance.give_back(taken);
@@ -305,11 +321,34 @@ impl Process {
         for part in &parts {
             self.check_state(&part.partition, topic)?;
         }
+        self.give_out(&parts, held)?;
         Ok(parts)
+    }
+
+    /// Rows go to the output; behind them the checkpoints are kept that pass them.
+    fn give_out(&mut self, parts: &[Contribution], held: Vec<NewState>) -> Checked {
+        let Some(deliveries) = &mut self.deliveries else {
+            return Ok(());
+        };
+        if parts.iter().all(|part| part.records == 0) {
+            deliveries.pass(held);
+            return Ok(());
+        }
+        let rows = parts.iter().flat_map(|part| match &part.output {
+            Made::Rows(rows) => rows.clone(),
+            Made::State(..) => Vec::new(),
+        });
+        let result = self.query.result(rows.collect::<Vec<_>>());
+        let rows = result.map_err(|error| error.to_string())?.rows;
+        self.output.give(rows, deliveries.hold(held));
+        Ok(())
     }
 
     /// The result that is shown must be that of each record once.
     pub fn check_result(&self, partitions: &[TopicPartition], topic: &Topic) -> Checked {
+        if self.query.appends() {
+            return Ok(());
+        }
         let mut expected = Totals::default();
         for partition in partitions {
             if let Some(next) = self.at.get(partition) {
@@ -348,6 +387,11 @@ impl Process {
 
     /// What the keeper's thread does: writes what has been gathered. The offsets that are durable then.
     pub fn keep(&mut self) -> Vec<(TopicPartition, Offset)> {
+        let written = self
+            .deliveries
+            .iter_mut()
+            .flat_map(Deliveries::take_written);
+        written.for_each(|state| self.writer.gathered().add(state));
         self.writer.write();
         let told = mem::take(&mut *self.told.lock().unwrap());
         let durable = told.into_iter().filter_map(|told| match told {

@@ -36,6 +36,9 @@ impl World<'_> {
         let Some(index) = self.some_process() else {
             return self.start_process();
         };
+        if self.weather.writes > 0 && self.dice.chance(self.weather.writes) {
+            return self.write_rows(index, true);
+        }
         let of_process = self.dice.below(self.processes[index].members.len());
         match self.dice.below(134) {
             0..70 => self.member_step(index, of_process)?,
@@ -239,6 +242,10 @@ impl World<'_> {
             drop(trouble);
             self.learn(index);
         }
+        // A process whose output has died is started anew.
+        while let Some(index) = self.processes.iter().position(|one| one.output.is_dead()) {
+            self.kill(index, None)?;
+        }
         if self.processes.is_empty() {
             self.start_process()?;
         }
@@ -294,6 +301,7 @@ impl World<'_> {
 
     fn round(&mut self, index: usize) -> Checked {
         self.batch(index, usize::MAX, 0)?;
+        self.write_all_rows(index)?;
         self.keep(index)
     }
 
@@ -341,7 +349,7 @@ impl World<'_> {
         let all_kept = self
             .processes
             .iter()
-            .all(|process| !process.has_unwritten());
+            .all(|process| !process.has_unwritten() && !process.output.is_waiting());
         all_kept
             && self.topic.logs().all(|(partition, log)| {
                 let owner = self.group.owner(partition);
@@ -378,6 +386,11 @@ impl World<'_> {
         for (partition, log) in self.topic.logs() {
             if process.position(partition).unwrap_or_default() != log.end() && !self.has_lied() {
                 return Err(format!("{partition} is not known to its end"));
+            }
+        }
+        for (partition, log) in self.topic.logs() {
+            if self.settings.query.appends() {
+                self.written.check(partition, log.end(), &self.topic)?;
             }
         }
         process.check_result(&self.topic.partitions(), &self.topic)

@@ -1,11 +1,11 @@
-//! What is the same in all schedules: the query, and perhaps an error made on purpose.
+//! What is the same in many schedules: the query, and perhaps an error made on purpose.
 
 use consumer::checkpoint::fingerprint::Identity;
 use consumer::engine::query::Query;
 use consumer::schema::TableSchema;
 
 use super::topic::TOPIC;
-use super::totals::{QUERY, SCHEMA};
+use super::totals::{QUERY, ROWS, SCHEMA};
 
 /// What is done wrong on purpose, to see that it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub enum Sabotage {
     HeldLost,
     /// A dead letter is said to be written, and is not.
     LetterLost,
+    /// A checkpoint is kept before the rows are written that it passes.
+    RowsLast,
+    /// An output that dies acknowledges the batch with which it does.
+    RowsDropped,
 }
 
 /// What all processes have in common.
@@ -27,9 +31,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// With a query that has an aggregate.
     pub fn new(sabotage: Option<Sabotage>) -> Self {
+        Self::of(QUERY, sabotage)
+    }
+
+    /// With one that has none.
+    pub fn appending(sabotage: Option<Sabotage>) -> Self {
+        Self::of(ROWS, sabotage)
+    }
+
+    fn of(text: &str, sabotage: Option<Sabotage>) -> Self {
         let table = TableSchema::parse(SCHEMA).unwrap();
-        let query = Query::plan(QUERY, table.table(), &[]).unwrap();
+        let query = Query::plan(text, table.table(), &[]).unwrap();
         let columns = query.table().project(query.columns()).unwrap();
         let identity = Identity::new(&[TOPIC.to_owned()], &columns, &query.kept_plan());
         Self {

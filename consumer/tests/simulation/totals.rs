@@ -11,6 +11,9 @@ pub const SCHEMA: &str = "card INT, amount DECIMAL(12,2)";
 pub const QUERY: &str = "SELECT card, count(*) AS n, sum(amount) AS total, min(amount) AS low, \
                          max(amount) AS high FROM transactions GROUP BY card";
 
+/// Without an aggregate nothing is kept but offsets. A row says which record has made it.
+pub const ROWS: &str = "SELECT _partition, _offset, card, amount FROM transactions";
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Total {
     count: i64,

@@ -13,6 +13,7 @@ use super::dice::Dice;
 use super::group::{Group, MemberId, Told};
 use super::member::{Command, Rebalance};
 use super::objects::Trouble;
+use super::output::Written;
 use super::process::{Checked, Process, store};
 use super::settings::{Sabotage, Settings};
 use super::topic::Topic;
@@ -31,11 +32,22 @@ pub struct Weather {
     pub most_processes: usize,
     /// Records that a batch may take.
     pub allowed: Option<u64>,
+    /// Of steps at which the output of a process writes a batch, in a hundred: none of a query with an aggregate,
+    /// whose results need not be written.
+    pub writes: usize,
+    /// Of batches with which the output dies, in a hundred.
+    pub output_dies: usize,
 }
 
 impl Weather {
-    fn new(dice: &mut Dice) -> Self {
+    fn new(dice: &mut Dice, appends: bool) -> Self {
+        let (writes, output_dies) = match appends {
+            true => ([1, 8, 40][dice.below(3)], [0, 5, 30][dice.below(3)]),
+            false => (0, 0),
+        };
         Self {
+            writes,
+            output_dies,
             trouble: [0, 2, 10][dice.below(3)],
             lies: dice.chance(20),
             stuck: [0, 20, 80][dice.below(3)],
@@ -58,6 +70,8 @@ pub struct World<'a> {
     started: u64,
     /// Dead letters that are in their topic.
     letters: BTreeSet<(TopicPartition, i64)>,
+    /// Rows that are written, of a query without an aggregate.
+    pub written: Written,
     /// How far each partition was said to be durable.
     durable: BTreeMap<TopicPartition, Offset>,
     /// Whether the store has lied: nothing that it said is sure then.
@@ -76,7 +90,7 @@ impl<'a> World<'a> {
         }
         let mut world = Self {
             settings,
-            weather: Weather::new(&mut dice),
+            weather: Weather::new(&mut dice, settings.query.appends()),
             topic,
             store: store(&objects, &calm),
             objects,
@@ -84,6 +98,7 @@ impl<'a> World<'a> {
             processes: Vec::new(),
             started: 0,
             letters: BTreeSet::new(),
+            written: Written::default(),
             durable: BTreeMap::new(),
             lied: false,
             trace: Trace::new(prints),
@@ -284,7 +299,14 @@ impl<'a> World<'a> {
             self.trace.note("passed over", &format!("{problems:?}"));
         }
         let log = self.topic.log(partition);
-        let expected = log.totals(next);
+        let appends = self.settings.query.appends();
+        let expected = match appends {
+            true => Totals::default(),
+            false => log.totals(next),
+        };
+        if appends {
+            self.written.check(partition, next, &self.topic)?;
+        }
         if totals != expected || next > log.end() {
             return Err(format!(
                 "kept of {partition} at {next} is {totals:?}, its records make {expected:?}"

@@ -14,7 +14,7 @@ use super::render;
 use crate::dashboard::theme::Theme;
 use crate::dashboard::updater::Updater;
 use crate::dashboard::view::{Sort, View};
-use crate::event::{Batch, Broker, Event, Level, Notice, Pulse, Started};
+use crate::event::{Batch, Broker, Event, Level, Notice, Pulse, Receipt, Started};
 use crate::output_mode::OutputMode;
 use crate::sink::samples::{brands, progress};
 
@@ -307,6 +307,7 @@ fn a_wide_and_long_result_scrolls() {
         sorted_by: None,
         others: None,
         progress: progress(0),
+        receipt: Receipt::default(),
     })));
     stage.view.column = Some(6);
     stage.view.cursor = Some(50);

@@ -10,11 +10,12 @@ use chrono::Utc;
 use datafusion_common::DataFusionError;
 
 use super::Driver;
+use crate::checkpoint::keeper::NewState;
 use crate::engine::memory::is_exhausted;
 use crate::engine::query::error_text;
 use crate::engine::state::State;
 use crate::engine::worker::{Contribution, Output};
-use crate::event::{Batch, Event};
+use crate::event::{Batch, Event, Receipt};
 use crate::source::member::{Command as MemberCommand, Report};
 use crate::streaming::StreamingError;
 use crate::streaming::advancing::{Advanced, advance};
@@ -27,6 +28,8 @@ struct HandedOver {
     parts: Vec<Contribution>,
     /// What was there before, if what changes is looked up in it.
     before: Option<Shown>,
+    /// Checkpoints that may be kept once the batch's rows are written.
+    held: Vec<NewState>,
 }
 
 impl Driver {
@@ -45,6 +48,7 @@ impl Driver {
         let HandedOver {
             parts: contributions,
             before,
+            held,
         } = self.hand_over(started + letters)?;
         let gathered = started.elapsed();
         let records: u64 = contributions.iter().map(|part| part.records).sum();
@@ -61,6 +65,9 @@ impl Driver {
         self.positions.read_to(read);
         let others_moved = self.following.take_moved();
         if records == 0 && !always && !others_moved {
+            if let Some(deliveries) = &mut self.deliveries {
+                deliveries.pass(held);
+            }
             return Ok(());
         }
         let mut facts = BatchFacts {
@@ -128,6 +135,10 @@ impl Driver {
             sorted_by: self.query.sorted_by(),
             others: self.following.part(&self.coverage, Instant::now()),
             progress,
+            receipt: match &mut self.deliveries {
+                Some(deliveries) => deliveries.hold(held),
+                None => Receipt::default(),
+            },
         });
         self.room.give_out(&batch, Instant::now());
         self.tell.event(Event::Batch(batch));
@@ -135,17 +146,21 @@ impl Driver {
         Ok(())
     }
 
-    /// Lets every worker hand over, and moves the checkpoints on. What comes from one that has lost
+    /// Lets every worker hand over, and moves the checkpoints on; those of rows are kept later. What comes from one that has lost
     /// the partition meanwhile is dropped: its successor reads it again.
     fn hand_over(&mut self, deadline: Instant) -> Result<HandedOver, StreamingError> {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
         let before = self.updates.is_some().then(|| self.shown());
         let taken = contributions.iter().map(|part| part.allowed).sum();
+        let mut held = Vec::new();
         let Advanced { parts, refused } = advance(&self.checkpoints, contributions, |state| {
-            match &self.keeper {
-                Some(keeper) if !keeper.keep(state) => Err(StreamingError::Panicked),
-                _ => Ok(()),
+            match &self.deliveries {
+                Some(_) => {
+                    held.push(state);
+                    Ok(())
+                }
+                None => self.keep(state),
             }
         })?;
         self.allowance.give_back(taken);
@@ -156,7 +171,11 @@ impl Driver {
         self.batches += 1;
         self.schedule.empty();
         self.members.tell(|| MemberCommand::Proceed(self.batches));
-        Ok(HandedOver { parts, before })
+        Ok(HandedOver {
+            parts,
+            before,
+            held,
+        })
     }
 
     /// The checkpoints that the result is made of. While a partition moves between workers its state stays in the

@@ -1,0 +1,299 @@
+//! A query without an aggregate that keeps checkpoints: each row is written at least once, whoever is killed or
+//! stopped, and when, and whatever becomes of its output.
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use consumer::config::Config;
+use consumer::event::{Event, Level};
+use consumer::schema::TableSchema;
+use consumer::streaming;
+use crossbeam_channel::unbounded;
+use libtest_mimic::Trial;
+use producer::Pace;
+use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::brokers::Brokers;
+use crate::published::{DEADLINE, ends, generator, publish};
+use crate::running::{INTERVAL, config, kept_in, run, start};
+use crate::trial;
+
+const PARTITIONS: i32 = 3;
+const RECORDS: u64 = 20_000;
+
+/// A line has the rows of so many records, and a pipe holds one line or two.
+const IN_BATCH: u64 = 500;
+const SCHEMA: &str = "transaction_id STRING";
+const QUERY: &str = "SELECT _partition, _offset, transaction_id FROM transactions";
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial(
+            "killed_while_rows_wait_each_is_written_at_least_once",
+            killed,
+        ),
+        trial("rows_that_wait_are_written_before_a_stop_ends", stopped),
+        trial("rows_for_a_full_disk_come_again", full_disk),
+        trial("rows_that_a_program_drops_come_again", dropped),
+        trial("a_program_that_never_acknowledges_can_be_stopped", never),
+    ]
+}
+
+/// How often each row was written whole, by partition and offset.
+type Rows = BTreeMap<(i64, i64), u32>;
+
+/// A pipe out of the program.
+struct Pipe(BufReader<ChildStdout>);
+
+impl Pipe {
+    /// The rows of one line; `None` at the end. A line that a kill came upon is none.
+    fn line(&mut self, rows: &mut Rows) -> Option<()> {
+        let mut line = String::new();
+        self.0.read_line(&mut line).unwrap();
+        let line = line.strip_suffix('\n')?;
+        let batch: Value = serde_json::from_str(line).unwrap();
+        for row in batch["result"].as_array().unwrap() {
+            let place = ["_partition", "_offset"].map(|name| row[name].as_i64().unwrap());
+            *rows.entry(place.into()).or_default() += 1;
+        }
+        Some(())
+    }
+
+    fn rest(&mut self, rows: &mut Rows) {
+        while self.line(rows).is_some() {}
+    }
+}
+
+fn program(brokers: &Brokers, topic: &str, folder: &TempDir) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consumer"));
+    command
+        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
+        .env("TOPIC", topic)
+        .env("GROUP_ID", topic)
+        .env("QUERY", QUERY)
+        .env("SCHEMA", SCHEMA)
+        .env("OUTPUT", "json")
+        .env("TRIGGER", "available-now")
+        .env("MAX_RECORDS_PER_BATCH", IN_BATCH.to_string())
+        .env(
+            "CHECKPOINT_LOCATION",
+            format!("file://{}", folder.path().display()),
+        )
+        .stderr(Stdio::piped());
+    command
+}
+
+fn piped(mut command: Command) -> (Child, Pipe) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let pipe = Pipe(BufReader::new(child.stdout.take().unwrap()));
+    (child, pipe)
+}
+
+fn signal(child: &Child, name: &str) {
+    let kill = format!("kill -{name} {}", child.id());
+    let sent = Command::new("sh").args(["-c", &kill]).status();
+    assert!(sent.unwrap().success(), "{kill}");
+}
+
+/// The rows that were never written.
+fn missing(brokers: &Brokers, topic: &str, rows: &Rows) -> Vec<(i64, i64)> {
+    let all = (0..).zip(ends(brokers, topic));
+    let all = all.flat_map(|(partition, end)| (0..end).map(move |offset| (partition, offset)));
+    all.filter(|place| !rows.contains_key(place)).collect()
+}
+
+fn ends_well(mut child: Child) {
+    let mut said = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert!(child.wait().unwrap().success(), "{said}");
+}
+
+/// Whoever reads takes some lines and then none for a while; then comes kill -9, or two signals of which the second
+/// ends it at once. What is in the pipe then is read.
+fn killed(brokers: &Brokers) {
+    const TOPIC: &str = "written-killed";
+    publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+    let seed = match std::env::var("CARDSTREAM_SEED") {
+        Ok(seed) => seed.parse().unwrap(),
+        Err(_) => rand::random::<u32>().into(),
+    };
+    eprintln!("CARDSTREAM_SEED={seed}");
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    let (folder, mut rows) = (TempDir::new().unwrap(), Rows::new());
+    for round in 0..7 {
+        let mut command = program(brokers, TOPIC, &folder);
+        command.env("WORKERS", dice.random_range(1..3).to_string());
+        let (mut child, mut pipe) = piped(command);
+        for _ in 0..dice.random_range(0..5) {
+            pipe.line(&mut rows);
+        }
+        // Long enough, now and then, to read all that there is.
+        let pause = if round == 0 {
+            3_000
+        } else {
+            dice.random_range(0..1_000)
+        };
+        thread::sleep(Duration::from_millis(pause));
+        let twice = dice.random_bool(0.3);
+        if twice {
+            signal(&child, "TERM");
+            signal(&child, "TERM");
+        } else {
+            signal(&child, "KILL");
+        }
+        pipe.rest(&mut rows);
+        let status = child.wait().unwrap();
+        // It may have been through before, or not so far that it takes signals.
+        let is_killed = match twice {
+            true => status.signal() == Some(15) || status.code() == Some(128 + 15),
+            false => status.signal() == Some(9),
+        };
+        assert!(is_killed || status.success(), "{status}");
+    }
+    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    pipe.rest(&mut rows);
+    ends_well(child);
+    let missing = missing(brokers, TOPIC, &rows);
+    assert!(
+        missing.is_empty(),
+        "{} of {RECORDS} were never written",
+        missing.len()
+    );
+    // The last checkpoint stands behind the last row.
+    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    let mut again = Rows::new();
+    pipe.rest(&mut again);
+    ends_well(child);
+    assert!(again.is_empty(), "{} are written once more", again.len());
+}
+
+/// SIGTERM while nobody reads: what was read goes out when somebody does, and comes no second time.
+fn stopped(brokers: &Brokers) {
+    const TOPIC: &str = "written-stopped";
+    publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+    let (folder, mut rows) = (TempDir::new().unwrap(), Rows::new());
+    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    pipe.line(&mut rows);
+    signal(&child, "TERM");
+    // As long as a program that does not wait for its rows would take to end.
+    thread::sleep(Duration::from_secs(1));
+    pipe.rest(&mut rows);
+    ends_well(child);
+    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    pipe.rest(&mut rows);
+    ends_well(child);
+    assert!(missing(brokers, TOPIC, &rows).is_empty());
+    assert!(rows.values().all(|times| *times == 1));
+}
+
+/// The output dies with the first rows.
+fn full_disk(brokers: &Brokers) {
+    const TOPIC: &str = "written-nowhere";
+    publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+    let (folder, mut rows) = (TempDir::new().unwrap(), Rows::new());
+    for format in ["json", "table"] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = program(brokers, TOPIC, &folder);
+        let ended = command.env("OUTPUT", format).stdout(full).output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(1), "{said}");
+        assert!(said.contains("cannot write the result"), "{said}");
+    }
+    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    pipe.rest(&mut rows);
+    ends_well(child);
+    assert!(missing(brokers, TOPIC, &rows).is_empty());
+}
+
+fn rows_kept_in(folder: &TempDir, brokers: &Brokers, topic: &str) -> Config {
+    let config = Config {
+        query: QUERY.to_owned(),
+        schema: Some(TableSchema::parse(SCHEMA).unwrap()),
+        ..config(brokers, topic)
+    };
+    kept_in(folder, config)
+}
+
+/// A program that takes batches and acknowledges only the first few.
+fn dropped(brokers: &Brokers) {
+    const TOPIC: &str = "written-dropped";
+    publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let kept = || Config {
+        max_records_per_batch: Some(IN_BATCH),
+        ..rows_kept_in(&folder, brokers, TOPIC)
+    };
+    let (sender, events) = unbounded();
+    let query = streaming::start(kept(), sender).unwrap();
+    let (mut acknowledged, mut batches, mut is_told) = (0, 0, false);
+    loop {
+        match events.recv_timeout(DEADLINE).unwrap() {
+            Event::Batch(batch) => {
+                batches += 1;
+                if batches <= 3 {
+                    batch.acknowledge();
+                    acknowledged += batch.progress.num_input_rows;
+                }
+            }
+            Event::Notice(notice) => {
+                let is_it = notice.text.contains("rows were dropped");
+                is_told |= is_it && notice.level == Level::Warning;
+            }
+            Event::Stopped => break,
+            _ => {}
+        }
+    }
+    query.join().unwrap();
+    assert!(batches > 3 && is_told, "{batches} batches, told: {is_told}");
+    let told = run(kept());
+    assert_eq!(told.records(), RECORDS - acknowledged);
+}
+
+/// It holds all batches and asks to stop: once more, and the query does not wait for them.
+fn never(brokers: &Brokers) {
+    const TOPIC: &str = "written-never";
+    publish(brokers, TOPIC, PARTITIONS, generator(), IN_BATCH, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let kept = || Config {
+        trigger: INTERVAL,
+        ..rows_kept_in(&folder, brokers, TOPIC)
+    };
+    let (sender, events) = unbounded();
+    let query = streaming::start(kept(), sender).unwrap();
+    let (mut held, mut read) = (Vec::new(), 0);
+    for event in &events {
+        match event {
+            Event::Batch(batch) => {
+                read += batch.progress.num_input_rows;
+                held.push(batch);
+                if read == IN_BATCH {
+                    for _ in 0..2 {
+                        query
+                            .commands()
+                            .send(consumer::command::Command::Stop)
+                            .unwrap();
+                    }
+                }
+            }
+            Event::Stopped => break,
+            _ => {}
+        }
+    }
+    query.join().unwrap();
+    let mut running = start(kept());
+    running.until_records(IN_BATCH);
+    running.stop();
+}
