@@ -12,8 +12,9 @@
 //! touched. Nothing here panics on any input, allocates per record, or reads a number through a float
 //! that is none.
 //!
-//! Of equal keys the last counts, unknown fields are passed over, missing ones are NULL, and numeric
-//! columns take numbers in quotes.
+//! Of equal keys the last counts, unknown fields are passed over, missing ones are NULL, numeric columns take numbers in
+//! quotes, and STRING any value as its text. Beside JSON's own grammar (RFC 8259) there may be a byte-order mark before
+//! a record, and `NaN`, `Infinity` and `-Infinity` as values. Half a surrogate pair becomes U+FFFD.
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 
+use crate::framing;
 use crate::schema::TableSchema;
 use crate::schema::metadata::MetadataColumn;
 use build::Builder;
@@ -101,10 +103,11 @@ impl Decoder {
     /// A number in `projection` that the table has no column for, or one that is there twice.
     pub fn new(schema: &TableSchema, projection: &[usize]) -> Result<Self, ArrowError> {
         let projected: SchemaRef = Arc::new(schema.table().project(projection)?);
+        let declared = schema.declared().project(projection)?;
         let mut names: Vec<&str> = Vec::new();
         let mut readers = Vec::new();
         let mut columns = Vec::new();
-        for field in projected.fields() {
+        for (field, declared) in projected.fields().iter().zip(declared.fields()) {
             let column = Column::new(field, 0);
             if let Column::Value(_) = column {
                 let name = field.name().as_str();
@@ -113,7 +116,7 @@ impl Decoder {
                     return Err(ArrowError::SchemaError(message));
                 }
                 names.push(name);
-                readers.push(Reader::new(field));
+                readers.push(Reader::new(declared));
             }
             columns.push(column);
         }
@@ -189,12 +192,13 @@ impl Decoder {
     fn scan(&mut self, record: &[u8]) -> Result<(), Defect> {
         self.spans.fill(Span::MISSING);
         self.order.restart();
-        let mut scanner = Scanner::new(record, 0);
+        let start = framing::json_start(record);
+        let mut scanner = Scanner::new(record, start);
         let quotes = self.quotes.find(record);
         match members(&mut scanner, &mut self.order, quotes, &mut self.spans) {
             Ok(()) if scanner.is_done() => Ok(()),
             Ok(()) => Err(Defect::trailing(&scanner)),
-            Err(Fault::Expected(Expected::Object)) => Err(not_an_object(record)),
+            Err(Fault::Expected(Expected::Object)) => Err(not_an_object(record, start)),
             Err(fault) => Err(Defect::from_fault(fault, &scanner)),
         }
     }
@@ -258,18 +262,21 @@ fn members(
     }
 }
 
-/// Why a record that does not begin with `{` is bad.
+/// Why a record whose JSON begins at `start`, and not with `{`, is bad.
 #[cold]
-fn not_an_object(record: &[u8]) -> Defect {
-    let mut scanner = Scanner::new(record, 0);
+fn not_an_object(record: &[u8], start: usize) -> Defect {
+    let mut scanner = Scanner::new(record, start);
     if scanner.is_done() {
         return Defect::Empty;
+    }
+    if let Some(schema_id) = framing::registry_schema_id(record) {
+        return Defect::RegistryPrefix { schema_id };
     }
     match scanner.value(0) {
         Err(fault) => Defect::from_fault(fault, &scanner),
         Ok(_) if !scanner.is_done() => Defect::trailing(&scanner),
         Ok(_) => Defect::NotAnObject {
-            excerpt: Excerpt::of(text::checked_text(record, 0..record.len())),
+            excerpt: Excerpt::of(text::checked_text(record, start..record.len())),
         },
     }
 }

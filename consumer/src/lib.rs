@@ -16,6 +16,7 @@ pub mod decode;
 pub mod demo;
 pub mod engine;
 pub mod event;
+mod framing;
 pub mod meaning;
 mod moment;
 pub mod number;

@@ -13,6 +13,7 @@
 //! | `DECIMAL(p,s)`, without an argument (10,0) | `Decimal128(p,s)` |
 //! | `DATE` | `Date32` |
 //! | `TIMESTAMP` | `Timestamp(Microsecond, "UTC")` |
+//! | `TIMESTAMP_SECONDS`, `TIMESTAMP_MILLIS`, `TIMESTAMP_MICROS` (numbers) | as `TIMESTAMP` |
 //! | `TIMESTAMP_NTZ` | `Timestamp(Microsecond, None)` |
 //! | `BINARY` (base64 in JSON, as in Spark) | `Binary` |
 //! | `ARRAY<T>`, `STRUCT<a: T, …>` | `List`, `Struct` |
@@ -30,10 +31,12 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 pub mod ddl;
+mod epoch;
 pub mod infer;
 pub mod metadata;
 
 pub use ddl::SchemaError;
+pub(crate) use epoch::EpochUnit;
 
 /// How deep ARRAY and STRUCT may stand in one another: far above any need, far below the stack's end.
 const MAX_DEPTH: usize = 32;
@@ -42,6 +45,7 @@ const MAX_DEPTH: usize = 32;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSchema {
     columns: SchemaRef,
+    declared: SchemaRef,
     table: SchemaRef,
 }
 
@@ -57,18 +61,25 @@ impl TableSchema {
     /// For columns whose names and types are known to be good: by the parser, or by inference.
     fn new(columns: Vec<Field>) -> Self {
         let columns = Fields::from(columns);
-        let table = columns
+        let declared = columns
             .iter()
             .cloned()
             .chain(metadata::columns().into_iter().map(Arc::new))
             .collect::<Fields>();
         Self {
             columns: Arc::new(Schema::new(columns)),
-            table: Arc::new(Schema::new(table)),
+            table: Arc::new(Schema::new(epoch::without_units(&declared))),
+            declared: Arc::new(Schema::new(declared)),
         }
     }
 
-    /// The user's columns only, in their order.
+    /// The columns of [`Self::table`] as they were declared: those of numbers that are timestamps say what the numbers
+    /// count, which is nothing to a query.
+    pub(crate) fn declared(&self) -> &SchemaRef {
+        &self.declared
+    }
+
+    /// The user's columns only, in their order, as they were declared.
     pub fn columns(&self) -> &SchemaRef {
         &self.columns
     }
@@ -92,24 +103,22 @@ impl fmt::Display for TableSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, column) in self.columns.fields().iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            write!(
-                f,
-                "{comma}{} {}",
-                Name(column.name()),
-                TypeName(column.data_type())
-            )?;
+            write!(f, "{comma}{} {}", Name(column.name()), TypeName(column))?;
             not_null(column, f)?;
         }
         Ok(())
     }
 }
 
-/// An Arrow type in DDL words, for schemas and messages.
-pub(crate) struct TypeName<'a>(pub(crate) &'a DataType);
+/// The type of a field in DDL words, for schemas and messages.
+pub(crate) struct TypeName<'a>(pub(crate) &'a Field);
 
 impl fmt::Display for TypeName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
+        if let Some(unit) = EpochUnit::of(self.0) {
+            return f.write_str(unit.type_name());
+        }
+        match self.0.data_type() {
             DataType::Utf8View => f.write_str("STRING"),
             DataType::Boolean => f.write_str("BOOLEAN"),
             DataType::Int8 => f.write_str("TINYINT"),
@@ -123,17 +132,12 @@ impl fmt::Display for TypeName<'_> {
             DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => f.write_str("TIMESTAMP"),
             DataType::Timestamp(TimeUnit::Microsecond, None) => f.write_str("TIMESTAMP_NTZ"),
             DataType::Binary => f.write_str("BINARY"),
-            DataType::List(item) => write!(f, "ARRAY<{}>", TypeName(item.data_type())),
+            DataType::List(item) => write!(f, "ARRAY<{}>", TypeName(item)),
             DataType::Struct(fields) => {
                 f.write_str("STRUCT<")?;
                 for (i, field) in fields.iter().enumerate() {
                     let comma = if i == 0 { "" } else { ", " };
-                    write!(
-                        f,
-                        "{comma}{}: {}",
-                        Name(field.name()),
-                        TypeName(field.data_type())
-                    )?;
+                    write!(f, "{comma}{}: {}", Name(field.name()), TypeName(field))?;
                     not_null(field, f)?;
                 }
                 f.write_str(">")

@@ -63,7 +63,7 @@ impl Identity {
             let not_null = if field.is_nullable() { "" } else { " NOT NULL" };
             Column {
                 name: field.name().clone(),
-                data_type: format!("{}{not_null}", TypeName(field.data_type())),
+                data_type: format!("{}{not_null}", TypeName(field)),
             }
         });
         Self {

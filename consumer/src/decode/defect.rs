@@ -39,6 +39,15 @@ pub enum Defect {
         /// What could.
         expected: &'static str,
     },
+    /// The value begins as a schema registry's serializer writes it.
+    #[error(
+        "not JSON: begins with a schema registry's prefix (a zero byte and the id of schema {schema_id}); have the \
+         producer write JSON without it"
+    )]
+    RegistryPrefix {
+        /// The schema's id in the registry.
+        schema_id: u32,
+    },
     /// The value ends in the middle of its JSON.
     #[error("truncated: ends at byte {at}")]
     Truncated {
@@ -64,7 +73,7 @@ pub enum Defect {
         at: usize,
     },
     /// A column that the query reads holds something that its type does not take.
-    #[error("wrong type: column {column} is {expected}, found {excerpt}")]
+    #[error("wrong type: column {column} is {expected}, found {excerpt}{hint}")]
     WrongType {
         /// The column.
         column: String,
@@ -72,6 +81,8 @@ pub enum Defect {
         expected: String,
         /// The value's beginning.
         excerpt: Excerpt,
+        /// What is in the way, if more than the type.
+        hint: Hint,
     },
     /// A number that the column's type has no room for: too large, or too exact.
     #[error("out of range: column {column} is {expected}, found {excerpt}")]
@@ -83,20 +94,46 @@ pub enum Defect {
         /// The value's beginning.
         excerpt: Excerpt,
     },
-    /// A string with half of a surrogate pair, which no text can hold.
-    #[error("broken character: column {column} holds half of a surrogate pair, found {excerpt}")]
-    LoneSurrogate {
-        /// The column.
-        column: String,
-        /// The value's beginning.
-        excerpt: Excerpt,
-    },
     /// A column that is NOT NULL has no value.
     #[error("missing value: column {column} is NOT NULL")]
     MissingValue {
         /// The column.
         column: String,
     },
+}
+
+/// What makes a value one that a column cannot take, beside the column's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// The type says all.
+    None,
+    /// A number is no time unless it is said what it counts.
+    EpochUnit,
+    /// A local time that a time zone's clocks never showed.
+    SkippedTime,
+    /// A local time that a time zone's clocks showed twice.
+    RepeatedTime,
+    /// A local time of a year for which a time zone's rules are not known.
+    UnknownRules,
+    /// An offset that is not the one which its time zone has then.
+    OtherOffset,
+}
+
+impl fmt::Display for Hint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "",
+            Self::EpochUnit => {
+                "; a number is taken by TIMESTAMP_SECONDS, TIMESTAMP_MILLIS and TIMESTAMP_MICROS"
+            }
+            Self::SkippedTime => "; there is no such local time, the clocks are put forward then",
+            Self::RepeatedTime => {
+                "; there are two such local times, the clocks are put back then: an offset tells which"
+            }
+            Self::UnknownRules => "; the time zone's rules are not known from 2100 on: an offset is needed",
+            Self::OtherOffset => "; the time zone has another offset then",
+        })
+    }
 }
 
 impl Defect {

@@ -78,6 +78,27 @@ fn short_decimal(number: &[u8], scale: i8) -> Option<i64> {
 /// [`decimal`] for every number, however long.
 #[cold]
 fn any_decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, NumberError> {
+    match cut_off(number, precision, scale)? {
+        (value, false) => Ok(value),
+        (_, true) => Err(NumberError::OutOfRange),
+    }
+}
+
+/// `number` × 10^`scale`, rounded down to a whole number. As [`decimal`] but for that.
+#[inline]
+pub(super) fn floor(number: &[u8], scale: i8) -> Result<i128, NumberError> {
+    match short_decimal(number, scale) {
+        Some(unscaled) => Ok(i128::from(unscaled)),
+        None => {
+            let (value, lost) = cut_off(number, 38, scale)?;
+            Ok(value - i128::from(lost && number.starts_with(b"-")))
+        }
+    }
+}
+
+/// `number` × 10^`scale` without what is behind the point, and whether that was anything but zeros.
+#[cold]
+fn cut_off(number: &[u8], precision: u8, scale: i8) -> Result<(i128, bool), NumberError> {
     let is_e = |byte: &u8| matches!(byte, b'e' | b'E');
     let mut parts = number.splitn(2, is_e);
     let mantissa = parts.next().unwrap_or_default();
@@ -93,13 +114,16 @@ fn any_decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, NumberEr
         + exponent
         + i64::from(scale);
     let mut value: i128 = 0;
+    let mut lost = false;
     for digit in mantissa.iter().filter(|byte| **byte != b'.') {
         let digit = i128::from(digit - b'0');
-        if digit != 0 && !(0..i64::from(precision)).contains(&place) {
+        if digit != 0 && place >= i64::from(precision) {
             return Err(NumberError::OutOfRange);
         }
         if place >= 0 {
             value = value * 10 + digit;
+        } else {
+            lost |= digit != 0;
         }
         place -= 1;
     }
@@ -109,7 +133,7 @@ fn any_decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, NumberEr
             value *= 10;
         }
     }
-    Ok(if negative { -value } else { value })
+    Ok((if negative { -value } else { value }, lost))
 }
 
 /// An exponent, or one that is far beyond all types if it is too large to be kept.

@@ -205,10 +205,7 @@ impl Order {
         };
         if kind == Kind::EscapedText {
             self.key.clear();
-            // No column has half a surrogate pair in its name.
-            if text::unescape(key, &mut self.key).is_err() {
-                return self.unread;
-            }
+            text::unescape(key, &mut self.key);
             key = &self.key;
         }
         self.slots.get(key).copied().unwrap_or(self.unread)

@@ -8,12 +8,12 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::defect::{Defect, Excerpt};
+use super::defect::{Defect, Excerpt, Hint};
 use super::number::{self, NumberError};
 use super::scan::{Kind, Scanner, Span};
 use super::text::{self, checked_text};
-use crate::moment::{self, Form};
-use crate::schema::TypeName;
+use crate::moment::{self, Form, NoMoment};
+use crate::schema::{EpochUnit, TypeName};
 
 /// A value of a column's type. What a column appends is decided by its type; the two always agree.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,8 +76,8 @@ const MOST_KEPT: usize = 64 << 10;
 pub(super) struct Reader {
     /// The name, or the path to it.
     path: String,
-    nullable: bool,
-    data_type: DataType,
+    /// Its type, and whether it may be NULL.
+    field: Field,
     shape: Shape,
 }
 
@@ -98,6 +98,8 @@ enum Shape {
     Date,
     Timestamp {
         instant: bool,
+        /// What a number counts, if numbers are taken.
+        unit: Option<EpochUnit>,
     },
     Binary,
     List(Box<Reader>),
@@ -108,19 +110,40 @@ enum Shape {
 
 /// Why a value does not become one of its column's type.
 enum Mismatch {
-    Type,
+    Type(Hint),
     Range,
-    Surrogate,
+}
+
+impl Mismatch {
+    const TYPE: Self = Self::Type(Hint::None);
 }
 
 impl From<NumberError> for Mismatch {
     fn from(error: NumberError) -> Self {
         match error {
-            NumberError::NotANumber => Self::Type,
+            NumberError::NotANumber => Self::TYPE,
             NumberError::OutOfRange => Self::Range,
         }
     }
 }
+
+impl From<NoMoment> for Mismatch {
+    fn from(why: NoMoment) -> Self {
+        Self::Type(match why {
+            NoMoment::Other => Hint::None,
+            NoMoment::Number => Hint::EpochUnit,
+            NoMoment::Skipped => Hint::SkippedTime,
+            NoMoment::Repeated => Hint::RepeatedTime,
+            NoMoment::UnknownRules => Hint::UnknownRules,
+            NoMoment::OtherOffset => Hint::OtherOffset,
+        })
+    }
+}
+
+/// The microseconds of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59.999999Z. Milliseconds that are taken for seconds
+/// lie beyond them.
+const YEARS_1_TO_9999: std::ops::RangeInclusive<i128> =
+    -62_135_596_800_000_000..=253_402_300_799_999_999;
 
 impl Reader {
     pub(super) fn new(field: &Field) -> Self {
@@ -145,6 +168,7 @@ impl Reader {
             DataType::Date32 => Shape::Date,
             DataType::Timestamp(TimeUnit::Microsecond, zone) => Shape::Timestamp {
                 instant: zone.is_some(),
+                unit: EpochUnit::of(field),
             },
             DataType::Binary => Shape::Binary,
             DataType::List(item) => Shape::List(Box::new(Self::at(format!("{path}[]"), item))),
@@ -162,8 +186,7 @@ impl Reader {
         };
         Self {
             path,
-            nullable: field.is_nullable(),
-            data_type: field.data_type().clone(),
+            field: field.clone(),
             shape,
         }
     }
@@ -188,7 +211,7 @@ impl Reader {
     }
 
     fn read_null(&self, row: &mut Row) -> Result<(), Defect> {
-        if !self.nullable {
+        if !self.field.is_nullable() {
             return Err(Defect::MissingValue {
                 column: self.path.clone(),
             });
@@ -205,7 +228,7 @@ impl Reader {
         row: &mut Row,
     ) -> Result<(), Defect> {
         if span.kind != Kind::Array {
-            return Err(self.defect(record, span, Mismatch::Type));
+            return Err(self.defect(record, span, Mismatch::TYPE));
         }
         let place = row.values.len();
         row.values.push(Value::List(0));
@@ -235,7 +258,7 @@ impl Reader {
         row: &mut Row,
     ) -> Result<(), Defect> {
         if span.kind != Kind::Object {
-            return Err(self.defect(record, span, Mismatch::Type));
+            return Err(self.defect(record, span, Mismatch::TYPE));
         }
         let base = row.spans.len();
         row.spans.resize(base + fields.len(), Span::MISSING);
@@ -275,25 +298,26 @@ impl Reader {
             (Shape::Decimal { precision, scale }, Kind::Number) => {
                 Value::Decimal(number::decimal(whole(), *precision, *scale)?)
             }
+            (Shape::Text, Kind::EscapedText) => {
+                let start = row.text.len();
+                text::unescape(checked_text(record, span.inside()), &mut row.text);
+                Value::Unescaped(start, row.text.len())
+            }
+            // What is no string is its JSON, as it stands.
+            (Shape::Text, _) => Value::Text(span.start, span.end),
             (_, Kind::Number) => {
                 self.scalar_of(checked_text(record, span.start..span.end), false, row)?
             }
             (Shape::Boolean, Kind::True) => Value::Boolean(true),
             (Shape::Boolean, Kind::False) => Value::Boolean(false),
-            (Shape::Text, Kind::EscapedText) => {
-                let start = row.text.len();
-                let inside = checked_text(record, span.inside());
-                text::unescape(inside, &mut row.text).map_err(|_| Mismatch::Surrogate)?;
-                Value::Unescaped(start, row.text.len())
-            }
             (_, Kind::Text) => self.scalar_of(checked_text(record, span.inside()), true, row)?,
             (_, Kind::EscapedText) => {
                 let mut plain = String::new();
-                let inside = checked_text(record, span.inside());
-                text::unescape(inside, &mut plain).map_err(|_| Mismatch::Surrogate)?;
+                text::unescape(checked_text(record, span.inside()), &mut plain);
                 self.scalar_of(&plain, true, row)?
             }
-            _ => return Err(Mismatch::Type),
+            (_, Kind::NotFinite) => self.not_finite(checked_text(record, span.start..span.end))?,
+            _ => return Err(Mismatch::TYPE),
         };
         Ok(value)
     }
@@ -306,11 +330,7 @@ impl Reader {
             Shape::Integer { .. } | Shape::Decimal { .. } | Shape::Float | Shape::Double
         );
         if quoted && numeric && !number::is_number(text) {
-            return match (&self.shape, special(text)) {
-                (Shape::Float, Some(float)) => Ok(Value::Float(float)),
-                (Shape::Double, Some(float)) => Ok(Value::Double(f64::from(float))),
-                _ => Err(Mismatch::Type),
-            };
+            return self.not_finite(text);
         }
         let value = match self.shape {
             Shape::Integer { least, most } => {
@@ -325,42 +345,57 @@ impl Reader {
             }
             Shape::Float => Value::Float(number::float(text)?),
             Shape::Double => Value::Double(number::double(text)?),
-            Shape::Timestamp { instant } if quoted => match moment::moment(text) {
-                Ok(moment) if instant || moment.form != Form::Instant => {
-                    Value::Timestamp(moment.micros)
+            Shape::Timestamp {
+                unit: Some(unit), ..
+            } if !quoted || number::is_number(text) => Value::Timestamp(epoch(text, unit)?),
+            Shape::Timestamp { instant, .. } if quoted => {
+                let moment = moment::moment(text)?;
+                if !instant && moment.form == Form::Instant {
+                    return Err(Mismatch::TYPE);
                 }
-                _ => return Err(Mismatch::Type),
-            },
-            Shape::Date if quoted => Value::Date(moment::date(text).ok_or(Mismatch::Type)?),
+                Value::Timestamp(moment.micros)
+            }
+            Shape::Timestamp { .. } => return Err(Mismatch::Type(Hint::EpochUnit)),
+            Shape::Date if quoted => Value::Date(moment::date(text).ok_or(Mismatch::TYPE)?),
             Shape::Binary if quoted => {
                 let start = row.bytes.len();
                 BASE64
                     .decode_vec(text, &mut row.bytes)
-                    .map_err(|_| Mismatch::Type)?;
+                    .map_err(|_| Mismatch::TYPE)?;
                 Value::Bytes(start, row.bytes.len())
             }
-            _ => return Err(Mismatch::Type),
+            _ => return Err(Mismatch::TYPE),
         };
         Ok(value)
+    }
+
+    /// A float from a word, bare or in quotes, of those that stand for one.
+    #[cold]
+    fn not_finite(&self, word: &str) -> Result<Value, Mismatch> {
+        match (&self.shape, special(word)) {
+            (Shape::Float, Some(float)) => Ok(Value::Float(float)),
+            (Shape::Double, Some(float)) => Ok(Value::Double(f64::from(float))),
+            _ => Err(Mismatch::TYPE),
+        }
     }
 
     #[cold]
     fn defect(&self, record: &[u8], span: Span, mismatch: Mismatch) -> Defect {
         let column = self.path.clone();
         let excerpt = Excerpt::of(checked_text(record, span.start..span.end));
-        let expected = TypeName(&self.data_type).to_string();
+        let expected = TypeName(&self.field).to_string();
         match mismatch {
-            Mismatch::Type => Defect::WrongType {
+            Mismatch::Type(hint) => Defect::WrongType {
                 column,
                 expected,
                 excerpt,
+                hint,
             },
             Mismatch::Range => Defect::OutOfRange {
                 column,
                 expected,
                 excerpt,
             },
-            Mismatch::Surrogate => Defect::LoneSurrogate { column, excerpt },
         }
     }
 }
@@ -372,17 +407,25 @@ fn position(fields: &[(String, Reader)], record: &[u8], key: Span, row: &mut Row
         return fields.iter().position(|(name, _)| name == inside);
     }
     let start = row.text.len();
-    let found = match text::unescape(inside, &mut row.text) {
-        Ok(()) => fields
-            .iter()
-            .position(|(name, _)| row.text.get(start..) == Some(name)),
-        Err(_) => None,
-    };
+    text::unescape(inside, &mut row.text);
+    let found = fields
+        .iter()
+        .position(|(name, _)| row.text.get(start..) == Some(name));
     row.text.truncate(start);
     found
 }
 
-/// The floats that JSON has no number for; quoted, as Spark writes and reads them.
+/// Microseconds since 1970 of a number in `unit`. What is beyond the microsecond is cut off, as in a text: towards the
+/// past.
+fn epoch(number: &str, unit: EpochUnit) -> Result<i64, Mismatch> {
+    let micros = number::floor(number.as_bytes(), unit.scale())?;
+    match i64::try_from(micros) {
+        Ok(exact) if YEARS_1_TO_9999.contains(&micros) => Ok(exact),
+        _ => Err(Mismatch::Range),
+    }
+}
+
+/// The floats that JSON has no number for: quoted, as Spark writes and reads them, or bare.
 fn special(text: &str) -> Option<f32> {
     match text {
         "NaN" => Some(f32::NAN),

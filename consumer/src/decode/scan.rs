@@ -1,8 +1,9 @@
-//! JSON's grammar (RFC 8259), checked in one pass over a record's bytes.
+//! JSON's grammar (RFC 8259), checked in one pass over a record's bytes, with the three words for floats that JSON has
+//! no number for: Python, DuckDB and Ruby write them bare.
 //!
 //! The scanner finds where values begin and end and of what kind they are; it converts nothing and
-//! allocates nothing, and does not recurse. Whatever it lets pass is JSON to the last byte, in UTF-8, at most
-//! [`MAX_DEPTH`] deep. Only strings can hold what is not ASCII, so only those that do are checked for UTF-8.
+//! allocates nothing, and does not recurse. Whatever it lets pass is JSON to the last byte, but for these words, in UTF-8,
+//! at most [`MAX_DEPTH`] deep. Only strings can hold what is not ASCII, so only those that do are checked for UTF-8.
 
 mod fault;
 mod nested;
@@ -24,6 +25,8 @@ pub(super) enum Kind {
     True,
     False,
     Number,
+    /// `NaN`, `Infinity` or `-Infinity`, bare.
+    NotFinite,
     /// A string without escapes: its text is what stands between the quotes.
     Text,
     /// A string with escapes.
@@ -141,7 +144,11 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn bare(&mut self) -> Result<Kind, Fault> {
         match self.peek() {
-            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'-' | b'0'..=b'9') => {
+                let start = self.at;
+                self.number()
+                    .or_else(|fault| self.negative_infinity(start, fault))
+            }
             _ => self.word(),
         }
     }
@@ -160,18 +167,37 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes to the end of a record that breaks off within a word.
+    /// `NaN` or `Infinity`, or a record that breaks off within a word: then it goes to the record's end.
     #[cold]
     fn no_word(&mut self) -> Result<Kind, Fault> {
-        let rest = self.rest();
-        if !rest.is_empty()
-            && ["null", "true", "false"]
-                .iter()
-                .any(|word| word.as_bytes().starts_with(rest))
-        {
+        if self.take(b"NaN") || self.take(b"Infinity") {
+            return Ok(Kind::NotFinite);
+        }
+        if self.breaks_off_in(&["null", "true", "false", "NaN", "Infinity"]) {
             self.at = self.bytes.len();
         }
         Err(Fault::Expected(Expected::Value))
+    }
+
+    /// What begins at `start` is no number, for the reason `fault`, but may be `-Infinity`.
+    #[cold]
+    fn negative_infinity(&mut self, start: usize, fault: Fault) -> Result<Kind, Fault> {
+        if self.at != start + 1 {
+            return Err(fault);
+        }
+        if self.take(b"Infinity") {
+            return Ok(Kind::NotFinite);
+        }
+        if self.breaks_off_in(&["Infinity"]) {
+            self.at = self.bytes.len();
+        }
+        Err(fault)
+    }
+
+    /// Whether the record ends here in the middle of one of these words.
+    fn breaks_off_in(&self, words: &[&str]) -> bool {
+        let rest = self.rest();
+        !rest.is_empty() && words.iter().any(|word| word.as_bytes().starts_with(rest))
     }
 
     /// A string, from its opening quote to behind its closing one.

@@ -11,12 +11,9 @@ pub(super) fn checked_text(record: &[u8], range: Range<usize>) -> &str {
     str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Half of a surrogate pair without the other: JSON's grammar lets it pass, no text can hold it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct LoneSurrogate;
-
-/// Appends to `text` what the string `inside` its quotes stands for. Its syntax has been checked.
-pub(super) fn unescape(inside: &str, text: &mut String) -> Result<(), LoneSurrogate> {
+/// Appends to `text` what the string `inside` its quotes stands for. Its syntax has been checked. Half of a surrogate
+/// pair without the other, which JSON's grammar lets pass and no text can hold, becomes U+FFFD.
+pub(super) fn unescape(inside: &str, text: &mut String) {
     let mut rest = inside;
     while let Some((plain, escaped)) = rest.split_once('\\') {
         text.push_str(plain);
@@ -24,20 +21,18 @@ pub(super) fn unescape(inside: &str, text: &mut String) -> Result<(), LoneSurrog
         let letter = match letters.next() {
             Some('u') => {
                 let first = unit(&mut letters);
-                match first {
-                    0xD800..0xDC00 => {
-                        let second = match (letters.next(), letters.next()) {
-                            (Some('\\'), Some('u')) => unit(&mut letters),
-                            _ => return Err(LoneSurrogate),
-                        };
-                        if !(0xDC00..0xE000).contains(&second) {
-                            return Err(LoneSurrogate);
-                        }
+                let pair = match first {
+                    0xD800..0xDC00 => low_half(letters.as_str()),
+                    _ => None,
+                };
+                match pair {
+                    Some((second, behind)) => {
+                        letters = behind.chars();
                         char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00))
                     }
-                    _ => char::from_u32(first),
+                    None => char::from_u32(first),
                 }
-                .ok_or(LoneSurrogate)?
+                .unwrap_or(char::REPLACEMENT_CHARACTER)
             }
             Some('b') => '\u{8}',
             Some('f') => '\u{c}',
@@ -51,7 +46,15 @@ pub(super) fn unescape(inside: &str, text: &mut String) -> Result<(), LoneSurrog
         rest = letters.as_str();
     }
     text.push_str(rest);
-    Ok(())
+}
+
+/// The second half of a surrogate pair, if `text` begins with one, and what is behind it.
+fn low_half(text: &str) -> Option<(u32, &str)> {
+    let mut letters = text.strip_prefix("\\u")?.chars();
+    let second = unit(&mut letters);
+    (0xDC00..0xE000)
+        .contains(&second)
+        .then_some((second, letters.as_str()))
 }
 
 /// The UTF-16 unit that the next four hex digits stand for.
@@ -66,36 +69,35 @@ fn unit(letters: &mut std::str::Chars<'_>) -> u32 {
 mod tests {
     use super::*;
 
-    fn text(inside: &str) -> Result<String, LoneSurrogate> {
+    fn text(inside: &str) -> String {
         let mut text = String::new();
-        unescape(inside, &mut text).map(|()| text)
+        unescape(inside, &mut text);
+        text
     }
 
     #[test]
     fn escapes_are_read() {
-        assert_eq!(
-            text(r#"a\"b\\c\/\b\f\n\r\t"#).as_deref(),
-            Ok("a\"b\\c/\u{8}\u{c}\n\r\t")
-        );
-        assert_eq!(text(r"caf\u00e9 \u20AC\u0041").as_deref(), Ok("café €A"));
+        assert_eq!(text(r#"a\"b\\c\/\b\f\n\r\t"#), "a\"b\\c/\u{8}\u{c}\n\r\t");
+        assert_eq!(text(r"caf\u00e9 \u20AC\u0041"), "café €A");
     }
 
     #[test]
     fn surrogate_pair_is_one_character() {
-        assert_eq!(text(r"\ud83d\uDE00!").as_deref(), Ok("😀!"));
+        assert_eq!(text(r"\ud83d\uDE00!"), "😀!");
     }
 
     #[test]
-    fn lone_surrogate_is_refused() {
-        for inside in [
-            r"\ud83d",
-            r"\ud83dx",
-            r"\ud83d\n",
-            r"\ud83d\u0041",
-            r"\ude00",
-            r"\ude00\ud83d",
+    fn each_half_surrogate_becomes_a_replacement_character_and_nothing_behind_it_is_lost() {
+        for (inside, expected) in [
+            (r"\ud83d", "\u{fffd}"),
+            (r"\ud83dx", "\u{fffd}x"),
+            (r"\ud83d\n", "\u{fffd}\n"),
+            (r"\ud83d\u0041", "\u{fffd}A"),
+            (r"\ude00", "\u{fffd}"),
+            (r"\ude00\ud83d", "\u{fffd}\u{fffd}"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
         ] {
-            assert_eq!(text(inside), Err(LoneSurrogate), "{inside}");
+            assert_eq!(text(inside), expected, "{inside}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use thiserror::Error;
 
-use super::{MAX_DEPTH, Names, TableSchema, metadata, timestamp};
+use super::{EpochUnit, MAX_DEPTH, Names, TableSchema, metadata, timestamp};
 use token::{Token, TokenKind, Tokens};
 
 mod token;
@@ -17,7 +17,8 @@ mod token;
 pub(crate) use token::is_plain_name;
 
 const TYPES: &str = "STRING, BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOUBLE, DECIMAL(p,s), \
-                     DATE, TIMESTAMP, TIMESTAMP_NTZ, BINARY, ARRAY<type>, STRUCT<name: type, …>";
+                     DATE, TIMESTAMP, TIMESTAMP_SECONDS, TIMESTAMP_MILLIS, TIMESTAMP_MICROS, TIMESTAMP_NTZ, BINARY, \
+                     ARRAY<type>, STRUCT<name: type, …>";
 
 /// Why a schema is refused. `at` counts characters from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -89,8 +90,9 @@ pub enum SchemaError {
     },
 }
 
-/// As [`TableSchema::parse`].
+/// As [`TableSchema::parse`]. A byte-order mark, with which some editors begin a file, is passed over.
 pub(super) fn parse(ddl: &str) -> Result<TableSchema, SchemaError> {
+    let ddl = ddl.strip_prefix('\u{feff}').unwrap_or(ddl);
     let mut parser = Parser {
         tokens: Tokens::read(ddl)?,
     };
@@ -148,7 +150,7 @@ impl Parser {
         }
         // Spark writes the colon inside STRUCT and takes it, or leaves it out, everywhere.
         self.tokens.take(&TokenKind::Sign(':'));
-        let data_type = self.data_type(&column, depth)?;
+        let field = self.typed(&column, depth)?;
         let mut nullable = true;
         if self.tokens.take_word("NOT") {
             if !self.tokens.take_word("NULL") {
@@ -165,10 +167,11 @@ impl Parser {
                 ));
             }
         }
-        Ok(Field::new(name, data_type, nullable))
+        Ok(field.with_name(name).with_nullable(nullable))
     }
 
-    fn data_type(&mut self, column: &str, depth: usize) -> Result<DataType, SchemaError> {
+    /// A type, as a field without a name.
+    fn typed(&mut self, column: &str, depth: usize) -> Result<Field, SchemaError> {
         let token = self.tokens.next();
         let at = token.at;
         let TokenKind::Word(word) = &token.kind else {
@@ -216,9 +219,9 @@ impl Parser {
             }
             "ARRAY" => {
                 self.sign('<', "`<` and the type of the elements")?;
-                let item = self.data_type(&format!("{column}[]"), depth + 1)?;
+                let item = self.typed(&format!("{column}[]"), depth + 1)?;
                 self.sign('>', "`>` after the type of the elements")?;
-                DataType::List(Arc::new(Field::new_list_field(item, true)))
+                DataType::List(Arc::new(item.with_name(Field::LIST_FIELD_DEFAULT_NAME)))
             }
             "STRUCT" => {
                 self.sign('<', "`<` and the fields of the STRUCT")?;
@@ -231,15 +234,18 @@ impl Parser {
                     "MAP is not supported: write STRUCT<name: type, …> with the keys that the query reads, for the type".to_owned(),
                 ));
             }
-            _ => {
-                return Err(SchemaError::UnknownType {
-                    name: word.clone(),
-                    column: column.to_owned(),
-                    at,
-                });
+            name => {
+                return match EpochUnit::of_type(name) {
+                    Some(unit) => Ok(unit.mark(Field::new("", timestamp(), true))),
+                    None => Err(SchemaError::UnknownType {
+                        name: word.clone(),
+                        column: column.to_owned(),
+                        at,
+                    }),
+                };
             }
         };
-        Ok(data_type)
+        Ok(Field::new("", data_type, true))
     }
 
     /// `(12, 2)`, if there is one: at most `most` whole numbers, at least one.

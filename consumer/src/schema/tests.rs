@@ -51,6 +51,9 @@ fn every_type_has_its_arrow_type() {
             "TIMESTAMP_NTZ",
             DataType::Timestamp(TimeUnit::Microsecond, None),
         ),
+        ("TIMESTAMP_SECONDS", timestamp()),
+        ("timestamp_millis", timestamp()),
+        ("TIMESTAMP_MICROS", timestamp()),
         ("BINARY", DataType::Binary),
         (
             "ARRAY<INT>",
@@ -108,6 +111,28 @@ fn table_ends_with_the_columns_from_kafka() {
             "_headers"
         ]
     );
+}
+
+#[test]
+fn what_a_timestamps_number_counts_is_nothing_to_a_query() {
+    let with = TableSchema::parse(
+        "a TIMESTAMP_SECONDS, b ARRAY<TIMESTAMP_MILLIS>, c STRUCT<d: ARRAY<TIMESTAMP_MICROS>>",
+    );
+    let without =
+        TableSchema::parse("a TIMESTAMP, b ARRAY<TIMESTAMP>, c STRUCT<d: ARRAY<TIMESTAMP>>");
+    let (with, without) = (with.unwrap(), without.unwrap());
+    assert_eq!(with.table(), without.table());
+    assert_ne!(with, without);
+    assert_ne!(with.to_string(), without.to_string());
+}
+
+#[test]
+fn a_byte_order_mark_is_passed_over() {
+    let schema = TableSchema::parse("a INT");
+    assert_eq!(TableSchema::parse("\u{feff}a INT"), schema);
+    assert_eq!(TableSchema::parse("\u{feff}\n a INT"), schema);
+    assert_eq!(TableSchema::parse("\u{feff}"), Err(SchemaError::Empty));
+    assert!(error("a INT, \u{feff}b INT").contains("at character 8"));
 }
 
 #[test]
@@ -229,6 +254,9 @@ fn sql_type() -> impl Strategy<Value = String> {
             "DATE",
             "TIMESTAMP",
             "TIMESTAMP_NTZ",
+            "TIMESTAMP_SECONDS",
+            "TIMESTAMP_MILLIS",
+            "TIMESTAMP_MICROS",
             "BINARY",
         ])
         .prop_map(str::to_owned),
@@ -270,7 +298,7 @@ proptest! {
         let written = schema.to_string();
         prop_assert_eq!(TableSchema::parse(&written), Ok(schema.clone()), "{}", written);
         for (column, field) in columns.iter().zip(schema.columns().fields()) {
-            let written = TypeName(field.data_type()).to_string();
+            let written = TypeName(field).to_string();
             prop_assert!(column.contains(&written), "{} of {}", written, column);
         }
     }

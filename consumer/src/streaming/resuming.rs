@@ -83,8 +83,8 @@ pub(super) fn take(
     schema: &TableSchema,
     query: &Query,
 ) -> Result<Fingerprint, ResumeError> {
-    let columns = query.table().project(query.columns());
-    let columns = columns.unwrap_or_else(|_| query.table().as_ref().clone());
+    let columns = schema.declared().project(query.columns());
+    let columns = columns.unwrap_or_else(|_| schema.declared().as_ref().clone());
     let identity = Identity::new(&config.topics, &columns, &query.kept_plan());
     // Without an aggregate only offsets are kept, and these mean the same whatever a record's value is.
     let identity = match query.appends() {

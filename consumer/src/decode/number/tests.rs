@@ -56,6 +56,25 @@ proptest! {
     }
 
     #[test]
+    fn floor_is_the_whole_number_below(
+        negative: bool,
+        whole in "0|[1-9][0-9]{0,14}",
+        behind in "|[0-9]{1,3}|[0-9]{1,30}",
+        scale in 0..=6i8,
+    ) {
+        let point = if behind.is_empty() { "" } else { "." };
+        let number = format!("{}{whole}{point}{behind}", if negative { "-" } else { "" });
+        let digits = format!("{behind:0<6}");
+        let (kept, lost) = digits.split_at(usize::from(scale.unsigned_abs()));
+        let cut: i128 = format!("{whole}{kept}").parse().unwrap();
+        let below = i128::from(negative && lost.contains(|digit| digit != '0'));
+        let expected = if negative { -cut } else { cut } - below;
+        prop_assert_eq!(floor(number.as_bytes(), scale), Ok(expected), "{}", number);
+        let moved = format!("{number}e-3");
+        prop_assert_eq!(floor(moved.as_bytes(), scale + 3), Ok(expected), "{}", moved);
+    }
+
+    #[test]
     fn decimal_reads_back_what_it_was_written_from(
         unscaled in prop_oneof![-9_999_999_999_999i128..10_000_000_000_000, -(10i128.pow(37))..10i128.pow(37)],
         scale in 0..=37i8,
