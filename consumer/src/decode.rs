@@ -42,7 +42,7 @@ mod read;
 mod scan;
 mod text;
 
-pub use defect::{Defect, Excerpt};
+pub use defect::{Defect, Excerpt, Hint};
 pub use metadata::{Header, RecordMeta};
 
 /// The most bytes of JSON, keys and headers in one batch, so that no array's 32-bit offsets overflow. Whoever flushes by

@@ -288,6 +288,19 @@ AggregateExec: mode=Partial, gby=[card_brand@0 as card_brand], aggr=[count(*)]
     }
 
     #[test]
+    fn what_a_timestamps_number_counts_is_part_of_it() {
+        let counted = |ddl| identity(&["transactions"], ddl, PLAN);
+        assert_eq!(
+            counted("at TIMESTAMP_MILLIS").difference(&counted("at TIMESTAMP_SECONDS")),
+            "its column at is TIMESTAMP_SECONDS, this query's TIMESTAMP_MILLIS"
+        );
+        assert_eq!(
+            counted("at ARRAY<TIMESTAMP_MILLIS>").difference(&counted("at ARRAY<TIMESTAMP>")),
+            "its column at is ARRAY<TIMESTAMP>, this query's ARRAY<TIMESTAMP_MILLIS>"
+        );
+    }
+
+    #[test]
     fn the_order_of_topics_changes_nothing() {
         let ddl = "amount DOUBLE";
         let one = identity(&["a", "b"], ddl, PLAN);

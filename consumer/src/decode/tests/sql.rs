@@ -10,7 +10,8 @@ use super::*;
 /// Runs `query` over three records with all their columns.
 fn query(query: &str) -> Vec<Vec<String>> {
     let ddl = "card_brand STRING, amount DECIMAL(12,2), at TIMESTAMP, wall TIMESTAMP_NTZ, day DATE, \
-               raw BINARY, ratio DOUBLE, items ARRAY<STRUCT<name: STRING, price: DECIMAL(8,2)>>";
+               raw BINARY, ratio DOUBLE, items ARRAY<STRUCT<name: STRING, price: DECIMAL(8,2)>>, \
+               made TIMESTAMP_MILLIS, seen ARRAY<TIMESTAMP_SECONDS>";
     let schema = TableSchema::parse(ddl).unwrap();
     let all: Vec<usize> = (0..schema.table().fields().len()).collect();
     let mut decoder = Decoder::new(&schema, &all).unwrap();
@@ -22,7 +23,7 @@ fn query(query: &str) -> Vec<Vec<String>> {
         (
             0,
             "abc",
-            r#"{"card_brand":"Visa","amount":1.10,"at":"2026-01-31T12:00:00Z","wall":"2026-01-31T12:00:00","day":"2026-01-31","raw":"YWJj","ratio":0.5,"items":[{"name":"tea","price":2},{"name":"cup","price":3.5}]}"#,
+            r#"{"card_brand":"Visa","amount":1.10,"at":"2026-01-31T12:00:00Z","wall":"2026-01-31T12:00:00","day":"2026-01-31","raw":"YWJj","ratio":0.5,"items":[{"name":"tea","price":2},{"name":"cup","price":3.5}],"made":1769860800000,"seen":[1769860800]}"#,
         ),
         (
             1,
@@ -74,6 +75,8 @@ fn columns_compare_with_plain_literals() {
         "_kafka_timestamp = '2026-01-31T12:00:00Z' AND _offset = 0",
         "_headers[1]['value'] = 'abc' AND _headers[1]['key'] = 'trace' AND _offset = 0",
         "items[2]['name'] = 'cup'",
+        "made = at AND made = '2026-01-31T12:00:00Z'",
+        "array_has(seen, at) AND seen[1] = made",
     ] {
         let found = query(&format!(
             "SELECT _offset FROM transactions WHERE {condition}"
