@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
 use chrono::Utc;
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
 use consumer::checkpoint::listing::{self, ListingError};
 use consumer::command::Command;
 use consumer::config::cli::{
@@ -33,6 +33,8 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use producer::SettingsError;
 use producer::escape::escaped;
 use producer::kafka::DEFAULT_BOOTSTRAP_SERVERS;
+use producer::secret::concealed;
+use producer::usage::usage_error;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use tracing_subscriber::EnvFilter;
@@ -99,14 +101,7 @@ fn read_cli() -> Result<Cli, ExitCode> {
             Err(_) => ExitCode::from(FAILED),
         },
         _ => {
-            let text = error.to_string();
-            // Behind an empty line there is only advice.
-            let lines = text.lines().take_while(|line| !line.is_empty());
-            let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
-            fail(&format!(
-                "{}; see --help",
-                line.trim_start_matches("error: ")
-            ));
+            fail(&usage_error(&error, &<Cli as CommandFactory>::command()));
             ExitCode::from(WRONG_USAGE)
         }
     })
@@ -114,7 +109,7 @@ fn read_cli() -> Result<Cli, ExitCode> {
 
 fn fail(reason: &str) {
     // Without standard error there is nobody to tell.
-    let _ = writeln!(io::stderr(), "error: {}", escaped(reason));
+    let _ = writeln!(io::stderr(), "error: {}", escaped(&concealed(reason)));
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {

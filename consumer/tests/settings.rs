@@ -7,6 +7,8 @@ use std::net::TcpListener;
 
 #[path = "../../producer/tests/program/refusal.rs"]
 mod refusal;
+#[path = "../../producer/tests/program/secrets.rs"]
+mod secrets;
 
 use refusal::{FAILED, WRONG_USAGE, is_about};
 
@@ -298,11 +300,22 @@ fn the_dashboard_needs_a_terminal() {
 
 #[test]
 fn a_property_that_librdkafka_does_not_take_is_named() {
-    refuses_property("no.such.key=1", "No such configuration property");
+    let line = told(&[], &["-X", "no.such.key=1"], WRONG_USAGE);
+    is_about(
+        &line,
+        "-X no.such.key=***: ",
+        "No such configuration property",
+    );
     refuses_property("fetch.min.bytes=many", "Invalid value");
     refuses_property("fetch.min.bytes", "write key=value");
-    refuses_property("=1", "write key=value");
-    refuses("KAFKA_PROPERTIES", "no.such.key=1", "No such configuration");
+    let line = told(&[], &["-X", "=1"], WRONG_USAGE);
+    is_about(&line, "-X ***: ", "write key=value");
+    let line = told(&[("KAFKA_PROPERTIES", "no.such.key=1")], &[], WRONG_USAGE);
+    is_about(
+        &line,
+        "KAFKA_PROPERTIES=no.such.key=***: ",
+        "No such configuration",
+    );
 }
 
 #[test]
@@ -376,4 +389,74 @@ fn a_host_that_is_not_there_is_a_failure() {
 fn a_port_at_which_nobody_answers_is_a_failure() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     unreachable(&silent.local_addr().unwrap().to_string());
+}
+
+#[test]
+fn a_secret_is_not_in_what_is_said_of_a_wrong_setting() {
+    secrets::is_never_said(env!("CARGO_BIN_EXE_consumer"), secrets::WRONG);
+}
+
+#[test]
+fn a_secret_is_not_in_the_help() {
+    let settings = [
+        ("KAFKA_PROPERTIES", "sasl.password=hunter2"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "user:hunter2@host:9092"),
+        ("CHECKPOINT_LOCATION", "s3://key:hunter2@bucket/x"),
+    ];
+    for flag in ["--help", "-h"] {
+        secrets::is_never_said(
+            env!("CARGO_BIN_EXE_consumer"),
+            [(&settings[..], &[flag][..])],
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_not_in_the_log_however_much_is_asked_for() {
+    // All at once: each waits for brokers that do not answer.
+    std::thread::scope(|scope| {
+        for properties in secrets::TAKEN {
+            scope.spawn(move || {
+                let settings = [
+                    ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+                    ("KAFKA_PROPERTIES", properties),
+                ];
+                secrets::is_never_said(env!("CARGO_BIN_EXE_consumer"), [(&settings[..], &[][..])]);
+            });
+        }
+    });
+}
+
+#[test]
+fn a_secret_is_not_in_what_is_said_of_a_place_for_checkpoints() {
+    let places = [
+        "s3://key:hunter2@bucket/x",
+        "s3://key:sl/hunter2@bucket/x",
+        "s3://hunter2@bucket/x",
+        "az://container/x?sig=hunter2",
+        "ftp://user:hunter2@host/x",
+        "key:hunter2@bucket/x",
+        "file://user:hunter2@host/x",
+    ];
+    for place in places {
+        let settings = [("CHECKPOINT_LOCATION", place)];
+        let cases: [&[&str]; 2] = [&[], &["checkpoints"]];
+        secrets::is_never_said(
+            env!("CARGO_BIN_EXE_consumer"),
+            cases.map(|flags| (&settings[..], flags)),
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_not_said_while_a_query_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = format!("file://{}", folder.path().display());
+    let settings = [
+        ("KAFKA_PROPERTIES", "sasl.password='a;hunter2';debug=all"),
+        ("CHECKPOINT_LOCATION", &place),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("TRIGGER", "available-now"),
+    ];
+    secrets::is_never_said(env!("CARGO_BIN_EXE_consumer"), [(&settings[..], &[][..])]);
 }

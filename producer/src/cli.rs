@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
 use clap::Parser;
+use producer::secret::Secret;
 use producer::{
     Bursts, GeneratorSettings, KafkaSettings, Pace, Ratio, Settings, SettingsError, TopicSettings,
 };
@@ -43,10 +44,17 @@ const WRITTEN_ONCE: &str =
 #[command(version, after_help = EXIT_CODES, max_term_width = 100)]
 pub struct Cli {
     /// Brokers to ask first, host:port, several separated by commas
-    #[arg(long, env = "KAFKA_BOOTSTRAP_SERVERS", value_name = "SERVERS", default_value = DEFAULT_BOOTSTRAP_SERVERS)]
-    kafka_bootstrap_servers: String,
+    #[arg(
+        long,
+        env = "KAFKA_BOOTSTRAP_SERVERS",
+        value_name = "SERVERS",
+        hide_env_values = true,
+        default_value = DEFAULT_BOOTSTRAP_SERVERS
+    )]
+    kafka_bootstrap_servers: Secret,
 
-    /// librdkafka properties: key=value pairs separated by ';' or line breaks [default: none]
+    /// librdkafka properties: key=value pairs separated by ';' or line breaks; a value with either in
+    /// quotes, '…' or "…" [default: none]
     #[arg(
         long,
         env = "KAFKA_PROPERTIES",
@@ -55,11 +63,11 @@ pub struct Cli {
         default_value = "",
         hide_default_value = true
     )]
-    kafka_properties: String,
+    kafka_properties: Secret,
 
     /// A librdkafka property; repeatable, wins over KAFKA_PROPERTIES [default: none]
     #[arg(short = 'X', value_name = "KEY=VALUE")]
-    property: Vec<String>,
+    property: Vec<Secret>,
 
     /// Topic to write to; created when it is missing
     #[arg(long, env = "TOPIC", value_name = "NAME", default_value = DEFAULT_TOPIC)]
@@ -166,7 +174,7 @@ impl Cli {
                 &OWN_PROPERTIES,
                 or(&self.kafka_bootstrap_servers, DEFAULT_BOOTSTRAP_SERVERS),
                 &self.kafka_properties,
-                &self.property,
+                self.property.iter().map(|pair| &**pair),
             )?,
             topic: self.topic()?,
             generator: GeneratorSettings {
@@ -368,7 +376,7 @@ mod tests {
             (&["--topic", "a b"], "TOPIC=a b: a topic's name is"),
             (
                 &["-X", "no.such=1"],
-                "-X no.such=1: No such configuration property",
+                "-X no.such=***: No such configuration property",
             ),
             (&["-X", "acks=1"], "-X acks=1: each record is written once"),
             (

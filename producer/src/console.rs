@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use humantime::format_duration;
+use producer::secret::concealed;
 use producer::{Event, Progress, Report};
 
 /// Between two lines of progress where there is no terminal.
@@ -112,7 +113,8 @@ impl Console {
 
 /// Tells why the program does not go on.
 pub fn fail(reason: impl Display) {
-    let _ = writeln!(io::stderr(), "error: {reason}");
+    let reason = reason.to_string();
+    let _ = writeln!(io::stderr(), "error: {}", concealed(&reason));
 }
 
 fn progress_line(progress: &Progress) -> String {

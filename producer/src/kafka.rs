@@ -1,9 +1,13 @@
 //! How to reach Kafka: bootstrap servers and librdkafka properties, the same for every program.
 //!
 //! Properties are checked one by one where they enter, so that an error names the one that is
-//! wrong. Those that a program's promises rest on are its own, and refused. Values that may be
-//! secret are never shown, neither in errors nor by `Debug`. What librdkafka logs becomes a
-//! `tracing` event with the target `librdkafka`.
+//! wrong. Those that a program's promises rest on are its own, and refused. What may be a secret, or
+//! a piece of one, is never shown, neither in errors nor by `Debug`: a password may have been cut at a
+//! `;`, so that what follows it is no property. What librdkafka logs becomes a `tracing` event with the
+//! target `librdkafka`.
+
+mod pairs;
+mod written;
 
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -13,20 +17,13 @@ use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::KafkaError;
 
+use self::pairs::{Pairs, Value};
+use self::written::{Written, is_secret, shown};
+use crate::secret::{HIDDEN, concealed};
 use crate::settings_error::SettingsError;
 
 /// Where brokers are when nothing else is said.
 pub const DEFAULT_BOOTSTRAP_SERVERS: &str = "localhost:9092";
-
-/// Second names of properties that programs here set or keep to themselves, each with the first.
-/// librdkafka takes both for one, so that the last of them counts.
-const ALIASES: [(&str, &str); 5] = [
-    ("metadata.broker.list", "bootstrap.servers"),
-    ("request.required.acks", "acks"),
-    ("delivery.timeout.ms", "message.timeout.ms"),
-    ("queue.buffering.max.ms", "linger.ms"),
-    ("auto.commit.enable", "enable.auto.commit"),
-];
 
 /// What may stand before a broker's address.
 const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
@@ -62,7 +59,8 @@ impl fmt::Debug for KafkaSettings {
 
 impl KafkaSettings {
     /// From what a user wrote: KAFKA_BOOTSTRAP_SERVERS, KAFKA_PROPERTIES (`key=value` pairs
-    /// separated by `;` or line breaks) and each `-X key=value`, which come last and win.
+    /// separated by `;` or line breaks, values with either in quotes) and each `-X key=value`, which
+    /// come last and win.
     ///
     /// # Errors
     /// When a broker's address or a pair is not one, librdkafka does not know a key or does not
@@ -72,6 +70,7 @@ impl KafkaSettings {
         properties: &str,
         overrides: &[String],
     ) -> Result<Self, SettingsError> {
+        let overrides = overrides.iter().map(String::as_str);
         Self::parse_beside(&[], bootstrap_servers, properties, overrides)
     }
 
@@ -80,26 +79,37 @@ impl KafkaSettings {
     ///
     /// # Errors
     /// As there, and when a user sets one of them.
-    pub fn parse_beside(
+    pub fn parse_beside<'a>(
         own: &[(&str, &str)],
         bootstrap_servers: &str,
         properties: &str,
-        overrides: &[String],
+        overrides: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, SettingsError> {
-        let from_env = properties
-            .split([';', '\n'])
-            .map(str::trim)
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| ("KAFKA_PROPERTIES", pair));
-        let from_flags = overrides.iter().map(|pair| ("-X", pair.as_str()));
         let mut checked = Vec::new();
-        for (setting, pair) in from_env.chain(from_flags) {
-            let (key, value) = pair.split_once('=').unwrap_or_default();
-            if key.trim().is_empty() {
-                let mend = "write key=value, for instance security.protocol=ssl";
-                return Err(SettingsError::new(setting, pair, mend));
-            }
-            checked.push(check(own, setting, key.trim(), value.trim())?);
+        let mut behind_secret = false;
+        for (pair, place) in Pairs::of(properties).zip(1..) {
+            let written = Written {
+                setting: "KAFKA_PROPERTIES",
+                place: Some(place),
+                key: pair.key,
+                behind_secret,
+            };
+            // What stands in quotes has its own end.
+            behind_secret |= is_secret(pair.key) && !matches!(pair.value, Value::Quoted(_));
+            checked.push(written.check(own, &pair.value)?);
+        }
+        for pair in overrides {
+            let (key, value) = match pair.split_once('=') {
+                Some((key, value)) => (key.trim(), Value::Plain(value.trim())),
+                None => (pair.trim(), Value::Missing),
+            };
+            let written = Written {
+                setting: "-X",
+                place: None,
+                key,
+                behind_secret: false,
+            };
+            checked.push(written.check(own, &value)?);
         }
         Ok(Self {
             bootstrap_servers: check_servers(bootstrap_servers.trim())?,
@@ -138,10 +148,18 @@ impl KafkaSettings {
 /// Brokers' addresses, `host:port`, separated by commas. librdkafka takes the port for 9092 when
 /// there is none, and passes over whatever else it cannot read.
 fn check_servers(servers: &str) -> Result<String, SettingsError> {
+    const NAME: &str = "KAFKA_BOOTSTRAP_SERVERS";
+    // It may be a user's name and password, or properties.
+    let is_shown = |c: char| c.is_alphanumeric() || c == ' ' || ".-_:,/[]%".contains(c);
+    if !servers.chars().all(is_shown) {
+        let mend = "brokers are host:port, several separated by commas, and nothing else; a user and a password are the \
+                    properties sasl.username and sasl.password";
+        return Err(SettingsError::new(NAME, HIDDEN, mend));
+    }
     match servers.split(',').find(|server| !is_server(server.trim())) {
         None => Ok(servers.to_owned()),
         Some(wrong) => Err(SettingsError::new(
-            "KAFKA_BOOTSTRAP_SERVERS",
+            NAME,
             servers,
             format!(
                 "'{}' is not host:port; name at least one broker, several separated by commas",
@@ -181,53 +199,6 @@ fn is_ipv6(host: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok()
 }
 
-/// A property that librdkafka accepts, under its first name, so that it takes the place of what a
-/// program would set.
-fn check(
-    own: &[(&str, &str)],
-    setting: &'static str,
-    key: &str,
-    value: &str,
-) -> Result<(String, String), SettingsError> {
-    let pair = format!("{key}={}", shown(key, value));
-    let alias = ALIASES.iter().find(|(second, _)| *second == key);
-    let first = alias.map_or(key, |(_, first)| first);
-    let servers = ("bootstrap.servers", "set KAFKA_BOOTSTRAP_SERVERS instead");
-    let mut taken = own.iter().chain([&servers]);
-    if let Some((_, mend)) = taken.find(|(key, _)| *key == first) {
-        return Err(SettingsError::new(setting, pair, *mend));
-    }
-    let mut config = ClientConfig::new();
-    match config.set(key, value).create_native_config() {
-        Ok(_) => Ok((first.to_owned(), value.to_owned())),
-        Err(KafkaError::ClientConfig(_, reason, ..)) if !reason.is_empty() => {
-            // librdkafka repeats the value in some of its reasons.
-            let reason = match is_secret(key) {
-                true => "librdkafka does not accept this value".to_owned(),
-                false => reason,
-            };
-            let reason = reason.trim_end();
-            let mend = format!("{reason}; librdkafka's CONFIGURATION.md lists keys and values");
-            Err(SettingsError::new(setting, pair, mend))
-        }
-        Err(_) => Err(SettingsError::new(
-            setting,
-            pair,
-            "librdkafka does not accept it",
-        )),
-    }
-}
-
-fn is_secret(key: &str) -> bool {
-    ["pass", "secret", "pem", "token", "oauthbearer", "jaas"]
-        .iter()
-        .any(|part| key.contains(part))
-}
-
-fn shown<'a>(key: &str, value: &'a str) -> &'a str {
-    if is_secret(key) { "***" } else { value }
-}
-
 fn log_level() -> RDKafkaLogLevel {
     if tracing::enabled!(target: "librdkafka", tracing::Level::DEBUG) {
         RDKafkaLogLevel::Debug
@@ -242,6 +213,7 @@ fn log_level() -> RDKafkaLogLevel {
 
 /// Turns a line of librdkafka's log into a `tracing` event; for a [`ClientContext`]'s `log`.
 pub fn log_to_tracing(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    let message = concealed(message);
     match level {
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
@@ -253,6 +225,12 @@ pub fn log_to_tracing(level: RDKafkaLogLevel, facility: &str, message: &str) {
         }
         RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
     }
+}
+
+/// Turns an error that librdkafka tells into a `tracing` event; for a [`ClientContext`]'s `error`.
+pub fn error_to_tracing(error: &KafkaError, reason: &str) {
+    let reason = concealed(reason);
+    tracing::debug!(target: "librdkafka", %error, "{reason}");
 }
 
 /// A client's context that logs to `tracing` and remembers the last error, to say why brokers do
@@ -278,7 +256,7 @@ impl ClientContext for Attentive {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", %error, "{reason}");
+        error_to_tracing(&error, reason);
         // That all brokers are down is a summary; what went before says why.
         if is_all_down(&error) && self.last_error().is_some() {
             return;
@@ -298,12 +276,12 @@ pub(crate) fn is_all_down(error: &KafkaError) -> bool {
 }
 
 /// The reason without the client's name in front (`cardstream#producer-1]: `) and the timing
-/// behind it.
+/// behind it, and without secrets.
 pub fn readable(reason: &str) -> String {
     let start = reason.rfind("]: ").map_or(0, |at| at + 3);
     let reason = &reason[start..];
     let end = reason.rfind(" (after ").unwrap_or(reason.len());
-    reason[..end].to_owned()
+    concealed(&reason[..end]).into_owned()
 }
 
 #[cfg(test)]
@@ -341,7 +319,7 @@ mod tests {
     fn an_unknown_key_is_named() {
         let message = error("", &["linger.mss=3"]);
         assert!(
-            message.starts_with("-X linger.mss=3: No such configuration property"),
+            message.starts_with("-X linger.mss=***: No such configuration property"),
             "{message}"
         );
     }
@@ -378,13 +356,13 @@ mod tests {
         let own = [("acks", "leave it out")];
         for key in ["acks", "request.required.acks"] {
             let pair = format!("{key}=1");
-            let error = KafkaSettings::parse_beside(&own, "a:1", &pair, &[]).unwrap_err();
+            let error = KafkaSettings::parse_beside(&own, "a:1", &pair, []).unwrap_err();
             assert_eq!(
                 error.to_string(),
                 format!("KAFKA_PROPERTIES={key}=1: leave it out")
             );
         }
-        assert!(KafkaSettings::parse_beside(&own, "a:1", "linger.ms=1", &[]).is_ok());
+        assert!(KafkaSettings::parse_beside(&own, "a:1", "linger.ms=1", []).is_ok());
     }
 
     #[test]
@@ -432,10 +410,71 @@ mod tests {
     }
 
     #[test]
+    fn a_user_and_a_password_among_brokers_are_not_shown() {
+        for servers in ["u:hunter2@a:1", "hunter2@a:1", "a:1;sasl.password=hunter2"] {
+            let error = KafkaSettings::parse(servers, "", &[])
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("KAFKA_BOOTSTRAP_SERVERS=***: brokers are host:port"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
     fn secrets_are_not_shown() {
         let settings = KafkaSettings::parse("a:1", "sasl.password=hunter2", &[]).unwrap();
         assert!(!format!("{settings:?}").contains("hunter2"));
         assert!(!error("", &["ssl.key.passwrd=hunter2"]).contains("hunter2"));
+    }
+
+    #[test]
+    fn what_follows_a_secret_that_was_cut_is_not_shown() {
+        for (properties, message) in [
+            (
+                "sasl.password=a;hunter2",
+                "KAFKA_PROPERTIES=***: pair 2 cannot be: write key=value, for instance security.protocol=ssl; a value \
+                 with ; or a line break in it stands in quotes, as in sasl.password='a;b'",
+            ),
+            (
+                "sasl.password=a;hunter2.x=b",
+                "KAFKA_PROPERTIES=***: pair 2 cannot be: librdkafka has no property of this name, which may be part of \
+                 a secret; librdkafka's CONFIGURATION.md lists keys and values; a value with ; or a line break in it \
+                 stands in quotes, as in sasl.password='a;b'",
+            ),
+            (
+                "sasl.password=a;fetch.min.bytes=hunter2",
+                "KAFKA_PROPERTIES=fetch.min.bytes=***: librdkafka does not accept this value; librdkafka's \
+                 CONFIGURATION.md lists keys and values",
+            ),
+            (
+                "client.id=a;sasl.password='hunter2",
+                "KAFKA_PROPERTIES=sasl.password=***: the quote that begins its value is not closed; a value with ; or \
+                 a line break in it stands in quotes, as in sasl.password='a;b'",
+            ),
+        ] {
+            assert_eq!(error(properties, &[]), message);
+        }
+    }
+
+    #[test]
+    fn what_follows_a_secret_in_quotes_is_shown() {
+        let message = error("sasl.password='a;b';fetch.min.bytes=many", &[]);
+        assert!(
+            message.starts_with("KAFKA_PROPERTIES=fetch.min.bytes=many: Invalid value"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_secret_in_quotes_is_librdkafkas_without_them() {
+        let text = "sasl.username=u;sasl.password=\"a;b'\\\"c\";linger.ms=3";
+        let config = KafkaSettings::parse("a:1", text, &[])
+            .unwrap()
+            .client_config();
+        assert_eq!(config.get("sasl.password"), Some("a;b'\"c"));
+        assert_eq!(config.get("linger.ms"), Some("3"));
     }
 
     #[test]

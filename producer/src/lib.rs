@@ -29,11 +29,13 @@ mod places;
 mod prepared;
 mod publisher;
 mod run;
+pub mod secret;
 mod settings;
 mod settings_error;
 mod stop;
 pub mod topic;
 mod transaction;
+pub mod usage;
 mod watch;
 
 pub use bursts::{Bursts, MAX_BURST, MAX_PAUSE};

@@ -12,8 +12,9 @@ use std::process::ExitCode;
 use std::thread::{self, JoinHandle};
 
 use anyhow::Context;
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser};
+use producer::usage::usage_error;
 use producer::{Report, Settings, Stop};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -60,15 +61,7 @@ fn read_settings() -> Result<Settings, ExitCode> {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(FAILED),
         },
-        _ => {
-            let text = error.to_string();
-            let line = text
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
-            wrong(&format!("{line}; see --help"))
-        }
+        _ => wrong(&usage_error(&error, &cli::Cli::command())),
     })?;
     cli.settings().map_err(|error| wrong(&error.to_string()))
 }

@@ -16,7 +16,7 @@ use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::enqueue::TopicProducer;
-use crate::kafka::{KafkaSettings, is_all_down, log_to_tracing, readable};
+use crate::kafka::{KafkaSettings, error_to_tracing, is_all_down, log_to_tracing, readable};
 use crate::stop::Stop;
 
 /// What makes a load fast and safe; the user's own properties override it.
@@ -239,7 +239,7 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(target: "librdkafka", %error, "{reason}");
+        error_to_tracing(&error, reason);
         if is_all_down(&error) {
             self.all_down.store(true, Ordering::Relaxed);
         } else {

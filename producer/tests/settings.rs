@@ -6,6 +6,8 @@
 
 #[path = "program/refusal.rs"]
 mod refusal;
+#[path = "program/secrets.rs"]
+mod secrets;
 
 use refusal::{FAILED, WRONG_USAGE, is_about};
 
@@ -82,7 +84,12 @@ fn what_the_producer_promises_cannot_be_set_away() {
 
 #[test]
 fn a_property_that_librdkafka_does_not_take_is_named() {
-    refuses("KAFKA_PROPERTIES", "no.such.key=1", "No such configuration");
+    let line = told(&[("KAFKA_PROPERTIES", "no.such.key=1")], &[], WRONG_USAGE);
+    is_about(
+        &line,
+        "KAFKA_PROPERTIES=no.such.key=***: ",
+        "No such configuration",
+    );
     refuses("KAFKA_PROPERTIES", "linger.ms", "write key=value");
 }
 
@@ -114,4 +121,40 @@ fn brokers_that_do_not_answer_are_a_failure() {
         "no broker of KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:1 answered within 8 s ",
         "start the brokers or correct the setting",
     );
+}
+
+#[test]
+fn a_secret_is_not_in_what_is_said_of_a_wrong_setting() {
+    secrets::is_never_said(env!("CARGO_BIN_EXE_producer"), secrets::WRONG);
+}
+
+#[test]
+fn a_secret_is_not_in_the_help() {
+    let settings = [
+        ("KAFKA_PROPERTIES", "sasl.password=hunter2"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "user:hunter2@host:9092"),
+        ("CHECKPOINT_LOCATION", "s3://key:hunter2@bucket/x"),
+    ];
+    for flag in ["--help", "-h"] {
+        secrets::is_never_said(
+            env!("CARGO_BIN_EXE_producer"),
+            [(&settings[..], &[flag][..])],
+        );
+    }
+}
+
+#[test]
+fn a_secret_is_not_in_the_log_however_much_is_asked_for() {
+    // All at once: each waits for brokers that do not answer.
+    std::thread::scope(|scope| {
+        for properties in secrets::TAKEN {
+            scope.spawn(move || {
+                let settings = [
+                    ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+                    ("KAFKA_PROPERTIES", properties),
+                ];
+                secrets::is_never_said(env!("CARGO_BIN_EXE_producer"), [(&settings[..], &[][..])]);
+            });
+        }
+    });
 }

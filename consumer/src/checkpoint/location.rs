@@ -4,12 +4,16 @@
 //! clouds need beside the URL (keys, region, endpoint) comes from their usual environment variables,
 //! which the caller hands over, and which are never shown.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 use std::path::{self, PathBuf};
 use std::sync::Arc;
 
 use object_store::path::Path;
 use producer::SettingsError;
+use producer::secret::HIDDEN;
+#[cfg(feature = "cloud")]
+use producer::secret::Secrets;
 use url::{ParseError, Url};
 
 use super::durable_files::DurableFiles;
@@ -56,17 +60,16 @@ impl Location {
         environment: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
         let value = value.trim();
-        let wrong = |mend: &str| SettingsError::new(SETTING, value, mend);
+        let wrong = |mend: &str| SettingsError::new(SETTING, shown(value), mend);
         let url = match Url::parse(value) {
             Ok(url) => url,
             Err(ParseError::RelativeUrlWithoutBase) => return Err(wrong(&as_url(value))),
             Err(error) => return Err(wrong(&format!("it is no URL: {error}; {SERVED}"))),
         };
-        if url.password().is_some() {
-            let mend =
-                "a password does not belong into a URL; use the cloud's environment variables";
-            let hidden = format!("{}://…", url.scheme());
-            return Err(SettingsError::new(SETTING, hidden, mend));
+        if url.password().is_some() || !url.username().is_empty() && !has_container(&url) {
+            return Err(wrong(
+                "neither a user nor a password belongs into a URL; use the cloud's environment variables",
+            ));
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(wrong(
@@ -108,9 +111,11 @@ impl Location {
             }
             #[cfg(feature = "cloud")]
             Place::Cloud(Options(options)) => {
+                let secrets = secrets_in(options);
                 let (objects, root) = object_store::parse_url_opts(&self.url, options.clone())
-                    .map_err(|error| failed(error.to_string()))?;
-                Store::new(objects.into(), root, self.url.as_str())
+                    .map_err(|error| failed(secrets.concealed(&error)))?;
+                let store = Store::new(objects.into(), root, self.url.as_str())?;
+                Ok(store.concealing(secrets))
             }
         }
     }
@@ -122,10 +127,31 @@ impl Display for Location {
     }
 }
 
+/// Whether what stands before the host's `@` is a container.
+fn has_container(url: &Url) -> bool {
+    matches!(url.scheme(), "az" | "azure" | "abfs" | "abfss" | "adl")
+}
+
+/// What is shown of a value that cannot be: keys and tokens stand before an `@`, and behind a `?`.
+fn shown(value: &str) -> Cow<'_, str> {
+    let is_path = value.starts_with(['/', '.', '~']) || value.starts_with("file:/");
+    if is_path && !value.starts_with("file://") || value.starts_with("file:///") {
+        return Cow::Borrowed(value);
+    }
+    if !value.contains(['@', '?', '#']) {
+        return Cow::Borrowed(value);
+    }
+    let is_scheme = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric());
+    match value.split_once("://") {
+        Some((scheme, _)) if is_scheme(scheme) => Cow::Owned(format!("{scheme}://{HIDDEN}")),
+        _ => Cow::Borrowed(HIDDEN),
+    }
+}
+
 /// How to write a path as a URL.
 fn as_url(value: &str) -> String {
     // A shell that had not been hindered would have put the home folder in its place.
-    let absolute = if value.starts_with('~') {
+    let absolute = if value.starts_with('~') || shown(value) == HIDDEN {
         None
     } else {
         path::absolute(value).ok()
@@ -162,8 +188,39 @@ fn cloud(
         prefixes.iter().any(|prefix| name.starts_with(prefix))
     };
     let options = environment.into_iter();
-    let options = options.filter(|(name, _value)| is_of_a_cloud(name));
-    Ok(Place::Cloud(Options(options.collect())))
+    let options: Vec<_> = options
+        .filter(|(name, _value)| is_of_a_cloud(name))
+        .collect();
+    // The store's client repeats the URL of a request in its errors, and in its log.
+    let has_user = |(name, value): &&(String, String)| {
+        name.contains("ENDPOINT")
+            && value
+                .split_once("://")
+                .is_some_and(|url| url.1.contains('@'))
+    };
+    match options.iter().find(has_user) {
+        Some((name, _value)) => Err(format!(
+            "{name} has a user or a password in it; give keys by the cloud's other environment variables"
+        )),
+        None => Ok(Place::Cloud(Options(options))),
+    }
+}
+
+/// Those of a cloud's options that nobody may see.
+#[cfg(feature = "cloud")]
+fn secrets_in(options: &[(String, String)]) -> Secrets {
+    let parts = [
+        "KEY",
+        "SECRET",
+        "TOKEN",
+        "PASS",
+        "CREDENTIAL",
+        "SAS",
+        "PROXY",
+    ];
+    let is_secret = |name: &str| parts.iter().any(|part| name.contains(part));
+    let secret = options.iter().filter(|(name, _value)| is_secret(name));
+    Secrets::new(secret.map(|(_name, value)| value.as_str()))
 }
 
 #[cfg(not(feature = "cloud"))]
@@ -240,9 +297,27 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_repeated() {
-        let refused = refused("s3://key:secret@bucket/x");
-        assert!(!refused.contains("secret"), "{refused}");
+    fn what_may_be_a_secret_is_not_repeated() {
+        for value in [
+            "s3://key:hunter2@bucket/x",
+            "s3://key:sl/hunter2@bucket/x",
+            "s3://key:a#hunter2@bucket/x",
+            "s3://hunter2@bucket/x",
+            "gs://hunter2@bucket/x",
+            "az://container:hunter2@account/x",
+            "az://container/x?sv=1&sig=hunter2",
+            "https://account.example/x?sig=hunter2",
+            "ftp://user:hunter2@host/x",
+            "key:hunter2@bucket/x",
+            "key:hu/hunter2@bucket",
+            "hunter2@bucket/x",
+            "file://user:hunter2@host/x",
+            "file://hunter2@host/x",
+        ] {
+            let refused = refused(value);
+            assert!(!refused.contains("hunter2"), "{refused}");
+            assert!(refused.starts_with("CHECKPOINT_LOCATION="), "{refused}");
+        }
     }
 
     #[cfg(not(feature = "cloud"))]
@@ -278,6 +353,14 @@ mod tests {
         );
         assert!(!shown.contains("BUCKET"), "{shown}");
         assert_eq!(location.open().unwrap().location(), "s3://bucket/x");
+        let endpoint = ("AWS_ENDPOINT", "http://key:hunter2@127.0.0.1:9000");
+        let environment = [(endpoint.0.to_owned(), endpoint.1.to_owned())];
+        let refused = Location::parse("s3://bucket/x", environment).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "CHECKPOINT_LOCATION=s3://bucket/x: AWS_ENDPOINT has a user or a password in it; give keys by the \
+             cloud's other environment variables"
+        );
         for value in ["gs://bucket/x", "az://container@account/x"] {
             Location::parse(value, []).unwrap();
         }

@@ -24,6 +24,7 @@ use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
+use producer::secret::Secrets;
 use thiserror::Error as ThisError;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -69,7 +70,7 @@ pub enum StoreError {
         reason: String,
     },
     /// One request failed, after all retries.
-    #[error("cannot {doing} /{path} in CHECKPOINT_LOCATION={location}: {source}")]
+    #[error("cannot {doing} /{path} in CHECKPOINT_LOCATION={location}: {reason}")]
     Request {
         /// "write", for instance.
         doing: &'static str,
@@ -77,8 +78,8 @@ pub enum StoreError {
         path: Path,
         /// As it was set.
         location: String,
-        /// What the store says.
-        source: Box<Error>,
+        /// What the store says, without secrets.
+        reason: String,
     },
 }
 
@@ -91,6 +92,8 @@ pub struct Store {
     /// `None` once it is being dropped.
     runtime: Option<Runtime>,
     limits: Limits,
+    /// What no error may show.
+    secrets: Secrets,
 }
 
 /// How long is waited.
@@ -137,7 +140,14 @@ impl Store {
                 answer: ANSWER,
                 transfer: TRANSFER,
             },
+            secrets: Secrets::default(),
         })
+    }
+
+    /// The same store, whose errors show none of these.
+    pub fn concealing(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// The location as it was set.
@@ -411,12 +421,12 @@ impl Store {
         self.folder(folder).join(name.to_string())
     }
 
-    fn failed(&self, doing: &'static str, path: Path, source: Error) -> StoreError {
+    fn failed(&self, doing: &'static str, path: Path, error: Error) -> StoreError {
         StoreError::Request {
             doing,
             path,
             location: self.location.clone(),
-            source: Box::new(source),
+            reason: self.secrets.concealed(&error),
         }
     }
 }

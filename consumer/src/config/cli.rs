@@ -4,6 +4,7 @@
 //! with its setting's name. An empty value is no value.
 
 use clap::{Parser, Subcommand};
+use producer::secret::Secret;
 
 mod checkpoints;
 mod output;
@@ -44,12 +45,14 @@ pub struct Cli {
         long,
         env,
         value_name = "SERVERS",
+        hide_env_values = true,
         default_value = "",
         hide_default_value = true
     )]
-    kafka_bootstrap_servers: String,
+    kafka_bootstrap_servers: Secret,
 
-    /// librdkafka properties: key=value pairs separated by ';' or line breaks [default: none]
+    /// librdkafka properties: key=value pairs separated by ';' or line breaks; a value with either in
+    /// quotes, '…' or "…" [default: none]
     #[arg(
         long,
         env,
@@ -58,11 +61,11 @@ pub struct Cli {
         default_value = "",
         hide_default_value = true
     )]
-    kafka_properties: String,
+    kafka_properties: Secret,
 
     /// A librdkafka property; repeatable, wins over KAFKA_PROPERTIES [default: none]
     #[arg(short = 'X', value_name = "KEY=VALUE")]
-    property: Vec<String>,
+    property: Vec<Secret>,
 
     /// Topic to read, or several separated by commas
     #[arg(long, env, value_name = "NAMES", default_value = DEFAULT_TOPIC)]
@@ -166,10 +169,11 @@ pub struct Cli {
         long,
         env,
         value_name = "URL",
+        hide_env_values = true,
         default_value = "",
         hide_default_value = true
     )]
-    checkpoint_location: String,
+    checkpoint_location: Secret,
 
     /// Forget what is kept at CHECKPOINT_LOCATION and begin anew
     #[arg(long)]

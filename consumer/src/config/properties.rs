@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     fn parse(pair: &str) -> Result<KafkaSettings, String> {
-        KafkaSettings::parse_beside(&OWN_PROPERTIES, "a:1", pair, &[])
+        KafkaSettings::parse_beside(&OWN_PROPERTIES, "a:1", pair, [])
             .map_err(|error| error.to_string())
     }
 

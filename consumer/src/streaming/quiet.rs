@@ -14,7 +14,7 @@ impl ClientContext for Quiet {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::debug!(%error, "{reason}");
+        producer::kafka::error_to_tracing(&error, reason);
     }
 }
 

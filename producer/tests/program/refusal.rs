@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-mod pipe;
+pub mod pipe;
 
 use pipe::all_of;
 

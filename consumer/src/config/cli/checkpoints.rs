@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use producer::SettingsError;
+use producer::secret::Secret;
 
 use super::DEFAULT_TABLE_ROWS;
 use super::output::table_rows;
@@ -20,10 +21,11 @@ pub struct CheckpointsFlags {
         env,
         global = true,
         value_name = "URL",
+        hide_env_values = true,
         default_value = "",
         hide_default_value = true
     )]
-    checkpoint_location: String,
+    checkpoint_location: Secret,
 
     /// 'table' or 'json' [default: table]
     #[arg(

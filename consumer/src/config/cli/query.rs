@@ -40,7 +40,7 @@ impl Cli {
             &OWN_PROPERTIES,
             servers,
             &self.kafka_properties,
-            &self.property,
+            self.property.iter().map(|pair| &**pair),
         )?;
         let topics = self.topics()?;
         let query = self.query()?;

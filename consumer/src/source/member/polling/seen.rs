@@ -47,7 +47,7 @@ impl Member {
                     // What is wrong with fetching comes from polling too. Brokers that come and go are
                     // told one by one.
                     Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
-                        tracing::debug!(%error, "{reason}");
+                        producer::kafka::error_to_tracing(&error, &reason);
                     }
                     // Said again and again while it lasts, and by each worker.
                     Some(RDKafkaErrorCode::AllBrokersDown) => {
