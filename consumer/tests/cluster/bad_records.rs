@@ -62,9 +62,14 @@ fn bad_values() -> Vec<(&'static str, Option<Vec<u8>>, &'static str)> {
             "amount",
         ),
         (
-            "a brand that is an object",
-            text(r#"{"card_brand":{},"amount":1}"#),
-            "card_brand",
+            "an amount that is no number",
+            text(r#"{"card_brand":"Visa","amount":NaN}"#),
+            "amount",
+        ),
+        (
+            "a schema registry's prefix",
+            Some([b"\0\0\0\0\x07".as_slice(), good].concat()),
+            "schema registry's prefix",
         ),
         (
             "too many digits before the point",
