@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::command::Command;
 use crate::event::Event;
+use crate::job_control::{NOBODY, can_be_continued};
 use crate::sink::table::Shown;
 
 pub mod change;
@@ -83,7 +84,8 @@ pub enum DashboardError {
 /// last batch at most so many `rows` are kept.
 ///
 /// Takes the whole terminal and SIGINT, SIGTERM, SIGHUP and SIGCONT: the first of the former three asks the query to
-/// stop, as `q` does, the second leaves at once; the latter has the terminal taken anew. The terminal is as before when
+/// stop, as `q` does, the second leaves at once; the latter has the terminal taken anew. Where nobody could continue
+/// the process, SIGTSTP is taken, too, and does nothing. The terminal is as before when
 /// this returns. A panic meanwhile, on any thread, gives it back too, and ends the process. Must be called by the
 /// process's first thread, as [`Screen::suspend`] says. Once taken, the three signals no longer end the process by
 /// themselves, even after this has returned: a caller that goes on for long handles them too.
@@ -150,6 +152,11 @@ async fn show(
                     due = Instant::now();
                     None
                 }
+                Signalled::Stop => {
+                    view.note = Some(NOBODY);
+                    due = Instant::now();
+                    None
+                }
             },
             changed = snapshots.changed() => {
                 let latest = snapshots.borrow_and_update().clone();
@@ -172,6 +179,7 @@ async fn show(
             match keys::press(key, &mut view, &shown, Utc::now()) {
                 Asked::Nothing => {}
                 Asked::Leave => return Ok(End::Left),
+                Asked::Suspend if !can_be_continued() => view.note = Some(NOBODY),
                 Asked::Suspend => {
                     if screen.suspend().is_err() {
                         return Ok(End::Left);

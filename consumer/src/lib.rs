@@ -17,6 +17,7 @@ pub mod demo;
 pub mod engine;
 pub mod event;
 mod framing;
+pub mod job_control;
 pub mod meaning;
 mod moment;
 pub mod number;

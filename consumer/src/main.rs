@@ -1,7 +1,7 @@
 //! The command line: settings in, exit code out.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. The first SIGINT or SIGTERM lets the query finish its
-//! batch, the second ends at once.
+//! batch, the second ends at once. SIGTSTP stops it only where a shell can continue it.
 
 #[cfg(all(target_os = "linux", target_env = "gnu", target_arch = "x86_64"))]
 mod allocator;
@@ -22,6 +22,7 @@ use consumer::config::cli::{
 use consumer::dashboard::{self, theme::Theme};
 use consumer::demo::{self, Demo};
 use consumer::event::Event;
+use consumer::job_control::{NOBODY, can_be_continued};
 use consumer::schema::TableSchema;
 use consumer::sink::checkpoints;
 use consumer::sink::json::Json;
@@ -35,7 +36,7 @@ use producer::escape::escaped;
 use producer::kafka::DEFAULT_BOOTSTRAP_SERVERS;
 use producer::secret::concealed;
 use producer::usage::usage_error;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::{Handle, Signals};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -268,10 +269,20 @@ fn goes_on(printed: Result<(), OutputError>) -> Result<bool, OutputError> {
 fn stop_on_signals(commands: Sender<Command>) -> anyhow::Result<(Handle, JoinHandle<()>)> {
     let mut signals =
         Signals::new([SIGINT, SIGTERM]).context("cannot take the signals SIGINT and SIGTERM")?;
+    if !can_be_continued() {
+        signals
+            .add_signal(SIGTSTP)
+            .context("cannot take the signal SIGTSTP")?;
+    }
     let handle = signals.handle();
     let take = move || {
         let mut stopping = false;
         for signal in signals.forever() {
+            if signal == SIGTSTP {
+                // Without standard error there is nobody to tell.
+                let _ = writeln!(io::stderr(), "{NOBODY}");
+                continue;
+            }
             if std::mem::replace(&mut stopping, true) {
                 signal_hook::low_level::exit(128 + signal);
             }

@@ -20,6 +20,9 @@ const GIVES_BACK: &str = "\x1b[?1049l";
 /// In the last line of every picture.
 const PICTURE: &str = "freeze";
 const CTRL_Z: &str = "\x1a";
+/// In what it says in place of the keys where nobody could continue it. Of two pictures only what differs is written,
+/// so it is one word.
+const NOBODY: &str = "shell";
 
 /// A terminal in which something runs; both end with the test.
 struct Terminal {
@@ -186,19 +189,73 @@ fn in_the_background_it_waits_for_the_terminal() {
     terminal.draws_and_quits();
 }
 
+/// Ways in which a program has the terminal and no shell that could continue it.
+fn without_a_shell() -> [String; 3] {
+    let demo = env!("CARGO_BIN_EXE_consumer");
+    [
+        // The leader of the terminal's session, as the first process of a container.
+        format!("exec {demo}"),
+        // In a session of its own, with the terminal of another.
+        format!("exec setsid --wait {demo}"),
+        // In a process group of its own, below one that waits for its end and does no more: as a container's init.
+        format!("exec bash -c 'set -m; {demo}; exit $?'"),
+    ]
+}
+
 #[test]
-fn without_a_shell_ctrl_z_changes_nothing() {
-    let mut terminal = Terminal::running(&format!(
-        "stty rows 24 cols 80; exec {}",
-        env!("CARGO_BIN_EXE_consumer")
-    ));
-    terminal.waits_for(TAKES);
-    terminal.waits_for(PICTURE);
+fn without_a_shell_ctrl_z_says_so_and_changes_nothing() {
+    for command in without_a_shell() {
+        let mut terminal = Terminal::running(&format!("stty rows 24 cols 80; {command}"));
+        terminal.waits_for(TAKES);
+        terminal.waits_for(PICTURE);
+        for _ in 0..2 {
+            terminal.types(CTRL_Z);
+            terminal.waits_for(NOBODY);
+            // Any other key, and the keys stand there again.
+            terminal.types("j");
+            terminal.waits_for(PICTURE);
+        }
+        terminal.types("q");
+        terminal.waits_for(GIVES_BACK);
+        assert!(terminal.script.wait().unwrap().success(), "{command}");
+    }
+}
+
+#[test]
+fn without_a_shell_nothing_stops_it_and_sigterm_ends_it() {
+    for command in without_a_shell() {
+        let folder = tempfile::tempdir().unwrap();
+        let id = folder.path().join("id");
+        let demo = env!("CARGO_BIN_EXE_consumer");
+        let told = format!("sh -c \"echo \\$\\$ > {}; exec {demo}\"", id.display());
+        let told = command.replace(demo, &told);
+        let mut terminal = Terminal::running(&format!("stty rows 24 cols 80; {told}"));
+        terminal.waits_for(TAKES);
+        terminal.waits_for(PICTURE);
+        let id = fs::read_to_string(id).unwrap();
+        let signal = |name: &str| {
+            let kill = format!("kill -{name} {}", id.trim());
+            let sent = Command::new("sh").args(["-c", &kill]).status();
+            assert!(sent.unwrap().success(), "{kill}");
+        };
+        signal("TSTP");
+        terminal.waits_for(NOBODY);
+        signal("TERM");
+        terminal.waits_for(GIVES_BACK);
+        assert!(terminal.script.wait().unwrap().success(), "{command}");
+    }
+}
+
+/// The same of what prints: a line, and it goes on.
+#[test]
+fn without_a_shell_a_table_goes_on_after_ctrl_z() {
+    let demo = env!("CARGO_BIN_EXE_consumer");
+    let command = format!("bash -c 'set -m; {demo} --output table; exit $?'");
+    let mut terminal = Terminal::running(&command);
+    terminal.waits_for("batch 0");
     terminal.types(CTRL_Z);
-    terminal.waits_for(GIVES_BACK);
-    terminal.waits_for(TAKES);
-    terminal.waits_for(PICTURE);
-    terminal.types("q");
-    terminal.waits_for(GIVES_BACK);
+    terminal.waits_for(NOBODY);
+    terminal.waits_for("batch ");
+    terminal.types("\x03");
     assert!(terminal.script.wait().unwrap().success());
 }

@@ -58,6 +58,7 @@ pub fn press(key: KeyEvent, view: &mut View, snapshot: &Snapshot, now: DateTime<
     if key.kind == KeyEventKind::Release {
         return Asked::Nothing;
     }
+    view.note = None;
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         return match key.code {
             KeyCode::Char('c' | 'C') => stop(view),
@@ -260,6 +261,14 @@ mod tests {
         );
         assert_eq!(asked, Asked::Suspend);
         assert!(!seat.view.stopping);
+    }
+
+    #[test]
+    fn a_note_stands_until_the_next_key() {
+        let mut seat = Seat::new();
+        seat.view.note = Some("noted");
+        seat.press(KeyCode::Down);
+        assert_eq!(seat.view.note, None);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::io;
 use std::thread::{self, JoinHandle};
 
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::{Handle, Signals as Iterator};
 use tokio::sync::mpsc;
+
+use crate::job_control::can_be_continued;
 
 /// What a signal says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum Signalled {
     End,
     /// That the program goes on after it was stopped, and what was done with the terminal meanwhile is not known.
     Continued,
+    /// To stand still until somebody continues it, which nobody could.
+    Stop,
 }
 
 /// The thread that waits for signals; dropping it ends it.
@@ -23,9 +27,13 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Starts to wait; each signal is one message.
+    /// Starts to wait; each signal is one message. SIGTSTP is left to the system where a shell can continue the
+    /// process.
     pub fn start() -> io::Result<(Self, mpsc::UnboundedReceiver<Signalled>)> {
         let mut signals = Iterator::new([SIGCONT, SIGHUP, SIGINT, SIGTERM])?;
+        if !can_be_continued() {
+            signals.add_signal(SIGTSTP)?;
+        }
         let handle = signals.handle();
         let (sender, receiver) = mpsc::unbounded_channel();
         let thread = thread::Builder::new()
@@ -34,6 +42,7 @@ impl Signals {
                 for signal in signals.forever() {
                     let signalled = match signal {
                         SIGCONT => Signalled::Continued,
+                        SIGTSTP => Signalled::Stop,
                         _ => Signalled::End,
                     };
                     if sender.send(signalled).is_err() {

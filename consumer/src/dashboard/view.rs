@@ -27,6 +27,8 @@ pub struct View {
     pub asked: Option<Duration>,
     /// Whether the query was asked to stop.
     pub stopping: bool,
+    /// What is said in place of the keys, until the next one.
+    pub note: Option<&'static str>,
 }
 
 /// An order of the rows.
@@ -50,6 +52,7 @@ impl View {
             help: false,
             asked: None,
             stopping: false,
+            note: None,
         }
     }
 

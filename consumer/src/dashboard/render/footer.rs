@@ -1,4 +1,5 @@
-//! The keys, most needed first; what does not fit is in the help.
+//! The keys, most needed first; what does not fit is in the help. In their place stands what is to be said of the last
+//! one.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -15,6 +16,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         theme,
         ..
     } = *scene;
+    if let Some(note) = view.note {
+        let note = Span::styled(format!(" {note}"), theme.accent);
+        frame.render_widget(Line::from(note), area);
+        return;
+    }
     let interval = match view.asked {
         Some(asked) if asked != snapshot.interval() => format!("→ {}", number::duration(asked)),
         _ if snapshot.interval().is_zero() => "interval".into(),

@@ -277,6 +277,15 @@ fn frozen_sorted_and_with_a_cursor() {
 }
 
 #[test]
+fn a_note_stands_in_place_of_the_keys() {
+    let mut stage = Stage::running(&[]);
+    stage.view.note = Some(crate::job_control::NOBODY);
+    let picture = stage.picture(60, 16);
+    assert!(picture.contains(crate::job_control::NOBODY), "{picture}");
+    assert!(!picture.contains("freeze"), "{picture}");
+}
+
+#[test]
 fn stopping() {
     let mut stage = Stage::running(&[]);
     stage.view.stopping = true;
