@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 
-use crate::schema::metadata::is_metadata;
+use crate::schema::metadata::{MetadataColumn, is_metadata};
 
 /// The raised meanings of what a query uses, by name.
 pub type Meanings = BTreeMap<String, u32>;
@@ -34,11 +34,13 @@ const DATE: &str = "DATE";
 const TIMESTAMP: &str = "TIMESTAMP";
 const TIMESTAMP_NTZ: &str = "TIMESTAMP_NTZ";
 
+const KAFKA_TIMESTAMP: &str = MetadataColumn::Timestamp.name();
+
 const NOT_FINITE: &str = "NaN and Infinity are read";
 const MORE_TIMES: &str = "a time is read in more ways of writing it";
 
 /// To be raised with each change of an answer.
-const RAISED: [Raised; 6] = [
+const RAISED: [Raised; 7] = [
     Raised {
         name: STRING,
         number: 2,
@@ -69,14 +71,26 @@ const RAISED: [Raised; 6] = [
         number: 2,
         since: MORE_TIMES,
     },
+    Raised {
+        name: KAFKA_TIMESTAMP,
+        number: 2,
+        since: "a time that TIMESTAMP cannot hold is NULL",
+    },
 ];
 
-/// The raised meanings of the types of those `columns` that are read from a record's value.
+/// The raised meanings of the types of those `columns` that are read from a record's value, and of what Kafka knows
+/// of it.
 pub fn of_columns(columns: &Schema) -> Meanings {
     let mut names = BTreeSet::new();
     let columns = columns.fields().iter();
-    for column in columns.filter(|column| !is_metadata(column.name())) {
-        collect(column.data_type(), &mut names);
+    for column in columns {
+        match column.name() {
+            name if name == KAFKA_TIMESTAMP => {
+                names.insert(KAFKA_TIMESTAMP);
+            }
+            name if is_metadata(name) => {}
+            _ => collect(column.data_type(), &mut names),
+        }
     }
     let used = RAISED.iter().filter(|raised| names.contains(raised.name));
     used.map(|raised| (raised.name.to_owned(), raised.number))
@@ -144,7 +158,9 @@ mod tests {
     #[test]
     fn what_kafka_knows_of_a_record_is_not_read_from_its_value() {
         let table = TableSchema::parse("n BIGINT").unwrap();
-        assert_eq!(of_columns(table.table()), Meanings::new());
+        let of_all = of_columns(table.table());
+        let raised = Meanings::from([("_kafka_timestamp".to_owned(), 2)]);
+        assert_eq!(of_all, raised, "it has a meaning of its own");
     }
 
     #[test]

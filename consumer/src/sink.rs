@@ -15,6 +15,7 @@ pub mod cell;
 pub mod checkpoints;
 pub mod dead_letters;
 mod grid;
+mod instant;
 pub mod json;
 mod json_text;
 pub mod json_value;

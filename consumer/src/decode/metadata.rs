@@ -86,7 +86,8 @@ impl MetadataBuilder {
             Self::Partition(builder) => builder.append_value(meta.partition),
             Self::Offset(builder) => builder.append_value(meta.offset),
             Self::Timestamp(builder) => {
-                builder.append_option(meta.timestamp_ms.map(|ms| ms.saturating_mul(1000)));
+                // One that the type cannot hold is no time: a nearer one would be made up.
+                builder.append_option(meta.timestamp_ms.and_then(|ms| ms.checked_mul(1000)));
             }
             Self::Key(builder, scratch) => match meta.key {
                 None => builder.append_null(),

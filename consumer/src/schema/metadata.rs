@@ -5,7 +5,7 @@
 //! | `_topic` | `STRING` | |
 //! | `_partition` | `INT` | |
 //! | `_offset` | `BIGINT` | |
-//! | `_kafka_timestamp` | `TIMESTAMP` | when it was created or appended, as the topic is set; NULL if it has none |
+//! | `_kafka_timestamp` | `TIMESTAMP` | when it was created or appended, as the topic is set; NULL if it has none, or one that a TIMESTAMP cannot hold |
 //! | `_key` | `STRING` | NULL if it has none |
 //! | `_headers` | `ARRAY<STRUCT<key: STRING, value: BINARY>>` | in their order; an empty array if it has none |
 //!

@@ -13,6 +13,8 @@ use producer::escape::escaped;
 
 use crate::engine::quantity::as_it_stands;
 use crate::number;
+use crate::sink::instant::{beyond_calendar, holds_beyond_calendar};
+use crate::sink::json_value::write_value;
 
 /// How a NULL is shown.
 const NULL: &str = "NULL";
@@ -20,6 +22,9 @@ const NULL: &str = "NULL";
 /// The cells of one column, ready to be read row by row.
 pub struct Cells<'a> {
     name: String,
+    array: &'a dyn Array,
+    /// Whether some of its nested values have no text of the formatter's.
+    as_json: bool,
     formatter: ArrayFormatter<'a>,
     nulls: Option<NullBuffer>,
     numbers: Option<ArrayRef>,
@@ -71,6 +76,8 @@ impl<'a> Cells<'a> {
         };
         Ok(Self {
             name: escaped(field.name()).into_owned(),
+            array,
+            as_json: holds_beyond_calendar(array),
             formatter: ArrayFormatter::try_new(array, &options)?,
             nulls: array.logical_nulls(),
             separated: numbers.is_some() && !as_it_stands(field),
@@ -110,7 +117,17 @@ impl<'a> Cells<'a> {
         if let (None, Some(value)) = (self.scale, self.value(row)) {
             return Ok(number::float(value));
         }
-        let text = self.formatter.value(row).try_to_string()?;
+        if let Some(text) = beyond_calendar(self.array, row) {
+            return Ok(text);
+        }
+        let text = match self.as_json {
+            true => {
+                let mut json = Vec::new();
+                write_value(&mut json, self.array, row)?;
+                String::from_utf8_lossy(&json).into_owned()
+            }
+            false => self.formatter.value(row).try_to_string()?,
+        };
         Ok(match self.separated && !self.is_null(row) {
             true => number::grouped(&text),
             false => escaped(&text).into_owned(),
@@ -123,7 +140,8 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        Decimal128Array, DictionaryArray, Float64Array, Int64Array, StringArray,
+        Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array, ListBuilder,
+        StringArray, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
         TimestampMillisecondArray,
     };
     use arrow::datatypes::Int32Type;
@@ -181,6 +199,25 @@ mod tests {
                 assert_eq!(cells[0].is_null(row), is_null);
             }
         }
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_a_number_with_its_unit() {
+        let year_58054 = TimestampMicrosecondArray::from(vec![1_769_860_800_000_000_000]);
+        for array in [year_58054.clone(), year_58054.with_timezone("UTC")] {
+            assert_eq!(first(array), ("1769860800000000000 µs".into(), None));
+        }
+        assert_eq!(
+            first(Date32Array::from(vec![i32::MAX])).0,
+            "2147483647 days"
+        );
+        // Within others, too.
+        let mut builder = ListBuilder::new(TimestampMicrosecondBuilder::new());
+        builder.append_value([Some(i64::MAX), None]);
+        assert_eq!(
+            first(builder.finish()).0,
+            r#"["9223372036854775807 µs",null]"#
+        );
     }
 
     #[test]

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::OutputError;
 use super::grid::{self, Column};
+use super::instant::micros_beyond_calendar;
 use super::json_text::write_json;
 use super::json_value::write_struct;
 use crate::checkpoint::listing::{ListedQuery, ListedState, Listing, ShownState};
@@ -234,12 +235,11 @@ fn chain(deltas: usize) -> String {
     }
 }
 
-/// An instant in microseconds since 1970, in UTC; one that no calendar has stays a number.
+/// An instant in microseconds since 1970, in UTC; one that no calendar has stays a number, with its unit.
 fn time(micros: i64) -> String {
-    DateTime::from_timestamp_micros(micros).map_or_else(
-        || micros.to_string(),
-        |at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true),
-    )
+    let calendar = || DateTime::from_timestamp_micros(micros).unwrap_or_default();
+    micros_beyond_calendar(micros)
+        .unwrap_or_else(|| calendar().to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
 /// The first rows of batches that all have the same columns; `None` if there are none.

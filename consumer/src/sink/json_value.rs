@@ -3,7 +3,8 @@
 //! A decimal is a JSON number with all the digits it has, trailing zeros included: `12.50`, never a float
 //! on the way. Integers and finite floats are numbers, `NaN` and the infinities strings as Spark writes
 //! them, times RFC 3339 in UTC, dates `2025-01-31`, binary lower-case hex, lists arrays, structs and maps
-//! objects, NULL is `null`. What is left (times of day, intervals) is a string as SQL prints it.
+//! objects, NULL is `null`. What is left (times of day, intervals) is a string as SQL prints it. A time or date outside
+//! of the years 1 to 9999 is a string with its number and unit.
 
 use std::io::{self, Write};
 
@@ -14,12 +15,16 @@ use arrow::temporal_conversions::as_datetime;
 use arrow::util::display::{ArrayFormatter, FormatOptions, array_value_to_string};
 use chrono::SecondsFormat;
 
+use super::instant::beyond_calendar;
 use super::json_text::write_json;
 
 /// Appends the value of `array` in `row` to `out`.
 pub fn write_value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<(), ArrowError> {
     if array.is_null(row) {
         return Ok(out.write_all(b"null")?);
+    }
+    if let Some(text) = beyond_calendar(array, row) {
+        return Ok(write_text(out, &text)?);
     }
     match array.data_type() {
         DataType::Null => out.write_all(b"null")?,
@@ -128,7 +133,7 @@ fn write_time(out: &mut Vec<u8>, array: &dyn Array, unit: TimeUnit, row: usize) 
             "\"{}\"",
             time.and_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
         ),
-        // Beyond the years that a calendar has.
+        // It was shown before.
         None => out.write_all(b"null"),
     }
 }
@@ -151,7 +156,11 @@ fn write_map(out: &mut Vec<u8>, entries: &StructArray) -> Result<(), ArrowError>
         if row > 0 {
             out.push(b',');
         }
-        write_text(out, &array_value_to_string(keys, row)?)?;
+        let key = match beyond_calendar(keys, row) {
+            Some(text) => text,
+            None => array_value_to_string(keys, row)?,
+        };
+        write_text(out, &key)?;
         out.push(b':');
         write_value(out, values.as_ref(), row)?;
     }
@@ -236,6 +245,23 @@ mod tests {
             TimestampMicrosecondArray::from(vec![1_735_689_600_000_001]).with_timezone("+02:00");
         assert_eq!(json(&zoned), r#"["2025-01-01T00:00:00.000001Z"]"#);
         assert_eq!(json(&Date32Array::from(vec![20_089])), r#"["2025-01-01"]"#);
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_is_a_number_with_its_unit() {
+        let year_58054 = 1_769_860_800_000_000_000;
+        let times = TimestampMicrosecondArray::from(vec![year_58054, i64::MAX, i64::MIN, 0]);
+        let expected = r#"["1769860800000000000 µs","9223372036854775807 µs","-9223372036854775808 µs","1970-01-01T00:00:00Z"]"#;
+        assert_eq!(json(&times), expected);
+        assert_eq!(json(&times.with_timezone("UTC")), expected);
+        let days = Date32Array::from(vec![i32::MAX, 0]);
+        assert_eq!(json(&days), r#"["2147483647 days","1970-01-01"]"#);
+        // As the key of a map.
+        let mut builder = MapBuilder::new(None, Date32Builder::new(), Int32Builder::new());
+        builder.keys().append_value(i32::MIN);
+        builder.values().append_value(1);
+        builder.append(true).unwrap();
+        assert_eq!(json(&builder.finish()), r#"[{"-2147483648 days":1}]"#);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod exact_totals;
 mod first_totals;
 mod lost_broker;
 mod memory;
+mod odd_timestamps;
 mod rebalance;
 #[cfg(feature = "cloud")]
 mod s3;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         first_totals::trials(),
         lost_broker::trials(),
         memory::trials(),
+        odd_timestamps::trials(),
         rebalance::trials(),
         scale_out::trials(),
         #[cfg(feature = "cloud")]

@@ -1,5 +1,7 @@
 //! Batches: their columns, the ones from Kafka, and what is left after a flush.
 
+use arrow::datatypes::TimestampMicrosecondType;
+
 use super::*;
 
 #[test]
@@ -92,6 +94,27 @@ fn kafka_columns_are_the_records_own() {
             ],
             ["transactions", "3", "41", "NULL", "NULL", "[]"],
         ]
+    );
+}
+
+/// Kafka's timestamps are milliseconds. Whoever writes others has records of other times, or of none.
+#[test]
+fn a_kafka_timestamp_is_what_it_says_or_none() {
+    let mut decoder = decoder("n INT", &["_kafka_timestamp"]);
+    let noon = 1_769_860_800_000;
+    for timestamp_ms in [noon, noon * 1_000, noon * 1_000_000, i64::MIN] {
+        let meta = RecordMeta {
+            timestamp_ms: Some(timestamp_ms),
+            ..META
+        };
+        decoder.push(Some(b"{}"), &meta).unwrap();
+    }
+    let batch = decoder.flush().unwrap();
+    let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+    let times: Vec<_> = times.iter().collect();
+    assert_eq!(
+        times,
+        [Some(noon * 1_000), Some(noon * 1_000_000), None, None]
     );
 }
 
