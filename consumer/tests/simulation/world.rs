@@ -42,7 +42,7 @@ pub struct Weather {
 impl Weather {
     fn new(dice: &mut Dice, appends: bool) -> Self {
         let (writes, output_dies) = match appends {
-            true => ([1, 8, 40][dice.below(3)], [0, 5, 30][dice.below(3)]),
+            true => ([4, 15, 40][dice.below(3)], [0, 10, 40][dice.below(3)]),
             false => (0, 0),
         };
         Self {
