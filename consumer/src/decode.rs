@@ -34,6 +34,7 @@ use scan::{Expected, Fault, Scanner, Span};
 
 mod build;
 mod defect;
+pub mod infer;
 mod metadata;
 mod number;
 mod order;

@@ -32,14 +32,14 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 pub mod ddl;
 mod epoch;
-pub mod infer;
 pub mod metadata;
 
+pub use crate::decode::infer;
 pub use ddl::SchemaError;
 pub(crate) use epoch::EpochUnit;
 
 /// How deep ARRAY and STRUCT may stand in one another: far above any need, far below the stack's end.
-const MAX_DEPTH: usize = 32;
+pub(crate) const MAX_DEPTH: usize = 32;
 
 /// The columns of a topic's table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl TableSchema {
     }
 
     /// For columns whose names and types are known to be good: by the parser, or by inference.
-    fn new(columns: Vec<Field>) -> Self {
+    pub(crate) fn new(columns: Vec<Field>) -> Self {
         let columns = Fields::from(columns);
         let declared = columns
             .iter()
@@ -175,15 +175,15 @@ pub(crate) fn timestamp() -> DataType {
 
 /// Names already taken in one table or STRUCT. SQL does not tell upper from lower case in a name,
 /// so neither may a schema.
-struct Names(HashSet<String>);
+pub(crate) struct Names(HashSet<String>);
 
 impl Names {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(HashSet::new())
     }
 
     /// Whether `name` was free.
-    fn take(&mut self, name: &str) -> bool {
+    pub(crate) fn take(&mut self, name: &str) -> bool {
         self.0.insert(name.to_lowercase())
     }
 }

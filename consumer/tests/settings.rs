@@ -211,6 +211,25 @@ fn a_query_file_that_holds_no_query_is_named() {
 }
 
 #[test]
+fn the_mark_of_an_encoding_before_a_text_is_passed_over() {
+    // As `SCHEMA="$(cat schema.ddl)"` has it.
+    let line = told(&[("SCHEMA", "\u{feff}a MONEY")], &[], WRONG_USAGE);
+    is_about(&line, "SCHEMA=a MONEY: ", "unknown type 'MONEY'");
+    let settings = [
+        ("SCHEMA", "\u{feff} a STRING"),
+        ("QUERY", "\u{feff}SELECT b FROM transactions"),
+    ];
+    let line = told(&settings, &[], WRONG_USAGE);
+    is_about(
+        &line,
+        "QUERY=SELECT b FROM transactions: ",
+        "there is no column b; there are a, ",
+    );
+    let line = told(&[("KAFKA_PROPERTIES", "\u{feff}acks=1")], &[], WRONG_USAGE);
+    is_about(&line, "KAFKA_PROPERTIES=acks=1: ", "leave it out");
+}
+
+#[test]
 fn query_and_query_file_exclude_each_other() {
     let both = [("QUERY", "SELECT 1"), ("QUERY_FILE", "one.sql")];
     let line = told(&both, &[], WRONG_USAGE);

@@ -8,6 +8,7 @@ mod catalog;
 mod clauses;
 mod columns;
 mod naming;
+mod paths;
 mod spark;
 mod unplanned;
 mod walk;
@@ -27,6 +28,7 @@ use thiserror::Error;
 use self::columns::Given;
 
 pub use catalog::Catalog;
+pub use paths::paths;
 
 /// Why a text is no statement that can be planned.
 #[derive(Debug, Error)]

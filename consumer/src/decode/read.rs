@@ -426,7 +426,7 @@ fn epoch(number: &str, unit: EpochUnit) -> Result<i64, Mismatch> {
 }
 
 /// The floats that JSON has no number for: quoted, as Spark writes and reads them, or bare.
-fn special(text: &str) -> Option<f32> {
+pub(super) fn special(text: &str) -> Option<f32> {
     match text {
         "NaN" => Some(f32::NAN),
         "Infinity" => Some(f32::INFINITY),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::time::Duration;
 
+use producer::escape::escaped;
 use rdkafka::consumer::BaseConsumer;
 
 use super::StreamingError;
@@ -19,9 +20,15 @@ use crate::event::Level;
 use crate::number::counted;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
-use crate::schema::infer::{Inferred, SAMPLES, infer};
+use crate::schema::infer::{Inferred, Notes, SAMPLES, infer};
 use crate::source::sample::{FirstRecords, first_records};
 use crate::source::topics::{self, Extent, StartingOffsets};
+
+/// What the log calls what has to do with a schema that is inferred.
+const LOG: &str = "schema";
+
+/// Characters of a schema in a line; records of hundreds of fields make one of many pages.
+const MOST_OF_SCHEMA: usize = 1_000;
 
 /// Between two looks for records that are better than the first.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -30,6 +37,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Found {
     pub schema: TableSchema,
     pub origin: Origin,
+    /// What is in the first records but not in the schema, if it is that of theirs.
+    pub left_out: Notes,
 }
 
 /// Where a schema is from.
@@ -58,7 +67,13 @@ pub(super) struct Inferring<'a, 'i> {
 impl Inferring<'_, '_> {
     /// The schema that was set, is kept, or is that of the first records. `None` if a stop was asked for while waiting.
     pub(super) fn find(&mut self) -> Result<Option<Found>, StreamingError> {
-        let found = |schema, origin| Ok(Some(Found { schema, origin }));
+        let found = |schema, origin| {
+            Ok(Some(Found {
+                schema,
+                origin,
+                left_out: Notes::default(),
+            }))
+        };
         if let Some(schema) = &self.config.schema {
             return found(schema.clone(), Origin::Set);
         }
@@ -73,7 +88,11 @@ impl Inferring<'_, '_> {
             match infer(first.values.iter().map(Vec::as_slice)) {
                 Ok(inferred) => {
                     self.tell_inferred(&inferred);
-                    return found(inferred.schema, Origin::Inferred);
+                    return Ok(Some(Found {
+                        schema: inferred.schema,
+                        origin: Origin::Inferred,
+                        left_out: inferred.left_out,
+                    }));
                 }
                 Err(error) if !self.waits() || first.is_full => return Err(error.into()),
                 Err(error) if !mem::replace(&mut told, true) => {
@@ -161,17 +180,49 @@ impl Inferring<'_, '_> {
         }
     }
 
+    /// One line of all, however many there are: records of hundreds of fields are nothing rare.
+    fn tell_notes(&mut self, level: Level, notes: &Notes, are: &str) {
+        for noted in notes.iter() {
+            tracing::debug!(target: LOG, "{are}: {}", escaped(&noted.to_string()));
+        }
+        if notes.is_empty() {
+            return;
+        }
+        let (verb, fields) = match notes.iter().count() {
+            1 => ("is", counted(1, "field")),
+            more => ("are", counted(more as u64, "field")),
+        };
+        let which = match notes.are_all_named() {
+            true => String::new(),
+            false => format!("; RUST_LOG={LOG}=debug tells which"),
+        };
+        (self.tell)(level, format!("{fields} {verb} {are}: {notes}{which}"));
+    }
+
     fn tell_inferred(&mut self, inferred: &Inferred) {
         let samples = counted(inferred.samples as u64, "record");
-        let text = format!("SCHEMA inferred from {samples}: {}", inferred.schema);
+        let ddl = inferred.schema.to_string();
+        tracing::debug!(target: LOG, "inferred: {}", escaped(&ddl));
+        let schema = match ddl.char_indices().nth(MOST_OF_SCHEMA) {
+            None => ddl,
+            Some((end, _)) => format!(
+                "{} columns, {}… (RUST_LOG={LOG}=debug tells all)",
+                inferred.schema.columns().fields().len(),
+                &ddl[..end]
+            ),
+        };
+        let text = format!("SCHEMA inferred from {samples}: {schema}");
         (self.tell)(Level::Info, text);
         if inferred.bad > 0 {
             let bad = inferred.bad;
             let text = format!("{bad} more of the first records are bad, or unlike the others");
             (self.tell)(Level::Warning, text);
         }
-        for left_out in &inferred.left_out {
-            (self.tell)(Level::Warning, left_out.to_string());
-        }
+        self.tell_notes(
+            Level::Info,
+            &inferred.as_text,
+            "STRING, having values of several kinds",
+        );
+        self.tell_notes(Level::Warning, &inferred.left_out, "left out of SCHEMA");
     }
 }

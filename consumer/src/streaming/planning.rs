@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
 use crate::schema::TableSchema;
+use crate::schema::infer::Notes;
 
 /// Characters of a query in an error, and of what is wrong with it, which may name something of the query.
 const MOST_OF_QUERY: usize = 60;
@@ -52,7 +53,7 @@ fn planned_over(
     let table = found.schema;
     let query = query_over(config, &table).map_err(|error| {
         let is_of_schema = found.origin == Origin::Kept && matches!(error, QueryError::Invalid(_));
-        let error = wrong_query(config, &error);
+        let error = wrong_query(config, &with_left_out(config, error, &found.left_out));
         match is_of_schema {
             true => StreamingError::KeptSchema(Box::new(error)),
             false => error,
@@ -66,6 +67,20 @@ fn planned_over(
         query,
         taken,
     })
+}
+
+/// The error, with the reason why a field that the query reads is not in the schema, if it was left out.
+fn with_left_out(config: &Config, error: QueryError, left_out: &Notes) -> QueryError {
+    let QueryError::Invalid(text) = &error else {
+        return error;
+    };
+    match left_out.named_in(&sql::paths(&config.query), text) {
+        Some(noted) => QueryError::Invalid(format!(
+            "{text}; in the topic's first records {noted}, and so it was left out of SCHEMA, which was inferred from \
+             them: set SCHEMA, with its type"
+        )),
+        None => error,
+    }
 }
 
 /// Plans the query over `schema`.

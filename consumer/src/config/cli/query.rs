@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use producer::topic::check_name;
 use producer::{KafkaSettings, SettingsError};
 
-use super::value::{environment, number, or};
+use super::value::{environment, number, or, text};
 use super::{Cli, DEFAULT_BATCH_INTERVAL, DEFAULT_GROUP_ID, DEFAULT_TOPIC, DEFAULT_WORKERS};
 use crate::checkpoint::location::Location;
 use crate::config::properties::OWN_PROPERTIES;
@@ -138,16 +138,15 @@ impl Cli {
 
     /// `None` for the default one.
     fn query(&self) -> Result<Option<String>, SettingsError> {
-        match (self.query.trim(), self.query_file.trim()) {
+        match (text(&self.query), self.query_file.trim()) {
             ("", "") => Ok(None),
             (query, "") => Ok(Some(query.to_owned())),
             ("", path) => {
-                let text = read_query(path).map_err(|reason| {
+                let query = read_query(path).map_err(|reason| {
                     let mend = "name a file that holds a query";
                     SettingsError::new("QUERY_FILE", path, format!("{reason}; {mend}"))
                 })?;
-                // Some editors begin a file with a mark of its encoding.
-                Ok(Some(text.trim_start_matches('\u{feff}').to_owned()))
+                Ok(Some(text(&query).to_owned()))
             }
             (_, path) => Err(SettingsError::new(
                 "QUERY_FILE",
@@ -158,7 +157,7 @@ impl Cli {
     }
 
     fn schema(&self, default_query: bool) -> Result<Option<TableSchema>, SettingsError> {
-        let text = match self.schema.trim() {
+        let text = match text(&self.schema) {
             "" if default_query => DEFAULT_SCHEMA,
             "" => return Ok(None),
             text => text,

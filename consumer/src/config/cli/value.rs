@@ -15,6 +15,12 @@ pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
     env::vars_os().filter_map(text)
 }
 
+/// A text that may come out of a file, without blanks around it and the mark of its encoding with which some editors
+/// begin one.
+pub(super) fn text(value: &str) -> &str {
+    value.trim_start_matches('\u{feff}').trim()
+}
+
 pub(super) fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }

@@ -14,12 +14,14 @@ const MOST_DIGITS: usize = 38;
 /// What is known of the numbers in one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Numbers {
+    count: usize,
     /// The most digits before the point, leading zeros not counted.
     before: usize,
     /// The most digits behind it.
     behind: usize,
     point: bool,
-    exponent: bool,
+    /// Whether one is written with an exponent, or is NaN or an infinity.
+    needs_float: bool,
     /// Whether each is a whole number that BIGINT has room for.
     bigint: bool,
 }
@@ -30,19 +32,38 @@ impl Numbers {
         let digits = text.trim_start_matches('-');
         let (before, behind) = digits.split_once('.').unwrap_or((digits, ""));
         Self {
+            count: 1,
             before: before.trim_start_matches('0').len(),
             behind: behind.len(),
             point: digits.contains('.'),
-            exponent: digits.contains(['e', 'E']),
+            needs_float: digits.contains(['e', 'E']),
             bigint: text.parse::<i64>().is_ok(),
         }
     }
 
+    /// NaN or an infinity.
+    pub(super) fn not_finite() -> Self {
+        Self {
+            count: 1,
+            before: 0,
+            behind: 0,
+            point: false,
+            needs_float: true,
+            bigint: false,
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
+        self.count += other.count;
         self.before = self.before.max(other.before);
         self.behind = self.behind.max(other.behind);
         self.point |= other.point;
-        self.exponent |= other.exponent;
+        self.needs_float |= other.needs_float;
         self.bigint &= other.bigint;
     }
 
@@ -59,7 +80,7 @@ impl Numbers {
             true if self.before + scale <= PRECISION => PRECISION,
             _ => MOST_DIGITS,
         };
-        let fits = !self.exponent && scale <= MOST_SCALE && self.before + scale <= precision;
+        let fits = !self.needs_float && scale <= MOST_SCALE && self.before + scale <= precision;
         match (u8::try_from(precision), i8::try_from(scale)) {
             (Ok(precision), Ok(scale)) if fits => DataType::Decimal128(precision, scale),
             _ => DataType::Float64,

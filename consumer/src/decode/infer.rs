@@ -1,0 +1,210 @@
+//! Infers a schema from a topic's first records, for whoever gives no SCHEMA. It reads them as the decoder does.
+//!
+//! | seen | column |
+//! |---|---|
+//! | whole numbers | `BIGINT`; `DECIMAL(38,0)` if one is larger |
+//! | numbers with at most six digits behind the point | `DECIMAL(18,s)`, s the most digits seen, at least 2 |
+//! | other numbers (exponents, more digits, NaN, infinities) | `DOUBLE` |
+//! | strings, all of them points in time | `TIMESTAMP`; without a time zone `TIMESTAMP_NTZ` |
+//! | strings, all of them `YYYY-MM-DD` | `DATE` |
+//! | strings | `STRING` |
+//! | `true`, `false` | `BOOLEAN` |
+//! | arrays, objects | `ARRAY`, `STRUCT` of what is in them |
+//! | several of these | what nine in ten are; else `STRING`, which takes any value as its text |
+//!
+//! A number that looks like a point in time is a number: nobody says what it counts. Columns stand in the order in which
+//! they were first seen. What cannot be a column is left out and named with its reason, so that a query which reads it can
+//! say so. But for the few values that are not as nine in ten are, no guess makes bad records of those that were seen
+//! here. Later records may of course hold what the first did not.
+
+use std::collections::HashMap;
+
+use arrow::datatypes::Field;
+use thiserror::Error;
+
+use super::scan::Scanner;
+use crate::framing;
+use crate::number::counted;
+use crate::schema::TableSchema;
+use seen::{Kind, Objects, Texts, Value};
+
+mod left_out;
+mod number;
+mod seen;
+
+pub use left_out::{Noted, Notes};
+
+/// How many records are worth looking at; callers need not give more.
+pub const SAMPLES: usize = 1000;
+
+/// So many times as many as all others together are what a field is.
+const OUTWEIGHS: usize = 9;
+
+/// A schema made from records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inferred {
+    /// The columns.
+    pub schema: TableSchema,
+    /// What is in the records but not in the schema.
+    pub left_out: Notes,
+    /// Columns, and fields in them, whose values are of several kinds, and which are therefore STRING.
+    pub as_text: Notes,
+    /// Records that the schema comes from.
+    pub samples: usize,
+    /// Records passed over because they are not JSON objects, or not like the others.
+    pub bad: usize,
+}
+
+/// Why there is no schema.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InferError {
+    /// No record was given.
+    #[error(
+        "SCHEMA cannot be inferred: there are no records yet; give it, as in `card_brand STRING, amount DECIMAL(12,2)`"
+    )]
+    NoRecords,
+    /// No record is a JSON object.
+    #[error(
+        "SCHEMA cannot be inferred: of the first {} none is a JSON object; is TOPIC the right one?",
+        counted(*.bad as u64, "record")
+    )]
+    NoneGood {
+        /// How many were given.
+        bad: usize,
+    },
+    /// All records begin as a schema registry's serializers write them.
+    #[error(
+        "SCHEMA cannot be inferred: all of the first {} begin with a schema registry's prefix (a zero byte and the id of \
+         schema {schema_id}), which is not read; have their producer write JSON without it, as Kafka's JsonConverter \
+         and JsonSerializer do",
+        counted(*.bad as u64, "record")
+    )]
+    RegistryPrefix {
+        /// How many were given.
+        bad: usize,
+        /// The schema of the first one.
+        schema_id: u32,
+    },
+    /// No field has a type.
+    #[error(
+        "SCHEMA cannot be inferred: in the first {} no field can be a column; give it",
+        counted(*.samples as u64, "record")
+    )]
+    NoColumns {
+        /// How many records are good.
+        samples: usize,
+    },
+}
+
+/// Infers a schema from records' values, given from the first on; [`SAMPLES`] of them are enough.
+///
+/// # Errors
+/// Without a record that is a JSON object with a field.
+pub fn infer<'a>(samples: impl IntoIterator<Item = &'a [u8]>) -> Result<Inferred, InferError> {
+    let mut records = Vec::new();
+    let mut not_json = Vec::new();
+    for sample in samples {
+        match record(sample) {
+            Some(members) => records.push(members),
+            None => not_json.push(sample),
+        }
+    }
+    let (mut good, mut bad) = (0, not_json.len());
+    let usual = Usual::of(&records);
+    let mut seen = Objects::default();
+    for members in records {
+        if usual.fits(&members) {
+            seen.add(members, 0);
+            good += 1;
+        } else {
+            bad += 1;
+        }
+    }
+    if good == 0 {
+        let ids: Option<Vec<_>> = not_json
+            .into_iter()
+            .map(framing::registry_schema_id)
+            .collect();
+        return Err(match ids.as_deref() {
+            Some([]) => InferError::NoRecords,
+            Some([schema_id, ..]) => InferError::RegistryPrefix {
+                bad,
+                schema_id: *schema_id,
+            },
+            None => InferError::NoneGood { bad },
+        });
+    }
+    let (mut left_out, mut as_text) = (Notes::default(), Notes::default());
+    let columns: Vec<Field> = seen.fields("", 0, &mut left_out, &mut as_text);
+    if columns.is_empty() {
+        return Err(InferError::NoColumns { samples: good });
+    }
+    Ok(Inferred {
+        schema: TableSchema::new(columns),
+        left_out,
+        as_text,
+        samples: good,
+        bad,
+    })
+}
+
+/// An object's members: names and values, as they stand.
+type Members<'a> = Vec<(String, Value<'a>)>;
+
+/// The members of a record, if the decoder would take it.
+fn record(bytes: &[u8]) -> Option<Members<'_>> {
+    let mut scanner = Scanner::new(bytes, framing::json_start(bytes));
+    let members = members(&mut scanner, 1)?;
+    scanner.is_done().then_some(members)
+}
+
+/// The members of the object that begins where `scanner` is, which stands in `depth` objects and arrays with those in it.
+fn members<'a>(scanner: &mut Scanner<'a>, depth: u32) -> Option<Members<'a>> {
+    let mut members = Vec::new();
+    while let Some(key) = scanner.member(members.is_empty()).ok()? {
+        let value = scanner.value(depth).ok()?;
+        let record = scanner.record();
+        let name = Value::new(record, key).text()?;
+        members.push((name, Value::new(record, value)));
+    }
+    Some(members)
+}
+
+/// What kind of value each field nearly always has: the few records that differ are bad ones, and one
+/// of them must not decide that an amount is no number. A field that is nearly always a text takes the others as well.
+struct Usual(HashMap<String, Kind>);
+
+impl Usual {
+    fn of(records: &[Members<'_>]) -> Self {
+        let mut counts: HashMap<&str, (HashMap<Kind, usize>, Texts)> = HashMap::new();
+        for (name, value) in records.iter().flatten() {
+            if let Some(kind) = value.kind() {
+                let (kinds, texts) = counts.entry(name).or_default();
+                *kinds.entry(kind).or_default() += 1;
+                if kind == Kind::Text {
+                    texts.add(value);
+                }
+            }
+        }
+        let usual = counts.into_iter().filter_map(|(name, (kinds, texts))| {
+            let all: usize = kinds.values().sum();
+            let (kind, count) = kinds.into_iter().max_by_key(|(_, count)| *count)?;
+            let is_strict = kind != Kind::Text || texts.are_times();
+            let is_usual = is_strict && count >= OUTWEIGHS * (all - count);
+            is_usual.then(|| (name.to_owned(), kind))
+        });
+        Self(usual.collect())
+    }
+
+    fn fits(&self, members: &Members<'_>) -> bool {
+        members.iter().all(|(name, value)| {
+            let usual = self.0.get(name);
+            value
+                .kind()
+                .is_none_or(|kind| usual.is_none_or(|usual| *usual == kind))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

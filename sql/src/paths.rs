@@ -1,0 +1,61 @@
+//! The names in a text of SQL, for whoever wants to say why one is not found.
+
+use sqlparser::dialect::GenericDialect;
+use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
+
+/// Names with what is in them, as they were written: `a.b[1].c` is one of three names. Words of SQL are names, too. None if
+/// the text has no end of a string, say.
+pub fn paths(text: &str) -> Vec<Vec<String>> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
+    let is_blank = |token: &Token| {
+        matches!(
+            token,
+            Token::Whitespace(Whitespace::Space | Whitespace::Tab | Whitespace::Newline)
+        )
+    };
+    let mut paths: Vec<Vec<String>> = Vec::new();
+    // Whether the last path goes on with the next name, and how many brackets are open.
+    let (mut goes_on, mut open) = (false, 0_usize);
+    let tokens = tokens.unwrap_or_default();
+    for token in tokens.into_iter().filter(|token| !is_blank(token)) {
+        match token {
+            Token::LBracket => open += 1,
+            Token::RBracket => open = open.saturating_sub(1),
+            _ if open > 0 => {}
+            Token::Word(word) => match paths.last_mut() {
+                Some(path) if goes_on => path.push(word.value),
+                _ => paths.push(vec![word.value]),
+            },
+            Token::Period => {
+                goes_on = true;
+                continue;
+            }
+            _ => {}
+        }
+        goes_on = false;
+    }
+    paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::paths;
+
+    #[test]
+    fn names_are_found_with_what_is_in_them() {
+        let text = "SELECT t.a.\"B c\", d[1].e FROM t -- f.g\nWHERE 'h.i' <> `j`";
+        assert_eq!(
+            paths(text),
+            [
+                &["SELECT"][..],
+                &["t", "a", "B c"],
+                &["d", "e"],
+                &["FROM"],
+                &["t"],
+                &["WHERE"],
+                &["j"],
+            ]
+        );
+        assert!(paths("SELECT 'a").is_empty());
+    }
+}
