@@ -190,6 +190,7 @@ impl Query {
                 records: self.records,
                 bytes: self.records * 341,
                 dead_letters: self.dead,
+                tombstones: 0,
                 lag: self.lag,
                 partitions: 12,
                 others: None,
@@ -275,6 +276,7 @@ impl Query {
                 lag: self.lag,
             }],
             num_bad_rows: 0,
+            num_tombstones: 0,
         };
         Ok(Batch {
             rows,

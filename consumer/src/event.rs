@@ -84,12 +84,14 @@ impl Batch {
 /// How reading goes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pulse {
-    /// Records read since the start, bad ones included.
+    /// Records read since the start, bad ones and tombstones included.
     pub records: u64,
     /// Bytes of their values.
     pub bytes: u64,
     /// Records that are not JSON objects of the schema, since the start.
     pub dead_letters: u64,
+    /// Records without a value, which are passed over, since the start.
+    pub tombstones: u64,
     /// Records that have not been read: in this process's partitions, and in those of others as far as
     /// what they keep is known here.
     pub lag: u64,

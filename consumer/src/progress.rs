@@ -25,7 +25,7 @@ pub struct Progress {
     pub batch_id: u64,
     /// Trigger to result, in ms.
     pub batch_duration: u64,
-    /// Records read for this batch, bad ones included.
+    /// Records read for this batch, bad ones and tombstones included.
     pub num_input_rows: u64,
     /// `num_input_rows` over the time since the last trigger.
     pub input_rows_per_second: f64,
@@ -41,6 +41,8 @@ pub struct Progress {
     pub sources: Vec<SourceProgress>,
     /// Records of this batch that went to the dead-letter topic or were dropped.
     pub num_bad_rows: u64,
+    /// Records of this batch without a value, which were passed over.
+    pub num_tombstones: u64,
 }
 
 /// Where the time of a batch went, in ms.

@@ -97,5 +97,6 @@ fn progress(id: u64) -> Progress {
         state_operators: Vec::new(),
         sources: Vec::new(),
         num_bad_rows: 0,
+        num_tombstones: 0,
     }
 }

@@ -146,6 +146,8 @@ pub struct BatchReport {
     pub records: u64,
     /// Of these, dead letters.
     pub bad_records: u64,
+    /// Of these, tombstones.
+    pub tombstones: u64,
     /// Trigger to result, in ms.
     pub duration_ms: u64,
     /// Of these, waiting for all workers, in ms.
@@ -184,6 +186,8 @@ pub struct Reading {
     pub bytes: u64,
     /// Records that are not JSON objects of the schema.
     pub dead_letters: u64,
+    /// Records without a value, which are passed over.
+    pub tombstones: u64,
     /// Records not read yet.
     pub lag: u64,
     /// Partitions that this process reads.

@@ -87,6 +87,7 @@ impl Updater {
             records: pulse.records,
             bytes: pulse.bytes,
             dead_letters: pulse.dead_letters,
+            tombstones: pulse.tombstones,
             lag: pulse.lag,
             partitions: pulse.partitions,
             others: pulse.others.map(|others| Others {
@@ -131,6 +132,7 @@ impl Updater {
             id: progress.batch_id,
             records: progress.num_input_rows,
             bad_records: progress.num_bad_rows,
+            tombstones: progress.num_tombstones,
             duration_ms: progress.batch_duration,
             add_batch_ms: progress.duration_ms.add_batch,
             query_ms: progress.duration_ms.query_execution,

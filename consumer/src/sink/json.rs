@@ -127,6 +127,8 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
         assert_eq!(value["batchId"], 0);
         assert_eq!(value["numInputRows"], 1200);
+        assert_eq!(value["numBadRows"], 2);
+        assert_eq!(value["numTombstones"], 0);
         assert_eq!(value["durationMs"]["triggerExecution"], 12);
     }
 

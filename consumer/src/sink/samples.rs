@@ -46,6 +46,7 @@ pub fn progress(id: u64) -> Progress {
             lag: 34,
         }],
         num_bad_rows: 2,
+        num_tombstones: 0,
     }
 }
 

@@ -115,6 +115,7 @@ impl<W: Write> Table<W> {
             number::count(lag),
             catching_up,
             counted(progress.num_bad_rows, "dead letter"),
+            tombstones(progress.num_tombstones),
             batch.others.map(others).unwrap_or_default(),
         )?;
         self.rows(batch)
@@ -164,6 +165,14 @@ impl<W: Write> Output for Table<W> {
     }
 }
 
+/// How many records were passed over, if any were: most topics have no tombstones.
+fn tombstones(tombstones: u64) -> String {
+    match tombstones {
+        0 => String::new(),
+        some => format!(" · {}", counted(some, "tombstone")),
+    }
+}
+
 /// What of a result comes from other processes.
 fn others(part: OthersPart) -> String {
     let partitions = counted(part.partitions as u64, "partition");
@@ -201,6 +210,19 @@ mod tests {
             ],
         );
         insta::assert_snapshot!(printed(20, &[Event::Batch(batch)]));
+    }
+
+    #[test]
+    fn tombstones_are_told_apart_from_dead_letters_where_there_are_any() {
+        let first_line = |tombstones| {
+            let mut batch = (*brands(0, &[])).clone();
+            batch.progress.num_tombstones = tombstones;
+            let text = printed(20, &[Event::Batch(batch.into())]);
+            text.trim_start().lines().next().unwrap().to_owned()
+        };
+        assert!(first_line(0).ends_with(" · 2 dead letters"));
+        assert!(first_line(1).ends_with(" · 2 dead letters · 1 tombstone"));
+        assert!(first_line(1_234).ends_with(" · 1,234 tombstones"));
     }
 
     #[test]

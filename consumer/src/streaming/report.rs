@@ -20,6 +20,7 @@ pub(super) struct BatchFacts {
     pub records: u64,
     pub records_of: BTreeMap<Arc<str>, u64>,
     pub bad: u64,
+    pub tombstones: u64,
     pub starts: BTreeMap<TopicPartition, Offset>,
     pub touched: u64,
     pub groups: u64,
@@ -41,6 +42,8 @@ pub(super) struct Reporter {
     batch_id: u64,
     /// Bad records in all batches: what was read and then lost to another member is read again.
     bad: u64,
+    /// Tombstones in all batches.
+    tombstones: u64,
     last_trigger: Instant,
 }
 
@@ -54,6 +57,7 @@ impl Reporter {
             appends,
             batch_id: 0,
             bad: 0,
+            tombstones: 0,
             last_trigger: Instant::now(),
         }
     }
@@ -65,6 +69,11 @@ impl Reporter {
     /// Bad records in all batches.
     pub(super) fn bad(&self) -> u64 {
         self.bad
+    }
+
+    /// Tombstones in all batches.
+    pub(super) fn tombstones(&self) -> u64 {
+        self.tombstones
     }
 
     /// The progress of the batch that was triggered at `triggered`; counts batches and bad records up.
@@ -115,9 +124,11 @@ impl Reporter {
             },
             sources,
             num_bad_rows: facts.bad,
+            num_tombstones: facts.tombstones,
         };
         self.batch_id += 1;
         self.bad += facts.bad;
+        self.tombstones += facts.tombstones;
         self.last_trigger = triggered;
         progress
     }

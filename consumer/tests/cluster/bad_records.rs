@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         trial("every_bad_record_is_a_dead_letter_as_it_came", as_they_came),
         trial("bad_records_of_a_load_are_counted_and_kept", of_a_load),
         trial("bad_records_without_end_hold_up_no_batch", without_end),
+        trial("tombstones_are_no_bad_records", tombstones),
         trial(
             "bad_records_among_large_rows_are_passed_over",
             among_large_rows,
@@ -49,7 +50,6 @@ fn bad_values() -> Vec<(&'static str, Option<Vec<u8>>, &'static str)> {
         ("null", text("null"), "object"),
         ("empty", Some(Vec::new()), ""),
         ("blank", text(" \n"), ""),
-        ("a tombstone", None, "tombstone"),
         ("too deep", Some(deep), "deep"),
         (
             "a wrong type",
@@ -182,6 +182,44 @@ fn as_they_came(brokers: &Brokers) {
 }
 
 fn of_a_load(brokers: &Brokers) {
+/// A compacted topic as an application keeps a table in it: a key's last record, or none.
+fn tombstones(brokers: &Brokers) {
+    const TOPIC: &str = "tombstones";
+    create_topic(brokers, TOPIC, 2, &[("cleanup.policy", "compact")]);
+    let mut adder = Adder::default();
+    let mut records = Vec::new();
+    for number in 0..60 {
+        let partition = number % 2;
+        let key = Some(format!("key {number}").into_bytes());
+        adder.add("Visa", i128::from(number));
+        let good = Record::good(partition, "Visa", i128::from(number));
+        let without = Record::of(partition, "");
+        records.push(Record {
+            key: key.clone(),
+            ..good
+        });
+        if number % 3 == 0 {
+            records.push(Record {
+                key: key.clone(),
+                value: None,
+                ..without.clone()
+            });
+        }
+        if number % 10 == 0 {
+            // No bytes are a value.
+            records.push(Record { key, ..without });
+        }
+    }
+    write(brokers, TOPIC, &records);
+    let told = run(config(brokers, TOPIC));
+    assert_eq!(told.totals(), adder.totals());
+    assert_eq!(told.records(), 86);
+    assert_eq!((told.bad_records(), told.tombstones()), (6, 20));
+    let letters = read(brokers, &format!("{TOPIC}.dead-letters"));
+    let values = letters.into_iter().map(|letter| letter.value);
+    assert_eq!(values.collect::<Vec<_>>(), vec![Some(Vec::new()); 6]);
+}
+
     const TOPIC: &str = "bad-load";
     const RECORDS: u64 = 20_000;
     let generator = producer::GeneratorSettings {

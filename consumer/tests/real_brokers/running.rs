@@ -99,6 +99,12 @@ impl Told {
         batches.map(|batch| batch.progress.num_bad_rows).sum()
     }
 
+    /// Records without a value in all batches.
+    pub fn tombstones(&self) -> u64 {
+        let batches = self.batches.iter();
+        batches.map(|batch| batch.progress.num_tombstones).sum()
+    }
+
     /// The last batch's result of the default query.
     pub fn totals(&self) -> ByBrand {
         let last = self.batches.last();

@@ -306,14 +306,18 @@ impl Process {
                 return Err(format!("{partition} from {before:?} by {start} to {end}"));
             }
             let records = topic.log(partition).between(*start, *end);
-            let (records, bad) = records.fold((0, 0), |(records, bad), record| {
-                (records + 1, bad + u64::from(record.good.is_none()))
+            let of_log = records.fold((0, 0, 0), |(records, bad, tombstones), record| {
+                (
+                    records + 1,
+                    bad + u64::from(record.is_bad()),
+                    tombstones + u64::from(record.is_tombstone()),
+                )
             });
-            if (records, bad) != (part.records, part.bad) {
+            let counted = (part.records, part.bad, part.tombstones);
+            if of_log != counted {
                 return Err(format!(
-                    "{partition} has {records} records, {bad} of them bad, from {start} to {end}; \
-                     counted are {} and {}",
-                    part.records, part.bad
+                    "{partition} has {of_log:?} records, bad ones and tombstones from {start} to {end}; counted are \
+                     {counted:?}"
                 ));
             }
         }

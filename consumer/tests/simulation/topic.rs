@@ -1,4 +1,4 @@
-//! A topic: partitions of good and bad records with holes between them, which come to light bit by bit.
+//! A topic: partitions of good and bad records and tombstones with holes between them, which come to light bit by bit.
 
 use std::collections::BTreeMap;
 
@@ -23,9 +23,20 @@ const BAD: &[&str] = &[
 #[derive(Clone, Debug)]
 pub struct Record {
     pub offset: i64,
+    /// `None` for a tombstone.
     pub payload: Option<String>,
-    /// What it adds; `None` for a bad one.
+    /// What it adds; `None` for a bad one and for a tombstone.
     pub good: Option<(i32, i64)>,
+}
+
+impl Record {
+    pub fn is_bad(&self) -> bool {
+        self.good.is_none() && !self.is_tombstone()
+    }
+
+    pub fn is_tombstone(&self) -> bool {
+        self.payload.is_none()
+    }
 }
 
 /// One partition's log.
@@ -45,6 +56,7 @@ impl Log {
         let cards = dice.between(1, 6);
         let count = dice.below(32);
         let bad = [0, 5, 30][dice.below(3)];
+        let tombstones = [0, 5, 30][dice.below(3)];
         let mut next = 0;
         let records = (0..count).map(|_| {
             // What lies between was compacted, or of transactions.
@@ -53,11 +65,16 @@ impl Log {
             let offset = next;
             next += 1;
             if dice.chance(bad) {
-                let payload = dice.pick(BAD).map(str::to_owned);
-                let payload = payload.filter(|text| !text.is_empty());
                 return Record {
                     offset,
-                    payload,
+                    payload: dice.pick(BAD).map(str::to_owned),
+                    good: None,
+                };
+            }
+            if dice.chance(tombstones) {
+                return Record {
+                    offset,
+                    payload: None,
                     good: None,
                 };
             }

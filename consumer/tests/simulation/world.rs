@@ -227,7 +227,7 @@ impl<'a> World<'a> {
             let log = self.topic.log(&part.partition);
             for record in log.between(part.start, part.end) {
                 let place = (part.partition.clone(), record.offset);
-                if record.good.is_none() && !self.letters.contains(&place) {
+                if record.is_bad() && !self.letters.contains(&place) {
                     return Err(format!("{place:?} is in a batch before its dead letter"));
                 }
             }
@@ -357,7 +357,7 @@ impl<'a> World<'a> {
         for (partition, log) in self.topic.logs() {
             for record in log.between(Offset(0), log.end()) {
                 let place = (partition.clone(), record.offset);
-                if record.good.is_none() && !self.letters.contains(&place) {
+                if record.is_bad() && !self.letters.contains(&place) {
                     return Err(format!("no dead letter of {place:?}"));
                 }
             }

@@ -38,6 +38,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         ("lag", count(reading.lag), Style::new()),
         ("dead letters", count(reading.dead_letters), dead),
     ];
+    if reading.tombstones > 0 {
+        lines.push(("tombstones", count(reading.tombstones), Style::new()));
+    }
     if let Some((batch, groups)) = snapshot
         .batch
         .as_ref()

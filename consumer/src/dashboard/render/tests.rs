@@ -93,6 +93,7 @@ impl Stage {
             records,
             bytes: records * 341,
             dead_letters: records / 500,
+            tombstones: 0,
             lag: 34,
             partitions: 12,
             others: None,

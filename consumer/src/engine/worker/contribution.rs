@@ -17,10 +17,12 @@ pub struct Contribution {
     pub start: Offset,
     /// One past its last.
     pub end: Offset,
-    /// Records read, bad ones included.
+    /// Records read, bad ones and tombstones included.
     pub records: u64,
     /// Of these, bad.
     pub bad: u64,
+    /// Of these, without a value: they are passed over.
+    pub tombstones: u64,
     /// Of these, how many still count against the batch's allowance.
     pub allowed: u64,
     /// What they make.

@@ -50,6 +50,7 @@ pub(super) struct Reader {
     next: Offset,
     records: u64,
     bad: u64,
+    tombstones: u64,
     allowed: u64,
     until: Offset,
     stop_at_end: bool,
@@ -111,6 +112,7 @@ impl Reader {
             next: from.next,
             records: 0,
             bad: 0,
+            tombstones: 0,
             allowed: 0,
             until,
             stop_at_end: plan.stop_at_end,
@@ -180,9 +182,14 @@ impl Reader {
         if self.next >= self.until {
             self.tell_caught_up();
         }
-        if let Err(defect) = self.decoder.push(payload, meta) {
+        let Some(payload) = payload else {
+            // It says that its key's records no longer count. A query over all records has nothing to do with that.
+            self.tombstones += 1;
+            return Ok(Taken::Yes);
+        };
+        if let Err(defect) = self.decoder.push(Some(payload), meta) {
             self.bad += 1;
-            self.letters.add(payload.map_or(0, <[u8]>::len));
+            self.letters.add(payload.len());
             return Ok(Taken::Bad(defect.to_string()));
         }
         if self.decoder.len() >= self.chunk_size.records
@@ -292,6 +299,7 @@ impl Reader {
             end: self.next,
             records: mem::take(&mut self.records),
             bad: mem::take(&mut self.bad),
+            tombstones: mem::take(&mut self.tombstones),
             allowed: mem::take(&mut self.allowed),
             output,
         }))

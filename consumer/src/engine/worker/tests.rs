@@ -5,6 +5,7 @@ mod letters;
 mod memory;
 mod merging;
 mod partitions;
+mod tombstones;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -87,6 +88,15 @@ impl Bench {
 
     /// The next record; `false` if it is not taken, and so comes again.
     fn record(&mut self, payload: &str) -> bool {
+        self.take(Some(payload.as_bytes()))
+    }
+
+    /// The next one without a value.
+    fn tombstone(&mut self) -> bool {
+        self.take(None)
+    }
+
+    fn take(&mut self, payload: Option<&[u8]>) -> bool {
         let meta = RecordMeta {
             topic: "t",
             partition: 0,
@@ -95,7 +105,6 @@ impl Bench {
             key: None,
             headers: &[],
         };
-        let payload = Some(payload.as_bytes());
         self.worker
             .step(Event::Record { meta, payload }, &mut self.actions)
             .unwrap();

@@ -74,6 +74,7 @@ impl Driver {
             timestamp,
             records,
             bad: contributions.iter().map(|part| part.bad).sum(),
+            tombstones: contributions.iter().map(|part| part.tombstones).sum(),
             starts,
             ..BatchFacts::default()
         };

@@ -24,6 +24,7 @@ impl Driver {
             records: read,
             bytes: counters.bytes.load(Ordering::Relaxed),
             dead_letters: self.reporter.bad(),
+            tombstones: self.reporter.tombstones(),
             lag: self.positions.lag(read, &self.coverage),
             partitions: self.coverage.len(),
             others: self.following.part(&self.coverage, now),
