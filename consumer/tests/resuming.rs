@@ -165,7 +165,7 @@ impl<'a> Run<'a> {
             for action in self.step(worker, Event::Record { meta, payload }) {
                 match action {
                     Action::DeadLetter { epoch, .. } => {
-                        self.step(worker, Event::LetterSettled(&partition, epoch));
+                        self.step(worker, Event::LettersSettled(&partition, epoch, 1));
                     }
                     Action::CaughtUp(_) => {}
                     other => panic!("{other:?}"),

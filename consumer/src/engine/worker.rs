@@ -57,8 +57,8 @@ pub enum Event<'a> {
     Trigger,
     /// The batch is done: records that were not taken may come again.
     Proceed,
-    /// A dead letter has been written, or given up. One of an earlier owner is none of ours.
-    LetterSettled(&'a TopicPartition, Epoch),
+    /// So many dead letters have been written, or given up. Those of an earlier owner are none of ours.
+    LettersSettled(&'a TopicPartition, Epoch, u64),
     /// Dead letters of this partition cannot be written now.
     LettersStuck(&'a TopicPartition, Epoch),
 }
@@ -211,10 +211,10 @@ impl Worker {
                 }
                 Ok(())
             }
-            Event::LetterSettled(partition, epoch) => {
+            Event::LettersSettled(partition, epoch, count) => {
                 if let Some(index) = self.owned(partition, epoch) {
                     let reader = &mut self.readers[index];
-                    reader.letter_settled(actions);
+                    reader.letters_settled(count, actions);
                     tell_caught_up(reader, actions);
                 }
                 Ok(())

@@ -106,7 +106,7 @@ impl<W: Write> Table<W> {
         let catching_up = self.catching_up(progress, lag);
         writeln!(
             self.out,
-            "\nbatch {} · {} · {} · {}/s · {} ms · lag {}{} · {}{}",
+            "\nbatch {} · {} · {} · {}/s · {} ms · lag {}{} · {}{}{}",
             progress.batch_id,
             escaped(&progress.timestamp),
             counted(progress.num_input_rows, "record"),

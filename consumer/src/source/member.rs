@@ -7,6 +7,7 @@
 mod failure;
 mod fetching;
 mod held;
+mod outbox;
 mod polling;
 
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ use crate::checkpoint::{Checkpoints, Epoch};
 use crate::engine::worker::{Contribution, WorkerPlan};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
-use crate::sink::dead_letters::DeadLetters;
+use crate::sink::dead_letters::{DeadLetters, Refusal};
 
 pub use self::failure::MemberError;
 
@@ -43,10 +44,12 @@ pub enum Command {
     Trigger,
     /// The batch is done; so many are.
     Proceed(u64),
-    /// A dead letter of this partition has been written or given up; whose it was.
-    LetterSettled(TopicPartition, Epoch),
+    /// So many dead letters of this partition have been written or given up; whose they were.
+    LettersSettled(TopicPartition, Epoch, u64),
     /// Dead letters of this partition cannot be written for now; whose they are.
     LettersStuck(TopicPartition, Epoch),
+    /// One of them can never be written as things stand.
+    LetterRefused(TopicPartition, Epoch, Refusal),
     /// What was handed over of this partition, taken over then, moved nothing on: another worker of this
     /// process has it.
     Refused(TopicPartition, Epoch),

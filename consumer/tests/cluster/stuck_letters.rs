@@ -1,6 +1,8 @@
 //! Dead letters that cannot be written: their partition waits and the others go on, until they can be
 //! written or are given up.
 
+use std::collections::BTreeSet;
+
 use consumer::config::Config;
 use consumer::event::Level;
 use consumer::sink::dead_letters::OnFailure;
@@ -9,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::brokers::Brokers;
 use crate::expected::Adder;
 use crate::published::{Record, alter_topic, create_topic, read, write};
-use crate::running::{INTERVAL, config, start};
+use crate::running::{INTERVAL, config, run, start};
 use crate::trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -23,7 +25,131 @@ pub fn trials() -> Vec<Trial> {
             "a_batch_limit_lets_others_pass_a_partition_that_waits",
             passes,
         ),
+        trial(
+            "available_now_ends_where_a_dead_letter_is_larger_than_its_topic_takes",
+            never_large,
+        ),
+        trial(
+            "available_now_ends_where_a_dead_letter_has_no_key_and_needs_one",
+            never_without_key,
+        ),
+        trial(
+            "dead_letters_that_fit_alone_and_not_together_are_written",
+            large_together,
+        ),
+        trial(
+            "a_refused_dead_letter_takes_no_other_with_it",
+            others_of_a_refused_one,
+        ),
     ]
+}
+
+/// The error that ends available-now, which is no wrong usage, and the dead letters that are there then.
+fn refused(config: Config, brokers: &Brokers) -> (String, Vec<Record>) {
+    let dead_letters = config.dead_letter_topic.clone();
+    let (error, told) = start(config).fails();
+    assert!(!error.is_wrong_usage());
+    assert_eq!(told.batches.len(), 0);
+    (error.to_string(), read(brokers, &dead_letters))
+}
+
+fn never_large(brokers: &Brokers) {
+    const TOPIC: &str = "letters-too-large";
+    let dead_letters = format!("{TOPIC}.dead-letters");
+    create_topic(brokers, TOPIC, 2, &[]);
+    create_topic(brokers, &dead_letters, 1, &[("max.message.bytes", "100")]);
+    write(brokers, TOPIC, &records(2, 50).0);
+    let (error, letters) = refused(config(brokers, TOPIC), brokers);
+    for words in [
+        "letters-too-large-0",
+        "offset 26",
+        "200 B",
+        "letters-too-large.dead-letters",
+        "Message size too large",
+        "max.message.bytes",
+        "DEAD_LETTER_TOPIC",
+        "ON_DEAD_LETTER_FAILURE=drop",
+    ] {
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    assert_eq!(letters, []);
+    // What it says helps.
+    alter_topic(brokers, &dead_letters, &[("max.message.bytes", "100000")]);
+    let told = run(config(brokers, TOPIC));
+    assert_eq!((told.records(), told.bad_records()), (101, 1));
+    assert_eq!(read(brokers, &dead_letters).len(), 1);
+}
+
+fn never_without_key(brokers: &Brokers) {
+    const TOPIC: &str = "letters-without-key";
+    let dead_letters = format!("{TOPIC}.dead-letters");
+    create_topic(brokers, TOPIC, 1, &[]);
+    let compacted = [("cleanup.policy", "compact")];
+    create_topic(brokers, &dead_letters, 1, &compacted);
+    write(brokers, TOPIC, &records(1, 50).0);
+    let (error, letters) = refused(config(brokers, TOPIC), brokers);
+    for words in [
+        "letters-without-key-0",
+        "offset 26",
+        "cleanup.policy",
+        "key",
+    ] {
+        assert!(error.contains(words), "{words}: {error}");
+    }
+    assert_eq!(letters, []);
+}
+
+fn large_together(brokers: &Brokers) {
+    const TOPIC: &str = "letters-large-together";
+    let dead_letters = format!("{TOPIC}.dead-letters");
+    create_topic(brokers, TOPIC, 1, &[]);
+    let small = [("max.message.bytes", "20000")];
+    create_topic(brokers, &dead_letters, 1, &small);
+    let bad: Vec<_> = (0..100)
+        .map(|number| Record::of(0, format!("bad {number:03} {}", "x".repeat(9_000))))
+        .collect();
+    write(brokers, TOPIC, &bad);
+    let told = run(config(brokers, TOPIC));
+    assert_eq!((told.records(), told.bad_records()), (100, 100));
+    // At least once: what was said to have failed may have been written after all.
+    let starts = |records: Vec<Record>| -> BTreeSet<String> {
+        let values = records.into_iter().filter_map(|record| record.value);
+        let starts = values.map(|value| String::from_utf8_lossy(&value[..7]).into_owned());
+        starts.collect()
+    };
+    assert_eq!(starts(read(brokers, &dead_letters)), starts(bad));
+}
+
+fn others_of_a_refused_one(brokers: &Brokers) {
+    const TOPIC: &str = "letters-refused-among-others";
+    let dead_letters = format!("{TOPIC}.dead-letters");
+    create_topic(brokers, TOPIC, 1, &[]);
+    let compacted = [("cleanup.policy", "compact")];
+    create_topic(brokers, &dead_letters, 1, &compacted);
+    let bad: Vec<_> = (0..90)
+        .map(|number| Record {
+            key: (number % 3 != 0).then(|| format!("key {number:02}").into_bytes()),
+            ..Record::of(0, format!("bad {number:02}"))
+        })
+        .collect();
+    write(brokers, TOPIC, &bad);
+    let told = run(Config {
+        on_dead_letter_failure: OnFailure::Drop,
+        ..config(brokers, TOPIC)
+    });
+    assert_eq!(told.bad_records(), 90);
+    assert!(told.told_error(&["dropped", &dead_letters]));
+    let mut written: Vec<_> = read(brokers, &dead_letters)
+        .into_iter()
+        .map(|letter| letter.value)
+        .collect();
+    written.sort();
+    written.dedup();
+    let with_key = bad.into_iter().filter(|record| record.key.is_some());
+    assert_eq!(
+        written,
+        with_key.map(|record| record.value).collect::<Vec<_>>()
+    );
 }
 
 /// Good records with one bad one among those of partition 0.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use producer::{GeneratorSettings, Pace, Report, Settings, Stop, TopicSettings};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
-    TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic,
+    ResourceSpecifier, TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
@@ -121,6 +121,18 @@ pub fn alter_topic(brokers: &Brokers, topic: &str, settings: &[(&str, &str)]) {
     let options = AdminOptions::new();
     let altered = futures::executor::block_on(admin(brokers).alter_configs([&change], &options));
     altered.unwrap().pop().unwrap().unwrap();
+}
+
+/// What a topic has set for itself.
+pub fn topic_setting(brokers: &Brokers, topic: &str, name: &str) -> Option<String> {
+    let topic = ResourceSpecifier::Topic(topic);
+    let admin = admin(brokers);
+    let described = admin.describe_configs([&topic], &AdminOptions::new());
+    let described = futures::executor::block_on(described).unwrap();
+    let described = described.into_iter().next().unwrap().unwrap();
+    let entry = described.get(name)?;
+    let is_own = entry.source == ConfigSource::DynamicTopic;
+    entry.value.clone().filter(|_| is_own)
 }
 
 /// Deletes a partition's records before `offset`.

@@ -38,7 +38,7 @@ enum Seen {
 pub enum Command {
     Trigger,
     Proceed,
-    LetterSettled(TopicPartition, Epoch),
+    LettersSettled(TopicPartition, Epoch, u64),
     LettersStuck(TopicPartition, Epoch),
     Refused(TopicPartition, Epoch),
 }
@@ -48,9 +48,10 @@ pub enum Command {
 pub enum Report {
     HandedOver(Vec<Contribution>, bool),
     BatchFull,
+    /// What it has gathered goes on its way.
+    Letters(Vec<Letter>),
     /// It has taken this over, at this checkpoint.
     TookOver(TakenOver),
-    Letter(Letter),
 }
 
 /// A bad record on its way.
@@ -60,6 +61,9 @@ pub struct Letter {
     pub offset: i64,
     pub epoch: Epoch,
 }
+
+/// So many letters are not gathered, but sent.
+const MANY: usize = 3;
 
 /// What a member has of the world around it.
 pub struct Around<'a> {
@@ -82,6 +86,8 @@ pub struct Member {
     /// Another worker has taken over what it has, or it is not known where to go on.
     pub is_broken: bool,
     held: Vec<(TopicPartition, Record)>,
+    /// Letters that go on their way together.
+    gathered: Vec<Letter>,
     sabotage: Option<Sabotage>,
 }
 
@@ -100,6 +106,7 @@ impl Member {
             paused: BTreeSet::new(),
             is_broken: false,
             held: Vec::new(),
+            gathered: Vec::new(),
             sabotage,
         }
     }
@@ -154,6 +161,7 @@ impl Member {
         self.paused.clear();
         self.is_broken = false;
         self.held.clear();
+        self.gathered.clear();
     }
 
     /// Looks at what a callback has left; nothing else is done before.
@@ -227,10 +235,24 @@ impl Member {
             let until = extent.map_or(Offset(0), |extent| extent.end);
             let is_read = log.read(next).is_empty() && !self.paused.contains(&partition);
             if is_read && log.end() >= until {
+                self.send_letters(around);
                 self.step(Event::ReachedEnd(&partition, log.end()), around)?;
             }
         }
         self.step(Event::Idle, around)
+    }
+
+    /// Its letters go on their way: they are many, have waited for long, or are waited for.
+    pub fn send_letters(&mut self, around: &mut Around<'_>) {
+        if !self.gathered.is_empty() {
+            let gathered = mem::take(&mut self.gathered);
+            around.reports.push(Report::Letters(gathered));
+        }
+    }
+
+    /// Whether it has the partition, as it was taken over then.
+    pub fn has(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
+        self.owned.get(partition) == Some(&epoch)
     }
 
     pub fn command(&mut self, around: &mut Around<'_>) -> Done {
@@ -242,8 +264,8 @@ impl Member {
             }
             Some(Command::Trigger) => self.step(Event::Trigger, around),
             Some(Command::Proceed) => self.step(Event::Proceed, around),
-            Some(Command::LetterSettled(partition, epoch)) => {
-                self.step(Event::LetterSettled(&partition, epoch), around)
+            Some(Command::LettersSettled(partition, epoch, count)) => {
+                self.step(Event::LettersSettled(&partition, epoch, count), around)
             }
             Some(Command::LettersStuck(partition, epoch)) => {
                 self.step(Event::LettersStuck(&partition, epoch), around)
@@ -272,11 +294,14 @@ impl Member {
         for action in mem::take(&mut self.actions) {
             match action {
                 Action::DeadLetter { reason: _, epoch } => {
-                    around.reports.push(Report::Letter(Letter {
+                    self.gathered.push(Letter {
                         partition: partition.clone(),
                         offset: record.offset,
                         epoch,
-                    }));
+                    });
+                    if self.gathered.len() >= MANY {
+                        self.send_letters(around);
+                    }
                 }
                 Action::Hold => {
                     self.paused.insert(partition.clone());
@@ -318,9 +343,13 @@ impl Member {
                 Action::HandOver {
                     contributions,
                     kept_back,
-                } => around
-                    .reports
-                    .push(Report::HandedOver(contributions, kept_back)),
+                } => {
+                    if kept_back {
+                        self.send_letters(around);
+                    }
+                    let handed_over = Report::HandedOver(contributions, kept_back);
+                    around.reports.push(handed_over);
+                }
                 Action::CaughtUp(_) | Action::DeadLetter { .. } | Action::Hold | Action::Ignore => {
                 }
             }

@@ -198,7 +198,10 @@ impl Process {
     fn report(&mut self, number: usize, report: Report, topic: &Topic) -> Checked {
         match report {
             Report::BatchFull => self.full = true,
-            Report::Letter(letter) => self.letters.push((number, letter)),
+            Report::Letters(letters) => {
+                let letters = letters.into_iter().map(|letter| (number, letter));
+                self.letters.extend(letters);
+            }
             Report::TookOver(taken) => {
                 let next = taken.from.next;
                 let before = self.at.insert(taken.partition.clone(), next);
@@ -410,10 +413,29 @@ impl Process {
         self.writer.has_pending()
     }
 
-    /// One of its letters, chosen by chance, is no longer on its way.
-    pub fn take_letter(&mut self, dice: &mut Dice) -> Option<(usize, Letter)> {
+    /// One of its letters, chosen by chance, and those others of its origin that chance adds are no longer on their
+    /// way.
+    pub fn take_letters(&mut self, dice: &mut Dice) -> Vec<(usize, Letter)> {
         let chosen = dice.below(self.letters.len());
-        (!self.letters.is_empty()).then(|| self.letters.swap_remove(chosen))
+        if self.letters.is_empty() {
+            return Vec::new();
+        }
+        let first = self.letters.swap_remove(chosen);
+        let is_of_it = |(number, letter): &(usize, Letter)| {
+            let of = (&letter.partition, letter.epoch);
+            *number == first.0 && of == (&first.1.partition, first.1.epoch)
+        };
+        let others = self
+            .letters
+            .extract_if(.., |other| is_of_it(other) && dice.chance(50));
+        let mut taken: Vec<_> = others.collect();
+        taken.push(first);
+        taken
+    }
+
+    /// Whether a letter is of a partition that its member still has.
+    pub fn is_of_owner(&self, number: usize, letter: &Letter) -> bool {
+        self.members[number].has(&letter.partition, letter.epoch)
     }
 
     pub fn tell(&mut self, number: usize, rebalance: Rebalance) {

@@ -49,7 +49,7 @@ impl World<'_> {
             88..93 => self.keep(index)?,
             93..100 => {
                 let stuck = self.weather.stuck;
-                self.write_letter(index, stuck);
+                self.write_letters(index, stuck);
             }
             100..105 => self.grow(),
             105..108 => self.rebalance(40),
@@ -181,8 +181,17 @@ impl World<'_> {
                 let late = self.dice.below(3);
                 self.fetch(index, number, partition, records, late)
             }
+            _ if self.dice.chance(20) => self.letters_due(index, number),
             _ => self.drained(index, number),
         }
+    }
+
+    /// A member's letters have waited for long.
+    fn letters_due(&mut self, index: usize, number: usize) -> Checked {
+        let process = &mut self.processes[index];
+        process.with_member(number, &self.topic, |member, around| {
+            member.send_letters(around);
+        })
     }
 
     fn look(&mut self, index: usize, number: usize) -> Checked<bool> {
@@ -310,7 +319,7 @@ impl World<'_> {
     fn batch(&mut self, index: usize, records: usize, stuck: usize) -> Checked {
         self.members_work(index, records)?;
         for _ in 0..self.processes[index].letters.len() {
-            self.write_letter(index, stuck);
+            self.write_letters(index, stuck);
         }
         for _ in 0..6 {
             self.drive(index, true)?;
@@ -341,6 +350,7 @@ impl World<'_> {
                 self.fetch(index, number, &partition, records, 0)?;
             }
             self.drained(index, number)?;
+            self.letters_due(index, number)?;
         }
         Ok(())
     }

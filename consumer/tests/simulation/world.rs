@@ -326,24 +326,31 @@ impl<'a> World<'a> {
         partitions.iter().try_for_each(|of| self.check_kept(of))
     }
 
-    /// One of a process's dead letters is written, or found to be stuck.
-    pub fn write_letter(&mut self, index: usize, stuck: usize) {
+    /// Some of a process's dead letters are written, or found to be stuck; what a member has lost the partition of
+    /// need not be written.
+    pub fn write_letters(&mut self, index: usize, stuck: usize) {
         let process = &mut self.processes[index];
-        let Some((number, letter)) = process.take_letter(&mut self.dice) else {
+        let taken = process.take_letters(&mut self.dice);
+        let Some((number, first)) = taken.first() else {
             return;
         };
-        let (partition, epoch) = (letter.partition.clone(), letter.epoch);
-        let place = format!("{partition} {}", letter.offset);
-        let command = if self.dice.chance(stuck) {
-            self.trace.note("letter stuck", &place);
-            process.letters.push((number, letter));
+        let (number, partition, epoch) = (*number, first.partition.clone(), first.epoch);
+        let offsets: Vec<_> = taken.iter().map(|(_, letter)| letter.offset).collect();
+        let what = format!("{partition} {offsets:?}");
+        let command = if !process.is_of_owner(number, first) && self.dice.chance(50) {
+            self.trace.note("letters of nobody", &what);
+            return;
+        } else if self.dice.chance(stuck) {
+            self.trace.note("letters stuck", &what);
+            process.letters.extend(taken);
             Command::LettersStuck(partition, epoch)
         } else {
-            self.trace.note("letter written", &place);
+            self.trace.note("letters written", &what);
             if self.settings.sabotage != Some(Sabotage::LetterLost) {
-                self.letters.insert((partition.clone(), letter.offset));
+                let places = offsets.iter().map(|offset| (partition.clone(), *offset));
+                self.letters.extend(places);
             }
-            Command::LetterSettled(partition, epoch)
+            Command::LettersSettled(partition, epoch, offsets.len() as u64)
         };
         process.members[number].commands.push_back(command);
     }

@@ -22,7 +22,7 @@ const MOST_ROW_BYTES: usize = 16 << 20;
 
 /// What became of a record.
 pub(super) enum Taken {
-    /// It is in the batch.
+    /// It is in the batch, or passed over and counted in it.
     Yes,
     /// It has been read before, and was fetched again after a lost connection.
     Known,
@@ -339,8 +339,8 @@ impl Reader {
         self.tell_settled(actions);
     }
 
-    pub(super) fn letter_settled(&mut self, actions: &mut Vec<Action>) {
-        self.letters.settle_one();
+    pub(super) fn letters_settled(&mut self, count: u64, actions: &mut Vec<Action>) {
+        self.letters.settle(count);
         self.resume(actions);
         self.tell_settled(actions);
     }

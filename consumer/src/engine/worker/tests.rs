@@ -115,7 +115,7 @@ impl Bench {
 
     fn settled(&mut self) {
         let (partition, epoch) = (self.partition.clone(), self.epoch);
-        self.step(Event::LetterSettled(&partition, epoch));
+        self.step(Event::LettersSettled(&partition, epoch, 1));
     }
 
     /// Whether it has said this; it is then forgotten.

@@ -4,7 +4,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
 
 use crate::engine::worker::WorkerError;
+use crate::number;
 use crate::position::{Offset, TopicPartition};
+use crate::sink::dead_letters::Refusal;
 use crate::source::records::FetchError;
 
 /// librdkafka's words for `RD_KAFKA_RESP_ERR__LOG_TRUNCATION`. As a code it gives what it would do then, to reset.
@@ -60,6 +62,27 @@ pub enum MemberError {
         /// What to do.
         mend: &'static str,
     },
+    /// A bad record can never be written to the dead-letter topic as things stand.
+    #[error(
+        "{partition} cannot be read to its end: the bad record at offset {offset} ({}) cannot be written to the \
+         dead-letter topic {topic} ({reason}); {mend}, name another topic with DEAD_LETTER_TOPIC, or go on without \
+         such records by ON_DEAD_LETTER_FAILURE=drop",
+        number::bytes(*.bytes)
+    )]
+    DeadLetter {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Where the record stands.
+        offset: Offset,
+        /// Bytes of its key and value.
+        bytes: u64,
+        /// The dead-letter topic.
+        topic: String,
+        /// Kafka's word for what is wrong.
+        reason: String,
+        /// What to do.
+        mend: &'static str,
+    },
     /// A panic, which is a bug.
     #[error("the worker's thread broke down")]
     Panicked,
@@ -99,6 +122,18 @@ impl MemberError {
             reason: code.to_string(),
             mend,
         })
+    }
+
+    /// What is made of a dead letter that brokers go on refusing.
+    pub(crate) fn refused_letter(partition: TopicPartition, refusal: &Refusal) -> Self {
+        Self::DeadLetter {
+            partition,
+            offset: refusal.offset,
+            bytes: refusal.bytes as u64,
+            topic: refusal.topic.clone(),
+            reason: refusal.obstacle.reason.clone(),
+            mend: refusal.obstacle.mend.unwrap_or("let the brokers take it"),
+        }
     }
 
     /// What is made of logs that begin later, or end earlier, than where reading goes on, each in words; `None`

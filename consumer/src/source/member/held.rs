@@ -51,7 +51,7 @@ impl Held {
 }
 
 /// A copy that is librdkafka's no longer.
-pub(super) fn owned<M: Message>(message: &M) -> OwnedMessage {
+fn owned<M: Message>(message: &M) -> OwnedMessage {
     OwnedMessage::new(
         message.payload().map(<[u8]>::to_vec),
         message.key().map(<[u8]>::to_vec),

@@ -19,6 +19,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use self::uncounted::Uncounted;
 use super::fetching::Fetching;
+use super::outbox::Outbox;
 use super::{Assignment, Command, MemberError, MemberRemote, MemberSettings, Report, wake};
 use crate::engine::worker::{Action, Event, Worker};
 use crate::event::{Broker, Level};
@@ -44,7 +45,6 @@ enum End {
 
 pub(super) struct Member {
     settings: MemberSettings,
-    remote: MemberRemote,
     worker: Worker,
     actions: Vec<Action>,
     fetching: Fetching,
@@ -64,6 +64,7 @@ pub(super) struct Member {
     /// Batches that are done, of all members.
     batches: u64,
     uncounted: Uncounted,
+    outbox: Outbox,
     /// Why the client cannot go on, if it cannot.
     broken: Option<String>,
 }
@@ -88,8 +89,8 @@ impl Member {
         };
         Self {
             worker: Worker::new(settings.plan.clone()),
+            outbox: Outbox::new(settings.letters.clone(), remote),
             settings,
-            remote,
             actions: Vec::new(),
             fetching: Fetching::default(),
             only_topic,
@@ -174,6 +175,7 @@ impl Member {
             self.report(Report::Revoked(lost));
         }
         self.actions.clear();
+        self.outbox.clear();
         self.fetching = Fetching::default();
         self.told.clear();
         self.has_news = false;
@@ -263,6 +265,7 @@ impl Member {
                 (busy, drained) = (true, false);
                 self.command(consumer, command)?;
             }
+            self.outbox.send_in_time(turn);
             if busy {
                 let busy = u64::try_from(turn.elapsed().as_nanos()).unwrap_or(u64::MAX);
                 let counters = &self.settings.counters;
@@ -270,7 +273,7 @@ impl Member {
             }
             if drained {
                 // Woken or not, all is looked at again.
-                let _ = woken.recv_timeout(SLEEP);
+                let _ = woken.recv_timeout(self.outbox.wait(SLEEP));
             }
         }
     }
@@ -300,10 +303,17 @@ impl Member {
                 self.batches = batches;
                 self.step(consumer, Event::Proceed)
             }
-            Command::LetterSettled(partition, epoch) => {
-                self.step(consumer, Event::LetterSettled(&partition, epoch))
+            Command::LettersSettled(partition, epoch, count) => {
+                self.step(consumer, Event::LettersSettled(&partition, epoch, count))
             }
-            Command::LettersStuck(partition, epoch) => {
+            Command::LetterRefused(partition, epoch, refusal)
+                if self.settings.plan.stop_at_end && self.worker.has(&partition, epoch) =>
+            {
+                // What is there is to be taken, and can never be.
+                Err(MemberError::refused_letter(partition, &refusal))
+            }
+            Command::LettersStuck(partition, epoch)
+            | Command::LetterRefused(partition, epoch, _) => {
                 self.step(consumer, Event::LettersStuck(&partition, epoch))
             }
             Command::Commit(partition, next) => {

@@ -3,13 +3,13 @@
 use datafusion_execution::memory_pool::MemoryReservation;
 
 /// Dead letters of a partition that may be on their way at a time.
-const MOST_LETTERS: usize = 10_000;
+const MOST_LETTERS: u64 = 10_000;
 /// The same in bytes of their values.
 const MOST_LETTER_BYTES: usize = 16 << 20;
 
 /// Dead letters that are on their way.
 pub(super) struct Letters {
-    pub(super) count: usize,
+    pub(super) count: u64,
     /// Of all since there were none.
     bytes: MemoryReservation,
     /// They cannot be written for now.
@@ -30,8 +30,8 @@ impl Letters {
         self.bytes.grow(bytes);
     }
 
-    pub(super) fn settle_one(&mut self) {
-        self.count = self.count.saturating_sub(1);
+    pub(super) fn settle(&mut self, count: u64) {
+        self.count = self.count.saturating_sub(count);
         if self.count == 0 {
             self.bytes.free();
             self.stuck = false;

@@ -56,7 +56,7 @@ fn letters_of_an_earlier_owner_do_not_count() {
     bench.step(Event::Revoked(&partition));
     bench.assign(0);
     bench.record("bad");
-    bench.step(Event::LetterSettled(&partition, earlier));
+    bench.step(Event::LettersSettled(&partition, earlier, 1));
     bench.step(Event::LettersStuck(&partition, earlier));
     let (contributions, kept_back) = bench.trigger();
     assert!(contributions.is_empty() && kept_back);

@@ -5,14 +5,11 @@ use std::mem;
 
 use rdkafka::message::{Headers, Message};
 
-use super::super::held::owned;
 use super::{GroupConsumer, Member};
-use crate::checkpoint::Epoch;
 use crate::decode::{Header, RecordMeta};
 use crate::engine::worker::{Action, Event};
 use crate::position::TopicPartition;
-use crate::sink::dead_letters::{Fate, Letter};
-use crate::source::member::{Command, MemberError, Report};
+use crate::source::member::{MemberError, Report};
 
 impl Member {
     /// Hands a record to the worker; whether it is done with it. If not, it is to be kept and comes again.
@@ -66,7 +63,7 @@ impl Member {
         for action in mem::take(&mut self.actions) {
             match action {
                 Action::DeadLetter { reason, epoch } => {
-                    self.write_letter(message, reason, epoch);
+                    self.outbox.add(message, reason, epoch);
                 }
                 Action::Hold => {
                     // It is counted when it comes again.
@@ -79,19 +76,6 @@ impl Member {
         }
         self.actions = others;
         is_done
-    }
-
-    fn write_letter<M: Message>(&self, message: &M, reason: String, epoch: Epoch) {
-        let remote = self.remote.clone();
-        let partition = TopicPartition::new(message.topic(), message.partition());
-        let letter = Letter::new(owned(message), reason, move |fate| {
-            let partition = partition.clone();
-            remote.send(match fate {
-                Fate::Settled => Command::LetterSettled(partition, epoch),
-                Fate::Stuck => Command::LettersStuck(partition, epoch),
-            });
-        });
-        self.settings.letters.send(letter);
     }
 
     fn uncount<M: Message>(&mut self, message: &M) {
@@ -138,6 +122,9 @@ impl Member {
                     kept_back,
                 } => {
                     self.has_news = false;
+                    if kept_back {
+                        self.outbox.send();
+                    }
                     self.report(Report::HandedOver {
                         contributions,
                         kept_back,

@@ -30,6 +30,7 @@ impl Member {
             Seen::Revoked(partitions) => {
                 for partition in &partitions {
                     self.step(consumer, Event::Revoked(partition))?;
+                    self.outbox.forget(partition);
                     self.fetching.drop_held(partition);
                 }
                 self.report(Report::Revoked(partitions));
@@ -85,6 +86,7 @@ impl Member {
             return Ok(());
         }
         self.told.retain(|(_, of)| of.as_ref() != Some(partition));
+        self.outbox.send();
         self.step(consumer, Event::ReachedEnd(partition, end))
     }
 
