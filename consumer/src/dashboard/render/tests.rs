@@ -184,6 +184,19 @@ fn reading_what_is_there() {
     insta::assert_snapshot!(stage.picture(80, 24));
 }
 
+#[test]
+fn tombstones_are_shown_where_there_are_any() {
+    let mut stage = Stage::running(&[]);
+    assert!(!stage.picture(200, 60).contains("tombstones"));
+    stage.tell(Event::Pulse(Pulse {
+        tombstones: 1_234,
+        ..Pulse::default()
+    }));
+    let picture = stage.picture(200, 60);
+    let line = picture.lines().find(|line| line.contains("tombstones"));
+    assert!(line.is_some_and(|line| line.contains("1,234")), "{picture}");
+}
+
 /// A running query whose lag goes from 3,900,000 by `step` every quarter of a second.
 fn behind(step: i64) -> Stage {
     let mut stage = Stage::running(&[]);
