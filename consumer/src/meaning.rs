@@ -1,4 +1,4 @@
-//! What the program makes of a type, as a number that is raised when the same record gets another value.
+//! What the program makes of a type or a function, as a number that is raised when the same record gets another value.
 //!
 //! A kept state is the records before its offset as they were read then. Where one of them would be read otherwise
 //! today, the state and what is added to it would not go together. So a query's identity has the meaning of
@@ -39,8 +39,25 @@ const KAFKA_TIMESTAMP: &str = MetadataColumn::Timestamp.name();
 const NOT_FINITE: &str = "NaN and Infinity are read";
 const MORE_TIMES: &str = "a time is read in more ways of writing it";
 
+const QUOTIENT: &str = "/ of DECIMAL";
+const ARITHMETIC: &str = "+, -, * and % of DECIMAL";
+const WHOLE: &str = "floor and ceil of DECIMAL";
+const TEXT_OF_BYTES: &str = "CAST of BINARY to STRING";
+
+/// Functions of a plan that have a raised meaning, and what they were called before.
+const FUNCTIONS: [(&str, &str, &str); 8] = [
+    (QUOTIENT, "decimal_divide(", "exact_divide("),
+    (ARITHMETIC, "decimal_add(", "exact_add("),
+    (ARITHMETIC, "decimal_subtract(", "exact_subtract("),
+    (ARITHMETIC, "decimal_multiply(", "exact_multiply("),
+    (ARITHMETIC, "decimal_remainder(", "exact_remainder("),
+    (WHOLE, "decimal_floor(", "floor("),
+    (WHOLE, "decimal_ceil(", "ceil("),
+    (TEXT_OF_BYTES, "text_of_bytes(", "text_of_bytes("),
+];
+
 /// To be raised with each change of an answer.
-const RAISED: [Raised; 7] = [
+const RAISED: [Raised; 11] = [
     Raised {
         name: STRING,
         number: 2,
@@ -76,6 +93,26 @@ const RAISED: [Raised; 7] = [
         number: 2,
         since: "a time that TIMESTAMP cannot hold is NULL",
     },
+    Raised {
+        name: QUOTIENT,
+        number: 2,
+        since: "it has Spark's digits behind the point",
+    },
+    Raised {
+        name: ARITHMETIC,
+        number: 2,
+        since: "with more than 38 digits it gives up some behind the point, as in Spark",
+    },
+    Raised {
+        name: WHOLE,
+        number: 2,
+        since: "they have no digits behind the point",
+    },
+    Raised {
+        name: TEXT_OF_BYTES,
+        number: 2,
+        since: "what is not UTF-8 is U+FFFD",
+    },
 ];
 
 /// The raised meanings of the types of those `columns` that are read from a record's value, and of what Kafka knows
@@ -95,6 +132,24 @@ pub fn of_columns(columns: &Schema) -> Meanings {
     let used = RAISED.iter().filter(|raised| names.contains(raised.name));
     used.map(|raised| (raised.name.to_owned(), raised.number))
         .collect()
+}
+
+/// The raised meanings of the functions in a plan's text.
+pub fn of_plan(plan: &str) -> Meanings {
+    let used = FUNCTIONS.iter().filter(|(_, call, _)| plan.contains(call));
+    let used: BTreeSet<&str> = used.map(|(name, _, _)| *name).collect();
+    let raised = RAISED.iter().filter(|raised| used.contains(raised.name));
+    raised
+        .map(|raised| (raised.name.to_owned(), raised.number))
+        .collect()
+}
+
+/// The text of a plan as it was before a function in it was raised: what is otherwise is said by its meaning.
+pub fn before(plan: &str) -> String {
+    let calls = FUNCTIONS.iter();
+    calls.fold(plan.to_owned(), |plan, (_, call, before)| {
+        plan.replace(call, before)
+    })
 }
 
 /// Adds the names of the types in `data_type` that can be in [`RAISED`].
@@ -161,6 +216,21 @@ mod tests {
         let of_all = of_columns(table.table());
         let raised = Meanings::from([("_kafka_timestamp".to_owned(), 2)]);
         assert_eq!(of_all, raised, "it has a meaning of its own");
+    }
+
+    #[test]
+    fn a_function_has_its_meaning_and_its_old_name_in_the_identity() {
+        let plan = "sum(decimal_divide(a@0, floor(x@1))), max(decimal_floor(b@1))";
+        let meanings: Vec<_> = of_plan(plan).into_keys().collect();
+        assert_eq!(meanings, ["/ of DECIMAL", "floor and ceil of DECIMAL"]);
+        assert_eq!(
+            before(plan),
+            "sum(exact_divide(a@0, floor(x@1))), max(floor(b@1))"
+        );
+        assert_eq!(
+            of_plan("exact_divide(a@0, b@1), floor(x@1)"),
+            Meanings::new()
+        );
     }
 
     #[test]

@@ -73,6 +73,11 @@ impl Catalog {
         });
     }
 
+    /// Adds what turns operators and the like into calls of functions. It is asked before those that are there.
+    pub fn add_planner(&mut self, planner: Arc<dyn ExprPlanner>) {
+        self.planners.insert(0, planner);
+    }
+
     /// Takes away what is called so, if it is a function of one row; not its other names.
     pub fn remove_scalar(&mut self, name: &str) {
         self.scalar.remove(name);

@@ -94,6 +94,14 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
             }],
             else_result: Some(Box::new(otherwise.clone())),
         }),
+        // What is not UTF-8 is U+FFFD there, too.
+        ("decode", [bytes, charset]) if is_utf8(charset) => Some(Expr::Cast {
+            kind: CastKind::Cast,
+            expr: Box::new(bytes.clone()),
+            data_type: SqlType::String(None),
+            array: false,
+            format: None,
+        }),
         ("isnull", [value]) => Some(Expr::IsNull(Box::new(value.clone()))),
         ("isnotnull", [value]) => Some(Expr::IsNotNull(Box::new(value.clone()))),
         ("count_if", [condition]) => {
@@ -164,6 +172,19 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
         *expr = rewritten;
     }
     Ok(())
+}
+
+/// Whether it is the name of UTF-8 in quotes.
+fn is_utf8(charset: &Expr) -> bool {
+    match charset {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(name) => {
+                matches!(name.to_lowercase().as_str(), "utf-8" | "utf8")
+            }
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// `x RLIKE 'a'` is `regexp_like(x, 'a')`.

@@ -85,11 +85,16 @@ pub(super) fn take(
 ) -> Result<Fingerprint, ResumeError> {
     let columns = schema.declared().project(query.columns());
     let columns = columns.unwrap_or_else(|_| schema.declared().as_ref().clone());
-    let identity = Identity::new(&config.topics, &columns, &query.kept_plan());
+    let plan = query.kept_plan();
+    let identity = Identity::new(&config.topics, &columns, &meaning::before(&plan));
     // Without an aggregate only offsets are kept, and these mean the same whatever a record's value is.
     let identity = match query.appends() {
         true => identity,
-        false => identity.with_meanings(meaning::of_columns(&columns)),
+        false => {
+            let mut meanings = meaning::of_columns(&columns);
+            meanings.extend(meaning::of_plan(&plan));
+            identity.with_meanings(meanings)
+        }
     };
     Ok(match config.reset {
         true => claim::reset(store, &identity, schema)?,

@@ -2,11 +2,14 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod bytes;
+mod decimals;
 mod mistakes;
 mod names;
 mod refused;
 mod results;
 mod spark;
+mod timestamps;
 
 use std::sync::Arc;
 

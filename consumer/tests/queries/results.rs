@@ -120,6 +120,19 @@ fn an_average_is_rounded_half_up() {
     );
 }
 
+/// Both ways that are told to whoever has a window in HAVING.
+#[test]
+fn groups_are_chosen_by_a_window() {
+    let share = "SELECT card_brand, sum(amount) * 100.0 / sum(sum(amount)) OVER () AS pct FROM transactions \
+                 GROUP BY card_brand";
+    for sql in [
+        format!("SELECT card_brand FROM ({share}) WHERE pct > 50"),
+        format!("SELECT card_brand FROM ({share} QUALIFY pct > 50)"),
+    ] {
+        assert_eq!(result(&sql), rows(&[&["a"]]), "{sql}");
+    }
+}
+
 #[test]
 fn the_top_row_stays_falls_and_comes_back() {
     let query = plan(
@@ -252,16 +265,20 @@ fn whole_numbers_that_fit_are_what_they_are() {
 
 #[test]
 fn quotients_of_decimals_are_rounded_half_up() {
-    for (amounts, quotient) in [
-        (&[1000_i128, 500, 500][..], "6.666667"),
-        (&[-1000, -500, -500], "-6.666667"),
-        (&[100, 100, 0], "0.666667"),
-        (&[100, 0, 0], "0.333333"),
+    for (amounts, quotient, average) in [
+        (
+            &[1000_i128, 500, 500][..],
+            "6.666666666666666667",
+            "6.666667",
+        ),
+        (&[-1000, -500, -500], "-6.666666666666666667", "-6.666667"),
+        (&[100, 100, 0], "0.666666666666666667", "0.666667"),
+        (&[100, 0, 0], "0.333333333333333333", "0.333333"),
     ] {
         let sql = "SELECT sum(amount) / count(*), avg(amount) FROM transactions";
         let values: Vec<_> = amounts.iter().map(|&cents| ("a", cents, 1)).collect();
         let rows = result_of(&plan(sql).unwrap(), &[batch(&values, &[0; 3])]);
-        assert_eq!(rows, [[quotient, quotient]]);
+        assert_eq!(rows, [[quotient, average]]);
     }
     let error = outcome(
         "SELECT sum(amount / (quantity - 1)) FROM transactions",

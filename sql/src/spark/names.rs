@@ -53,6 +53,7 @@ const REWRITTEN: &[&str] = &[
     "date_sub",
     "datediff",
     "dayofweek",
+    "decode",
     "if",
     "isnotnull",
     "isnull",

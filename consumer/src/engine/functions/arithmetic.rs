@@ -2,13 +2,16 @@
 //!
 //! DataFusion's whole numbers wrap, and a wrapped product in a sum is a number like any other; here, as in Spark, what
 //! does not fit its type is an error. Its quotients of decimals are cut off behind their last digit; here they are
-//! rounded half up, as averages are, with as many digits. Decimals of 38 digits are checked, too, against their digits
-//! and not only against 128 bits. Floats have no end.
+//! rounded half up, as averages are. Decimals of 38 digits are checked, too, against their digits and not only against
+//! 128 bits. Results have as many digits behind the point as in Spark. Floats have no end.
+
+mod decimals;
+mod digits;
+mod planning;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, ArrowNativeTypeOp, AsArray, Decimal128Array};
-use arrow::compute::kernels::arity::try_binary;
+use arrow::array::{Array, ArrayRef, AsArray, Datum};
 use arrow::compute::kernels::numeric::{add, mul, sub};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Field, FieldRef};
 use arrow::error::ArrowError;
@@ -30,7 +33,10 @@ use datafusion_physical_expr::expressions::BinaryExpr as PhysicalBinaryExpr;
 use datafusion_physical_expr_common::datum;
 use datafusion_physical_expr_common::physical_expr::PhysicalExpr;
 
-use super::rounding::divide_half_up;
+use self::decimals::Operands;
+use self::digits::Digits;
+
+pub use self::planning::DecimalPlanner;
 
 /// Has a plan compute with what is here. Its columns keep their names. Rules that give operands a type of their own must
 /// have run, and those that compute constants not yet.
@@ -96,29 +102,64 @@ fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> 
             are_whole || matches!(result, DataType::Decimal128(DECIMAL128_MAX_PRECISION, _))
         }
         (Operator::Divide, [DataType::Decimal128(..), DataType::Decimal128(..)], _) => true,
+        (Operator::Modulo, [left, right], _) => needs_more_digits(left, right),
         _ => false,
     };
     if !is_inexact {
         return Ok(Transformed::no(expr));
     }
-    let function = Operation {
+    let function = operation(
         op,
-        name: match op {
+        match op {
             Operator::Plus => "exact_add",
             Operator::Minus => "exact_subtract",
             Operator::Multiply => "exact_multiply",
-            _ => "exact_divide",
+            Operator::Divide => "exact_divide",
+            _ => "exact_remainder",
         },
         result,
-        signature: Signature::any(2, Volatility::Immutable),
-    };
+    );
     let operands = vec![left, Expr::clone(right)];
-    Ok(Transformed::yes(ScalarUDF::from(function).call(operands)))
+    Ok(Transformed::yes(function.call(operands)))
+}
+
+/// Whether one of two decimals may have too many digits once it has as many behind its point as the other.
+fn needs_more_digits(left: &DataType, right: &DataType) -> bool {
+    let digits = Digits::of(left).zip(Digits::of(right));
+    digits.is_some_and(|(left, right)| {
+        let behind = left.behind.max(right.behind);
+        let most = i16::from(DECIMAL128_MAX_PRECISION);
+        [left, right]
+            .iter()
+            .any(|operand| operand.all + behind - operand.behind > most)
+    })
+}
+
+/// An operation with two decimals whose result has Spark's digits. The names are in the identities of queries, and tell
+/// these results from those of earlier versions.
+fn decimal_operation(op: Operator, result: DataType) -> ScalarUDF {
+    let name = match op {
+        Operator::Plus => "decimal_add",
+        Operator::Minus => "decimal_subtract",
+        Operator::Multiply => "decimal_multiply",
+        Operator::Divide => "decimal_divide",
+        _ => "decimal_remainder",
+    };
+    operation(op, name, result)
+}
+
+fn operation(op: Operator, name: &'static str, result: DataType) -> ScalarUDF {
+    ScalarUDF::from(Operation {
+        op,
+        name,
+        result,
+        signature: Signature::any(2, Volatility::Immutable),
+    })
 }
 
 /// Its type, which of an operation of ours is known: to ask DataFusion takes a time that grows with what is in it, and in
 /// a row of operators each is in the next.
-fn type_of(expr: &Expr, columns: &DFSchema) -> Result<DataType> {
+pub(super) fn type_of(expr: &Expr, columns: &DFSchema) -> Result<DataType> {
     if let Expr::ScalarFunction(call) = expr
         && let Some(operation) = call.func.inner().downcast_ref::<Operation>()
     {
@@ -152,7 +193,7 @@ pub fn as_written(expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>>
     Ok(written.data)
 }
 
-/// One of the four, as a function.
+/// One of the five, as a function.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Operation {
     op: Operator,
@@ -164,6 +205,19 @@ struct Operation {
 impl ScalarUDFImpl for Operation {
     fn name(&self) -> &str {
         self.name
+    }
+
+    /// As it was written.
+    fn schema_name(&self, operands: &[Expr]) -> Result<String> {
+        let [left, right] = operands else {
+            return Ok(self.name.to_owned());
+        };
+        Ok(format!(
+            "{} {} {}",
+            left.schema_name(),
+            self.op,
+            right.schema_name()
+        ))
     }
 
     fn signature(&self) -> &Signature {
@@ -188,14 +242,12 @@ impl ScalarUDFImpl for Operation {
             return Err(DataFusionError::Internal(format!("{} of two", self.name)));
         };
         let result = match (self.op, &self.result) {
-            (Operator::Plus, of) => datum::apply(left, right, |l, r| fitting(add(l, r)?, of)),
-            (Operator::Minus, of) => datum::apply(left, right, |l, r| fitting(sub(l, r)?, of)),
-            (Operator::Multiply, of) => datum::apply(left, right, |l, r| fitting(mul(l, r)?, of)),
-            (_, DataType::Decimal128(precision, scale)) => {
-                let operands = ColumnarValue::values_to_arrays(&args.args)?;
-                let (left, right) = (operands[0].as_primitive(), operands[1].as_primitive());
-                quotients(left, right, *precision, *scale).map(ColumnarValue::Array)
+            (op, DataType::Decimal128(precision, scale)) => {
+                datum::apply(left, right, |l, r| decimals(op, l, r, *precision, *scale))
             }
+            (Operator::Plus, _) => datum::apply(left, right, |l, r| add(l, r)),
+            (Operator::Minus, _) => datum::apply(left, right, |l, r| sub(l, r)),
+            (Operator::Multiply, _) => datum::apply(left, right, |l, r| mul(l, r)),
             (op, result) => {
                 return Err(DataFusionError::Internal(format!("{op} to a {result}")));
             }
@@ -204,39 +256,21 @@ impl ScalarUDFImpl for Operation {
     }
 }
 
-/// `results`, unless they are decimals of more digits than their type has; 128 bits hold some of these.
-fn fitting(results: ArrayRef, of: &DataType) -> Result<ArrayRef, ArrowError> {
-    if let DataType::Decimal128(precision, _) = of
-        && let Some(decimals) = results.as_primitive_opt::<Decimal128Type>()
-    {
-        let fits = decimals.validate_decimal_precision(*precision);
-        fits.map_err(|_| ArrowError::ArithmeticOverflow("a decimal".to_owned()))?;
-    }
-    Ok(results)
-}
-
-/// Each of the one by each of the other, with so many digits behind the point.
-fn quotients(
-    dividends: &Decimal128Array,
-    divisors: &Decimal128Array,
+fn decimals(
+    op: Operator,
+    left: &dyn Datum,
+    right: &dyn Datum,
     precision: u8,
     scale: i8,
-) -> Result<ArrayRef> {
-    let shift = i32::from(scale) - i32::from(dividends.scale()) + i32::from(divisors.scale());
-    let power = 10_i128.pow_checked(shift.unsigned_abs())?;
-    let (up, down) = if shift < 0 { (1, power) } else { (power, 1) };
-    let quotients: Decimal128Array = try_binary(dividends, divisors, |dividend, divisor| {
-        if divisor == 0 {
-            return Err(ArrowError::DivideByZero);
-        }
-        let overflow = || ArrowError::ArithmeticOverflow("a quotient".to_owned());
-        let (dividend, divisor) = (dividend.checked_mul(up), divisor.checked_mul(down));
-        let (dividend, divisor) = dividend.zip(divisor).ok_or_else(overflow)?;
-        divide_half_up(dividend, divisor).ok_or_else(overflow)
-    })?;
-    Ok(Arc::new(
-        quotients.with_precision_and_scale(precision, scale)?,
-    ))
+) -> Result<ArrayRef, ArrowError> {
+    let ((left, is_left_one), (right, is_right_one)) = (left.get(), right.get());
+    let operand = |side: &dyn Array| side.as_primitive_opt::<Decimal128Type>().cloned();
+    let (Some(left), Some(right)) = (operand(left), operand(right)) else {
+        return Err(ArrowError::ComputeError(format!("{op} of decimals")));
+    };
+    let operands = Operands::new(op, [left.scale(), right.scale()], precision, scale);
+    let results = operands.apply((&left, is_left_one), (&right, is_right_one))?;
+    Ok(Arc::new(results))
 }
 
 impl Operation {
@@ -251,7 +285,9 @@ impl Operation {
         // Of Arrow's "Overflow happened on: 70000 * 40000".
         let operation = text.rsplit(": ").next().unwrap_or(text);
         let wider = match self.result {
-            DataType::Decimal128(..) => "fewer digits behind the point, or to DOUBLE",
+            DataType::Decimal128(..) => {
+                "a DECIMAL with fewer digits behind the point, or to DOUBLE"
+            }
             DataType::Int64 | DataType::UInt64 => "DECIMAL(38, 0) or DOUBLE",
             _ => "BIGINT, DECIMAL(38, 0) or DOUBLE",
         };

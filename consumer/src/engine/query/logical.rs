@@ -9,6 +9,7 @@ use datafusion_common::alias::AliasGenerator;
 use datafusion_common::config::ConfigOptions;
 use datafusion_common::{Result, ScalarValue};
 use datafusion_execution::config::SessionConfig;
+use datafusion_expr::planner::ContextProvider;
 use datafusion_expr::registry::{FunctionRegistry, MemoryFunctionRegistry};
 use datafusion_expr::{LogicalPlan, TableSource};
 use datafusion_functions_aggregate::first_last::first_value_udaf;
@@ -17,9 +18,11 @@ use sql::Catalog;
 
 use super::TABLE;
 use crate::engine::feed::FeedTable;
-use crate::engine::functions::arithmetic::ExactArithmetic;
+use crate::engine::functions::arithmetic::{DecimalPlanner, ExactArithmetic};
+use crate::engine::functions::casts::Casts;
 use crate::engine::functions::clock::TriggerClock;
-use crate::engine::functions::exact;
+use crate::engine::functions::header::{self, HeaderPlanner};
+use crate::engine::functions::{exact, timestamps, whole};
 
 /// How queries are planned and run.
 pub(super) fn config() -> SessionConfig {
@@ -49,6 +52,14 @@ pub(super) fn catalog(
     for function in clock.functions() {
         catalog.add_scalar(Arc::new(function));
     }
+    let known = |name: &str| catalog.get_function_meta(name);
+    let ours = [timestamps::functions(known), whole::functions(known)].concat();
+    for function in ours {
+        catalog.add_scalar(Arc::new(function));
+    }
+    catalog.add_scalar(Arc::new(header::header()));
+    catalog.add_planner(Arc::new(DecimalPlanner));
+    catalog.add_planner(Arc::new(HeaderPlanner));
     // Would be folded to the time of planning.
     catalog.remove_scalar("current_time");
     let table: Arc<dyn TableSource> = Arc::new(FeedTable::new(Arc::clone(table)));
@@ -66,6 +77,7 @@ pub(super) fn catalog(
 /// If an expression has no type, or a constant cannot be computed.
 pub(super) fn optimize(plan: LogicalPlan, options: &Arc<ConfigOptions>) -> Result<LogicalPlan> {
     let mut analyzer = Analyzer::new();
+    analyzer.rules.push(Arc::new(Casts));
     analyzer.rules.push(Arc::new(ExactArithmetic));
     let analyzed = analyzer.execute_and_check(plan, options, |_, _| {})?;
     let mut optimizer = Optimizer::new();
