@@ -69,6 +69,13 @@ impl From<SqlError> for QueryError {
     }
 }
 
+fn parsed(text: &str) -> Result<Box<sqlparser::ast::Query>, QueryError> {
+    sql::parse(text).map_err(|error| match error {
+        SqlError::Invalid(error) => QueryError::Invalid(explain::syntax_error(&error, text)),
+        other => other.into(),
+    })
+}
+
 /// A query that has been checked and planned.
 #[derive(Clone)]
 pub struct Query {
@@ -104,17 +111,18 @@ impl Query {
         };
         let config = logical::config();
         let catalog = logical::catalog(table, topic, &clock, &config);
-        let parsed = sql::parse(text)?;
+        let parsed = parsed(text)?;
         let name = topic.unwrap_or(TABLE);
         let written = sql::plan(parsed, table.fields(), &catalog).map_err(|error| match error {
             SqlError::Invalid(error) => QueryError::Invalid(explain::lookup_error(
                 &error,
+                text,
                 name,
                 &catalog.function_names(),
             )),
             other => other.into(),
         })?;
-        check_written(&written, name)?;
+        check_written(&written, &explain::written(name))?;
         let optimized = logical::optimize(written, config.options())?;
         check_optimized(&optimized, topics.len())?;
         let physical = physical::plan(&one_nan(optimized.clone())?, &config)?;
@@ -213,8 +221,7 @@ impl Query {
     /// # Errors
     /// As [`plan`](Self::plan).
     pub fn check(text: &str) -> Result<(), QueryError> {
-        sql::parse(text)?;
-        Ok(())
+        parsed(text).map(|_query| ())
     }
 
     /// Runs all parts over no records: what DataFusion plans but cannot run is told at once.

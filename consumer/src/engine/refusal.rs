@@ -46,6 +46,12 @@ pub enum Refusal {
          may stand above the aggregate"
     )]
     OverRecords(&'static str),
+    /// `HAVING rank() OVER (…) = 1`.
+    #[error(
+        "a window function cannot stand in HAVING, which chooses groups before there are windows; write QUALIFY in \
+         its place, or SELECT * FROM (SELECT …) WHERE …"
+    )]
+    WindowInHaving,
     /// ORDER BY without an aggregate.
     #[error(
         "its rows are streamed as they come and so cannot be sorted; leave ORDER BY out, or \
@@ -115,6 +121,16 @@ pub fn check_written(plan: &LogicalPlan, table: &str) -> Result<(), Refusal> {
         if refusal.is_none() && plan.expressions().iter().any(has_subquery) {
             refusal = Some(Refusal::Subquery);
         }
+        // Wherever else they may stand they are columns of a Window by now.
+        if let LogicalPlan::Filter(filter) = plan
+            && refusal.is_none()
+            && has_window(&filter.predicate)
+        {
+            refusal = Some(match lowest_aggregate(&filter.input) {
+                Some(_) => Refusal::WindowInHaving,
+                None => Refusal::OverRecords("a window function"),
+            });
+        }
         if refusal.is_some() {
             TreeNodeRecursion::Stop
         } else {
@@ -130,6 +146,11 @@ pub fn check_written(plan: &LogicalPlan, table: &str) -> Result<(), Refusal> {
         (None, 1) => Ok(()),
         (None, _) => Err(Refusal::ManyScans("the same table twice")),
     }
+}
+
+fn has_window(expr: &Expr) -> bool {
+    let is_window = |expr: &Expr| matches!(expr, Expr::WindowFunction(_));
+    expr.exists(|expr| Ok(is_window(expr))).unwrap_or(false)
 }
 
 fn has_subquery(expr: &Expr) -> bool {

@@ -1,8 +1,9 @@
 //! What is said to a query that is wrong.
 
-use consumer::engine::query::QueryError;
+use consumer::engine::query::{Query, QueryError};
+use consumer::schema::TableSchema;
 
-use super::plan;
+use super::{cards, plan};
 
 /// What is said to a query that is wrong.
 fn complaint(sql: &str) -> String {
@@ -126,7 +127,7 @@ fn a_mistake_is_told_in_one_plain_line() {
         ),
         (
             "SELECT count(*) FROM transactions WHERE amount",
-            "WHERE takes a condition; amount is DECIMAL(12,2)",
+            "WHERE and HAVING take a condition; amount is DECIMAL(12,2)",
         ),
         (
             "SELECT count(*) FROM transactions WHERE timestamp > 3",
@@ -135,6 +136,44 @@ fn a_mistake_is_told_in_one_plain_line() {
         (
             "SELECT amount + card_brand FROM transactions",
             "DECIMAL(12,2) + STRING is not defined; CAST one side",
+        ),
+        (
+            "SELECT card_brand, count(*) FROM transactions GROUP BY 1 HAVING count(*)",
+            "WHERE and HAVING take a condition; count(*) is BIGINT",
+        ),
+        (
+            "SELECT timestamp + timestamp FROM transactions",
+            "TIMESTAMP + TIMESTAMP is not defined; CAST one side",
+        ),
+        (
+            "SELECT tags + 1 FROM transactions",
+            "ARRAY<STRING> + BIGINT is not defined; CAST one side",
+        ),
+        (
+            "SELECT battery[1] FROM transactions",
+            "there is no array_element(STRUCT<volts: DOUBLE, low: BOOLEAN>, BIGINT); there is array_element(array, index)",
+        ),
+        (
+            "SELECT quantity DIV 2 FROM transactions",
+            "line 1, column 17: DIV is no operator here",
+        ),
+        (
+            "SELECT a.b.c.d.e FROM transactions",
+            "there is no column a.b.c.d.e",
+        ),
+        ("SELECT @x FROM transactions", "@x is not known"),
+        (
+            "SELECT card_brand, count(*) FROM transactions GROUP BY 1 LIMIT quantity",
+            "there is no column quantity here",
+        ),
+        (
+            "SELECT count(*) FROM transactions WHERE unnest(tags) = 'x'",
+            "unnest and explode stand in the SELECT list; for a condition write \
+             SELECT … FROM (SELECT unnest(x) AS y FROM …) WHERE y …",
+        ),
+        (
+            "SELECT CASE WHEN true THEN battery ELSE tags END, coalesce(tags, battery, 1) FROM transactions",
+            "a function or a CASE has values whose types do not go together; CAST some of them",
         ),
         (
             "SELECT CAST('abc' AS INT) FROM transactions",
@@ -154,5 +193,120 @@ fn a_mistake_is_told_in_one_plain_line() {
         ),
     ] {
         assert_eq!(complaint(sql), expected, "{sql}");
+    }
+}
+
+/// What DataFusion or its parser would show of their own values and plans, in whatever is wrong.
+#[test]
+fn no_inner_structure_is_shown() {
+    let ddl = "ts TIMESTAMP, n TIMESTAMP_NTZ, d DATE, s STRING, b BINARY, p DECIMAL(38,18), amount DECIMAL(12,2), \
+               i INT, l BIGINT, f DOUBLE, tags ARRAY<STRING>, battery STRUCT<volts: DOUBLE, low: BOOLEAN>, \
+               bad BINARY, c STRING, headers ARRAY<STRUCT<key: STRING, value: BINARY>>";
+    let table = TableSchema::parse(ddl).unwrap();
+    let mut wrong = 0;
+    let mut inside = Vec::new();
+    for sql in include_str!("wrong.txt").lines() {
+        let Err(error) = Query::plan(sql, table.columns(), &[]) else {
+            continue;
+        };
+        wrong += 1;
+        let text = error.to_string();
+        let is_plain = text.len() < 600 && !text.contains('\n');
+        for inner in [
+            " { ",
+            "Some(",
+            "None",
+            "Expr",
+            "Utf8",
+            "Int64",
+            "Float64",
+            "Decimal1",
+            "List(",
+            "Struct(",
+            "Timestamp(",
+            "Field",
+            "Node",
+            "Plan",
+            "Projection",
+            "TableScan",
+            "Token",
+            "Internal",
+            "Binary",
+            " ast ",
+        ] {
+            if text.contains(inner) || !is_plain {
+                inside.push(format!("{inner}: {sql}: {text}"));
+            }
+        }
+    }
+    assert!(inside.is_empty(), "{inside:#?}");
+    assert!(wrong > 150, "{wrong}");
+}
+
+#[test]
+fn a_topic_that_needs_quotes_is_told_with_them() {
+    let quotes = |name: &str| {
+        format!(
+            "a name with other characters than letters, digits and _ stands in double quotes: FROM \"{name}\""
+        )
+    };
+    for (topic, sql, expected) in [
+        (
+            "orders.v1",
+            "SELECT count(*) FROM orders.v1",
+            quotes("orders.v1"),
+        ),
+        (
+            "orders.v1",
+            "SELECT count(*) FROM Orders.V1 AS o",
+            quotes("Orders.V1"),
+        ),
+        ("a.b.c.d", "SELECT count(*) FROM a.b.c.d", quotes("a.b.c.d")),
+        (
+            "card-transactions",
+            "SELECT count(*) FROM card-transactions",
+            quotes("card-transactions"),
+        ),
+        (
+            "card-transactions",
+            "SELECT count(*)\nFROM card-transactions WHERE _offset > 3",
+            quotes("card-transactions"),
+        ),
+        (
+            "2024-orders",
+            "SELECT count(*) FROM 2024-orders",
+            quotes("2024-orders"),
+        ),
+        (
+            "card-transactions",
+            "SELECT count(*) FROM cards",
+            "there is no table cards; write FROM \"card-transactions\"".to_owned(),
+        ),
+        (
+            "card-transactions",
+            "SELECT count(*) FROM transactions WHERE a - 1 = = 2",
+            "line 1, column 49: expected an expression, found =".to_owned(),
+        ),
+    ] {
+        let error = Query::plan(sql, &cards(), &[topic.to_owned()])
+            .err()
+            .unwrap();
+        assert_eq!(error.to_string(), expected, "{sql}");
+    }
+    let none = Query::plan("SELECT 1", &cards(), &["orders.v1".to_owned()]);
+    let none = none.err().unwrap().to_string();
+    assert!(none.ends_with("write FROM \"orders.v1\""), "{none}");
+    for (topic, sql) in [
+        ("orders.v1", "SELECT count(*) FROM \"orders.v1\""),
+        (
+            "Card-Transactions",
+            "SELECT count(*) FROM `Card-Transactions`",
+        ),
+        ("card-transactions", "SELECT count(*) FROM transactions"),
+    ] {
+        assert!(
+            Query::plan(sql, &cards(), &[topic.to_owned()]).is_ok(),
+            "{sql}"
+        );
     }
 }

@@ -18,7 +18,7 @@ fn refusal(sql: &str) -> Refusal {
 fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
     use Refusal::{
         Ignored, LimitedRows, ManyScans, NestedAggregate, NoScan, OrderDependent, OverRecords,
-        ReadsNothing, SortedRows, Subquery, Volatile,
+        ReadsNothing, SortedRows, Subquery, Volatile, WindowInHaving,
     };
     let over = OverRecords;
     let order = |name: &str| OrderDependent {
@@ -155,6 +155,19 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
         ),
         (
             "SELECT sum(amount) OVER (PARTITION BY card_brand) FROM transactions",
+            over("a window function"),
+        ),
+        (
+            "SELECT card_brand, sum(amount) * 100.0 / sum(sum(amount)) OVER () AS pct FROM transactions \
+             GROUP BY card_brand HAVING pct > 10",
+            WindowInHaving,
+        ),
+        (
+            "SELECT card_brand FROM transactions GROUP BY 1 HAVING rank() OVER (ORDER BY count(*)) = 1",
+            WindowInHaving,
+        ),
+        (
+            "SELECT card_brand FROM transactions WHERE rank() OVER (ORDER BY amount) = 1",
             over("a window function"),
         ),
         (

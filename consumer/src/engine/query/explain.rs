@@ -9,9 +9,13 @@ use datafusion_common::utils::datafusion_strsim::normalized_levenshtein;
 use datafusion_common::{Column, SchemaError};
 use sqlparser::parser::ParserError;
 
+mod structures;
+mod tables;
 mod words;
 
 use words::in_sql;
+
+pub(super) use tables::written;
 
 /// Names at least so alike are taken for one another: 0 is not at all, 1 the same.
 const ALIKE: f64 = 0.5;
@@ -41,12 +45,40 @@ pub fn error_text(error: &DataFusionError) -> String {
     }
 }
 
+/// As [`error_text`], for what keeps `query` from being read.
+pub(super) fn syntax_error(error: &DataFusionError, query: &str) -> String {
+    let text = match error.find_root() {
+        DataFusionError::SQL(error, _) => match error.as_ref() {
+            ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+            ParserError::RecursionLimitExceeded => "",
+        },
+        _ => "",
+    };
+    let place = text
+        .rsplit_once(" at Line: ")
+        .map_or("", |(_, place)| place);
+    let mut unquoted = tables::unquoted(query).into_iter();
+    match unquoted.find(|name| name.has(place)) {
+        Some(unquoted) => tables::wants_quotes(&unquoted.name),
+        None => error_text(error),
+    }
+}
+
 /// As [`error_text`], for what comes up when the names in a query are looked up: `table` is the one to
 /// read, `functions` are all there are.
-pub(super) fn lookup_error(error: &DataFusionError, table: &str, functions: &[&str]) -> String {
+pub(super) fn lookup_error(
+    error: &DataFusionError,
+    query: &str,
+    table: &str,
+    functions: &[&str],
+) -> String {
     let text = error.find_root().strip_backtrace();
+    let mut unquoted = tables::unquoted(query).into_iter();
+    if let Some(unquoted) = unquoted.find(|of| of.name.eq_ignore_ascii_case(table)) {
+        return tables::wants_quotes(&unquoted.name);
+    }
     if let Some(name) = between(&text, "table '", "' not found") {
-        return format!("there is no table {name}; write FROM {table}");
+        return format!("there is no table {name}; write FROM {}", written(table));
     }
     if let Some(name) = between(&text, "Invalid function '", "'") {
         return unknown_function(name, functions);
@@ -67,6 +99,9 @@ fn unknown_column(field: &Column, valid: &[Column]) -> String {
         if !names.contains(&name) {
             names.push(name);
         }
+    }
+    if names.is_empty() {
+        return format!("there is no column {wanted} here");
     }
     let near = nearest(&wanted, names.iter().map(String::as_str));
     let mut listed: Vec<&str> = near.clone();
@@ -134,7 +169,15 @@ fn syntax(text: &str) -> String {
         ),
         None => (text, String::new()),
     };
-    let what = what
+    // The word as the parser keeps it.
+    if let Some(word) = between(
+        what,
+        "No infix parser for token Word(Word { value: \"",
+        "\"",
+    ) {
+        return format!("{place}{word} is no operator here");
+    }
+    let what = structures::without(what)
         .replace("Expected: ", "expected ")
         .replace(", found: EOF", ", found the end of the query")
         .replace(", found: ", ", found ");
@@ -165,12 +208,12 @@ fn told(text: &str) -> String {
         text = told;
     }
     if let Some(said) = known(text) {
-        return small(in_sql(&one_line(&said)));
+        return small(in_sql(&one_line(&structures::without(&said))));
     }
     for behind in ["\n\n", ".\nThis issue was likely caused"] {
         text = text.split(behind).next().unwrap_or(text);
     }
-    small(in_sql(&one_line(text)))
+    small(in_sql(&one_line(&structures::without(text))))
 }
 
 /// What DataFusion puts before the text of an error, often several of them.
@@ -207,7 +250,10 @@ fn known(text: &str) -> Option<String> {
     }
     if let Some(predicate) = between(text, "non-boolean predicate '", "' returning ") {
         let kind = text.rsplit(" returning ").next()?;
-        return Some(format!("WHERE takes a condition; {predicate} is {kind}"));
+        let predicate = predicate.rsplit(" AS ").next().unwrap_or(predicate);
+        return Some(format!(
+            "WHERE and HAVING take a condition; {predicate} is {kind}"
+        ));
     }
     if let Some(field) = between(text, "Field ", " not found in struct") {
         return Some(format!("there is no field {field} in that STRUCT"));
@@ -225,12 +271,43 @@ fn known(text: &str) -> Option<String> {
     }
     for before in [
         "Cannot infer common argument type for comparison operation ",
+        "Cannot infer common argument type for logical boolean operation ",
+        "Cannot infer common argument type for operation ",
+        "Cannot infer common type for bitwise operation ",
         "Cannot coerce arithmetic expression ",
+        "Cannot get result type for temporal operation ",
+        "Cannot get result type for decimal operation ",
     ] {
         if let Some(operation) = text.strip_prefix(before) {
             let operation = operation.trim_end_matches(" to valid types");
+            let operation = operation.split(": ").next().unwrap_or(operation);
             return Some(format!("{operation} is not defined; CAST one side"));
         }
+    }
+    if text.starts_with("Fail to find the coerced type") {
+        return Some(
+            "a function or a CASE has values whose types do not go together; CAST some of them"
+                .to_owned(),
+        );
+    }
+    if text.contains("Unnest should be rewritten") {
+        return Some(
+            "unnest and explode stand in the SELECT list; for a condition write \
+             SELECT … FROM (SELECT unnest(x) AS y FROM …) WHERE y …"
+                .to_owned(),
+        );
+    }
+    if let Some(words) = between(text, "compound identifier: [", "]") {
+        let path = words.replace(['"', ' '], "").replace(',', ".");
+        return Some(format!("there is no column {path}"));
+    }
+    if let Some(variable) = between(text, "variable [\"", "\"] has no type information") {
+        return Some(format!("{variable} is not known"));
+    }
+    if text == "Format error" {
+        return Some(
+            "a pattern of date_format or to_char has a % that is none of strftime's".to_owned(),
+        );
     }
     let missing = text.strip_prefix("This feature is not implemented: ")?;
     let missing = missing
@@ -249,18 +326,38 @@ fn wrong_arguments(cause: &str, call: &str) -> String {
         return told(reason.trim_end_matches('.'));
     }
     let (call, candidates) = call.split_once("'.").unwrap_or((call, ""));
-    let candidates: Vec<&str> = candidates
+    let lines = candidates
         .split_once("Candidate functions:")
         .map_or("", |(_, list)| list)
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .take(3)
-        .collect();
+        .lines();
+    let mut candidates: Vec<String> = Vec::new();
+    for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
+        let candidate = each_once(&in_sql(line));
+        if !candidates.contains(&candidate) && candidates.len() < 3 {
+            candidates.push(candidate);
+        }
+    }
     format!(
         "there is no {call}; there is {}",
         candidates.join(", ").replace("NullAry()", "")
     )
+}
+
+/// `f(A/B/A, C)` with each of the types that an argument may have once.
+fn each_once(candidate: &str) -> String {
+    let mut shown = String::new();
+    for part in candidate.split_inclusive(['(', ',', ')']) {
+        let core = part.trim_end_matches(['(', ',', ')']);
+        let mut types: Vec<&str> = Vec::new();
+        for kind in core.split('/') {
+            if !types.contains(&kind) {
+                types.push(kind);
+            }
+        }
+        shown.push_str(&types.join("/"));
+        shown.push_str(&part[core.len()..]);
+    }
+    shown
 }
 
 fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&'a str> {

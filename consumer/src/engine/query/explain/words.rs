@@ -6,14 +6,24 @@ use crate::engine::query::TABLE;
 /// Names of types without arguments; with some, they are literals.
 const TYPES: &[(&str, &str)] = &[
     ("Binary", "BINARY"),
+    ("BinaryView", "BINARY"),
     ("Boolean", "BOOLEAN"),
     ("Date32", "DATE"),
+    ("Date64", "DATE"),
+    ("Decimal128", "DECIMAL"),
+    ("Decimal256", "DECIMAL"),
     ("Float32", "FLOAT"),
     ("Float64", "DOUBLE"),
     ("Int16", "SMALLINT"),
     ("Int32", "INT"),
     ("Int64", "BIGINT"),
     ("Int8", "TINYINT"),
+    ("LargeBinary", "BINARY"),
+    ("LargeUtf8", "STRING"),
+    ("UInt16", "SMALLINT UNSIGNED"),
+    ("UInt32", "INT UNSIGNED"),
+    ("UInt64", "BIGINT UNSIGNED"),
+    ("UInt8", "TINYINT UNSIGNED"),
     ("Utf8", "STRING"),
     ("Utf8View", "STRING"),
 ];
@@ -45,6 +55,12 @@ fn translated<'a>(name: &'a str, behind: &'a str) -> (String, &'a str) {
     if name == TABLE && behind.starts_with('.') {
         return (String::new(), &behind[1..]);
     }
+    if let ("List" | "LargeList" | "Struct", Some((inside, left))) = (name, in_parentheses(behind))
+    {
+        let inside = in_sql(inside).replace("\": ", ": ").replace('"', "");
+        let name = if name == "Struct" { "STRUCT" } else { "ARRAY" };
+        return (format!("{name}<{inside}>"), left);
+    }
     let arguments = behind
         .strip_prefix('(')
         .and_then(|inside| inside.split_once(')'));
@@ -63,13 +79,31 @@ fn translated<'a>(name: &'a str, behind: &'a str) -> (String, &'a str) {
             };
             (kind.to_owned(), left)
         }
-        ("Interval", Some((_, left))) => ("INTERVAL".to_owned(), left),
+        ("Time32" | "Time64", Some((_, left))) => ("TIME".to_owned(), left),
+        ("Interval" | "Duration", Some((_, left))) => ("INTERVAL".to_owned(), left),
         _ => match (TYPES.iter().find(|(kind, _)| *kind == name), arguments) {
             (Some(_), Some((value, left))) => (value.replace('"', "'"), left),
             (Some((_, kind)), None) => ((*kind).to_owned(), behind),
             (None, _) => (name.to_owned(), behind),
         },
     }
+}
+
+/// What stands in the parentheses with which `text` begins, others included, and what is behind them.
+fn in_parentheses(text: &str) -> Option<(&str, &str)> {
+    let inside = text.strip_prefix('(')?;
+    let mut open = 1_usize;
+    for (at, c) in inside.char_indices() {
+        match c {
+            '(' => open += 1,
+            ')' => open -= 1,
+            _ => {}
+        }
+        if open == 0 {
+            return Some((&inside[..at], &inside[at + 1..]));
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -86,6 +120,11 @@ mod tests {
                 "date_part('year',at) = 7",
             ),
             ("x * Decimal128(1.1,2,1)", "x * 1.1"),
+            (
+                "List(Struct(\"key\": Utf8View, \"at\": Timestamp(µs, \"UTC\"))) = Int64",
+                "ARRAY<STRUCT<key: STRING, at: TIMESTAMP>> = BIGINT",
+            ),
+            ("Time64(ns) - Duration(µs)", "TIME - INTERVAL"),
             ("my_transactions.x, Booleans", "my_transactions.x, Booleans"),
         ] {
             assert_eq!(in_sql(text), expected);

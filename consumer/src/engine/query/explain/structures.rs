@@ -1,0 +1,95 @@
+//! Inner structures in an error's text: Rust's way to show a value, and DataFusion's to show a plan.
+//!
+//! Nobody who wrote a query can do anything with them, and they can be pages long. So a text ends before them.
+
+/// The names of a plan's nodes, as in its text.
+const NODES: [&str; 8] = [
+    "Projection: ",
+    "TableScan: ",
+    "SubqueryAlias: ",
+    "Aggregate: groupBy=",
+    "WindowAggr: ",
+    "Filter: ",
+    "EmptyRelation: ",
+    "Sort: ",
+];
+
+/// `text` up to the first structure in it. What stands in quotes is the user's, or a record's.
+pub(super) fn without(text: &str) -> String {
+    let outside = outside_of_quotes(text);
+    let nodes = NODES.iter().filter_map(|node| outside.find(node));
+    let Some(start) = nodes.chain(value(&outside)).min() else {
+        return text.to_owned();
+    };
+    let told = text[..start].trim_end_matches([' ', ':', ',', '(', '[', '\n']);
+    format!("{told} …")
+}
+
+/// The same bytes, with what is in quotes made blank.
+fn outside_of_quotes(text: &str) -> String {
+    let mut quote = None;
+    text.chars()
+        .flat_map(|c| {
+            let is_inside = quote.is_some();
+            match quote {
+                None if matches!(c, '\'' | '"' | '`') => quote = Some(c),
+                Some(open) if open == c => quote = None,
+                _ => {}
+            }
+            let shown = if is_inside { ' ' } else { c };
+            let blanks = if is_inside { c.len_utf8() } else { 1 };
+            std::iter::repeat_n(shown, blanks)
+        })
+        .collect()
+}
+
+/// Where a value begins, `Word(Word { value: …`, or `Some(…` and the like.
+fn value(text: &str) -> Option<usize> {
+    let fields = text.match_indices(" { ").map(|(at, _)| at).find(|&at| {
+        let behind =
+            text[at + 3..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+        behind.starts_with(": ") && text[..at].ends_with(|c: char| c.is_ascii_alphanumeric())
+    });
+    let some = ["Some(", "[Some(", "(None", " None,"].iter();
+    let some = some.filter_map(|start| text.find(start));
+    let start = some.chain(fields).min()?;
+    // With the names that it stands in.
+    let is_in_it = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '(' | '[' | ':');
+    let before = text[..start].trim_end_matches(is_in_it);
+    Some(before.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without;
+
+    #[test]
+    fn a_text_ends_before_a_value_or_a_plan() {
+        for (text, expected) in [
+            (
+                "Physical plan does not support logical expression WindowFunction(WindowFunction { fun: A(B { x: 1 }) })",
+                "Physical plan does not support logical expression …",
+            ),
+            (
+                "No infix parser for token Word(Word { value: \"DIV\", quote_style: None })",
+                "No infix parser for token …",
+            ),
+            ("found Some(3) of it", "found …"),
+            (
+                "Optimizer rule failed\nProjection: a, b\n  TableScan: t",
+                "Optimizer rule failed …",
+            ),
+            (
+                "cannot cast 'Some(x { y: 1 }' to INT",
+                "cannot cast 'Some(x { y: 1 }' to INT",
+            ),
+            ("no column a; there are b, c", "no column a; there are b, c"),
+            (
+                "a pattern such as \"a { b: c\"",
+                "a pattern such as \"a { b: c\"",
+            ),
+        ] {
+            assert_eq!(without(text), expected);
+        }
+    }
+}
