@@ -191,17 +191,33 @@ impl Decoder {
 
     /// Finds where the read columns' values stand, and checks the syntax of all others.
     fn scan(&mut self, record: &[u8]) -> Result<(), Defect> {
+        self.scan_from(record, 0)
+    }
+
+    /// As [`Self::scan`], with the JSON at `start`.
+    #[inline(always)]
+    fn scan_from(&mut self, record: &[u8], start: usize) -> Result<(), Defect> {
         self.spans.fill(Span::MISSING);
         self.order.restart();
-        let start = framing::json_start(record);
         let mut scanner = Scanner::new(record, start);
         let quotes = self.quotes.find(record);
         match members(&mut scanner, &mut self.order, quotes, &mut self.spans) {
             Ok(()) if scanner.is_done() => Ok(()),
             Ok(()) => Err(Defect::trailing(&scanner)),
-            Err(Fault::Expected(Expected::Object)) => Err(not_an_object(record, start)),
+            Err(Fault::Expected(Expected::Object)) => match framing::json_start(record) {
+                behind if behind > start => self.scan_behind_mark(record, behind),
+                _ => Err(not_an_object(record, start)),
+            },
             Err(fault) => Err(Defect::from_fault(fault, &scanner)),
         }
+    }
+
+    /// As [`Self::scan`], of a record with a byte-order mark. So others need not be asked for one: that took a
+    /// register from the loop over their members.
+    #[cold]
+    #[inline(never)]
+    fn scan_behind_mark(&mut self, record: &[u8], start: usize) -> Result<(), Defect> {
+        self.scan_from(record, start)
     }
 
     /// Records in the batch.

@@ -306,6 +306,8 @@ const BAD_VALUES: &[(&str, &str, &str)] = &[
     ("DOUBLE", "+Infinity", "not JSON: expected a value"),
     ("DOUBLE", "-NaN", "not JSON: expected a digit"),
     ("DOUBLE", "--Infinity", "not JSON: expected a digit"),
+    ("DOUBLE", "1e-Infinity", "not JSON: expected a digit"),
+    ("DOUBLE", "0.-Infinity", "not JSON: expected a digit"),
     ("DOUBLE", "-Inf", "not JSON: expected a digit"),
     ("INT", "[1]", "wrong type"),
     ("INT", "+1", "not JSON: expected a value"),
