@@ -18,6 +18,7 @@ pub mod listing;
 pub mod location;
 pub mod name;
 pub mod store;
+pub mod topic_ids;
 
 #[cfg(test)]
 pub(crate) mod counting;

@@ -95,6 +95,8 @@ pub struct Pulse {
     /// Records that have not been read: in this process's partitions, and in those of others as far as
     /// what they keep is known here.
     pub lag: u64,
+    /// Records that are in no lag, since they cannot be read before a transaction has ended; `None` if there are none.
+    pub held_back: Option<HeldBack>,
     /// Partitions that this process reads now.
     pub partitions: usize,
     /// What other processes of the group read, if any do.
@@ -108,6 +110,15 @@ pub struct Pulse {
     pub next_trigger: Option<Duration>,
     /// Time between triggers, as it is now; `None` if what is there is taken and no more.
     pub interval: Option<Duration>,
+}
+
+/// Records behind open transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// How many.
+    pub records: u64,
+    /// When the first of them was written.
+    pub since: DateTime<Utc>,
 }
 
 /// The part of the result that comes from what other processes have kept.

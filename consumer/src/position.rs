@@ -3,6 +3,9 @@
 use std::fmt::{self, Display, Formatter};
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 /// One partition of one topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicPartition {
@@ -59,6 +62,34 @@ pub fn names(partitions: &[TopicPartition]) -> String {
     }
 }
 
+/// What tells a topic from another one of the same name, before or after it. Brokers give it to each topic that is
+/// created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TopicId(u128);
+
+impl TopicId {
+    /// The id of these bits; all 0 is none.
+    pub fn of_bits(most_significant: i64, least_significant: i64) -> Option<Self> {
+        let bits = |half: i64| u128::from(half.cast_unsigned());
+        let id = bits(most_significant) << 64 | bits(least_significant);
+        (id != 0).then_some(Self(id))
+    }
+
+    /// The id that is shown as `text`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let id = u128::from_be_bytes(bytes.try_into().ok()?);
+        (id != 0).then_some(Self(id))
+    }
+}
+
+/// As Kafka's own tools show it: in base64 for URLs.
+impl Display for TopicId {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        URL_SAFE_NO_PAD.encode(self.0.to_be_bytes()).fmt(f)
+    }
+}
+
 /// A record's place in its partition; of an end, one past the last record's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Offset(pub i64);
@@ -99,6 +130,23 @@ mod tests {
         }
         for other in ["", "t", "t-", "-1", "t-01", "t-+1", "t-99999999999"] {
             assert_eq!(TopicPartition::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_topics_id_is_shown_as_kafkas_tools_show_it() {
+        // As Java's UUID of these bits and Kafka's Uuid have it.
+        let id = TopicId::of_bits(0x0123_4567_89ab_cdef, -0x0123_4567_89ab_cdf0).unwrap();
+        assert_eq!(id.to_string(), "ASNFZ4mrze_-3LqYdlQyEA");
+        assert_eq!(TopicId::parse("ASNFZ4mrze_-3LqYdlQyEA"), Some(id));
+        assert_eq!(TopicId::of_bits(0, 0), None);
+        for other in [
+            "",
+            "ASNFZ4mrze",
+            "ASNFZ4mrze/+3LqYdlQyEA",
+            "AAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert_eq!(TopicId::parse(other), None, "{other}");
         }
     }
 

@@ -92,4 +92,7 @@ pub struct SourceProgress {
     /// `latest_offset` less `end_offset`, summed over the partitions, but for those that others read where
     /// nothing tells how far they have come.
     pub lag: u64,
+    /// Records of these partitions behind transactions that have been open for a while: they are behind
+    /// `latest_offset`, and in no lag.
+    pub held_back: u64,
 }

@@ -1,6 +1,7 @@
 //! Where records come from: the topics' partitions and their ends, and the members of the consumer
 //! group that read them, each on its own thread.
 
+pub mod admin;
 pub mod closing;
 pub mod group_context;
 pub mod group_members;
@@ -10,4 +11,6 @@ pub mod member;
 mod records;
 pub mod sample;
 mod statistics;
+pub mod topic_ids;
 pub mod topics;
+pub mod transactions;

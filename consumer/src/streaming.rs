@@ -31,6 +31,8 @@ mod following;
 mod freshness;
 mod inferring;
 mod members;
+mod monitor;
+mod open_transactions;
 mod opening;
 mod others;
 mod planning;

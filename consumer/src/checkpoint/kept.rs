@@ -10,11 +10,12 @@ use super::chain::{self, Delta, NewCheckpoint, Recovered, StartError, Tip, Write
 use super::fingerprint::Fingerprint;
 use super::name::Folder;
 use super::store::{Store, StoreError};
+use super::topic_ids;
 use crate::engine::memory::{bytes_of, is_exhausted};
 use crate::engine::query::{Query, error_text};
 use crate::engine::state::State;
 use crate::number;
-use crate::position::{Offset, TopicPartition};
+use crate::position::{Offset, TopicId, TopicPartition};
 
 /// Why what is kept of a partition cannot be had.
 #[derive(Debug, Error)]
@@ -103,6 +104,23 @@ impl Kept {
             query,
             partitions: Mutex::default(),
         }
+    }
+
+    /// The id of the topic that the checkpoints are of, if it is kept.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn topic_id(&self, topic: &str) -> Result<Option<TopicId>, StoreError> {
+        topic_ids::kept(&self.store, self.fingerprint, topic)
+    }
+
+    /// Has the checkpoints be those of the topic with this `id`, unless they are another one's; and tells whose they
+    /// are.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn keep_topic_id(&self, topic: &str, id: TopicId) -> Result<TopicId, StoreError> {
+        topic_ids::keep(&self.store, self.fingerprint, topic, id)
     }
 
     /// The newest checkpoint of a partition.

@@ -5,6 +5,7 @@
 //! <location>/current                                     the fingerprint of the query they are kept for
 //! <location>/<fingerprint>/query.json                    what it stands for
 //! <location>/<fingerprint>/schema                        the columns of its table at its last start
+//! <location>/<fingerprint>/topics/<topic>                the topic's id, where brokers have one
 //! <location>/<fingerprint>/<topic>-<partition>/start     where reading of the partition began
 //! <location>/<fingerprint>/<topic>-<partition>/<next offset, 20 digits>-base or -delta
 //! ```
@@ -47,6 +48,7 @@ const TRANSFER: Duration = Duration::from_secs(120);
 const IDENTITY: &str = "query.json";
 const SCHEMA: &str = "schema";
 const START: &str = "start";
+const TOPICS: &str = "topics";
 const ID: &str = "id";
 
 /// What became of a create-if-absent.
@@ -369,6 +371,31 @@ impl Store {
         self.create_at(self.folder(folder).join(START), bytes)
     }
 
+    /// What is kept as the id of a topic, if it is there.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn topic_id(
+        &self,
+        fingerprint: Fingerprint,
+        topic: &str,
+    ) -> Result<Option<Bytes>, StoreError> {
+        self.read_at(self.topic(fingerprint, topic))
+    }
+
+    /// Writes it unless it is there.
+    ///
+    /// # Errors
+    /// If it cannot be written; it may be there all the same.
+    pub fn create_topic_id(
+        &self,
+        fingerprint: Fingerprint,
+        topic: &str,
+        bytes: Bytes,
+    ) -> Result<Created, StoreError> {
+        self.create_at(self.topic(fingerprint, topic), bytes)
+    }
+
     fn create_at(&self, path: Path, bytes: Bytes) -> Result<Created, StoreError> {
         match self.put(&path, bytes, PutMode::Create) {
             Ok(()) => Ok(Created::New),
@@ -410,6 +437,10 @@ impl Store {
 
     fn query(&self, fingerprint: Fingerprint) -> Path {
         self.root.clone().join(fingerprint.to_string())
+    }
+
+    fn topic(&self, fingerprint: Fingerprint, topic: &str) -> Path {
+        self.query(fingerprint).join(TOPICS).join(topic)
     }
 
     fn folder(&self, folder: &Folder) -> Path {

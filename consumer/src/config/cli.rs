@@ -179,7 +179,8 @@ pub struct Cli {
     #[arg(long)]
     reset: bool,
 
-    /// When records that are still to be read are gone: 'fail', or 'continue' with the oldest there is
+    /// When retention has deleted records that were still to be read, at the start or later: 'fail', or 'continue' with
+    /// the oldest there is
     #[arg(long, env, value_name = "WHAT", default_value = DEFAULT_ON_DATA_LOSS)]
     on_data_loss: String,
 

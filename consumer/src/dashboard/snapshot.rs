@@ -190,6 +190,8 @@ pub struct Reading {
     pub tombstones: u64,
     /// Records not read yet.
     pub lag: u64,
+    /// Records that cannot be read before a transaction has ended, if there are any.
+    pub held_back: Option<HeldBack>,
     /// Partitions that this process reads.
     pub partitions: usize,
     /// What other processes of the group read, if any do.
@@ -202,6 +204,16 @@ pub struct Reading {
     pub behind: Option<Behind>,
     /// Records per second, over the last second.
     pub rate: f64,
+}
+
+/// Records behind open transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldBack {
+    /// How many.
+    pub records: u64,
+    /// When the first of them was written.
+    #[serde(serialize_with = "time::serialize")]
+    pub since: DateTime<Utc>,
 }
 
 /// The part of the result that comes from other processes.

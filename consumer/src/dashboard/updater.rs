@@ -89,6 +89,10 @@ impl Updater {
             dead_letters: pulse.dead_letters,
             tombstones: pulse.tombstones,
             lag: pulse.lag,
+            held_back: pulse.held_back.map(|held_back| HeldBack {
+                records: held_back.records,
+                since: held_back.since,
+            }),
             partitions: pulse.partitions,
             others: pulse.others.map(|others| Others {
                 partitions: others.partitions,

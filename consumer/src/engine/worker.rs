@@ -51,6 +51,8 @@ pub enum Event<'a> {
     },
     /// Reading has come to this end of the partition's log, markers and holes passed over.
     ReachedEnd(&'a TopicPartition, Offset),
+    /// The log has nothing before this record any more, and reading goes on without what it had.
+    Gone(&'a TopicPartition, Offset),
     /// No more records are there now. After [`Action::Compacted`] it comes again.
     Idle,
     /// Hand over.
@@ -199,6 +201,13 @@ impl Worker {
             Event::ReachedEnd(partition, end) => {
                 if let Some(reader) = self.reader(&partition.topic, partition.partition) {
                     reader.reached_end(end);
+                    tell_caught_up(reader, actions);
+                }
+                Ok(())
+            }
+            Event::Gone(partition, first) => {
+                if let Some(reader) = self.reader(&partition.topic, partition.partition) {
+                    reader.gone_before(first);
                     tell_caught_up(reader, actions);
                 }
                 Ok(())

@@ -44,6 +44,7 @@ pub fn progress(id: u64) -> Progress {
             input_rows_per_second: 1200.0,
             processed_rows_per_second: 100_000.0,
             lag: 34,
+            held_back: 0,
         }],
         num_bad_rows: 2,
         num_tombstones: 0,

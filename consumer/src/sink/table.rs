@@ -106,7 +106,7 @@ impl<W: Write> Table<W> {
         let catching_up = self.catching_up(progress, lag);
         writeln!(
             self.out,
-            "\nbatch {} · {} · {} · {}/s · {} ms · lag {}{} · {}{}{}",
+            "\nbatch {} · {} · {} · {}/s · {} ms · lag {}{}{} · {}{}{}",
             progress.batch_id,
             escaped(&progress.timestamp),
             counted(progress.num_input_rows, "record"),
@@ -114,6 +114,7 @@ impl<W: Write> Table<W> {
             number::count(progress.batch_duration),
             number::count(lag),
             catching_up,
+            held_back(progress),
             counted(progress.num_bad_rows, "dead letter"),
             tombstones(progress.num_tombstones),
             batch.others.map(others).unwrap_or_default(),
@@ -173,6 +174,14 @@ fn tombstones(tombstones: u64) -> String {
     }
 }
 
+/// What is in no lag, since it cannot be read yet.
+fn held_back(progress: &Progress) -> String {
+    match progress.sources.iter().map(|source| source.held_back).sum() {
+        0 => String::new(),
+        records => format!(", {} behind an open transaction", number::count(records)),
+    }
+}
+
 /// What of a result comes from other processes.
 fn others(part: OthersPart) -> String {
     let partitions = counted(part.partitions as u64, "partition");
@@ -184,10 +193,12 @@ fn others(part: OthersPart) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use chrono::{TimeZone, Utc};
 
     use super::*;
-    use crate::event::{Broker, Notice};
+    use crate::event::{Batch, Broker, Notice};
     use crate::sink::samples::{ClosedPipe, brands};
 
     fn printed(rows: usize, events: &[Event]) -> String {
@@ -236,6 +247,21 @@ mod tests {
         );
         assert!(text.contains("Visa") && !text.contains("Amex"));
         assert!(text.ends_with("… and 2 more rows\n"), "{text}");
+    }
+
+    #[test]
+    fn what_waits_behind_a_transaction_stands_with_the_lag() {
+        let batch = |held_back| {
+            let mut batch = Batch::clone(&brands(0, &[]));
+            batch.progress.sources[0].held_back = held_back;
+            printed(20, &[Event::Batch(Arc::new(batch))])
+        };
+        assert!(batch(0).contains(" · lag 34 · "));
+        let text = batch(1_200);
+        assert!(
+            text.contains(" · lag 34, 1,200 behind an open transaction · "),
+            "{text}"
+        );
     }
 
     #[test]

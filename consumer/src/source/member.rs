@@ -19,6 +19,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
 use rdkafka::config::ClientConfig;
 
 use self::polling::Member;
+use super::topic_ids::TopicIds;
 use super::topics::Extent;
 use crate::checkpoint::{Checkpoints, Epoch};
 use crate::engine::worker::{Contribution, WorkerPlan};
@@ -126,6 +127,10 @@ pub struct MemberSettings {
     pub letters: DeadLetters,
     /// Counted up while reading.
     pub counters: Arc<Counters>,
+    /// Whether reading goes on without records that are gone before they were read.
+    pub goes_on_without_lost: bool,
+    /// The ids of the topics, as far as they are known.
+    pub topic_ids: Arc<TopicIds>,
 }
 
 /// Sends commands to a member and wakes it.

@@ -12,12 +12,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::coverage::Coverage;
 use super::delivery::Deliveries;
 use super::following::Following;
 use super::members::Members;
+use super::monitor::{LogLook, Monitor, MonitorSettings};
+use super::open_transactions::OpenTransactions;
 use super::opening::{self, Opened};
 use super::others::{Others, OthersSettings};
 use super::positions::Positions;
@@ -34,7 +37,7 @@ use crate::config::{Config, TriggerMode};
 use crate::engine::query::Query;
 use crate::engine::worker::{Allowance, WorkerError};
 use crate::event::{Delivery, Event, Level, Started};
-use crate::position::names;
+use crate::position::{TopicPartition, names};
 use crate::source::identity::Identity;
 use crate::source::member::{Command as MemberCommand, Report};
 
@@ -108,6 +111,10 @@ struct Driver {
     /// What other processes keep, where this one keeps anything.
     following: Following,
     told_of_others: bool,
+    /// Looks at the logs beside reading; nothing in the demo.
+    monitor: Option<Monitor>,
+    log_looks: Receiver<LogLook>,
+    transactions: OpenTransactions,
     room: Room,
     /// In update mode.
     updates: Option<Updates>,
@@ -140,6 +147,19 @@ impl Driver {
             _ => None,
         };
         let following = Following::new(others, Instant::now());
+        let monitor = match config.demo.is_empty() {
+            true => Some(Monitor::start(MonitorSettings {
+                client: opened.client.clone(),
+                topics: config
+                    .topics
+                    .iter()
+                    .map(|topic| topic.as_str().into())
+                    .collect(),
+                ids: opened.topic_ids.as_ref().clone(),
+                kept: opened.kept.clone(),
+            })?),
+            false => None,
+        };
         let mut schedule = Schedule::new(Plan {
             mode: config.trigger,
             is_limited: config.max_records_per_batch.is_some(),
@@ -182,6 +202,11 @@ impl Driver {
             positions: Positions::new(extents, following.looks_at_all()),
             following,
             told_of_others: false,
+            log_looks: monitor
+                .as_ref()
+                .map_or_else(never, |monitor| monitor.looks.clone()),
+            monitor,
+            transactions: OpenTransactions::default(),
             room,
             updates,
             batches: 0,
@@ -229,6 +254,11 @@ impl Driver {
                     Err(_) => self.following.end(&mut self.positions, &self.tell),
                 },
                 recv(self.delivered) -> delivery => self.settle(delivery.ok()),
+                recv(self.log_looks) -> look => match look {
+                    Ok(look) => self.saw_logs(look)?,
+                    // Its thread has told why.
+                    Err(_) => self.log_looks = never(),
+                },
                 recv(inbox) -> command => match command {
                     Ok(Command::SetInterval(interval)) => {
                         self.schedule.set_interval(interval, Instant::now());
@@ -291,6 +321,19 @@ impl Driver {
                 return Err(self.out_of_memory());
             }
             Report::Failed(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn saw_logs(&mut self, look: LogLook) -> Result<(), StreamingError> {
+        if let Some(made_anew) = look.made_anew {
+            return Err(MemberError::MadeAnew(made_anew).into());
+        }
+        if let Some(behind) = look.behind {
+            let reads = |partition: &TopicPartition| self.coverage.reads(partition);
+            for (level, text) in self.transactions.saw(behind, reads, Utc::now()) {
+                self.tell.notice(level, text);
+            }
         }
         Ok(())
     }

@@ -3,14 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use producer::escape::escaped;
+use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
 use super::StreamingError;
 use super::asked::Asked;
 use super::client::client;
+use super::open_transactions;
 use super::quiet::Quiet;
 use super::resuming::ResumeError;
 use crate::checkpoint::claim;
@@ -21,8 +23,16 @@ use crate::number::counted;
 use crate::position::TopicPartition;
 use crate::schema::TableSchema;
 use crate::schema::infer::{Inferred, Notes, SAMPLES, infer};
+use crate::source::member::MemberError;
 use crate::source::sample::{FirstRecords, first_records};
 use crate::source::topics::{self, Extent, StartingOffsets};
+use crate::source::transactions;
+
+/// How often first records may be gone when they are asked for, in a row or not.
+const MOST_LOSSES: usize = 10;
+
+/// Between two looks for open transactions, while there are no records.
+const LOOK_FOR_OPEN: Duration = Duration::from_secs(5);
 
 /// What the log calls what has to do with a schema that is inferred.
 const LOG: &str = "schema";
@@ -81,9 +91,20 @@ impl Inferring<'_, '_> {
             return found(schema, Origin::Kept);
         }
         let mut told = false;
+        let mut losses = 0;
         loop {
-            let Some(first) = self.first()? else {
-                return Ok(None);
+            let first = match self.first() {
+                Ok(Some(first)) => first,
+                Ok(None) => return Ok(None),
+                // Nothing of them was read; there are others by now.
+                Err(StreamingError::Member(MemberError::RecordsLost(_)))
+                    if losses < MOST_LOSSES =>
+                {
+                    losses += 1;
+                    self.look_again();
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             match infer(first.values.iter().map(Vec::as_slice)) {
                 Ok(inferred) => {
@@ -154,10 +175,16 @@ impl Inferring<'_, '_> {
         let waits = self.waits();
         let (mut stopped, mut told) = (false, false);
         let client = client(self.config);
+        let mut open = OpenLook::new(&client, self.consumer, self.extents);
         let records = first_records(&client, self.extents, SAMPLES, |was_nothing| {
-            if was_nothing && waits && !mem::replace(&mut told, true) {
-                let text = "waiting for the first records, to infer SCHEMA from them";
-                (self.tell)(Level::Info, text.to_owned());
+            if was_nothing && waits {
+                if !mem::replace(&mut told, true) {
+                    let text = "waiting for the first records, to infer SCHEMA from them";
+                    (self.tell)(Level::Info, text.to_owned());
+                }
+                if let Some(text) = open.look() {
+                    (self.tell)(Level::Warning, text);
+                }
             }
             stopped = self.asked.for_stop(Duration::ZERO);
             !stopped && (waits || !was_nothing)
@@ -224,5 +251,44 @@ impl Inferring<'_, '_> {
             "STRING, having values of several kinds",
         );
         self.tell_notes(Level::Warning, &inferred.left_out, "left out of SCHEMA");
+    }
+}
+
+/// Looks whether the first records wait behind open transactions, until some do.
+struct OpenLook<'a> {
+    client: &'a ClientConfig,
+    consumer: &'a BaseConsumer<Quiet>,
+    partitions: Vec<TopicPartition>,
+    /// When the next look is; `None` if there is none any more.
+    next: Option<Instant>,
+}
+
+impl<'a> OpenLook<'a> {
+    fn new(
+        client: &'a ClientConfig,
+        consumer: &'a BaseConsumer<Quiet>,
+        extents: &BTreeMap<TopicPartition, Extent>,
+    ) -> Self {
+        let waits = transactions::is_waited_for(client);
+        Self {
+            client,
+            consumer,
+            partitions: extents.keys().cloned().collect(),
+            next: waits.then(Instant::now),
+        }
+    }
+
+    /// What waits, in words, if it is time to look, and something does.
+    fn look(&mut self) -> Option<String> {
+        let now = Instant::now();
+        if self.next.is_none_or(|next| now < next) {
+            return None;
+        }
+        let waiting = transactions::waiting(self.consumer, &self.partitions)
+            .inspect_err(|error| tracing::debug!(%error, "what waits for transactions"))
+            .unwrap_or_default();
+        let text = open_transactions::described(self.client, waiting);
+        self.next = text.is_none().then(|| now + LOOK_FOR_OPEN);
+        text
     }
 }

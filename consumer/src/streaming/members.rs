@@ -12,7 +12,7 @@ use rdkafka::config::ClientConfig;
 use super::client::queued_bytes;
 use super::opening::Opened;
 use super::{MemberError, StreamingError};
-use crate::config::{Config, TriggerMode};
+use crate::config::{Config, OnDataLoss, TriggerMode};
 use crate::engine::worker::{Allowance, WorkerPlan};
 use crate::event::Level;
 use crate::position::TopicPartition;
@@ -75,6 +75,8 @@ impl Members {
                 reports: sender.clone(),
                 letters: letters.clone(),
                 counters: Arc::clone(&members.counters),
+                goes_on_without_lost: config.on_data_loss == OnDataLoss::Continue,
+                topic_ids: Arc::clone(&opened.topic_ids),
             })?);
         }
         Ok(members)

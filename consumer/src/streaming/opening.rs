@@ -15,21 +15,24 @@ use super::asked::Asked;
 use super::client::{client, session};
 use super::company::{self, Company, PATIENCE};
 use super::inferring::Inferring;
+use super::open_transactions;
 use super::planning::{Planned, planned};
 use super::quiet::Quiet;
-use super::resuming::{ResumeError, resume, take};
+use super::resuming::{ResumeError, keep_topics, resume, take};
 use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
 use crate::engine::query::Query;
 use crate::event::Level;
-use crate::position::TopicPartition;
+use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
 use crate::source::closing::Closing;
 use crate::source::group_members::{self, Group};
 use crate::source::identity::{Identity, STATIC_NAME};
+use crate::source::topic_ids::{self, TopicIds};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
+use crate::source::transactions;
 
 const CLIENT_ID: &str = "client.id";
 
@@ -62,6 +65,8 @@ pub(super) struct Opened {
     pub identity: Option<Identity>,
     /// The interval that was asked for meanwhile.
     pub asked_interval: Option<Duration>,
+    /// The ids of the topics, as far as they are known.
+    pub topic_ids: Arc<TopicIds>,
 }
 
 /// Whether brokers answer at all.
@@ -83,12 +88,17 @@ pub(super) fn open(
     let mut asked = Asked::new(inbox);
     let mut told = None;
     let leaders_by = Instant::now() + LEADERS;
-    let mut extents = loop {
+    let (mut extents, mut told_ids, ends) = loop {
         let found = topics::partitions(&consumer, servers, &config.topics).and_then(|partitions| {
-            topics::extents(&consumer, servers, &partitions, config.starting_offsets)
+            // Before all that is asked of the logs: what is made anew later is seen to be another one.
+            let ids = topic_ids(config, &consumer);
+            let ends = ends_with_open(config, &consumer, &partitions);
+            let starting = config.starting_offsets;
+            let extents = topics::extents(&consumer, servers, &partitions, starting)?;
+            Ok((extents, ids, ends))
         });
         let reason = match found {
-            Ok(extents) => break extents,
+            Ok(found) => break found,
             Err(TopicsError::Missing(topic)) if waits => {
                 format!("there is no topic {topic} yet; waiting for it")
             }
@@ -109,6 +119,19 @@ pub(super) fn open(
             return Ok(None);
         }
     };
+    if let Some((topic, reason)) = &told_ids.untold {
+        let text = format!(
+            "brokers do not tell the id of {topic} ({reason}): until they do, a topic that is deleted and made anew \
+             with a longer log is not noticed"
+        );
+        tell(Level::Info, text);
+    }
+    if let Some(left) = left_behind(config, &extents, &ends) {
+        tell(
+            Level::Warning,
+            format!("{left}: this run does not read them"),
+        );
+    }
     let location = config.checkpoint_location.as_ref();
     let store = location
         .map(|location| location.open().map_err(ResumeError::from))
@@ -165,30 +188,37 @@ pub(super) fn open(
                 Some(fingerprint) => fingerprint,
                 None => take(config, &store, &table, &query)?,
             };
-            let resumed = resume(store, fingerprint, &query, &extents, &mut tell)?;
+            let topics = names_of(config);
+            let resumed = resume(store, fingerprint, &query, &topics, &extents, &mut tell)?;
             let partitions: Vec<_> = extents.keys().cloned().collect();
             let mut tries = 0;
             let logs = loop {
                 let whole = StartingOffsets::Earliest;
-                let answer = topics::extents(&consumer, servers, &partitions, whole)
+                let answer = resumed
+                    .check_topics(&told_ids.ids)
                     .map_err(StreamingError::from)
+                    .and_then(|()| Ok(topics::extents(&consumer, servers, &partitions, whole)?))
                     .and_then(|logs| Ok(resumed.check_ends(&logs).map(|()| logs)?));
                 match answer {
                     Ok(logs) => break logs,
-                    // For a while after its leader was lost a log ends earlier, or nobody knows where.
+                    // For a while after its leader was lost a log ends earlier, or nobody knows where; and a broker
+                    // may not have heard of the newest topic yet.
                     Err(error) if tries == LOG_TRIES => return Err(error),
                     Err(_) => tries += 1,
                 }
                 if asked.for_stop(LOG_RETRY) {
                     return Ok(None);
                 }
+                told_ids = topic_ids(config, &consumer);
             };
             let called = member_client.get(CLIENT_ID).unwrap_or_default();
             let client_id = company::client_id(called, &resumed.location_id);
             member_client.set(CLIENT_ID, client_id);
             location_id = Some(resumed.location_id.clone());
             let (kept, has_kept) = (Arc::clone(&resumed.kept), resumed.has_kept());
+            let known = resumed.topics.clone();
             let checkpoints = resumed.begin(&mut extents, &logs, config.on_data_loss, &mut tell)?;
+            told_ids.ids = keep_topics(&kept, known, told_ids.ids)?;
             (checkpoints, Some(kept), has_kept)
         }
         None => {
@@ -219,7 +249,49 @@ pub(super) fn open(
         table,
         query,
         asked_interval: asked.interval,
+        topic_ids: Arc::new(told_ids.ids),
     }))
+}
+
+fn names_of(config: &Config) -> Vec<Arc<str>> {
+    let topics = config.topics.iter();
+    topics.map(|topic| topic.as_str().into()).collect()
+}
+
+/// What brokers tell of the topics' ids. The demo's topics are as old as its brokers.
+fn topic_ids(config: &Config, consumer: &BaseConsumer<Quiet>) -> topic_ids::Told {
+    match config.demo.is_empty() {
+        true => topic_ids::ask(consumer, &names_of(config)),
+        false => topic_ids::Told::default(),
+    }
+}
+
+/// Where logs end, for a run that is not going to read what lies behind open transactions; nothing for others, which
+/// read it when these have ended.
+fn ends_with_open(
+    config: &Config,
+    consumer: &BaseConsumer<Quiet>,
+    partitions: &[TopicPartition],
+) -> BTreeMap<TopicPartition, Offset> {
+    let is_left = config.trigger == TriggerMode::AvailableNow && config.demo.is_empty();
+    if !is_left || !transactions::is_waited_for(&client(config)) {
+        return BTreeMap::new();
+    }
+    transactions::ends(consumer, partitions)
+        .inspect_err(|error| tracing::debug!(%error, "what waits for transactions"))
+        .unwrap_or_default()
+}
+
+/// What lies behind open transactions, in words.
+fn left_behind(
+    config: &Config,
+    extents: &BTreeMap<TopicPartition, Extent>,
+    ends: &BTreeMap<TopicPartition, Offset>,
+) -> Option<String> {
+    let committed = extents.iter();
+    let committed = committed.map(|(partition, extent)| (partition.clone(), extent.end));
+    let waiting = transactions::between(&committed.collect(), ends);
+    open_transactions::described(&client(config), waiting)
 }
 
 /// A name in the group, unless the user has given one.

@@ -108,10 +108,23 @@ impl Positions {
         after_batch.saturating_sub(read.saturating_sub(self.records_at_batch))
     }
 
+    /// Whether somebody tells how far `partition` has come. What has been given up stands still here, though somebody
+    /// else reads on.
+    pub(super) fn counts(&self, partition: &TopicPartition, coverage: &Coverage) -> bool {
+        self.looks || coverage.reads(partition)
+    }
+
+    /// Those partitions.
+    pub(super) fn counted(&self, coverage: &Coverage) -> Vec<TopicPartition> {
+        let all = self.latest.keys();
+        all.filter(|partition| self.counts(partition, coverage))
+            .cloned()
+            .collect()
+    }
+
     /// Records of `partition` that were not read with the last batch; none if nobody tells of them.
     pub(super) fn lag_after_batch(&self, partition: &TopicPartition, coverage: &Coverage) -> u64 {
-        // What has been given up stands still here, though somebody else reads on.
-        if !self.looks && !coverage.reads(partition) {
+        if !self.counts(partition, coverage) {
             return 0;
         }
         let next = self.next.get(partition).copied().unwrap_or_default();

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::coverage::Coverage;
+use super::open_transactions::OpenTransactions;
 use super::positions::Positions;
 use crate::position::{Offset, TopicPartition};
 use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
@@ -82,6 +83,7 @@ impl Reporter {
         facts: &BatchFacts,
         positions: &Positions,
         coverage: &Coverage,
+        transactions: &OpenTransactions,
         triggered: Instant,
     ) -> Progress {
         let since_last = triggered.saturating_duration_since(self.last_trigger);
@@ -92,7 +94,14 @@ impl Reporter {
                 let records = facts.records_of.get(topic).copied().unwrap_or(0);
                 let (input, processed) = rates(records);
                 let rates = (records, input, processed);
-                source(topic, facts, positions, coverage, rates)
+                let is_of_topic = |partition: &TopicPartition| {
+                    partition.topic == *topic && positions.counts(partition, coverage)
+                };
+                let held_back = transactions.held_back(is_of_topic);
+                SourceProgress {
+                    held_back: held_back.map_or(0, |held_back| held_back.records),
+                    ..source(topic, facts, positions, coverage, rates)
+                }
             })
             .collect();
         let (input_rows_per_second, processed_rows_per_second) = rates(facts.records);
@@ -163,6 +172,7 @@ fn source(
         input_rows_per_second: input,
         processed_rows_per_second: processed,
         lag,
+        held_back: 0,
     }
 }
 

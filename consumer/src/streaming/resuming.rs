@@ -17,6 +17,7 @@ use crate::event::Level;
 use crate::meaning;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
+use crate::source::topic_ids::{MadeAnew, TopicIds, made_anew};
 use crate::source::topics::Extent;
 
 /// Why a query cannot go on from what is kept of it.
@@ -57,6 +58,13 @@ pub enum ResumeError {
         /// Where reading would have gone on.
         next: Offset,
     },
+    /// The topic is another one, whatever its offsets.
+    #[error(
+        "the topic {} has the id {}, and the checkpoints are of one with the id {}: the topic was made \
+         anew; --reset begins anew, too",
+        .0.topic, .0.is, .0.was
+    )]
+    OtherTopic(MadeAnew),
 }
 
 impl ResumeError {
@@ -72,6 +80,8 @@ pub(super) struct Resumed {
     /// What tells their location from any other.
     pub location_id: String,
     partitions: BTreeMap<TopicPartition, Checkpoint>,
+    /// The ids of the topics that they are of, where they are kept.
+    pub topics: TopicIds,
     /// Of how many partitions something was kept.
     resumed: usize,
 }
@@ -102,18 +112,24 @@ pub(super) fn take(
     })
 }
 
-/// Reads what is kept in the store, which has been taken for the query, of its partitions, whose `extents` came from
-/// STARTING_OFFSETS.
+/// Reads what is kept in the store, which has been taken for the query, of its topics and their partitions, whose
+/// `extents` came from STARTING_OFFSETS.
 pub(super) fn resume(
     store: Store,
     fingerprint: Fingerprint,
     query: &Query,
+    names: &[Arc<str>],
     extents: &BTreeMap<TopicPartition, Extent>,
     tell: &mut impl FnMut(Level, String),
 ) -> Result<Resumed, ResumeError> {
     let location = store.location().to_owned();
     let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
     let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
+    let mut topics = TopicIds::new();
+    for topic in names {
+        let id = kept.topic_id(topic)?;
+        topics.extend(id.map(|id| (Arc::clone(topic), id)));
+    }
     let mut partitions = BTreeMap::new();
     let mut resumed = 0;
     for (partition, extent) in extents {
@@ -141,6 +157,7 @@ pub(super) fn resume(
         kept,
         location_id,
         partitions,
+        topics,
         resumed,
     })
 }
@@ -149,6 +166,14 @@ impl Resumed {
     /// Whether there was anything.
     pub(super) fn has_kept(&self) -> bool {
         self.resumed > 0
+    }
+
+    /// Whether the topics are those that were read, as far as brokers tell their `ids`.
+    pub(super) fn check_topics(&self, ids: &TopicIds) -> Result<(), ResumeError> {
+        match made_anew(&self.topics, ids) {
+            Some(made_anew) => Err(ResumeError::OtherTopic(made_anew)),
+            None => Ok(()),
+        }
     }
 
     /// Whether the logs are those that were read. They must have been asked for after this was read: what
@@ -195,6 +220,26 @@ impl Resumed {
         }
         Ok(checkpoints)
     }
+}
+
+/// Keeps the `ids` of those topics that are not `known`, and tells all that are known then. Not before all else has been
+/// found right: what is refused once must be refused at the next start, too, however long the log is by then.
+pub(super) fn keep_topics(
+    kept: &Kept,
+    mut known: TopicIds,
+    ids: TopicIds,
+) -> Result<TopicIds, ResumeError> {
+    for (topic, is) in ids {
+        if known.contains_key(&topic) {
+            continue;
+        }
+        let was = kept.keep_topic_id(&topic, is)?;
+        if was != is {
+            return Err(ResumeError::OtherTopic(MadeAnew { topic, was, is }));
+        }
+        known.insert(topic, is);
+    }
+    Ok(known)
 }
 
 /// Goes on at the log's first record, if some before it are gone and that may be.

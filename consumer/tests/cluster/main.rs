@@ -22,9 +22,12 @@ mod damaged_log;
 mod exact_totals;
 mod first_totals;
 mod lost_broker;
+mod made_anew;
 mod memory;
 mod odd_timestamps;
+mod open_transactions;
 mod rebalance;
+mod retention;
 #[cfg(feature = "cloud")]
 mod s3;
 mod scale_out;
@@ -64,9 +67,12 @@ fn main() -> ExitCode {
         exact_totals::trials(),
         first_totals::trials(),
         lost_broker::trials(),
+        made_anew::trials(),
         memory::trials(),
         odd_timestamps::trials(),
+        open_transactions::trials(),
         rebalance::trials(),
+        retention::trials(),
         scale_out::trials(),
         #[cfg(feature = "cloud")]
         s3::trials(),

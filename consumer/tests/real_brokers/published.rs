@@ -10,7 +10,7 @@ use rdkafka::admin::{
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -102,6 +102,26 @@ pub fn create_topic(brokers: &Brokers, topic: &str, partitions: i32, settings: &
     let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
     let created = futures::executor::block_on(admin(brokers).create_topics([&new], &options));
     created.unwrap().pop().unwrap().unwrap();
+}
+
+/// Deletes a topic and creates another one of its name, which brokers refuse until the old one is gone.
+pub fn recreate_topic(brokers: &Brokers, topic: &str, partitions: i32) {
+    let admin = admin(brokers);
+    let options = AdminOptions::new().operation_timeout(Some(DEADLINE));
+    let deleted = futures::executor::block_on(admin.delete_topics(&[topic], &options));
+    deleted.unwrap().pop().unwrap().unwrap();
+    let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(REPLICATION));
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let created = futures::executor::block_on(admin.create_topics([&new], &options));
+        match created.unwrap().pop().unwrap() {
+            Ok(_) => return,
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {
+                assert!(Instant::now() < deadline, "{topic} is not gone");
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
 }
 
 /// Adds partitions to a topic until there are so many.

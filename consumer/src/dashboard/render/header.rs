@@ -160,7 +160,15 @@ fn trigger<'a>(scene: &Scene<'a>) -> Vec<Span<'a>> {
         (Phase::Running, Some(due)) if due > now => {
             countdown(theme, due - now, snapshot.interval())
         }
-        (Phase::Running, _) if snapshot.reading.lag == 0 => vec![dim(theme, "waiting for records")],
+        (Phase::Running, _) if snapshot.reading.lag == 0 => {
+            vec![dim(
+                theme,
+                match snapshot.reading.held_back {
+                    Some(_) => "waiting for a transaction to end",
+                    None => "waiting for records",
+                },
+            )]
+        }
         (Phase::Running, _) => vec![dim(theme, "batch under way")],
     };
     [batch, state].concat()

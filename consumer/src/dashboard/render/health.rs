@@ -1,5 +1,7 @@
 //! What may need attention: lag, dead letters; and what the query keeps.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,7 +10,8 @@ use ratatui::text::Span;
 use super::Scene;
 use super::graph::columns;
 use super::pane::{both_edges, dim, pane};
-use crate::number::{bytes, count};
+use crate::dashboard::snapshot::HeldBack;
+use crate::number::{bytes, count, duration};
 use crate::width::width;
 
 /// Rows of the pane where there is room for everything.
@@ -28,16 +31,28 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let inner = block.inner(area);
     frame.render_widget(block, area);
 
+    let room = usize::from(inner.width);
     let reading = &snapshot.reading;
     let dead = if reading.dead_letters > 0 {
         theme.warn
     } else {
         Style::new()
     };
-    let mut lines = vec![
-        ("lag", count(reading.lag), Style::new()),
-        ("dead letters", count(reading.dead_letters), dead),
-    ];
+    let mut lines = vec![("lag", count(reading.lag), Style::new())];
+    if let Some(HeldBack { records, since }) = reading.held_back {
+        let open = (scene.now - since).to_std().unwrap_or_default();
+        let open = Duration::from_secs(open.as_secs());
+        let text = format!("{} · {}", count(records), duration(open));
+        // In fewer words where there is less room: why nothing is read must not be left out.
+        let texts = [("behind a transaction", text.clone()), ("held back", text)];
+        let fits = |(label, text): &(&str, String)| width(label) + width(text) < room;
+        let (label, text) = texts
+            .into_iter()
+            .find(fits)
+            .unwrap_or(("held back", count(records)));
+        lines.push((label, text, theme.warn));
+    }
+    lines.push(("dead letters", count(reading.dead_letters), dead));
     if reading.tombstones > 0 {
         lines.push(("tombstones", count(reading.tombstones), Style::new()));
     }
@@ -68,7 +83,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         ));
     }
     // In a narrow pane what does not fit is left out, not cut.
-    lines.retain(|(label, value, _)| width(label) + width(value) < usize::from(inner.width));
+    lines.retain(|(label, value, _)| width(label) + width(value) < room);
     for ((label, value, style), row) in lines.into_iter().zip(inner.rows()) {
         let value_width = width(&value) as u16;
         let line = both_edges(

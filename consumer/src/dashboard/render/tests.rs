@@ -14,7 +14,7 @@ use super::render;
 use crate::dashboard::theme::Theme;
 use crate::dashboard::updater::Updater;
 use crate::dashboard::view::{Sort, View};
-use crate::event::{Batch, Broker, Event, Level, Notice, Pulse, Receipt, Started};
+use crate::event::{Batch, Broker, Event, HeldBack, Level, Notice, Pulse, Receipt, Started};
 use crate::output_mode::OutputMode;
 use crate::sink::samples::{brands, progress};
 
@@ -95,6 +95,7 @@ impl Stage {
             dead_letters: records / 500,
             tombstones: 0,
             lag: 34,
+            held_back: None,
             partitions: 12,
             others: None,
             paused: 0,
@@ -195,6 +196,32 @@ fn tombstones_are_shown_where_there_are_any() {
     let picture = stage.picture(200, 60);
     let line = picture.lines().find(|line| line.contains("tombstones"));
     assert!(line.is_some_and(|line| line.contains("1,234")), "{picture}");
+}
+
+#[test]
+fn what_waits_behind_a_transaction_is_seen_beside_the_lag() {
+    let mut stage = Stage::running(&[]);
+    stage.now += Duration::from_secs(1);
+    stage.tell(Event::Pulse(Pulse {
+        records: 4_000_000,
+        held_back: Some(HeldBack {
+            records: 1_234,
+            since: stage.now - Duration::from_millis(95_300),
+        }),
+        partitions: 12,
+        interval: Some(Duration::from_secs(1)),
+        ..Pulse::default()
+    }));
+    let large = ("behind a transaction", " 1,234 · 1 min 35 s ");
+    for (width, height, (label, value)) in [(80, 24, ("held back", " 1,234 ")), (200, 60, large)] {
+        let picture = stage.picture(width, height);
+        let line = picture.lines().find(|line| line.contains(label));
+        assert!(line.is_some_and(|line| line.contains(value)), "{picture}");
+        assert!(
+            picture.contains("waiting for a transaction to end"),
+            "{picture}"
+        );
+    }
 }
 
 /// A running query whose lag goes from 3,900,000 by `step` every quarter of a second.

@@ -228,6 +228,18 @@ impl Reader {
         }
     }
 
+    /// The records before `first` are gone: reading goes on there.
+    pub(super) fn gone_before(&mut self, first: Offset) {
+        let first = match self.stop_at_end {
+            true => first.min(self.until),
+            false => first,
+        };
+        self.next = self.next.max(first);
+        if self.next >= self.until {
+            self.tell_caught_up();
+        }
+    }
+
     /// Aggregates what has been decoded.
     pub(super) fn aggregate(&mut self) -> Result<(), WorkerError> {
         if self.decoder.is_empty() {

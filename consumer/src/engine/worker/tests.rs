@@ -1,6 +1,7 @@
 //! What a worker does with events that come in any order.
 
 mod fullness;
+mod gone;
 mod letters;
 mod memory;
 mod merging;

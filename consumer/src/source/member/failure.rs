@@ -8,6 +8,7 @@ use crate::number;
 use crate::position::{Offset, TopicPartition};
 use crate::sink::dead_letters::Refusal;
 use crate::source::records::FetchError;
+use crate::source::topic_ids::MadeAnew;
 
 /// librdkafka's words for `RD_KAFKA_RESP_ERR__LOG_TRUNCATION`. As a code it gives what it would do then, to reset.
 const TRUNCATED: &str = "Partition log truncation detected";
@@ -38,8 +39,8 @@ pub enum MemberError {
     },
     /// Records that were to be read are gone: the logs begin behind them.
     #[error(
-        "records that were still to be read are gone from the topic ({0}): retention has deleted them; start \
-         again to read what is there, with CHECKPOINT_LOCATION by ON_DATA_LOSS=continue or --reset"
+        "records that were still to be read are gone from the topic ({0}): retention has deleted them; \
+         ON_DATA_LOSS=continue goes on without them, --reset begins anew"
     )]
     RecordsLost(String),
     /// Records that were read are gone: the logs end before them.
@@ -48,6 +49,12 @@ pub enum MemberError {
          them; start again to read what is there, with CHECKPOINT_LOCATION by --reset"
     )]
     Shorter(String),
+    /// The topic is another one of its name.
+    #[error(
+        "the topic {0}: it was made anew while it was read; start again to read what is there, with \
+         CHECKPOINT_LOCATION by --reset"
+    )]
+    MadeAnew(MadeAnew),
     /// Records are there and cannot be read; what comes behind them would be a result without them.
     #[error("{partition} cannot be read from offset {offset} on: {what} ({reason}); {mend}")]
     Unreadable {

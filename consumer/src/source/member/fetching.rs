@@ -19,6 +19,9 @@ pub(super) struct Fetching {
     /// What the client has paused. It forgets neither when a partition is revoked nor when it comes
     /// back.
     paused: BTreeSet<TopicPartition>,
+    /// What the client has stopped by itself, since the next offset is not there. It fetches no more of them, wherever it
+    /// is told to go on, until they are assigned anew.
+    stopped: BTreeSet<TopicPartition>,
 }
 
 impl Fetching {
@@ -49,6 +52,37 @@ impl Fetching {
         Ok(())
     }
 
+    /// The client fetches no more of `partition`; whether it is paused beside that, so that it has to go on only when it
+    /// is resumed.
+    pub(super) fn stopped(&mut self, partition: &TopicPartition) -> bool {
+        self.stopped.insert(partition.clone());
+        self.paused.contains(partition)
+    }
+
+    /// Fetches `partition`, which the client has stopped by itself, from `next` on.
+    pub(super) fn restart(
+        &mut self,
+        consumer: &BaseConsumer<GroupContext>,
+        partition: &TopicPartition,
+        next: Offset,
+    ) -> Result<(), MemberError> {
+        self.stopped.remove(partition);
+        let failed = || MemberError::client("going on in a partition");
+        let mut from = TopicPartitionList::with_capacity(1);
+        let offset = KafkaOffset::Offset(next.0);
+        from.add_partition_offset(&partition.topic, partition.partition, offset)
+            .map_err(failed())?;
+        if let Err(error) = consumer.incremental_unassign(&one(partition)) {
+            // The group is about to take it away.
+            tracing::debug!(%error, %partition, "not assigned");
+            return Ok(());
+        }
+        // What stops it, and takes its queue away, stands before this request's answer.
+        consumer.assignment().map_err(failed())?;
+        consumer.context().inlet().lead(consumer, partition);
+        consumer.incremental_assign(&from).map_err(failed())
+    }
+
     /// The first that was kept of `partition`, all of which comes before anything that is fetched.
     pub(super) fn pop_held(&mut self, partition: &TopicPartition) -> Option<OwnedMessage> {
         self.held.pop(partition)
@@ -75,6 +109,9 @@ impl Fetching {
             consumer
                 .resume(&one(partition))
                 .map_err(MemberError::client("resuming a partition"))?;
+            if self.stopped.contains(partition) {
+                return self.restart(consumer, partition, next);
+            }
             seek(consumer, [(partition, next)])?;
         }
         Ok(())

@@ -2,6 +2,7 @@
 //! concerns.
 
 mod acting;
+mod lost;
 mod seen;
 mod uncounted;
 

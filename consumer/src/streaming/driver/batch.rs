@@ -127,9 +127,13 @@ impl Driver {
         let busy = self.members.counters.busy_nanos.swap(0, Ordering::Relaxed);
         facts.busy =
             Duration::from_nanos(busy) / u32::try_from(self.members.len().max(1)).unwrap_or(1);
-        let progress = self
-            .reporter
-            .progress(&facts, &self.positions, &self.coverage, started);
+        let progress = self.reporter.progress(
+            &facts,
+            &self.positions,
+            &self.coverage,
+            &self.transactions,
+            started,
+        );
         let batch = Arc::new(Batch {
             rows: outcome.rows,
             mode: self.query.output_mode(),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Driver;
 use crate::event::{Event, Level, Pulse};
+use crate::position::TopicPartition;
 
 /// Between two pulses.
 const PULSE: Duration = Duration::from_millis(250);
@@ -18,6 +19,10 @@ impl Driver {
         self.tell_of_others(now);
         let interval = self.schedule.interval();
         self.following.ask(interval.unwrap_or_default(), now);
+        if let Some(monitor) = &mut self.monitor {
+            monitor.ask(|| self.positions.counted(&self.coverage), now);
+        }
+        let counts = |partition: &TopicPartition| self.positions.counts(partition, &self.coverage);
         let counters = &self.members.counters;
         let read = counters.records.load(Ordering::Relaxed);
         let pulse = Pulse {
@@ -26,6 +31,7 @@ impl Driver {
             dead_letters: self.reporter.bad(),
             tombstones: self.reporter.tombstones(),
             lag: self.positions.lag(read, &self.coverage),
+            held_back: self.transactions.held_back(counts),
             partitions: self.coverage.len(),
             others: self.following.part(&self.coverage, now),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),

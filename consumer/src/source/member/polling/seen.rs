@@ -1,7 +1,7 @@
 //! What librdkafka tells a member beside records: partitions that come and go, statistics, errors, ends.
 
 use std::mem;
-use std::time::Duration;
+use std::slice;
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -16,9 +16,6 @@ use crate::source::identity::STATIC_NAME;
 use crate::source::member::{Assignment, MemberError, Report};
 use crate::source::records::FetchError;
 use crate::source::statistics::Statistics;
-
-/// How long a broker may take to say what a partition holds.
-const ANSWER: Duration = Duration::from_secs(2);
 
 impl Member {
     pub(super) fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
@@ -129,11 +126,13 @@ impl Member {
                 Ok(Some(End::Anew(code.to_string())))
             }
             KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
-                match self.what_is_lost(consumer) {
-                    Some(lost) => Err(lost),
-                    // It could not be confirmed, for instance while leaders change; it is there.
-                    None => Ok(Some(End::Anew(code.to_string()))),
-                }
+                // It names no partition.
+                let all: Vec<_> = self
+                    .worker
+                    .positions()
+                    .map(|(own, _)| own.clone())
+                    .collect();
+                self.lost(consumer, &all, code.to_string())
             }
             KafkaError::MessageConsumption(code) => match MemberError::refused(code) {
                 Some(refused) => Err(refused),
@@ -159,7 +158,14 @@ impl Member {
     ) -> Result<Option<End>, MemberError> {
         let code = error.code;
         if let Some(truncated) = MemberError::truncated(&error) {
-            return Err(self.what_is_lost(consumer).unwrap_or(truncated));
+            return Err(self.truncated(consumer, truncated));
+        }
+        if let Some(partition) = error
+            .partition
+            .as_ref()
+            .filter(|_| MemberError::is_loss(code))
+        {
+            return self.lost(consumer, slice::from_ref(partition), code.to_string());
         }
         if MemberError::is_loss(code) || MemberError::refused(code).is_some() {
             return self.error(consumer, KafkaError::MessageConsumption(code));
@@ -195,25 +201,5 @@ impl Member {
         let is_behind = error.offset >= consumer.context().end(partition);
         let is_own = self.worker.next(partition).is_some();
         is_own && !(self.settings.plan.stop_at_end && is_behind)
-    }
-
-    /// librdkafka's error names no partition; the brokers know which begin later, or end earlier, than
-    /// where reading goes on. `None` if they know of none.
-    fn what_is_lost(&self, consumer: &GroupConsumer) -> Option<MemberError> {
-        let (mut begin_later, mut end_earlier) = (Vec::new(), Vec::new());
-        for (partition, next) in self.worker.positions() {
-            let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
-            match ends {
-                Ok((first, _)) if next < Offset(first) => {
-                    begin_later.push(format!("{partition} begins at {first}, not at {next}"));
-                }
-                Ok((_, end)) if Offset(end) < next => {
-                    end_earlier.push(format!("{partition} ends at {end}, before {next}"));
-                }
-                Ok(_) => {}
-                Err(error) => tracing::debug!(%error, %partition, "where it begins"),
-            }
-        }
-        MemberError::lost(begin_later, end_earlier)
     }
 }

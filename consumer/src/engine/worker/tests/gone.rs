@@ -1,0 +1,46 @@
+//! Records that are gone from the log before they were read.
+
+use super::*;
+
+#[test]
+fn what_was_read_stays_and_reading_goes_on_behind_what_is_gone() {
+    let mut bench = Bench::new(COUNT, 100, None, false);
+    assert!(bench.record(GOOD) && bench.record(GOOD));
+    let partition = bench.partition.clone();
+    bench.step(Event::Gone(&partition, Offset(40)));
+    assert!(!bench.said(|action| matches!(action, Action::CaughtUp(_))));
+    assert_eq!(bench.worker.next(&partition), Some(Offset(40)));
+    bench.next = 40;
+    assert!(bench.record(GOOD));
+    let (contributions, _) = bench.trigger();
+    let [part] = &contributions[..] else {
+        panic!("one partition");
+    };
+    // No record is counted that was not read, and none again.
+    assert_eq!(
+        (part.start, part.end, part.records),
+        (Offset(0), Offset(41), 3)
+    );
+    assert_eq!(bench.count(&contributions), 3);
+
+    // What lies before where reading is takes nothing back.
+    bench.step(Event::Gone(&partition, Offset(7)));
+    assert_eq!(bench.worker.next(&partition), Some(Offset(41)));
+}
+
+#[test]
+fn a_partition_whose_last_records_are_gone_has_caught_up() {
+    for stop_at_end in [false, true] {
+        let mut bench = Bench::new(COUNT, 10, None, stop_at_end);
+        assert!(bench.record(GOOD));
+        let partition = bench.partition.clone();
+        bench.step(Event::Gone(&partition, Offset(25)));
+        assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
+        // What came after the start is not available-now's to pass over.
+        let next = if stop_at_end { 10 } else { 25 };
+        assert_eq!(bench.worker.next(&partition), Some(Offset(next)));
+        let (contributions, _) = bench.trigger();
+        assert_eq!(contributions[0].end, Offset(next));
+        assert_eq!(bench.count(&contributions), 1);
+    }
+}

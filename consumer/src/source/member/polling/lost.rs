@@ -1,0 +1,143 @@
+//! A partition whose next record is not there: retention has deleted it, or the topic is another one by now.
+
+use std::time::Duration;
+
+use rdkafka::consumer::Consumer;
+
+use super::{End, GroupConsumer, Member};
+use crate::engine::worker::Event;
+use crate::event::Level;
+use crate::position::{Offset, TopicPartition};
+use crate::source::member::MemberError;
+use crate::source::topic_ids::{self, made_anew};
+
+/// How long a broker may take to say what a partition holds.
+const ANSWER: Duration = Duration::from_secs(2);
+
+impl Member {
+    /// librdkafka has stopped at these partitions, `reason` says why. Goes on where their logs begin, if their records are
+    /// gone and that may be.
+    #[cold]
+    pub(super) fn lost(
+        &mut self,
+        consumer: &GroupConsumer,
+        partitions: &[TopicPartition],
+        reason: String,
+    ) -> Result<Option<End>, MemberError> {
+        self.check_topics(consumer)?;
+        let mut is_explained = false;
+        for partition in partitions {
+            let Some(next) = self.worker.next(partition) else {
+                is_explained = true;
+                continue;
+            };
+            let end = consumer.context().end(partition);
+            if self.settings.plan.stop_at_end && next >= end {
+                is_explained = true;
+                continue;
+            }
+            let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
+            let first = match ends {
+                Ok((first, _)) if next < Offset(first) => Offset(first),
+                Ok((_, end)) if Offset(end) < next => {
+                    let shorter = format!("{partition} ends at {end}, before {next}");
+                    return Err(MemberError::Shorter(shorter));
+                }
+                // It could not be confirmed, for instance while leaders change; it is there.
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::debug!(%error, %partition, "where it begins");
+                    continue;
+                }
+            };
+            if !self.settings.goes_on_without_lost {
+                let lost = self.what_is_lost(consumer);
+                return Err(lost.unwrap_or_else(|| gone(partition, next, first)));
+            }
+            is_explained = true;
+            if self.fetching.stopped(partition) {
+                // What was fetched before is still held: it goes on behind that, and comes here again.
+                continue;
+            }
+            self.pass_over(consumer, partition, next, first)?;
+        }
+        Ok((!is_explained).then_some(End::Anew(reason)))
+    }
+
+    /// Goes on at `first`, before which there is nothing any more.
+    fn pass_over(
+        &mut self,
+        consumer: &GroupConsumer,
+        partition: &TopicPartition,
+        next: Offset,
+        first: Offset,
+    ) -> Result<(), MemberError> {
+        self.step(consumer, Event::Gone(partition, first))?;
+        // Of what came after the start available-now reads nothing, nor misses anything.
+        let on = self.worker.next(partition).unwrap_or(first);
+        let text = format!(
+            "{} records of {partition} from offset {next} on are gone, and the result is without them: retention has \
+             deleted them",
+            on.since(next)
+        );
+        self.notice(Level::Warning, text);
+        self.fetching.restart(consumer, partition, first)
+    }
+
+    /// What is made of librdkafka's word that another log has taken the partition's place.
+    pub(super) fn truncated(
+        &self,
+        consumer: &GroupConsumer,
+        truncated: MemberError,
+    ) -> MemberError {
+        if let Err(made_anew) = self.check_topics(consumer) {
+            return made_anew;
+        }
+        match self.what_is_lost(consumer) {
+            Some(shorter @ MemberError::Shorter(_)) => shorter,
+            _ => truncated,
+        }
+    }
+
+    /// Whether the topics are those that they were at the start.
+    fn check_topics(&self, consumer: &GroupConsumer) -> Result<(), MemberError> {
+        let known = &self.settings.topic_ids;
+        if known.is_empty() {
+            return Ok(());
+        }
+        let topics: Vec<_> = known.keys().cloned().collect();
+        let told = topic_ids::ask(consumer, &topics);
+        match made_anew(known, &told.ids) {
+            Some(made_anew) => Err(MemberError::MadeAnew(made_anew)),
+            None => Ok(()),
+        }
+    }
+
+    /// Which partitions begin later, or end earlier, than where reading goes on; `None` if brokers know of none.
+    fn what_is_lost(&self, consumer: &GroupConsumer) -> Option<MemberError> {
+        let (mut begin_later, mut end_earlier) = (Vec::new(), Vec::new());
+        for (partition, next) in self.worker.positions() {
+            let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
+            match ends {
+                Ok((first, _)) if next < Offset(first) => {
+                    begin_later.push(gone_words(partition, next, Offset(first)));
+                }
+                Ok((_, end)) if Offset(end) < next => {
+                    end_earlier.push(format!("{partition} ends at {end}, before {next}"));
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, %partition, "where it begins"),
+            }
+        }
+        MemberError::lost(begin_later, end_earlier)
+    }
+}
+
+fn gone(partition: &TopicPartition, next: Offset, first: Offset) -> MemberError {
+    MemberError::RecordsLost(gone_words(partition, next, first))
+}
+
+fn gone_words(partition: &TopicPartition, next: Offset, first: Offset) -> String {
+    let count = first.since(next);
+    format!("{partition} begins at {first}, not at {next}: {count} records")
+}

@@ -1,0 +1,253 @@
+//! A topic that was deleted and made anew with a longer log: the offsets that were kept of the old one are none of
+//! the new one's, though that has them all.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use consumer::config::{Config, OnDataLoss};
+use consumer::event::Level;
+use consumer::streaming;
+use libtest_mimic::Trial;
+use producer::Pace;
+use tempfile::TempDir;
+
+use crate::brokers::Brokers;
+use crate::expected::generated;
+use crate::published::{
+    DEADLINE, Record, add_partitions, create_topic, generator, publish, recreate_topic, write,
+};
+use crate::running::{INTERVAL, config, kept_in, run, start};
+use crate::trial;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        trial("a_topic_made_anew_with_a_longer_log_is_refused", at_a_start),
+        trial(
+            "one_of_two_topics_that_was_made_anew_is_named",
+            one_of_two_topics,
+        ),
+        trial(
+            "a_topic_made_anew_while_it_is_read_ends_the_query",
+            while_running,
+        ),
+        trial(
+            "a_topic_made_anew_while_it_is_read_ends_a_query_without_checkpoints",
+            without_checkpoints,
+        ),
+        trial(
+            "a_program_that_slept_while_its_topic_was_made_anew_ends",
+            asleep,
+        ),
+        trial(
+            "checkpoints_without_a_topics_id_are_read_and_take_it",
+            without_an_id,
+        ),
+        trial(
+            "a_topic_with_more_partitions_is_the_same_topic",
+            more_partitions,
+        ),
+    ]
+}
+
+const PARTITIONS: i32 = 3;
+
+/// Deletes a topic and makes it anew with so many records.
+fn make_anew(brokers: &Brokers, topic: &str, records: u64) {
+    recreate_topic(brokers, topic, PARTITIONS);
+    publish(brokers, topic, PARTITIONS, generator(), records, Pace::Max);
+}
+
+fn at_a_start(brokers: &Brokers) {
+    const TOPIC: &str = "anew-at-a-start";
+    publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let kept = || kept_in(&folder, config(brokers, TOPIC));
+    assert_eq!(run(kept()).records(), 100);
+    // Goes on while it is the same.
+    publish(brokers, TOPIC, PARTITIONS, generator(), 50, Pace::Max);
+    assert_eq!(run(kept()).records(), 50);
+
+    make_anew(brokers, TOPIC, 500);
+    for on_data_loss in [OnDataLoss::Fail, OnDataLoss::Continue] {
+        let error = fails(Config {
+            on_data_loss,
+            ..kept()
+        });
+        for words in [TOPIC, "made anew", "--reset"] {
+            assert!(error.contains(words), "{error}");
+        }
+        assert!(!error.contains("ON_DATA_LOSS"), "{error}");
+    }
+    let told = run(Config {
+        reset: true,
+        ..kept()
+    });
+    assert_eq!(told.totals(), generated(&generator(), 500));
+    // The new topic is the one that is kept now.
+    publish(brokers, TOPIC, PARTITIONS, generator(), 7, Pace::Max);
+    assert_eq!(run(kept()).records(), 7);
+}
+
+fn one_of_two_topics(brokers: &Brokers) {
+    const TOPICS: [&str; 2] = ["anew-first", "anew-second"];
+    for topic in TOPICS {
+        publish(brokers, topic, PARTITIONS, generator(), 100, Pace::Max);
+    }
+    let folder = TempDir::new().unwrap();
+    let kept = || Config {
+        topics: TOPICS.map(str::to_owned).to_vec(),
+        ..kept_in(&folder, config(brokers, TOPICS[0]))
+    };
+    assert_eq!(run(kept()).records(), 200);
+    make_anew(brokers, TOPICS[1], 500);
+    let error = fails(kept());
+    assert!(error.contains(TOPICS[1]), "{error}");
+    assert!(!error.contains(TOPICS[0]), "{error}");
+}
+
+fn while_running(brokers: &Brokers) {
+    const TOPIC: &str = "anew-while-running";
+    publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let kept = || Config {
+        trigger: INTERVAL,
+        workers: 2,
+        ..kept_in(&folder, config(brokers, TOPIC))
+    };
+    let mut running = start(kept());
+    running.until_records(100);
+    make_anew(brokers, TOPIC, 5_000);
+    let (error, _) = running.fails();
+    let error = error.to_string();
+    for words in [TOPIC, "made anew", "has the id", "--reset"] {
+        assert!(error.contains(words), "{error}");
+    }
+    // What it kept meanwhile is the old topic's.
+    let error = fails(kept_in(&folder, config(brokers, TOPIC)));
+    assert!(error.contains("made anew"), "{error}");
+}
+
+fn without_checkpoints(brokers: &Brokers) {
+    const TOPIC: &str = "anew-without-checkpoints";
+    publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);
+    let mut running = start(Config {
+        trigger: INTERVAL,
+        ..config(brokers, TOPIC)
+    });
+    running.until_records(100);
+    make_anew(brokers, TOPIC, 5_000);
+    let (error, _) = running.fails();
+    let error = error.to_string();
+    assert!(
+        error.contains("made anew") && error.contains("has the id"),
+        "{error}"
+    );
+}
+
+/// The new log is longer than where reading is before anything is asked of it, so that no offset tells.
+fn asleep(brokers: &Brokers) {
+    const TOPIC: &str = "anew-asleep";
+    publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let printed = TempDir::new().unwrap();
+    let [rows, errors] = ["rows", "errors"].map(|name| printed.path().join(name));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
+        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
+        .env("TOPIC", TOPIC)
+        .env("GROUP_ID", TOPIC)
+        .env("OUTPUT", "json")
+        .env("BATCH_INTERVAL", "200ms")
+        .env("CHECKPOINT_LOCATION", url)
+        .stdout(File::create(&rows).unwrap())
+        .stderr(File::create(&errors).unwrap())
+        .spawn()
+        .unwrap();
+    await_fact(&mut program, "it has read", |_| {
+        fs::metadata(&rows).unwrap().len() > 0
+    });
+    signal(&program, "-STOP");
+    make_anew(brokers, TOPIC, 5_000);
+    signal(&program, "-CONT");
+    await_fact(&mut program, "it ends", |program| {
+        program.try_wait().unwrap().is_some()
+    });
+    let error = fs::read_to_string(&errors).unwrap();
+    assert_eq!(program.wait().unwrap().code(), Some(1), "{error}");
+    assert!(
+        error.contains("made anew") && error.contains("has the id"),
+        "{error}"
+    );
+    let error = fails(kept_in(&folder, config(brokers, TOPIC)));
+    assert!(error.contains("made anew"), "{error}");
+}
+
+fn await_fact(program: &mut Child, fact: &str, mut is_so: impl FnMut(&mut Child) -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so(program) {
+        if Instant::now() >= deadline {
+            program.kill().unwrap();
+            panic!("not so: {fact}");
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn signal(program: &Child, signal: &str) {
+    let pid = program.id().to_string();
+    let done = Command::new("kill").args([signal, &pid]).status();
+    assert!(done.unwrap().success());
+}
+
+/// The release before kept no ids.
+fn without_an_id(brokers: &Brokers) {
+    const TOPIC: &str = "anew-without-an-id";
+    publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);
+    let folder = TempDir::new().unwrap();
+    let kept = || kept_in(&folder, config(brokers, TOPIC));
+    assert_eq!(run(kept()).records(), 100);
+    let ids = ids(folder.path()).expect("ids are kept");
+    fs::remove_dir_all(&ids).unwrap();
+
+    publish(brokers, TOPIC, PARTITIONS, generator(), 50, Pace::Max);
+    assert_eq!(run(kept()).records(), 50);
+    make_anew(brokers, TOPIC, 500);
+    let error = fails(kept());
+    assert!(error.contains("made anew"), "{error}");
+}
+
+fn more_partitions(brokers: &Brokers) {
+    const TOPIC: &str = "anew-more-partitions";
+    create_topic(brokers, TOPIC, 1, &[]);
+    write(brokers, TOPIC, &[Record::good(0, "Visa", 100)]);
+    let folder = TempDir::new().unwrap();
+    let mut running = start(Config {
+        trigger: INTERVAL,
+        ..kept_in(&folder, config(brokers, TOPIC))
+    });
+    running.until_records(1);
+    add_partitions(brokers, TOPIC, 2);
+    write(brokers, TOPIC, &[Record::good(1, "Visa", 200)]);
+    running.until_records(2);
+    let told = running.stop();
+    assert!(!told.told(Level::Warning, &["anew"]));
+    let again = run(kept_in(&folder, config(brokers, TOPIC)));
+    assert_eq!(again.records(), 0);
+}
+
+/// Why a query ends.
+fn fails(config: Config) -> String {
+    let (events, _told) = crossbeam_channel::unbounded();
+    let query = streaming::start(config, events).unwrap();
+    query.join().unwrap_err().to_string()
+}
+
+/// The folder in which the ids of topics are kept.
+fn ids(location: &Path) -> Option<PathBuf> {
+    let queries = fs::read_dir(location).unwrap();
+    let mut folders = queries.map(|query| query.unwrap().path().join("topics"));
+    folders.find(|folder| folder.is_dir())
+}
