@@ -6,18 +6,22 @@ use arrow::array::{Float64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use consumer::engine::functions::arithmetic::ExactArithmetic;
+use consumer::engine::functions::arithmetic::{DecimalPlanner, ExactArithmetic};
 use consumer::engine::functions::exact::{avg, sum};
 use datafusion::datasource::MemTable;
+use datafusion::execution::FunctionRegistry;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-/// DataFusion on all records at once. Its sum wraps and its averages and quotients are cut off, so it is given ours:
-/// they have tests of their own.
+/// DataFusion on all records at once. Its sum wraps and its averages and quotients are cut off, with other digits, so it
+/// is given ours: they have tests of their own.
 pub fn at_once(sql: &str, all: &RecordBatch) -> RecordBatch {
     let config = SessionConfig::new()
         .with_target_partitions(1)
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true);
-    let context = SessionContext::new_with_config(config);
+    let mut context = SessionContext::new_with_config(config);
+    context
+        .register_expr_planner(Arc::new(DecimalPlanner))
+        .unwrap();
     context.add_analyzer_rule(Arc::new(ExactArithmetic));
     context.register_udaf(sum());
     context.register_udaf(avg());
