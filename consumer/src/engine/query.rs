@@ -18,8 +18,11 @@ use datafusion_physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use sql::SqlError;
 use thiserror::Error;
 
+use self::below::Below;
 use self::group_by_group::check_group_by_group;
 use self::physical::aggregate::Modes;
+use self::physical::apart::Apart;
+use self::renamed::renamed;
 use super::execution::{Environment, Execution};
 use super::functions::clock::TriggerClock;
 use super::functions::nan::one_nan;
@@ -28,12 +31,15 @@ use super::quantity;
 use super::refusal::{Refusal, check_optimized, check_written};
 use crate::output_mode::OutputMode;
 
+mod below;
 mod explain;
 mod group_by_group;
 mod identity;
 mod logical;
 mod physical;
+mod renamed;
 
+pub use below::{FailedRecord, OnRecordError};
 pub use explain::error_text;
 
 /// The name under which every stream can be queried, whatever its topics are called.
@@ -95,7 +101,11 @@ enum Plan {
         modes: Modes,
         above: Arc<dyn ExecutionPlan>,
     },
-    Rows(Arc<dyn ExecutionPlan>),
+    Rows {
+        plan: Arc<dyn ExecutionPlan>,
+        /// The same in two parts, if there may be records on which it fails.
+        apart: Option<Apart>,
+    },
 }
 
 impl Query {
@@ -139,7 +149,10 @@ impl Query {
                     modes,
                     above: physical.above,
                 },
-                None => Plan::Rows(physical.above),
+                None => Plan::Rows {
+                    apart: Apart::of_rows(&physical.above)?,
+                    plan: physical.above,
+                },
             },
             updates: false,
         };
@@ -176,7 +189,7 @@ impl Query {
     /// Which rows its results have.
     pub fn output_mode(&self) -> OutputMode {
         match self.plan {
-            Plan::Rows(_) => OutputMode::Append,
+            Plan::Rows { .. } => OutputMode::Append,
             Plan::Aggregate { .. } if self.updates => OutputMode::Update,
             Plan::Aggregate { .. } => OutputMode::Complete,
         }
@@ -189,7 +202,7 @@ impl Query {
             Plan::Aggregate { modes, .. } if self.updates => {
                 (!modes.keys.fields().is_empty()).then_some(&modes.keys)
             }
-            Plan::Aggregate { .. } | Plan::Rows(_) => None,
+            Plan::Aggregate { .. } | Plan::Rows { .. } => None,
         }
     }
 
@@ -249,7 +262,7 @@ impl Query {
 
     /// Whether there is no state to keep: each batch's rows are a result of their own.
     pub fn appends(&self) -> bool {
-        matches!(self.plan, Plan::Rows(_))
+        matches!(self.plan, Plan::Rows { .. })
     }
 
     /// The column of the result that the query sorts by, in the first place.
@@ -266,7 +279,7 @@ impl Query {
     pub fn kept_plan(&self) -> String {
         let plan = match &self.plan {
             Plan::Aggregate { modes, .. } => &modes.partial,
-            Plan::Rows(plan) => plan,
+            Plan::Rows { plan, .. } => plan,
         };
         identity::of_plan(plan)
     }
@@ -276,16 +289,35 @@ impl Query {
         &self.clock
     }
 
+    /// Whether there may be records on which it fails, below its aggregate.
+    pub fn can_fail_on_records(&self) -> bool {
+        self.apart().is_some()
+    }
+
+    fn apart(&self) -> Option<&Apart> {
+        match &self.plan {
+            Plan::Aggregate { modes, .. } => modes.apart.as_ref(),
+            Plan::Rows { apart, .. } => apart.as_ref(),
+        }
+    }
+
     /// Starts on the records of one batch of one partition.
     ///
     /// # Errors
     /// If DataFusion cannot start the plan.
     pub fn partial(&self) -> Result<Partial, DataFusionError> {
-        let plan = match &self.plan {
+        let whole = match &self.plan {
             Plan::Aggregate { modes, .. } => &modes.partial,
-            Plan::Rows(plan) => plan,
+            Plan::Rows { plan, .. } => plan,
         };
-        Execution::start(&self.environment, plan).map(Partial)
+        let apart = self.apart();
+        let plan = apart.map_or(whole, |apart| &apart.over);
+        Ok(Partial {
+            execution: Execution::start(&self.environment, plan)?,
+            environment: self.environment.clone(),
+            below: apart.map(|apart| Arc::clone(&apart.below)),
+            schema: whole.schema(),
+        })
     }
 
     /// Merges states (of any batches and partitions) into one with each group once.
@@ -298,7 +330,7 @@ impl Query {
     ) -> Result<Vec<RecordBatch>, DataFusionError> {
         match &self.plan {
             Plan::Aggregate { modes, .. } => self.environment.run(&modes.reduce, states),
-            Plan::Rows(_) => Ok(states.into_iter().collect()),
+            Plan::Rows { .. } => Ok(states.into_iter().collect()),
         }
     }
 
@@ -318,7 +350,7 @@ impl Query {
                 let count = groups.iter().map(RecordBatch::num_rows).sum();
                 (self.environment.run(above, groups)?, count)
             }
-            Plan::Rows(_) => (states.into_iter().collect(), 0),
+            Plan::Rows { .. } => (states.into_iter().collect(), 0),
         };
         let named = batches
             .into_iter()
@@ -345,20 +377,53 @@ pub struct Outcome {
 }
 
 /// The records of one batch of one partition, aggregated as they come.
-pub struct Partial(Execution);
+pub struct Partial {
+    execution: Execution,
+    environment: Environment,
+    /// What is computed for each record before it gets there, if that can fail.
+    below: Option<Arc<Below>>,
+    /// The columns of what it makes.
+    schema: SchemaRef,
+}
 
 impl Partial {
     /// Adds records.
     ///
     /// # Errors
-    /// If an expression of the query fails on one of them, for instance a division by zero.
+    /// If an expression of the query fails on one of them, for instance a division by zero, or the aggregate on what
+    /// it has. It is of no use after that.
     pub fn push(&mut self, records: RecordBatch) -> Result<(), DataFusionError> {
-        self.0.push(records)
+        let mut failed = self.push_each(records, OnRecordError::Fail)?.into_iter();
+        failed.next().map_or(Ok(()), |record| Err(record.error))
+    }
+
+    /// Adds those records on which no expression below the aggregate fails; the others are returned, in their order.
+    /// With [`OnRecordError::Fail`] only the first of them is, and none is added then.
+    ///
+    /// # Errors
+    /// If the aggregate itself fails, or memory does not hold what it has. It is of no use after that.
+    pub fn push_each(
+        &mut self,
+        records: RecordBatch,
+        on_error: OnRecordError,
+    ) -> Result<Vec<FailedRecord>, DataFusionError> {
+        let Some(below) = &self.below else {
+            self.execution.push(records)?;
+            return Ok(Vec::new());
+        };
+        let made = below.run_each(&self.environment, &records, on_error)?;
+        if made.failed.is_empty() || on_error == OnRecordError::DeadLetter {
+            drop(records);
+            for rows in made.rows {
+                self.execution.push(rows)?;
+            }
+        }
+        Ok(made.failed)
     }
 
     /// The size of the rows so far; of an aggregate they come only at the end.
     pub fn row_bytes(&self) -> usize {
-        self.0.output_bytes()
+        self.execution.output_bytes()
     }
 
     /// Ends the batch: the state of its groups, or its rows.
@@ -366,6 +431,11 @@ impl Partial {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn finish(self) -> Result<Vec<RecordBatch>, DataFusionError> {
-        self.0.finish()
+        let made = self.execution.finish()?;
+        if self.below.is_none() {
+            return Ok(made);
+        }
+        let named = made.iter().map(|rows| renamed(rows, &self.schema));
+        named.collect()
     }
 }

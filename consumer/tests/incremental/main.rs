@@ -5,5 +5,6 @@
 
 mod at_once;
 mod complete;
+mod record_errors;
 mod stream;
 mod updates;

@@ -31,6 +31,7 @@ use self::aggregate::Modes;
 use crate::engine::feed::FeedExec;
 
 pub(super) mod aggregate;
+pub(super) mod apart;
 mod window;
 
 /// What runs a query.

@@ -13,6 +13,7 @@ use datafusion_physical_expr::expressions::Literal;
 use datafusion_physical_plan::ExecutionPlan;
 use datafusion_physical_plan::aggregates::{AggregateExec, AggregateMode, PhysicalGroupBy};
 
+use super::apart::Apart;
 use super::{Planner, ordered};
 use crate::engine::feed::FeedExec;
 
@@ -27,13 +28,41 @@ pub struct Modes {
     pub last: Arc<dyn ExecutionPlan>,
     /// The first columns of a state: what its groups are told apart by.
     pub keys: SchemaRef,
+    /// `partial` in two parts, if there may be records on which it fails.
+    pub apart: Option<Apart>,
 }
 
 /// What is needed to make an aggregate in any mode.
-struct Parts {
-    groups: PhysicalGroupBy,
-    calls: Vec<Arc<AggregateFunctionExpr>>,
-    filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+pub(super) struct Parts {
+    pub(super) groups: PhysicalGroupBy,
+    pub(super) calls: Vec<Arc<AggregateFunctionExpr>>,
+    pub(super) filters: Vec<Option<Arc<dyn PhysicalExpr>>>,
+}
+
+impl Parts {
+    fn over(&self, mode: AggregateMode, input: &Arc<dyn ExecutionPlan>) -> Result<AggregateExec> {
+        AggregateExec::try_new(
+            mode,
+            self.groups.clone(),
+            self.calls.clone(),
+            self.filters.clone(),
+            Arc::clone(input),
+            input.schema(),
+        )
+    }
+}
+
+/// From what `input` yields to states.
+pub(super) fn partial_over(parts: &Parts, input: &Arc<dyn ExecutionPlan>) -> Result<AggregateExec> {
+    let partial = parts.over(AggregateMode::Partial, input)?;
+    // Most that have an order put in order what they hold, which is less than all records.
+    let mut calls = partial.aggr_expr().iter();
+    if calls.any(|call| call.order_sensitivity().hard_requires())
+        && let Some(sorted) = ordered(&partial, input)?
+    {
+        return parts.over(AggregateMode::Partial, &sorted);
+    }
+    Ok(partial)
 }
 
 impl Planner {
@@ -44,24 +73,7 @@ impl Planner {
         input: &Arc<dyn ExecutionPlan>,
     ) -> Result<(Modes, FeedExec)> {
         let parts = self.parts(aggregate, &input.schema())?;
-        let over = |mode, input: &Arc<dyn ExecutionPlan>| {
-            AggregateExec::try_new(
-                mode,
-                parts.groups.clone(),
-                parts.calls.clone(),
-                parts.filters.clone(),
-                Arc::clone(input),
-                input.schema(),
-            )
-        };
-        let mut partial = over(AggregateMode::Partial, input)?;
-        // Most that have an order put in order what they hold, which is less than all records.
-        let mut calls = partial.aggr_expr().iter();
-        if calls.any(|call| call.order_sensitivity().hard_requires())
-            && let Some(sorted) = ordered(&partial, input)?
-        {
-            partial = over(AggregateMode::Partial, &sorted)?;
-        }
+        let partial = partial_over(&parts, input)?;
         // A call may have been turned round, for instance the first in one order into the last in the other.
         let calls = partial.aggr_expr();
         // Those that drop what they have already keep to the order that they were turned to.
@@ -85,7 +97,7 @@ impl Planner {
             )
             .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
         };
-        let at_once = over(AggregateMode::Single, input)?;
+        let at_once = parts.over(AggregateMode::Single, input)?;
         let groups = match parts.groups.has_grouping_set() {
             // DataFusion takes a key that WHERE has left one value for the same in all rows; where it is left out of a
             // set it is NULL.
@@ -100,6 +112,7 @@ impl Planner {
             keys: Arc::new(Schema::new(keys.collect::<Fields>())),
             reduce: merge(AggregateMode::PartialReduce)?,
             last: merge(AggregateMode::Final)?,
+            apart: Apart::of_aggregate(&partial, &parts, input)?,
             partial: Arc::new(partial),
         };
         Ok((modes, groups))

@@ -1,0 +1,289 @@
+//! What a query computes for each record by itself, below its aggregate: filters, projections, lists that are unfolded,
+//! and the aggregate's keys, arguments and conditions.
+//!
+//! It runs apart from the aggregate. So what fails here is a record's fault and has left no trace in the aggregate, and
+//! a chunk on which it fails is halved until each record that fails stands alone.
+//!
+//! A record fails if it does so when it is computed alone. With others it may be computed where alone it is not: of
+//! `x <> 0 AND 100 / x > 1` both sides are, if the chunk has enough of other records. It is never computed where alone
+//! it is, but not with others; so what succeeds for several succeeds for each of them.
+
+mod fallible;
+
+use std::iter;
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::{BatchCoalescer, concat_batches, filter_record_batch, prep_null_mask_filter};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use datafusion_common::{DataFusionError, Result, internal_err};
+use datafusion_physical_expr::PhysicalExpr;
+use datafusion_physical_plan::ExecutionPlan;
+use datafusion_physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
+use datafusion_physical_plan::filter::FilterExec;
+use datafusion_physical_plan::projection::ProjectionExec;
+
+use crate::engine::execution::Environment;
+use crate::engine::feed::FeedExec;
+use crate::engine::memory::is_exhausted;
+
+pub(super) use self::fallible::can_fail;
+
+/// What happens when the query fails on a record, below its aggregate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRecordError {
+    /// The query ends.
+    #[default]
+    Fail,
+    /// The record is a bad one, and the query goes on.
+    DeadLetter,
+}
+
+/// A record that the query fails on.
+#[derive(Debug)]
+pub struct FailedRecord {
+    /// Its place among those it came with, from 0.
+    pub row: usize,
+    /// Why.
+    pub error: DataFusionError,
+}
+
+/// What is computed for each record, step by step.
+#[derive(Debug)]
+pub(super) struct Below {
+    steps: Vec<Step>,
+    /// The columns that the last step makes.
+    schema: SchemaRef,
+    /// Whether there may be records that it fails on.
+    can_fail: bool,
+}
+
+#[derive(Debug)]
+enum Step {
+    Filter {
+        predicate: Arc<dyn PhysicalExpr>,
+        /// The columns that are read behind it, if not all are.
+        columns: Option<Arc<[usize]>>,
+    },
+    Compute {
+        columns: Vec<Computed>,
+        schema: SchemaRef,
+    },
+    /// Any other node, over a feed.
+    Run(Arc<dyn ExecutionPlan>),
+}
+
+/// A column to compute.
+#[derive(Debug)]
+pub(super) struct Computed {
+    pub(super) expr: Arc<dyn PhysicalExpr>,
+    /// It is computed only for rows for which this is true, and NULL for all others.
+    pub(super) only_if: Option<Arc<dyn PhysicalExpr>>,
+}
+
+/// What some records make.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// Rows, in the order of the records.
+    pub(super) rows: Vec<RecordBatch>,
+    /// Those that make none, in their order.
+    pub(super) failed: Vec<FailedRecord>,
+}
+
+impl Below {
+    /// What `plan` computes for records.
+    ///
+    /// # Errors
+    /// If a node has several inputs, which none below an aggregate has.
+    pub(super) fn of_plan(plan: &Arc<dyn ExecutionPlan>) -> Result<Self> {
+        let mut below = Self {
+            steps: Vec::new(),
+            schema: plan.schema(),
+            can_fail: false,
+        };
+        below.add_steps(plan)?;
+        Ok(below)
+    }
+
+    /// The same, and from what that makes `columns`, which are those of `schema`.
+    pub(super) fn then(mut self, columns: Vec<Computed>, schema: SchemaRef) -> Self {
+        let before = mem::replace(&mut self.schema, Arc::clone(&schema));
+        self.can_fail |= columns.iter().any(|column| {
+            let exprs = [Some(&column.expr), column.only_if.as_ref()];
+            exprs
+                .into_iter()
+                .flatten()
+                .any(|expr| can_fail(expr, &before))
+        });
+        self.steps.push(Step::Compute { columns, schema });
+        self
+    }
+
+    /// Whether there may be records that it fails on.
+    pub(super) fn can_fail(&self) -> bool {
+        self.can_fail
+    }
+
+    /// Computes it for `records`. With [`OnRecordError::Fail`] nothing behind the first one that fails is computed.
+    ///
+    /// # Errors
+    /// If memory does not hold it.
+    pub(super) fn run_each(
+        &self,
+        environment: &Environment,
+        records: &RecordBatch,
+        on_error: OnRecordError,
+    ) -> Result<Made> {
+        let mut made = Made::default();
+        // The next ones stand last.
+        let mut left: Vec<_> = iter::once(0..records.num_rows()).collect();
+        while let Some(rows) = left.pop() {
+            match self.run(environment, records.slice(rows.start, rows.len())) {
+                Ok(of_these) if of_these.num_rows() == 0 => {}
+                Ok(of_these) => made.rows.push(of_these),
+                Err(error) if is_exhausted(&error) => return Err(error),
+                Err(error) if rows.len() <= 1 => {
+                    let row = rows.start;
+                    made.failed.push(FailedRecord { row, error });
+                    if on_error == OnRecordError::Fail {
+                        break;
+                    }
+                }
+                Err(_of_some) => left.extend(halves(rows)),
+            }
+        }
+        made.rows = self.joined(made.rows)?;
+        Ok(made)
+    }
+
+    fn add_steps(&mut self, plan: &Arc<dyn ExecutionPlan>) -> Result<()> {
+        let input = match plan.children().as_slice() {
+            [] => return Ok(()),
+            [input] => Arc::clone(input),
+            _ => return internal_err!("{} has several inputs", plan.name()),
+        };
+        self.add_steps(&input)?;
+        let step = if let Some(filter) = plan.downcast_ref::<FilterExec>() {
+            self.can_fail |= can_fail(filter.predicate(), &input.schema());
+            Step::Filter {
+                predicate: Arc::clone(filter.predicate()),
+                columns: filter.projection().clone(),
+            }
+        } else if let Some(projection) = plan.downcast_ref::<ProjectionExec>() {
+            let columns = projection.expr().iter().map(|column| Computed {
+                expr: Arc::clone(&column.expr),
+                only_if: None,
+            });
+            let columns: Vec<_> = columns.collect();
+            let mut exprs = columns.iter().map(|column| &column.expr);
+            self.can_fail |= exprs.any(|expr| can_fail(expr, &input.schema()));
+            Step::Compute {
+                columns,
+                schema: projection.schema(),
+            }
+        } else {
+            self.can_fail = true;
+            let feed = Arc::new(FeedExec::new(input.schema()));
+            let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
+            Step::Run(Arc::clone(plan).replace_children(vec![feed], options)?)
+        };
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn run(&self, environment: &Environment, records: RecordBatch) -> Result<RecordBatch> {
+        let mut rows = records;
+        for step in &self.steps {
+            // What is the same for all rows would be computed for none of them, too.
+            if rows.num_rows() == 0 {
+                return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
+            }
+            rows = match step {
+                Step::Filter { predicate, columns } => {
+                    filter(&rows, predicate, columns.as_deref())?
+                }
+                Step::Compute { columns, schema } => compute(&rows, columns, schema)?,
+                Step::Run(node) => {
+                    let made = environment.run(node, [rows])?;
+                    concat_batches(&node.schema(), &made)?
+                }
+            };
+        }
+        Ok(rows)
+    }
+
+    /// The same rows in one batch if there are several, and without the texts of those that a filter has removed.
+    fn joined(&self, made: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
+        let filters = |step: &Step| matches!(step, Step::Filter { .. });
+        let is_as_it_came = made.len() <= 1 && !self.steps.iter().any(filters);
+        if is_as_it_came || self.schema.fields().is_empty() {
+            return Ok(made);
+        }
+        // Others than views are copied by a filter as they are read.
+        let is_view = |field: &FieldRef| {
+            matches!(field.data_type(), DataType::Utf8View | DataType::BinaryView)
+        };
+        if made.len() <= 1 && !self.schema.fields().iter().any(is_view) {
+            return Ok(made);
+        }
+        let all: usize = made.iter().map(RecordBatch::num_rows).sum();
+        if all == 0 {
+            return Ok(Vec::new());
+        }
+        let mut coalescer = BatchCoalescer::new(Arc::clone(&self.schema), all);
+        for rows in made {
+            coalescer.push_batch(rows)?;
+        }
+        coalescer.finish_buffered_batch()?;
+        Ok(iter::from_fn(|| coalescer.next_completed_batch()).collect())
+    }
+}
+
+/// The second one first.
+fn halves(rows: Range<usize>) -> [Range<usize>; 2] {
+    let middle = rows.start + rows.len() / 2;
+    [middle..rows.end, rows.start..middle]
+}
+
+fn filter(
+    rows: &RecordBatch,
+    predicate: &Arc<dyn PhysicalExpr>,
+    columns: Option<&[usize]>,
+) -> Result<RecordBatch> {
+    let kept = array(predicate, rows)?;
+    let Some(kept) = kept.as_boolean_opt() else {
+        return internal_err!("a filter's condition is {}", kept.data_type());
+    };
+    Ok(match columns {
+        Some(columns) => filter_record_batch(&rows.project(columns)?, kept)?,
+        None => filter_record_batch(rows, kept)?,
+    })
+}
+
+fn compute(rows: &RecordBatch, columns: &[Computed], schema: &SchemaRef) -> Result<RecordBatch> {
+    let arrays = columns.iter().map(|column| match &column.only_if {
+        None => array(&column.expr, rows),
+        Some(condition) => {
+            let wanted = array(condition, rows)?;
+            let Some(wanted) = wanted.as_boolean_opt() else {
+                return internal_err!("a condition is {}", wanted.data_type());
+            };
+            let wanted = match wanted.null_count() {
+                0 => wanted.clone(),
+                _ => prep_null_mask_filter(wanted),
+            };
+            let made = column.expr.evaluate_selection(rows, &wanted)?;
+            made.into_array(rows.num_rows())
+        }
+    });
+    let arrays = arrays.collect::<Result<Vec<_>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
+    let made = RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?;
+    Ok(made)
+}
+
+fn array(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
+    expr.evaluate(rows)?.into_array(rows.num_rows())
+}
