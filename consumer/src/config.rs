@@ -12,6 +12,7 @@ use std::time::Duration;
 use producer::KafkaSettings;
 
 use crate::checkpoint::location::Location;
+use crate::engine::query::OnRecordError;
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;
@@ -97,6 +98,8 @@ pub struct Config {
     pub dead_letter_topic: String,
     /// What happens to those that cannot be written.
     pub on_dead_letter_failure: OnFailure,
+    /// When the query fails on a record.
+    pub on_record_error: OnRecordError,
     /// What to tell the user about the demo; empty when it is none.
     pub demo: Vec<String>,
 }

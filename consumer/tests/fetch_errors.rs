@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use consumer::config::{Config, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
+use consumer::engine::query::OnRecordError;
 use consumer::event::{Event, Level};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
@@ -73,6 +74,7 @@ fn counted(
         workers: 1,
         dead_letter_topic: "t.dead-letters".to_owned(),
         on_dead_letter_failure: OnFailure::Pause,
+        on_record_error: OnRecordError::Fail,
         demo: vec!["its brokers are not asked who is there".to_owned()],
     };
     let (sender, events) = unbounded();

@@ -13,7 +13,7 @@ use consumer::checkpoint::kept::Kept;
 use consumer::checkpoint::store::Store;
 use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::decode::RecordMeta;
-use consumer::engine::query::Query;
+use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Action, Allowance, Event, Worker, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::schema::TableSchema;
@@ -254,6 +254,7 @@ fn plan(query: &str) -> WorkerPlan {
         table,
         stop_at_end: false,
         allowance: Allowance::new(None),
+        on_record_error: OnRecordError::Fail,
     }
 }
 

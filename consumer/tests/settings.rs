@@ -251,6 +251,7 @@ fn words_are_one_of_a_few() {
     refuses("TRIGGER", "once", "use interval or available-now");
     refuses("OUTPUT", "xml", "use dashboard, table or json");
     refuses("ON_DEAD_LETTER_FAILURE", "retry", "use pause or drop");
+    refuses("ON_RECORD_ERROR", "drop", "use fail or dead-letter");
 }
 
 #[test]

@@ -22,6 +22,7 @@ const DEFAULT_OUTPUT_MODE: &str = "complete";
 const DEFAULT_STARTING_OFFSETS: &str = "earliest";
 const DEFAULT_WORKERS: &str = "1";
 const DEFAULT_ON_DEAD_LETTER_FAILURE: &str = "pause";
+const DEFAULT_ON_RECORD_ERROR: &str = "fail";
 const DEFAULT_ON_DATA_LOSS: &str = "fail";
 const DEFAULT_TABLE_ROWS: &str = "20";
 
@@ -162,6 +163,11 @@ pub struct Cli {
     /// When bad records cannot be written there: 'pause' their partition, or 'drop' them
     #[arg(long, env, value_name = "WHAT", default_value = DEFAULT_ON_DEAD_LETTER_FAILURE)]
     on_dead_letter_failure: String,
+
+    /// When the query fails on a record, as in a CAST or a division by zero: 'fail', or 'dead-letter': take
+    /// it for a bad record and go on
+    #[arg(long, env, value_name = "WHAT", default_value = DEFAULT_ON_RECORD_ERROR)]
+    on_record_error: String,
 
     /// Where checkpoints are kept, as a URL such as file:///var/lib/cardstream [default: nowhere: a
     /// restart reads again]

@@ -13,6 +13,7 @@
 
 mod allowance;
 mod contribution;
+mod raw_record;
 mod reader;
 
 use arrow::error::ArrowError;
@@ -21,7 +22,7 @@ use thiserror::Error;
 
 use self::reader::{Reader, Taken};
 use super::memory::is_exhausted;
-use super::query::{Query, error_text};
+use super::query::{OnRecordError, Query, error_text};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
 use crate::decode::RecordMeta;
 use crate::position::{Offset, TopicPartition};
@@ -29,6 +30,7 @@ use crate::schema::TableSchema;
 
 pub use self::allowance::Allowance;
 pub use self::contribution::{Contribution, Output};
+pub use self::raw_record::RawRecord;
 
 /// What happens to a worker.
 #[derive(Debug)]
@@ -71,6 +73,15 @@ pub enum Action {
     /// The record just handed in is bad: write it to the dead-letter topic, then say so.
     DeadLetter {
         /// Why it is bad.
+        reason: String,
+        /// Whose it is.
+        epoch: Epoch,
+    },
+    /// The query fails on a record that was handed in before: write it to the dead-letter topic, then say so.
+    RejectedLetter {
+        /// The record as it came.
+        record: RawRecord,
+        /// Why the query fails.
         reason: String,
         /// Whose it is.
         epoch: Epoch,
@@ -122,6 +133,19 @@ pub enum WorkerError {
         /// What DataFusion says.
         reason: String,
     },
+    /// The query fails on one record, below its aggregate.
+    #[error(
+        "the query fails on the record of {partition} at offset {offset}: {reason}; change the query, or set \
+         ON_RECORD_ERROR=dead-letter to go on without such records"
+    )]
+    Record {
+        /// Where the record is.
+        partition: TopicPartition,
+        /// Its offset there.
+        offset: Offset,
+        /// What DataFusion says.
+        reason: String,
+    },
     /// What the query would hold is more than it may.
     #[error("memory does not hold the records of {partition} up to offset {offset}")]
     OutOfMemory {
@@ -161,6 +185,16 @@ pub struct WorkerPlan {
     pub stop_at_end: bool,
     /// Records that a batch may take.
     pub allowance: Allowance,
+    /// What happens when the query fails on a record.
+    pub on_record_error: OnRecordError,
+}
+
+impl WorkerPlan {
+    /// Whether records may be asked for once more, as they came: then [`RecordMeta`] needs timestamps and headers,
+    /// whatever the query reads.
+    pub fn copies_records(&self) -> bool {
+        self.on_record_error == OnRecordError::DeadLetter && self.query.can_fail_on_records()
+    }
 }
 
 /// One worker's partitions.
@@ -201,14 +235,14 @@ impl Worker {
             Event::ReachedEnd(partition, end) => {
                 if let Some(reader) = self.reader(&partition.topic, partition.partition) {
                     reader.reached_end(end);
-                    tell_caught_up(reader, actions);
+                    tell_caught_up(reader, actions)?;
                 }
                 Ok(())
             }
             Event::Gone(partition, first) => {
                 if let Some(reader) = self.reader(&partition.topic, partition.partition) {
                     reader.gone_before(first);
-                    tell_caught_up(reader, actions);
+                    tell_caught_up(reader, actions)?;
                 }
                 Ok(())
             }
@@ -224,7 +258,7 @@ impl Worker {
                 if let Some(index) = self.owned(partition, epoch) {
                     let reader = &mut self.readers[index];
                     reader.letters_settled(count, actions);
-                    tell_caught_up(reader, actions);
+                    tell_caught_up(reader, actions)?;
                 }
                 Ok(())
             }
@@ -233,7 +267,7 @@ impl Worker {
                     let Self { readers, plan, .. } = self;
                     let reader = &mut readers[index];
                     plan.allowance.give_back(reader.letters_stuck());
-                    tell_caught_up(reader, actions);
+                    tell_caught_up(reader, actions)?;
                 }
                 Ok(())
             }
@@ -321,7 +355,7 @@ impl Worker {
         };
         let Self { readers, plan, .. } = self;
         let reader = &mut readers[index];
-        match reader.take(meta, payload, || plan.allowance.take())? {
+        match reader.take(meta, payload, || plan.allowance.take(), actions)? {
             Taken::Yes => {}
             Taken::Known => actions.push(Action::Ignore),
             Taken::Bad(reason) => actions.push(Action::DeadLetter {
@@ -337,14 +371,13 @@ impl Worker {
                 actions.push(Action::Pause(reader.partition().clone()));
             }
         }
-        tell_caught_up(reader, actions);
-        Ok(())
+        tell_caught_up(reader, actions)
     }
 
     fn idle(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         let told = actions.len();
         for reader in &mut self.readers {
-            reader.aggregate()?;
+            reader.aggregate(actions)?;
             reader.tell_full(actions);
         }
         // One at a time, so that whoever comes meanwhile does not wait for all of them; and not before the
@@ -363,7 +396,7 @@ impl Worker {
         self.in_batch = true;
         let mut contributions = Vec::with_capacity(self.readers.len());
         for reader in &mut self.readers {
-            contributions.extend(reader.hand_over()?);
+            contributions.extend(reader.hand_over(actions)?);
         }
         let kept_back = self.readers.iter().any(Reader::keeps_back);
         actions.push(Action::HandOver {
@@ -398,10 +431,12 @@ impl Worker {
 }
 
 #[inline]
-fn tell_caught_up(reader: &mut Reader, actions: &mut Vec<Action>) {
+fn tell_caught_up(reader: &mut Reader, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
+    reader.catch_up(actions)?;
     if reader.has_caught_up() {
         actions.push(Action::CaughtUp(reader.partition().clone()));
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ impl Members {
                     table: opened.table.clone(),
                     stop_at_end: config.trigger == TriggerMode::AvailableNow,
                     allowance: allowance.clone(),
+                    on_record_error: config.on_record_error,
                 },
                 checkpoints: opened.checkpoints.clone(),
                 extents: Arc::clone(&opened.extents),

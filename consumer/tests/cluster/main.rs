@@ -27,6 +27,7 @@ mod memory;
 mod odd_timestamps;
 mod open_transactions;
 mod rebalance;
+mod record_errors;
 mod retention;
 #[cfg(feature = "cloud")]
 mod s3;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         odd_timestamps::trials(),
         open_transactions::trials(),
         rebalance::trials(),
+        record_errors::trials(),
         retention::trials(),
         scale_out::trials(),
         #[cfg(feature = "cloud")]

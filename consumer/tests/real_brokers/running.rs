@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use consumer::checkpoint::location::Location;
 use consumer::command::Command;
 use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
+use consumer::engine::query::OnRecordError;
 use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
@@ -42,6 +43,7 @@ pub fn config(brokers: &Brokers, topic: &str) -> Config {
         workers: 1,
         dead_letter_topic: format!("{topic}.dead-letters"),
         on_dead_letter_failure: OnFailure::Pause,
+        on_record_error: OnRecordError::Fail,
         demo: Vec::new(),
     }
 }

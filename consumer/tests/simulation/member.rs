@@ -235,11 +235,28 @@ impl Member {
             let until = extent.map_or(Offset(0), |extent| extent.end);
             let is_read = log.read(next).is_empty() && !self.paused.contains(&partition);
             if is_read && log.end() >= until {
-                self.send_letters(around);
                 self.step(Event::ReachedEnd(&partition, log.end()), around)?;
+                self.send_letters(around);
             }
         }
         self.step(Event::Idle, around)
+    }
+
+    fn gather(
+        &mut self,
+        partition: TopicPartition,
+        offset: i64,
+        epoch: Epoch,
+        around: &mut Around<'_>,
+    ) {
+        self.gathered.push(Letter {
+            partition,
+            offset,
+            epoch,
+        });
+        if self.gathered.len() >= MANY {
+            self.send_letters(around);
+        }
     }
 
     /// Its letters go on their way: they are many, have waited for long, or are waited for.
@@ -294,14 +311,7 @@ impl Member {
         for action in mem::take(&mut self.actions) {
             match action {
                 Action::DeadLetter { reason: _, epoch } => {
-                    self.gathered.push(Letter {
-                        partition: partition.clone(),
-                        offset: record.offset,
-                        epoch,
-                    });
-                    if self.gathered.len() >= MANY {
-                        self.send_letters(around);
-                    }
+                    self.gather(partition.clone(), record.offset, epoch, around);
                 }
                 Action::Hold => {
                     self.paused.insert(partition.clone());
@@ -349,6 +359,14 @@ impl Member {
                     }
                     let handed_over = Report::HandedOver(contributions, kept_back);
                     around.reports.push(handed_over);
+                }
+                Action::RejectedLetter { record, epoch, .. } => {
+                    // It is the record that was read there, as it came.
+                    let log = around.topic.log(&record.partition);
+                    let read = log.read(record.offset).first();
+                    let value = read.and_then(|read| read.payload.as_ref());
+                    assert_eq!(value.map(String::as_bytes), Some(record.value.as_slice()));
+                    self.gather(record.partition, record.offset, epoch, around);
                 }
                 Action::CaughtUp(_) | Action::DeadLetter { .. } | Action::Hold | Action::Ignore => {
                 }

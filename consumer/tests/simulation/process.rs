@@ -9,7 +9,7 @@ use consumer::checkpoint::keeper::{NewState, Told, Writer};
 use consumer::checkpoint::kept::Kept;
 use consumer::checkpoint::store::Store;
 use consumer::checkpoint::{Checkpoint, Checkpoints};
-use consumer::engine::query::Query;
+use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Allowance, Contribution, Output as Made, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::source::topics::Extent;
@@ -122,6 +122,7 @@ impl Process {
             table: settings.table.clone(),
             stop_at_end: false,
             allowance: allowance.clone(),
+            on_record_error: OnRecordError::DeadLetter,
         };
         let process = Self {
             serial,

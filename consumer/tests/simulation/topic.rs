@@ -20,18 +20,34 @@ const BAD: &[&str] = &[
     "[1]",
 ];
 
+/// What the query fails on.
+const FAILING: &[&str] = &[
+    r#"{"card":1,"amount":1,"part":0}"#,
+    r#"{"part":0,"card":2,"amount":-0.01}"#,
+];
+
+/// What the query passes over; of the first two it would fail on what it need not compute.
+const PASSED_OVER: &[&str] = &[
+    r#"{"card":0,"amount":1,"part":0}"#,
+    r#"{"card":0,"part":0}"#,
+    r#"{"card":1,"amount":1,"part":11}"#,
+    r#"{"card":0,"amount":2}"#,
+];
+
 #[derive(Clone, Debug)]
 pub struct Record {
     pub offset: i64,
     /// `None` for a tombstone.
     pub payload: Option<String>,
-    /// What it adds; `None` for a bad one and for a tombstone.
+    /// What it adds; `None` for a bad one, for a tombstone, and for one that the query passes over.
     pub good: Option<(i32, i64)>,
+    pub passed_over: bool,
 }
 
 impl Record {
+    /// Whether it is no record of the schema, or one that the query fails on.
     pub fn is_bad(&self) -> bool {
-        self.good.is_none() && !self.is_tombstone()
+        self.good.is_none() && !self.passed_over && !self.is_tombstone()
     }
 
     pub fn is_tombstone(&self) -> bool {
@@ -57,6 +73,7 @@ impl Log {
         let count = dice.below(32);
         let bad = [0, 5, 30][dice.below(3)];
         let tombstones = [0, 5, 30][dice.below(3)];
+        let failing = [0, 5, 30, 90][dice.below(4)];
         let mut next = 0;
         let records = (0..count).map(|_| {
             // What lies between was compacted, or of transactions.
@@ -69,6 +86,7 @@ impl Log {
                     offset,
                     payload: dice.pick(BAD).map(str::to_owned),
                     good: None,
+                    passed_over: false,
                 };
             }
             if dice.chance(tombstones) {
@@ -76,7 +94,18 @@ impl Log {
                     offset,
                     payload: None,
                     good: None,
+                    passed_over: false,
                 };
+            }
+            for (payloads, chance) in [(FAILING, failing), (PASSED_OVER, 10)] {
+                if dice.chance(chance) {
+                    return Record {
+                        offset,
+                        payload: dice.pick(payloads).map(str::to_owned),
+                        good: None,
+                        passed_over: payloads == PASSED_OVER,
+                    };
+                }
             }
             let card = dice.between(1, cards) as i32;
             let cents = dice.between(-500, 99_999);
@@ -88,6 +117,7 @@ impl Log {
                     r#"{{"card":{card},"amount":{sign}{units}.{rest:02}}}"#
                 )),
                 good: Some((card, cents)),
+                passed_over: false,
             }
         });
         Self {

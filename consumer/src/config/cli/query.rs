@@ -16,6 +16,7 @@ use crate::config::properties::OWN_PROPERTIES;
 use crate::config::{
     Config, DEFAULT_QUERY, DEFAULT_SCHEMA, DEFAULT_UPDATING_QUERY, OnDataLoss, TriggerMode, memory,
 };
+use crate::engine::query::OnRecordError;
 use crate::engine::trigger::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
@@ -94,6 +95,17 @@ impl Cli {
                         "ON_DEAD_LETTER_FAILURE",
                         other,
                         "use pause or drop",
+                    ));
+                }
+            },
+            on_record_error: match self.on_record_error.trim() {
+                "" | "fail" => OnRecordError::Fail,
+                "dead-letter" => OnRecordError::DeadLetter,
+                other => {
+                    return Err(SettingsError::new(
+                        "ON_RECORD_ERROR",
+                        other,
+                        "use fail or dead-letter",
                     ));
                 }
             },

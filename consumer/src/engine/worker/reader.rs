@@ -1,19 +1,22 @@
 //! One partition in the hands of a worker: from its records to what it hands over.
 
+mod chunk_records;
 mod chunk_size;
 mod letters;
 
 use std::mem;
 
+use datafusion_common::DataFusionError;
 use datafusion_execution::memory_pool::MemoryReservation;
 
+use self::chunk_records::ChunkRecords;
 use self::chunk_size::ChunkSize;
 use self::letters::Letters;
 use super::{Action, Contribution, Output, WorkerError, WorkerPlan};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
 use crate::decode::{Decoder, RecordMeta};
 use crate::engine::memory::is_exhausted;
-use crate::engine::query::{Partial, Query};
+use crate::engine::query::{FailedRecord, OnRecordError, Partial, Query, error_text};
 use crate::engine::state::State;
 use crate::position::{Offset, TopicPartition};
 
@@ -42,6 +45,8 @@ pub(super) struct Reader {
     /// What the last chunk took while it was decoded: the next one will take as much.
     chunk: MemoryReservation,
     chunk_size: ChunkSize,
+    /// The chunk's records as they came, if the query can fail on one of them.
+    chunk_records: Option<ChunkRecords>,
     partial: Option<Partial>,
     state: State,
     /// The first offset of this batch.
@@ -73,6 +78,8 @@ pub(super) struct Reader {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CaughtUp {
     No,
+    /// What has been read is not aggregated yet, so there may be dead letters to come.
+    Read,
     Now,
     Told,
 }
@@ -106,6 +113,10 @@ impl Reader {
             decoder,
             chunk: plan.query.memory().reserve("decoded records"),
             chunk_size: ChunkSize::within(plan.query.memory().room()),
+            chunk_records: plan
+                .query
+                .can_fail_on_records()
+                .then(|| ChunkRecords::new(plan.on_record_error)),
             partial: None,
             state: from.state,
             start: from.next,
@@ -161,6 +172,7 @@ impl Reader {
         meta: &RecordMeta<'_>,
         payload: Option<&[u8]>,
         allowed: impl FnOnce() -> bool,
+        actions: &mut Vec<Action>,
     ) -> Result<Taken, WorkerError> {
         let offset = Offset(meta.offset);
         if offset < self.next {
@@ -192,18 +204,34 @@ impl Reader {
             self.letters.add(payload.len());
             return Ok(Taken::Bad(defect.to_string()));
         }
-        if self.decoder.len() >= self.chunk_size.records
-            || self.decoder.bytes() >= self.chunk_size.bytes
-        {
-            self.aggregate()?;
+        let mut bytes = self.decoder.bytes();
+        if let Some(records) = &mut self.chunk_records {
+            records.push(meta, payload);
+            bytes = bytes.max(records.bytes());
+        }
+        if self.decoder.len() >= self.chunk_size.records || bytes >= self.chunk_size.bytes {
+            self.aggregate(actions)?;
         }
         Ok(Taken::Yes)
     }
 
     fn tell_caught_up(&mut self) {
         if self.caught_up == CaughtUp::No {
+            self.caught_up = match self.chunk_records {
+                Some(_) => CaughtUp::Read,
+                None => CaughtUp::Now,
+            };
+        }
+    }
+
+    /// Aggregates what has been decoded, if it has caught up but for the dead letters that may come of that.
+    #[inline]
+    pub(super) fn catch_up(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
+        if self.caught_up == CaughtUp::Read {
+            self.aggregate(actions)?;
             self.caught_up = CaughtUp::Now;
         }
+        Ok(())
     }
 
     /// Whether it has caught up just now; true once. Not before its dead letters are written, since
@@ -240,8 +268,8 @@ impl Reader {
         }
     }
 
-    /// Aggregates what has been decoded.
-    pub(super) fn aggregate(&mut self) -> Result<(), WorkerError> {
+    /// Aggregates what has been decoded. Records on which the query fails are bad ones.
+    pub(super) fn aggregate(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         if self.decoder.is_empty() {
             return Ok(());
         }
@@ -256,13 +284,55 @@ impl Reader {
                 .partial()
                 .map_err(|error| WorkerError::query(self, &error))?,
         };
-        self.chunk.resize(batch.get_array_memory_size());
-        partial
-            .push(batch)
+        let records = self.chunk_records.as_ref();
+        let held = records.map_or(0, ChunkRecords::held);
+        self.chunk.resize(batch.get_array_memory_size() + held);
+        let on_error = records.map_or(OnRecordError::Fail, ChunkRecords::on_error);
+        let failed = partial
+            .push_each(batch, on_error)
             .map_err(|error| WorkerError::query(self, &error))?;
+        for record in failed {
+            self.reject(&record, on_error, actions)?;
+        }
+        if let Some(records) = &mut self.chunk_records {
+            records.clear();
+        }
         self.full |= partial.row_bytes() >= MOST_ROW_BYTES;
         self.crowded |= self.query.is_short_of_memory();
         self.partial = Some(partial);
+        Ok(())
+    }
+
+    /// A record of the chunk on which the query fails.
+    #[cold]
+    fn reject(
+        &mut self,
+        failed: &FailedRecord,
+        on_error: OnRecordError,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), WorkerError> {
+        let records = self.chunk_records.as_ref();
+        let record = match on_error {
+            OnRecordError::Fail => None,
+            OnRecordError::DeadLetter => {
+                records.and_then(|records| records.record(failed.row, &self.partition))
+            }
+        };
+        let Some(record) = record else {
+            let offset = records.and_then(|records| records.offset(failed.row));
+            return Err(WorkerError::Record {
+                partition: self.partition.clone(),
+                offset: offset.unwrap_or(self.next),
+                reason: reason(&failed.error),
+            });
+        };
+        self.bad += 1;
+        self.letters.add(record.value.len());
+        actions.push(Action::RejectedLetter {
+            record,
+            reason: format!("the query fails: {}", reason(&failed.error)),
+            epoch: self.epoch,
+        });
         Ok(())
     }
 
@@ -273,7 +343,12 @@ impl Reader {
 
     /// What it has read since the last time; `None` while dead letters are on their way, or without
     /// records.
-    pub(super) fn hand_over(&mut self) -> Result<Option<Contribution>, WorkerError> {
+    pub(super) fn hand_over(
+        &mut self,
+        actions: &mut Vec<Action>,
+    ) -> Result<Option<Contribution>, WorkerError> {
+        // Dead letters may come of it.
+        self.aggregate(actions)?;
         if self.letters.count > 0 {
             // Where bad records keep coming, some would be on their way at every trigger: it takes no
             // more until it has handed over.
@@ -284,7 +359,6 @@ impl Reader {
         if self.next == self.start {
             return Ok(None);
         }
-        self.aggregate()?;
         let made = match self.partial.take() {
             Some(partial) => partial
                 .finish()
@@ -406,4 +480,24 @@ impl Reader {
             actions.push(Action::Resume(self.partition.clone()));
         }
     }
+}
+
+/// The most characters of an error's text that are shown: it may hold a whole value of the record.
+const MOST_OF_REASON: usize = 300;
+
+/// Why the query fails on a record, in one line that can be shown anywhere.
+fn reason(error: &DataFusionError) -> String {
+    let text = error_text(error);
+    let mut letters = text.chars();
+    let mut shown = String::new();
+    for letter in letters.by_ref().take(MOST_OF_REASON) {
+        match letter.is_control() {
+            true => shown.extend(letter.escape_default()),
+            false => shown.push(letter),
+        }
+    }
+    if letters.next().is_some() {
+        shown.push('…');
+    }
+    shown
 }

@@ -6,6 +6,7 @@ mod letters;
 mod memory;
 mod merging;
 mod partitions;
+mod record_errors;
 mod tombstones;
 
 use arrow::array::AsArray;
@@ -39,6 +40,7 @@ impl Bench {
             table,
             stop_at_end,
             allowance: Allowance::new(allowance),
+            on_record_error: OnRecordError::Fail,
         };
         Self::of(plan, until)
     }
@@ -54,6 +56,7 @@ impl Bench {
             table,
             stop_at_end: false,
             allowance: Allowance::new(None),
+            on_record_error: OnRecordError::Fail,
         };
         (Self::of(plan, 0), memory)
     }

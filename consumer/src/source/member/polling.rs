@@ -80,8 +80,9 @@ impl Member {
                 .map(|column| query.table().field(*column).name());
             names.into_iter().any(|name| name == wanted.name())
         };
-        let reads_headers = reads(MetadataColumn::Headers);
-        let reads_timestamps = reads(MetadataColumn::Timestamp);
+        let copies = settings.plan.copies_records();
+        let reads_headers = copies || reads(MetadataColumn::Headers);
+        let reads_timestamps = copies || reads(MetadataColumn::Timestamp);
         let mut topics: Vec<_> = settings.extents.keys().map(|known| &known.topic).collect();
         topics.dedup();
         let only_topic = match topics.as_slice() {

@@ -3,11 +3,12 @@
 
 use std::mem;
 
-use rdkafka::message::{Headers, Message};
+use rdkafka::Timestamp;
+use rdkafka::message::{Header as KafkaHeader, Headers, Message, OwnedHeaders, OwnedMessage};
 
 use super::{GroupConsumer, Member};
 use crate::decode::{Header, RecordMeta};
-use crate::engine::worker::{Action, Event};
+use crate::engine::worker::{Action, Event, RawRecord};
 use crate::position::TopicPartition;
 use crate::source::member::{MemberError, Report};
 
@@ -130,6 +131,11 @@ impl Member {
                         kept_back,
                     });
                 }
+                Action::RejectedLetter {
+                    record,
+                    reason,
+                    epoch,
+                } => self.outbox.add(&message_of(record), reason, epoch),
                 Action::DeadLetter { .. } | Action::Hold | Action::Ignore => {}
             }
         }
@@ -156,4 +162,24 @@ impl Member {
             None => Ok(()),
         }
     }
+}
+
+/// The same as librdkafka would give it.
+fn message_of(record: RawRecord) -> OwnedMessage {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    for (key, value) in &record.headers {
+        let value = value.as_deref();
+        headers = headers.insert(KafkaHeader { key, value });
+    }
+    OwnedMessage::new(
+        Some(record.value),
+        record.key,
+        record.partition.topic.to_string(),
+        record
+            .timestamp_ms
+            .map_or(Timestamp::NotAvailable, Timestamp::CreateTime),
+        record.partition.partition,
+        record.offset,
+        (!record.headers.is_empty()).then_some(headers),
+    )
 }

@@ -83,8 +83,10 @@ impl Member {
             return Ok(());
         }
         self.told.retain(|(_, of)| of.as_ref() != Some(partition));
+        // Dead letters may come of it.
+        self.step(consumer, Event::ReachedEnd(partition, end))?;
         self.outbox.send();
-        self.step(consumer, Event::ReachedEnd(partition, end))
+        Ok(())
     }
 
     pub(super) fn assigned(
