@@ -4,6 +4,7 @@ pub mod arithmetic;
 pub mod casts;
 pub mod clock;
 pub mod exact;
+pub mod floats;
 pub mod header;
 pub mod nan;
 pub mod rounding;

@@ -43,6 +43,26 @@ fn shown(brokers: &Brokers) {
             assert!(is_noon && is_shown, "{query}: {printed}");
         }
     }
+    // What a function makes of such a time is another matter; but the hours of the others are there.
+    for function in [
+        "date_trunc('hour', _kafka_timestamp)",
+        "date_bin(INTERVAL '1 hour', _kafka_timestamp)",
+        "_kafka_timestamp AT TIME ZONE 'Asia/Kolkata'",
+        "_kafka_timestamp + INTERVAL '1 hour'",
+        "CAST(_kafka_timestamp AS STRING)",
+        "CAST(_kafka_timestamp AS DATE)",
+        "year(_kafka_timestamp)",
+        "date_format(_kafka_timestamp, 'yyyy-MM-dd')",
+        "unix_timestamp(_kafka_timestamp)",
+    ] {
+        let query = format!("SELECT _offset, {function} AS made FROM transactions");
+        let printed = prints(brokers, TOPIC, &query, "table");
+        let ends = printed.lines().filter(|line| line.contains("2026"));
+        assert!(
+            ends.count() >= 2 || function.contains("unix"),
+            "{query}: {printed}"
+        );
+    }
 }
 
 /// What the program prints of all that is there, to its good end.

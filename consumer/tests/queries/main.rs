@@ -4,6 +4,7 @@
 
 mod bytes;
 mod decimals;
+mod floats;
 mod mistakes;
 mod names;
 mod refused;

@@ -21,6 +21,7 @@ use crate::engine::feed::FeedTable;
 use crate::engine::functions::arithmetic::{DecimalPlanner, ExactArithmetic};
 use crate::engine::functions::casts::Casts;
 use crate::engine::functions::clock::TriggerClock;
+use crate::engine::functions::floats::FloatsBesideDecimals;
 use crate::engine::functions::header::{self, HeaderPlanner};
 use crate::engine::functions::{exact, timestamps, whole};
 
@@ -77,6 +78,7 @@ pub(super) fn catalog(
 /// If an expression has no type, or a constant cannot be computed.
 pub(super) fn optimize(plan: LogicalPlan, options: &Arc<ConfigOptions>) -> Result<LogicalPlan> {
     let mut analyzer = Analyzer::new();
+    analyzer.rules.insert(0, Arc::new(FloatsBesideDecimals));
     analyzer.rules.push(Arc::new(Casts));
     analyzer.rules.push(Arc::new(ExactArithmetic));
     let analyzed = analyzer.execute_and_check(plan, options, |_, _| {})?;

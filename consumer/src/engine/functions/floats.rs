@@ -1,0 +1,93 @@
+//! Floats beside decimals are compared as floats, as in Spark.
+//!
+//! A number such as `0.5` in a query is a decimal. DataFusion would make a decimal of 15 digits behind the point of each
+//! float that is compared with it. NaN, Infinity and what has more than 15 digits before the point are none, and one
+//! of them would end the query; what differs behind the 15th digit would be equal.
+
+use arrow::datatypes::DataType;
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::tree_node::{Transformed, TreeNode};
+use datafusion_common::{DFSchema, Result};
+use datafusion_expr::expr::InList;
+use datafusion_expr::expr_rewriter::NamePreserver;
+use datafusion_expr::{Between, BinaryExpr, Case, Cast, Expr, ExprSchemable, LogicalPlan};
+use datafusion_optimizer::AnalyzerRule;
+
+use super::arithmetic::{columns_of, keeping_names};
+
+/// Functions whose arguments get one type, which is their result's.
+const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
+
+/// Has a plan make floats of decimals where both meet. Its columns keep their names. Rules that give operands a type
+/// of their own must not have run yet.
+#[derive(Debug)]
+pub struct FloatsBesideDecimals;
+
+impl AnalyzerRule for FloatsBesideDecimals {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        let plan = plan.transform_up_with_subqueries(|node| {
+            let columns = columns_of(&node);
+            let names = NamePreserver::new(&node);
+            let node = node.map_expressions(|expr| {
+                keeping_names(expr, &names, &mut |expr| {
+                    expr.transform_up(|expr| as_floats(expr, &columns))
+                })
+            })?;
+            // What is below may have other types now, too.
+            node.map_data(LogicalPlan::recompute_schema)
+        })?;
+        Ok(plan.data)
+    }
+
+    fn name(&self) -> &str {
+        "floats_beside_decimals"
+    }
+}
+
+fn as_floats(mut expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
+    let mut operands = operands_of(&mut expr);
+    let is_some = |is_it: fn(&DataType) -> bool, operands: &[&mut Expr]| {
+        let mut types = operands.iter().map(|operand| operand.get_type(columns));
+        types.any(|found| found.is_ok_and(|found| is_it(&found)))
+    };
+    if !is_some(DataType::is_floating, &operands) || !is_some(DataType::is_decimal, &operands) {
+        return Ok(Transformed::no(expr));
+    }
+    for operand in &mut operands {
+        if operand
+            .get_type(columns)
+            .is_ok_and(|found| found.is_decimal())
+        {
+            let decimal = Box::new(std::mem::take(*operand));
+            **operand = Expr::Cast(Cast::new(decimal, DataType::Float64));
+        }
+    }
+    Ok(Transformed::yes(expr))
+}
+
+/// The parts of an expression that are brought to one type.
+fn operands_of(expr: &mut Expr) -> Vec<&mut Expr> {
+    match expr {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.supports_propagation() => {
+            vec![left, right]
+        }
+        Expr::Between(Between {
+            expr, low, high, ..
+        }) => vec![expr, low, high],
+        Expr::InList(InList { expr, list, .. }) => {
+            std::iter::once(&mut **expr).chain(list).collect()
+        }
+        Expr::Case(Case {
+            expr: None,
+            when_then_expr,
+            else_expr,
+        }) => {
+            let results = when_then_expr.iter_mut().map(|(_, then)| &mut **then);
+            results.chain(else_expr.as_deref_mut()).collect()
+        }
+        Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
+            call.args.iter_mut().collect()
+        }
+        _ => Vec::new(),
+    }
+}
