@@ -14,10 +14,9 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
 use super::open_transactions::Behind;
-use super::quiet::Quiet;
+use super::quiet::{Quiet, quiet_client};
 use crate::checkpoint::kept::Kept;
 use crate::position::{Offset, TopicPartition};
-use crate::source::closing::Closing;
 use crate::source::topic_ids::{self, MadeAnew, TopicIds, made_anew};
 use crate::source::transactions::{self, Waiting};
 
@@ -81,9 +80,8 @@ impl Monitor {
 }
 
 fn run(settings: MonitorSettings, inbox: &Receiver<Vec<TopicPartition>>, looks: &Sender<LogLook>) {
-    let client: Result<BaseConsumer<_>, _> = settings.client.create_with_context(Quiet);
-    let client = match client {
-        Ok(client) => Closing::from(client),
+    let client = match quiet_client(&settings.client) {
+        Ok(client) => client,
         Err(error) => {
             tracing::error!(%error, "nobody looks at the logs");
             return;

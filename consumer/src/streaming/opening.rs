@@ -17,7 +17,7 @@ use super::company::{self, Company, PATIENCE};
 use super::inferring::Inferring;
 use super::open_transactions;
 use super::planning::{Planned, planned};
-use super::quiet::Quiet;
+use super::quiet::{Quiet, quiet_client};
 use super::resuming::{ResumeError, keep_topics, resume, take};
 use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
@@ -27,7 +27,6 @@ use crate::engine::query::Query;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
-use crate::source::closing::Closing;
 use crate::source::group_members::{self, Group};
 use crate::source::identity::{Identity, STATIC_NAME};
 use crate::source::topic_ids::{self, TopicIds};
@@ -82,8 +81,7 @@ pub(super) fn open(
     mut tell: impl FnMut(Level, String),
 ) -> Result<Option<Opened>, StreamingError> {
     let servers = config.kafka.bootstrap_servers();
-    let consumer: BaseConsumer<Quiet> = client(config).create_with_context(Quiet)?;
-    let consumer = Closing::from(consumer);
+    let consumer = quiet_client(&client(config))?;
     let waits = config.trigger != TriggerMode::AvailableNow;
     let mut asked = Asked::new(inbox);
     let mut told = None;

@@ -12,11 +12,10 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
 use super::company;
-use super::quiet::Quiet;
+use super::quiet::{Quiet, quiet_client};
 use crate::checkpoint::kept::KeptError;
 use crate::checkpoint::{Checkpoints, Followed};
 use crate::position::{Offset, TopicPartition};
-use crate::source::closing::Closing;
 use crate::source::group_members::{GroupMember, group};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
@@ -80,9 +79,8 @@ impl Others {
 }
 
 fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
-    let client: Result<BaseConsumer<_>, _> = settings.client.create_with_context(Quiet);
-    let client = match client {
-        Ok(client) => Closing::from(client),
+    let client = match quiet_client(&settings.client) {
+        Ok(client) => client,
         Err(error) => {
             tracing::error!(%error, "nobody looks at what others keep");
             return;

@@ -1,9 +1,13 @@
 //! A client that is asked, and tells nothing by itself.
+//!
+//! Nobody polls it, so whatever librdkafka puts into its queue stays there.
 
 use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+
+use crate::source::closing::Closing;
 
 /// A context whose log goes to `tracing` and nowhere else.
 pub(super) struct Quiet;
@@ -19,3 +23,12 @@ impl ClientContext for Quiet {
 }
 
 impl ConsumerContext for Quiet {}
+
+/// A client with the settings of a query's `config`, but without statistics: twice a second they would make its queue
+/// longer, for as long as the query runs.
+pub(super) fn quiet_client(config: &ClientConfig) -> KafkaResult<Closing<Quiet>> {
+    let mut config = config.clone();
+    config.set("statistics.interval.ms", "0");
+    let client: BaseConsumer<Quiet> = config.create_with_context(Quiet)?;
+    Ok(Closing::from(client))
+}
