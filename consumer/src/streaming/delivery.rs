@@ -59,9 +59,12 @@ impl Deliveries {
 
     /// Holds checkpoints that pass over no rows, for which only the batches before are waited for.
     pub fn pass(&mut self, states: Vec<NewState>) {
+        // The last batch that waits is one before those that were dropped, which these states pass.
+        if self.is_lost {
+            return;
+        }
         match self.waiting.back_mut() {
             Some(last) => last.states.extend(states),
-            None if self.is_lost => {}
             None => self.push(states, true),
         }
     }
@@ -183,6 +186,7 @@ mod tests {
         drop(second);
         assert!(written(&mut deliveries).is_empty());
         assert!(deliveries.is_lost() && deliveries.is_waiting());
+        deliveries.pass(vec![state(12, 13)]);
         first.acknowledge();
         assert_eq!(written(&mut deliveries), [5]);
         deliveries.hold(vec![state(12, 20)]).acknowledge();
