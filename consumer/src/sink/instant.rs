@@ -39,7 +39,7 @@ pub fn beyond_calendar(array: &dyn Array, row: usize) -> Option<String> {
             let value = array.as_primitive::<Date64Type>().value(row);
             (value, "ms", value.div_euclid(1_000))
         }
-        DataType::Dictionary(_, _) => {
+        DataType::Dictionary(_, of) if of.is_temporal() => {
             let dictionary = array.as_any_dictionary_opt()?;
             let key = *dictionary.normalized_keys().get(row)?;
             return beyond_calendar(dictionary.values(), key);
