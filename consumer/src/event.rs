@@ -74,8 +74,9 @@ pub struct Batch {
 impl Batch {
     /// Says that the rows are where they were to go. A query without an aggregate keeps no checkpoint behind a
     /// batch before that, makes no more than a thousand that are neither acknowledged nor dropped, and does not end
-    /// before all of them are one or the other, unless it is asked to stop once more. A batch that is dropped without this was not written: from then on the query's
-    /// checkpoints stay where they are. Other queries have the rows in their state, and wait for nothing.
+    /// before all of them are one or the other, unless it is asked to stop once more. A batch that is dropped without
+    /// this was not written: from then on the query's checkpoints stay where they are. Other queries have the rows in
+    /// their state, and wait for nothing.
     pub fn acknowledge(&self) {
         self.receipt.acknowledge();
     }

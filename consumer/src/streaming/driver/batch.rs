@@ -151,8 +151,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Lets every worker hand over, and moves the checkpoints on; those of rows are kept later. What comes from one that has lost
-    /// the partition meanwhile is dropped: its successor reads it again.
+    /// Lets every worker hand over, and moves the checkpoints on; those of rows are kept later. What comes from one
+    /// that has lost the partition meanwhile is dropped: its successor reads it again.
     fn hand_over(&mut self, deadline: Instant) -> Result<HandedOver, StreamingError> {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
