@@ -246,7 +246,7 @@ fn without_a_shell_nothing_stops_it_and_sigterm_ends_it() {
     }
 }
 
-/// The same of what prints: a line, and it goes on.
+/// A program that prints a table says it in one line, and goes on.
 #[test]
 fn without_a_shell_a_table_goes_on_after_ctrl_z() {
     let demo = env!("CARGO_BIN_EXE_consumer");

@@ -4,6 +4,7 @@
 //! librdkafka or from the client of an object store, goes through [`concealed`] on its way to a person or a log.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Deref;
 
@@ -48,10 +49,14 @@ impl Secrets {
     /// One of fewer characters would be found in every text.
     const LEAST: usize = 4;
 
-    /// Of these.
+    /// The secrets among `values`: those that are long enough.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        let long = |value: &&str| value.len() >= Self::LEAST;
-        Self(values.into_iter().filter(long).map(str::to_owned).collect())
+        let is_long = |value: &&str| value.len() >= Self::LEAST;
+        let values = values.into_iter().filter(is_long).map(str::to_owned);
+        let mut values: Vec<String> = values.collect();
+        // To hide a secret that is a part of another one would leave the rest of that.
+        values.sort_by_key(|value| Reverse(value.len()));
+        Self(values)
     }
 
     /// `text` without them, and without those that [`concealed`] finds.
@@ -138,6 +143,8 @@ mod tests {
             "the key *** at http://***@host is ***'s"
         );
         assert_eq!(format!("{secrets:?}"), "1 secrets");
+        let secrets = Secrets::new(["hunter", "hunter2/more"]);
+        assert_eq!(secrets.concealed(&"hunter2/more, hunter"), "***, ***");
     }
 
     #[test]

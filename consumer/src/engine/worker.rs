@@ -74,7 +74,7 @@ pub enum Action {
     DeadLetter {
         /// Why it is bad.
         reason: String,
-        /// Whose it is.
+        /// The epoch under which its partition was taken over.
         epoch: Epoch,
     },
     /// The query fails on a record that was handed in before: write it to the dead-letter topic, then say so.
@@ -83,7 +83,7 @@ pub enum Action {
         record: RawRecord,
         /// Why the query fails.
         reason: String,
-        /// Whose it is.
+        /// The epoch under which its partition was taken over.
         epoch: Epoch,
     },
     /// The record just handed in does not count: it has been read before, is of a partition that has been lost

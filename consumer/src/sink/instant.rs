@@ -49,7 +49,7 @@ pub fn beyond_calendar(array: &dyn Array, row: usize) -> Option<String> {
     (!SECONDS.contains(&seconds)).then(|| text(value, unit))
 }
 
-/// The same of an instant in microseconds since 1970.
+/// The text of an instant of another year, which is given in microseconds since 1970; `None` of any other instant.
 pub fn micros_beyond_calendar(micros: i64) -> Option<String> {
     (!SECONDS.contains(&micros.div_euclid(1_000_000))).then(|| text(micros, "µs"))
 }

@@ -20,7 +20,7 @@ pub type TopicIds = BTreeMap<Arc<str>, TopicId>;
 /// What brokers tell of the ids of topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// Those that they tell.
+    /// The ids that they tell.
     pub ids: TopicIds,
     /// One whose id they do not tell, and why, if there is any.
     pub untold: Option<(Arc<str>, String)>,

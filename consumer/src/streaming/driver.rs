@@ -74,7 +74,7 @@ pub(super) fn run(
     let mut driver = Driver::start(config, opened, tell)?;
     driver.tell.event(Event::Reading);
     let outcome = driver.run(inbox, shows_kept);
-    // Also of a query that has failed: its rows are written all the same, and would come once more.
+    // A query that has failed waits, too: its rows are written all the same, and would come once more.
     let written = driver.await_written(inbox);
     let kept = match driver.keeper.map_or(Ok(true), Keeper::finish) {
         Ok(true) => Ok(()),

@@ -30,9 +30,9 @@ const AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct MonitorSettings {
     pub client: ClientConfig,
     pub topics: Vec<Arc<str>>,
-    /// Those that are known.
+    /// The ids of those topics whose id is known at the start.
     pub ids: TopicIds,
-    /// Where the others are kept when they are known.
+    /// Where the other ids are stored once they are known.
     pub kept: Option<Arc<Kept>>,
 }
 

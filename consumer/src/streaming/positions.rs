@@ -114,7 +114,7 @@ impl Positions {
         self.looks || coverage.reads(partition)
     }
 
-    /// Those partitions.
+    /// The partitions of which somebody tells how far they have come.
     pub(super) fn counted(&self, coverage: &Coverage) -> Vec<TopicPartition> {
         let all = self.latest.keys();
         all.filter(|partition| self.counts(partition, coverage))

@@ -10,7 +10,7 @@ use super::obstacle::Obstacle;
 
 /// Letters that may be on their way at a time.
 const MOST: usize = 10_000;
-/// The same in bytes.
+/// Bytes of letters that may be on their way at a time.
 const MOST_BYTES: usize = 16 << 20;
 /// Letters that may be on their way at a time where each has a request of its own. librdkafka sends one such request a
 /// partition every few milliseconds, and a letter's time to be delivered in begins when it is handed over.

@@ -98,7 +98,7 @@ fn mend(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
-/// The same where the topic was to be created.
+/// What to do where brokers do not create the topic; `None` of what may pass.
 fn why_not_created(code: RDKafkaErrorCode) -> Option<&'static str> {
     match code {
         RDKafkaErrorCode::UnknownTopicOrPartition

@@ -26,7 +26,7 @@ use crate::position::TopicPartition;
 const RETRY: Duration = Duration::from_secs(2);
 /// Between two looks at what has been delivered.
 const LOOK: Duration = Duration::from_millis(5);
-/// The same without any on their way.
+/// The longest sleep while no letter is on its way.
 const POLL: Duration = Duration::from_secs(1);
 
 /// Why a letter is not on its way.
@@ -42,13 +42,13 @@ enum NotSent {
 /// An origin one of whose letters could not be written.
 struct Stuck {
     origin: Arc<Origin>,
-    /// That one.
+    /// The letter that could not be written.
     first: Arc<Letter>,
     /// Whether it is sent alone.
     alone: bool,
     /// When it is sent again; `None` while it is.
     retry_at: Option<Instant>,
-    /// The others.
+    /// Its other letters, which wait.
     behind: Vec<Arc<Letter>>,
 }
 

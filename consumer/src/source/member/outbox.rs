@@ -16,7 +16,7 @@ use crate::sink::dead_letters::{DeadLetters, Fate, Letter, Origin};
 
 /// So many are not gathered, but sent.
 const MANY: usize = 2_000;
-/// The same in bytes of keys and values.
+/// So many bytes of keys and values are not gathered, but sent.
 const MANY_BYTES: usize = 1 << 20;
 /// How long the first waits for others.
 const LONG: Duration = Duration::from_millis(100);

@@ -164,7 +164,7 @@ impl Member {
     }
 }
 
-/// The same as librdkafka would give it.
+/// The record as librdkafka would give it.
 fn message_of(record: RawRecord) -> OwnedMessage {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for (key, value) in &record.headers {
