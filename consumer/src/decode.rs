@@ -194,7 +194,7 @@ impl Decoder {
         self.scan_from(record, 0)
     }
 
-    /// As [`Self::scan`], with the JSON at `start`.
+    /// Does what [`Self::scan`] does, with the JSON at `start`.
     #[inline(always)]
     fn scan_from(&mut self, record: &[u8], start: usize) -> Result<(), Defect> {
         self.spans.fill(Span::MISSING);
@@ -212,8 +212,8 @@ impl Decoder {
         }
     }
 
-    /// As [`Self::scan`], of a record with a byte-order mark. So others need not be asked for one: that took a
-    /// register from the loop over their members.
+    /// Does what [`Self::scan`] does, of a record with a byte-order mark. It stands apart: to look for the mark in every
+    /// record took a register from the loop over its members.
     #[cold]
     #[inline(never)]
     fn scan_behind_mark(&mut self, record: &[u8], start: usize) -> Result<(), Defect> {

@@ -53,7 +53,7 @@ fn user(number: usize) -> Value {
     with_urls(&format!("users/user-{number}"), &names, others)
 }
 
-/// In an event of a push some times are numbers.
+/// A repository, of which some times are numbers in the event of a push.
 fn repository(number: usize, is_push: bool) -> Value {
     let names = [
         "html",
@@ -170,7 +170,7 @@ fn webhooks() -> Brokers {
 
 #[derive(Debug, Default)]
 struct Told {
-    /// Of the first column of the last result.
+    /// The values of the first column of the last result.
     rows: Vec<i64>,
     bad: u64,
     infos: Vec<String>,

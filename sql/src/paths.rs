@@ -3,8 +3,8 @@
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
-/// Names with what is in them, as they were written: `a.b[1].c` is one of three names. Words of SQL are names, too. None if
-/// the text has no end of a string, say.
+/// Names with what is in them, as they were written: `a.b[1].c` is one of three names. Words of SQL are names, too.
+/// There are none if the text cannot be read, as where a string has no end.
 pub fn paths(text: &str) -> Vec<Vec<String>> {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
     let is_blank = |token: &Token| {

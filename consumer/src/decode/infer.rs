@@ -37,7 +37,7 @@ pub use left_out::{Noted, Notes};
 /// How many records are worth looking at; callers need not give more.
 pub const SAMPLES: usize = 1000;
 
-/// So many times as many as all others together are what a field is.
+/// A field is of the kind that has this many times as many values as all other kinds together.
 const OUTWEIGHS: usize = 9;
 
 /// A schema made from records.

@@ -12,7 +12,7 @@ pub(super) fn moment(text: &str) -> Option<Moment> {
     if !words.any(|word| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit())) {
         return None;
     }
-    // Of the abbreviations that RFC 2822 has, these alone are one offset's.
+    // The other abbreviations in RFC 2822, such as CST, have several meanings elsewhere.
     let text = [" GMT", " UTC", " UT"]
         .iter()
         .find_map(|zone| {

@@ -20,7 +20,7 @@
 use super::zone::Zone;
 use super::{DAY_SECONDS, Form, Moment, NoMoment, day, named_months};
 
-/// As [`super::moment`], for what is not RFC 3339.
+/// Does what [`super::moment`] does, for a text that is not RFC 3339.
 #[cold]
 #[inline(never)]
 pub(super) fn moment(text: &str) -> Result<Moment, NoMoment> {
@@ -55,7 +55,8 @@ pub(super) fn moment(text: &str) -> Result<Moment, NoMoment> {
     })
 }
 
-/// As [`super::date`], for what is not `YYYY-MM-DD`. Eight digits are a date where no number is meant.
+/// Does what [`super::date`] does, for a text that is not `YYYY-MM-DD`. Eight digits are a date where no number is
+/// meant.
 #[cold]
 #[inline(never)]
 pub(super) fn date(text: &str) -> Option<i32> {
@@ -83,7 +84,7 @@ struct Date {
 
 struct Clock {
     seconds: i64,
-    /// Those of the second's fraction.
+    /// The microseconds of the second's fraction.
     micros: i64,
 }
 

@@ -90,7 +90,7 @@ pub enum SchemaError {
     },
 }
 
-/// As [`TableSchema::parse`]. A byte-order mark, with which some editors begin a file, is passed over.
+/// Does what [`TableSchema::parse`] does. A byte-order mark, with which some editors begin a file, is passed over.
 pub(super) fn parse(ddl: &str) -> Result<TableSchema, SchemaError> {
     let ddl = ddl.strip_prefix('\u{feff}').unwrap_or(ddl);
     let mut parser = Parser {

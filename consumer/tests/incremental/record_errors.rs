@@ -77,7 +77,7 @@ fn is_zero(record: &Record) -> bool {
 
 type Fails = fn(&Record) -> bool;
 
-/// Each with the records that it fails on.
+/// Queries, each with the records that it fails on.
 const QUERIES: &[(&str, Fails)] = &[
     (
         "SELECT brand, count(*), sum(CAST(code AS BIGINT)) FROM transactions GROUP BY brand",
@@ -219,7 +219,7 @@ fn any_split_into_chunks_leaves_out_what_fails_alone_and_counts_the_others() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// By plain additions.
+    /// Expected values come from plain additions.
     #[test]
     fn the_groups_of_those_that_do_not_fail_are_exact(
         records in prop::collection::vec(record(), 1..50),

@@ -190,7 +190,7 @@ fn a_quotient_stands_beside_other_numbers() {
     }
 }
 
-/// What kept states have of them has changed, so their plans differ from those of earlier versions.
+/// Their values in kept states have changed, so their plans differ from those of earlier versions.
 #[test]
 fn only_what_has_other_digits_than_before_has_another_name_in_a_plan() {
     let kept = |expression: &str| {

@@ -27,7 +27,7 @@ fn values(expression: &str) -> Result<Vec<String>, String> {
     Ok((0..rows.num_rows()).map(shown).collect())
 }
 
-/// As in Spark: NaN is larger than all other numbers, and 0.1 + 0.2 than 0.3.
+/// Spark orders them so: NaN is larger than all other numbers, and 0.1 + 0.2 than 0.3.
 #[test]
 fn floats_are_compared_with_decimals_as_floats() {
     const T: &str = "true";

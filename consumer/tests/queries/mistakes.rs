@@ -196,7 +196,7 @@ fn a_mistake_is_told_in_one_plain_line() {
     }
 }
 
-/// What DataFusion or its parser would show of their own values and plans, in whatever is wrong.
+/// No message has what DataFusion or its parser would show of their own values and plans.
 #[test]
 fn no_inner_structure_is_shown() {
     let ddl = "ts TIMESTAMP, n TIMESTAMP_NTZ, d DATE, s STRING, b BINARY, p DECIMAL(38,18), amount DECIMAL(12,2), \

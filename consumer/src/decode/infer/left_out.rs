@@ -63,7 +63,7 @@ impl Notes {
         };
         let by_path = |noted: &&Noted| {
             let own = path(noted);
-            // In front of a column there may be its table.
+            // The name of its table may stand in front of a column.
             paths.iter().any(|path| {
                 path.starts_with(&own) || path.get(1..).is_some_and(|rest| rest.starts_with(&own))
             })

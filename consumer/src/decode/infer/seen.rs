@@ -154,7 +154,7 @@ impl Seen {
     /// How many values were of each kind that there were.
     fn kinds(&self) -> Vec<(Kind, usize)> {
         let numbers = self.numbers.map_or(0, |numbers| numbers.count());
-        // What may be either is what the others are.
+        // A word that may be a text or a number is counted with the other values of its field.
         let is_number = numbers > 0 && self.texts.count == 0;
         let (of_numbers, of_texts) = match is_number {
             true => (self.specials, 0),
@@ -168,7 +168,7 @@ impl Seen {
             (Kind::Object, self.objects),
         ];
         kinds.retain(|(_, count)| *count > 0);
-        // In the order of their numbers; a sort that keeps the order of equal ones.
+        // The most frequent kind comes first. The sort is stable, so equal counts keep the order above.
         kinds.sort_by_key(|(_, count)| usize::MAX - count);
         kinds
     }
@@ -293,7 +293,7 @@ pub(super) struct Objects {
 impl Objects {
     /// Counts the members of one object, which stand in `depth` arrays and objects of their column.
     pub(super) fn add(&mut self, members: Members<'_>, depth: usize) {
-        // Of equal keys the last counts, as in decoding.
+        // The last of equal keys counts, as in decoding.
         let mut last: HashMap<usize, Value<'_>> = HashMap::with_capacity(members.len());
         for (name, value) in members {
             last.insert(self.place(name), value);

@@ -135,7 +135,7 @@ fn what_is_mostly_text_takes_the_others_as_text() {
     let mut samples: Vec<String> = (0..3192)
         .map(|i| format!(r#"{{"title":"Film {i}","year":{}}}"#, 1900 + i % 100))
         .collect();
-    // As in a public set of films.
+    // A public set of films has such titles.
     for title in [9, 21, 42, 300, 1408, 1776, 1941, 2012, 54] {
         samples.insert(title, format!(r#"{{"title":{title},"year":2000}}"#));
     }

@@ -207,7 +207,7 @@ impl ScalarUDFImpl for Operation {
         self.name
     }
 
-    /// As it was written.
+    /// The operation as the query has it: `a + b`.
     fn schema_name(&self, operands: &[Expr]) -> Result<String> {
         let [left, right] = operands else {
             return Ok(self.name.to_owned());

@@ -107,7 +107,7 @@ impl ScalarUDFImpl for Header {
     }
 }
 
-/// Of each row the value behind the last key that is its name.
+/// The value of the last header in each row that has the row's name.
 fn last_values(headers: &ArrayRef, names: &StringViewArray) -> Result<ArrayRef> {
     let lists = headers.as_list_opt::<i32>();
     let pairs = lists.and_then(|lists| lists.values().as_any().downcast_ref::<StructArray>());

@@ -55,7 +55,7 @@ impl ScalarUDFImpl for TextOfBytes {
         "text_of_bytes"
     }
 
-    /// As it was written.
+    /// The cast as the query has it.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let argument = args.first().map(ToString::to_string).unwrap_or_default();
         Ok(format!("CAST({argument} AS STRING)"))

@@ -97,7 +97,7 @@ fn converted(expr: &Expr, from: &DataType, to: &DataType) -> Option<(Expr, DataT
         (Duration(_), Interval(_)) => {
             return Some((durations::as_interval(expr.clone()), to.clone()));
         }
-        // What is added to a timestamp.
+        // Intervals become durations where they are added to a timestamp.
         (_, Duration(TimeUnit::Nanosecond)) => {
             return Some((cast_to(expr.clone(), to.clone()), durations::DURATION));
         }

@@ -88,7 +88,7 @@ pub(super) struct Computed {
 pub(super) struct Made {
     /// Rows, in the order of the records.
     pub(super) rows: Vec<RecordBatch>,
-    /// Those that make none, in their order.
+    /// The records that make no row, in their order.
     pub(super) failed: Vec<FailedRecord>,
 }
 
@@ -196,7 +196,7 @@ impl Below {
     fn run(&self, environment: &Environment, records: RecordBatch) -> Result<RecordBatch> {
         let mut rows = records;
         for step in &self.steps {
-            // What is the same for all rows would be computed for none of them, too.
+            // An expression that is the same for all rows would be computed although there is no row.
             if rows.num_rows() == 0 {
                 return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
             }

@@ -45,7 +45,7 @@ pub fn error_text(error: &DataFusionError) -> String {
     }
 }
 
-/// As [`error_text`], for what keeps `query` from being read.
+/// Does what [`error_text`] does, for an error that keeps `query` from being parsed.
 pub(super) fn syntax_error(error: &DataFusionError, query: &str) -> String {
     let text = match error.find_root() {
         DataFusionError::SQL(error, _) => match error.as_ref() {

@@ -21,7 +21,7 @@ pub struct Contribution {
     pub records: u64,
     /// Of these, bad.
     pub bad: u64,
-    /// Of these, without a value: they are passed over.
+    /// How many of these have no value: they are passed over.
     pub tombstones: u64,
     /// Of these, how many still count against the batch's allowance.
     pub allowed: u64,

@@ -3,20 +3,21 @@
 mod chunk_records;
 mod chunk_size;
 mod letters;
+mod reason;
 
 use std::mem;
 
-use datafusion_common::DataFusionError;
 use datafusion_execution::memory_pool::MemoryReservation;
 
 use self::chunk_records::ChunkRecords;
 use self::chunk_size::ChunkSize;
 use self::letters::Letters;
+use self::reason::reason;
 use super::{Action, Contribution, Output, WorkerError, WorkerPlan};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
 use crate::decode::{Decoder, RecordMeta};
 use crate::engine::memory::is_exhausted;
-use crate::engine::query::{FailedRecord, OnRecordError, Partial, Query, error_text};
+use crate::engine::query::{FailedRecord, OnRecordError, Partial, Query};
 use crate::engine::state::State;
 use crate::position::{Offset, TopicPartition};
 
@@ -480,24 +481,4 @@ impl Reader {
             actions.push(Action::Resume(self.partition.clone()));
         }
     }
-}
-
-/// The most characters of an error's text that are shown: it may hold a whole value of the record.
-const MOST_OF_REASON: usize = 300;
-
-/// Why the query fails on a record, in one line that can be shown anywhere.
-fn reason(error: &DataFusionError) -> String {
-    let text = error_text(error);
-    let mut letters = text.chars();
-    let mut shown = String::new();
-    for letter in letters.by_ref().take(MOST_OF_REASON) {
-        match letter.is_control() {
-            true => shown.extend(letter.escape_default()),
-            false => shown.push(letter),
-        }
-    }
-    if letters.next().is_some() {
-        shown.push('…');
-    }
-    shown
 }

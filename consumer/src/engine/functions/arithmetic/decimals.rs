@@ -32,7 +32,7 @@ impl Operands {
         }
     }
 
-    /// Each of the one with each of the other; either may be one for all.
+    /// Computes the operation row by row. A side that is one value is that value in each row.
     ///
     /// # Errors
     /// If a result has more digits than there are, or a divisor is zero.
@@ -149,7 +149,7 @@ impl Operands {
     }
 }
 
-/// As [`divide_half_up`].
+/// Does what [`divide_half_up`] does, with 256 bits.
 fn divide_wide(dividend: i256, divisor: i256) -> Option<i256> {
     let quotient = dividend.checked_div(divisor)?;
     let remainder = dividend.checked_rem(divisor)?.checked_abs()?;

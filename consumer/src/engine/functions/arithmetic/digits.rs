@@ -27,7 +27,7 @@ impl Digits {
         Self { all, behind }
     }
 
-    /// Those of a decimal with digits behind its point, or none.
+    /// The digits of a decimal type, unless its scale is negative.
     pub(super) fn of(data_type: &DataType) -> Option<Self> {
         match data_type {
             DataType::Decimal128(precision, scale) if *scale >= 0 => {
@@ -37,7 +37,7 @@ impl Digits {
         }
     }
 
-    /// Those of the decimal that a whole number is taken for beside one.
+    /// The digits of the decimal that a whole number becomes beside a decimal.
     pub(super) fn of_whole(data_type: &DataType) -> Option<Self> {
         use DataType::{Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64};
         let all = match data_type {

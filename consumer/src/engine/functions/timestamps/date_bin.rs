@@ -58,7 +58,8 @@ fn bin(value: i64, origin: i64, per_second: i64, stride: Stride) -> Option<i64> 
     }
 }
 
-/// As [`bin`]. A bin that would start on a day that its month does not have starts on its last one.
+/// Does what [`bin`] does, with a stride of months. A bin that would start on a day that its month does not have starts
+/// on its last one.
 fn bin_of_months(value: i64, origin: i64, per_second: i64, months: i64) -> Option<i64> {
     let per_day = 86_400 * per_second;
     let month_of = |value: i64| {

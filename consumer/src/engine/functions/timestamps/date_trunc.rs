@@ -86,7 +86,8 @@ pub(super) fn truncated(value: i64, per_second: i64, unit: Unit) -> Option<i64> 
     first.checked_mul(per_day)
 }
 
-/// As [`truncated`], by the clocks of a time zone; `None` too where it has no such time or chrono no such year.
+/// Does what [`truncated`] does, by the clocks of a time zone. `None`, too, if the zone has no such time or chrono no
+/// such year.
 fn truncated_in(value: i64, per_second: i64, unit: Unit, zone: Tz) -> Option<i64> {
     let seconds = value.div_euclid(per_second);
     let utc = DateTime::from_timestamp(seconds, 0)?.naive_utc();

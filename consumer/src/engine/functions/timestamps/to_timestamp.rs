@@ -39,7 +39,7 @@ struct Kind {
     is_number: bool,
 }
 
-/// All of them.
+/// All functions of this kind.
 pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
     use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
     [
@@ -172,7 +172,7 @@ impl ScalarUDFImpl for ToTimestamp {
     }
 }
 
-/// Each that is not NULL.
+/// Computes `of` of each value that is not NULL.
 fn each<T>(
     values: impl Iterator<Item = Option<T>>,
     of: impl Fn(T) -> Result<i64>,
@@ -295,7 +295,7 @@ impl ToTimestamp {
     }
 }
 
-/// By the first of the patterns that fits; `None` if there is none at all.
+/// Reads a time by the first pattern that fits; `None` if there is no pattern.
 ///
 /// # Errors
 /// If none fits: what the last one lacks.

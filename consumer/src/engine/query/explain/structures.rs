@@ -53,7 +53,7 @@ fn value(text: &str) -> Option<usize> {
     let some = ["Some(", "[Some(", "(None", " None,"].iter();
     let some = some.filter_map(|start| text.find(start));
     let start = some.chain(fields).min()?;
-    // With the names that it stands in.
+    // The names of the structures that it stands in are cut off, too.
     let is_in_it = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '(' | '[' | ':');
     let before = text[..start].trim_end_matches(is_in_it);
     Some(before.len())

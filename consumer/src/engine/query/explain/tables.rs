@@ -42,7 +42,7 @@ impl Unquoted {
     }
 }
 
-/// All of them.
+/// All such names in `query`.
 pub(super) fn unquoted(query: &str) -> Vec<Unquoted> {
     let tokens = Tokenizer::new(&GenericDialect {}, query).tokenize_with_location();
     let tokens = tokens.unwrap_or_default();

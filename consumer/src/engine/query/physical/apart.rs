@@ -25,7 +25,7 @@ pub struct Apart {
 }
 
 impl Apart {
-    /// Of a plan without an aggregate; `None` if no record fails.
+    /// The parts of a plan without an aggregate; `None` if it can fail on no record.
     ///
     /// # Errors
     /// If the plan has several inputs.
@@ -37,7 +37,7 @@ impl Apart {
         }))
     }
 
-    /// Of `partial`, an aggregate of `parts` over what `input` yields; `None` if no record fails.
+    /// The parts of `partial`, an aggregate of `parts` over what `input` yields; `None` if it can fail on no record.
     ///
     /// # Errors
     /// If an aggregate cannot be made over columns.
@@ -146,14 +146,14 @@ impl Columns<'_> {
         expr: &Arc<dyn PhysicalExpr>,
         filter: Option<&Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
-        // What has a value anyway is had faster for all rows.
+        // An expression that cannot fail is computed faster for all rows than for some.
         let only_if = filter.filter(|_| can_fail(expr, self.input));
         let is_it = |column: &Computed| column.expr.eq(expr) && column.only_if.as_ref() == only_if;
         let index = match self.computed.iter().position(is_it) {
             Some(index) => index,
             None => {
                 let field = expr.return_field(self.input)?;
-                // Of any other expression it is not sure.
+                // Another expression may be NULL although its field says that it is not.
                 let nullable = field.is_nullable() || !expr.is::<Column>();
                 let name = self.computed.len().to_string();
                 let field = field

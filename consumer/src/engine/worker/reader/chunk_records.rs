@@ -5,7 +5,7 @@ use crate::engine::query::OnRecordError;
 use crate::engine::worker::RawRecord;
 use crate::position::{Offset, TopicPartition};
 
-/// What is held from one chunk to the next. Larger chunks come of large records.
+/// The most bytes of room that are held from one chunk to the next. Only large records make larger chunks.
 const MOST_HELD: usize = 8 << 20;
 
 /// The records of a chunk, or, if a record that fails ends the query, only where they stand. Its memory is used again for
@@ -13,7 +13,7 @@ const MOST_HELD: usize = 8 << 20;
 pub(super) struct ChunkRecords {
     on_error: OnRecordError,
     places: Vec<Place>,
-    /// Of each record its key, its value, and its headers' names and values.
+    /// The key and the value of each record, and the names and values of its headers.
     bytes: Vec<u8>,
     /// The lengths of a header's name and value.
     headers: Vec<(usize, Option<usize>)>,
