@@ -104,9 +104,9 @@ pub enum Action {
     MemoryShort,
     /// The checkpoint that ends where this does has a state that is the same in fewer layers.
     Compacted {
-        /// Whose.
+        /// The partition that the checkpoint is of.
         partition: TopicPartition,
-        /// Taken over as.
+        /// The epoch under which it was taken over.
         epoch: Epoch,
         /// The checkpoint to put in its place.
         checkpoint: Checkpoint,
