@@ -212,8 +212,8 @@ impl Decoder {
         }
     }
 
-    /// Does what [`Self::scan`] does, of a record with a byte-order mark. It stands apart: to look for the mark in every
-    /// record took a register from the loop over its members.
+    /// Does what [`Self::scan`] does, of a record with a byte-order mark. It stands apart: to look for the mark in
+    /// every record took a register from the loop over its members.
     #[cold]
     #[inline(never)]
     fn scan_behind_mark(&mut self, record: &[u8], start: usize) -> Result<(), Defect> {
