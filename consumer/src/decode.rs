@@ -146,13 +146,12 @@ impl Decoder {
             .any(|column| matches!(column, Column::Metadata(MetadataBuilder::Headers(_))))
     }
 
-    /// Adds a record to the batch. `payload` is its value, `None` for a tombstone.
+    /// Adds a record to the batch. `payload` is its value.
     ///
     /// # Errors
     /// Why the record is bad. The batch is as before then.
     #[inline]
-    pub fn push(&mut self, payload: Option<&[u8]>, meta: &RecordMeta<'_>) -> Result<(), Defect> {
-        let payload = payload.ok_or(Defect::Tombstone)?;
+    pub fn push(&mut self, payload: &[u8], meta: &RecordMeta<'_>) -> Result<(), Defect> {
         let key_bytes = meta.key.map_or(0, <[u8]>::len);
         let bytes = payload.len() + key_bytes + self.header_bytes(meta);
         if bytes > MOST_BYTES.saturating_sub(self.bytes) {

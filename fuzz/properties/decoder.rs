@@ -55,18 +55,18 @@ pub fn check(input: &[u8]) {
     for record in input.split(|&byte| byte == 0xff) {
         check_syntax(&mut syntax, record);
         let before = (together.len(), together.bytes());
-        if together.push(Some(record), &META).is_ok() {
-            assert!(syntax.push(Some(record), &META).is_ok(), "no object");
+        if together.push(record, &META).is_ok() {
+            assert!(syntax.push(record, &META).is_ok(), "no object");
             // As a first record, which no other one helps to read.
             let mut alone = decoder(&ALL);
-            alone.push(Some(record), &META).expect("good as before");
+            alone.push(record, &META).expect("good as before");
             expected.push(alone.flush().expect("a batch"));
         } else {
             let after = (together.len(), together.bytes());
             assert_eq!(after, before, "a bad record is counted");
         }
         for good_one in [GOOD, plain()] {
-            together.push(Some(good_one), &META).expect("a good record");
+            together.push(good_one, &META).expect("a good record");
             expected.push(good().clone());
         }
     }
@@ -102,7 +102,7 @@ fn good() -> &'static RecordBatch {
     static BATCH: OnceLock<RecordBatch> = OnceLock::new();
     BATCH.get_or_init(|| {
         let mut alone = decoder(&ALL);
-        alone.push(Some(GOOD), &META).expect("a good record");
+        alone.push(GOOD, &META).expect("a good record");
         let batch = alone.flush().expect("a batch");
         assert_eq!(row(&batch), GOOD_ROW);
         batch
@@ -118,7 +118,7 @@ fn check_syntax(decoder: &mut Decoder, record: &[u8]) {
         let begun = text.trim_start_matches([' ', '\t', '\n', '\r']);
         begun.starts_with('{') && serde_json::from_str::<IgnoredAny>(&text).is_ok()
     });
-    match decoder.push(Some(record), &META) {
+    match decoder.push(record, &META) {
         Err(Defect::TooDeep { .. }) => {}
         taken => assert_eq!(taken.is_ok(), object, "{taken:?}"),
     }

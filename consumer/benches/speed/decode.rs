@@ -25,7 +25,7 @@ fn decode(bencher: Bencher<'_, '_>, ddl: &str) {
         .counter(BytesCount::new(bytes))
         .bench_local(|| {
             for value in &values {
-                decoder.push(Some(value), &META).expect("a good record");
+                decoder.push(value, &META).expect("a good record");
             }
             decoder.flush()
         });

@@ -51,7 +51,7 @@ pub fn decoder(ddl: &str) -> Decoder {
 pub fn transactions(count: usize) -> RecordBatch {
     let mut decoder = decoder(DEFAULT_SCHEMA);
     for value in values(count) {
-        decoder.push(Some(&value), &META).expect("a good record");
+        decoder.push(&value, &META).expect("a good record");
     }
     decoder.flush().expect("a batch")
 }

@@ -223,7 +223,7 @@ mod tests {
             let table = TableSchema::parse(DDL).unwrap();
             let mut decoder = Decoder::new(&table, query.columns()).unwrap();
             let record = br#"{"brand":"Visa","amount":1,"at":"2026-01-31"}"#;
-            decoder.push(Some(record), &META).unwrap();
+            decoder.push(record, &META).unwrap();
             let mut partial = query.partial().unwrap();
             partial.push(decoder.flush().unwrap()).unwrap();
             let state = partial.finish().unwrap().swap_remove(0);

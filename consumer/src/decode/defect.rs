@@ -13,9 +13,6 @@ use super::scan::{Fault, Scanner};
 /// and ARRAY are named by their path, as in `card.brand` or `items[].price`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Defect {
-    /// The record has no value at all.
-    #[error("no value (a tombstone)")]
-    Tombstone,
     /// The value is empty, or blank.
     #[error("empty value")]
     Empty,

@@ -348,8 +348,12 @@ impl Reader {
             Shape::Timestamp {
                 unit: Some(unit), ..
             } if !quoted || number::is_number(text) => Value::Timestamp(epoch(text, unit)?),
-            Shape::Timestamp { instant, .. } if quoted => {
-                let moment = moment::moment(text)?;
+            Shape::Timestamp { instant, unit } if quoted => {
+                let moment = moment::moment(text).map_err(|no| match no {
+                    // It is written otherwise than numbers are.
+                    NoMoment::Number if unit.is_some() => Mismatch::TYPE,
+                    no => no.into(),
+                })?;
                 if !instant && moment.form == Form::Instant {
                     return Err(Mismatch::TYPE);
                 }

@@ -270,7 +270,7 @@ impl Texts {
 
     /// Whether each was a time, and all of one form.
     pub(super) fn are_times(&self) -> bool {
-        [self.instants, self.walls, self.dates].contains(&self.count)
+        self.count > 0 && [self.instants, self.walls, self.dates].contains(&self.count)
     }
 
     fn data_type(&self) -> DataType {

@@ -11,7 +11,7 @@ fn columns_come_in_projected_order() {
         &["_offset", "amount", "_topic", "card_brand"],
     );
     let record = br#"{"id":1,"card_brand":"Visa","amount":12.5}"#;
-    decoder.push(Some(record), &META).unwrap();
+    decoder.push(record, &META).unwrap();
     let batch = decoder.flush().unwrap();
     assert_eq!(batch.schema(), *decoder.schema());
     assert_eq!(rows(&batch), [["41", "12.50", "transactions", "Visa"]]);
@@ -23,9 +23,9 @@ fn a_batch_tells_of_what_it_takes_however_small_its_json_is() {
         "items ARRAY<STRUCT<a: DECIMAL(12,2), b: DECIMAL(12,2), c: STRING, d: BIGINT>>, n INT";
     let mut decoder = decoder(ddl, &["items", "n"]);
     let record = format!(r#"{{"items":[{}{{}}]}}"#, "{},".repeat(100_000));
-    decoder.push(Some(record.as_bytes()), &META).unwrap();
+    decoder.push(record.as_bytes(), &META).unwrap();
     for _ in 0..1_000 {
-        decoder.push(Some(b"{}"), &META).unwrap();
+        decoder.push(b"{}", &META).unwrap();
     }
     let told = decoder.bytes();
     let batch = decoder.flush().unwrap();
@@ -42,9 +42,9 @@ fn a_batch_tells_of_what_it_takes_however_small_its_json_is() {
 #[test]
 fn no_columns_count_records_and_check_syntax() {
     let mut decoder = decoder("n INT", &[]);
-    decoder.push(Some(b"{\"n\":\"x\"}"), &META).unwrap();
-    decoder.push(Some(b"{}"), &META).unwrap();
-    assert!(decoder.push(Some(b"{\"n\":}"), &META).is_err());
+    decoder.push(b"{\"n\":\"x\"}", &META).unwrap();
+    decoder.push(b"{}", &META).unwrap();
+    assert!(decoder.push(b"{\"n\":}", &META).is_err());
     let batch = decoder.flush().unwrap();
     assert_eq!((batch.num_rows(), batch.num_columns()), (2, 0));
 }
@@ -77,9 +77,9 @@ fn kafka_columns_are_the_records_own() {
         headers: &headers,
         ..META
     };
-    decoder.push(Some(b"{}"), &full).unwrap();
+    decoder.push(b"{}", &full).unwrap();
     decoder
-        .push(Some(b"{\"_offset\":7,\"_key\":\"x\"}"), &META)
+        .push(b"{\"_offset\":7,\"_key\":\"x\"}", &META)
         .unwrap();
     assert_eq!(
         rows(&decoder.flush().unwrap()),
@@ -107,7 +107,7 @@ fn a_kafka_timestamp_is_what_it_says_or_none() {
             timestamp_ms: Some(timestamp_ms),
             ..META
         };
-        decoder.push(Some(b"{}"), &meta).unwrap();
+        decoder.push(b"{}", &meta).unwrap();
     }
     let batch = decoder.flush().unwrap();
     let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
@@ -126,7 +126,7 @@ fn binary_keys_stay_apart() {
             key: Some(key),
             ..META
         };
-        decoder.push(Some(b"{}"), &meta).unwrap();
+        decoder.push(b"{}", &meta).unwrap();
     }
     assert_eq!(
         rows(&decoder.flush().unwrap()),
@@ -145,8 +145,8 @@ fn bad_record_leaves_no_headers_behind() {
         headers: &headers,
         ..META
     };
-    decoder.push(Some(b"{\"n\":\"x\"}"), &meta).unwrap_err();
-    decoder.push(Some(b"{\"n\":1}"), &META).unwrap();
+    decoder.push(b"{\"n\":\"x\"}", &meta).unwrap_err();
+    decoder.push(b"{\"n\":1}", &META).unwrap();
     assert_eq!(rows(&decoder.flush().unwrap()), [["[]", "1"]]);
 }
 
@@ -159,8 +159,8 @@ fn flush_empties_the_decoder() {
         assert_eq!(decoder.flush().unwrap().num_rows(), 0);
         let record =
             format!(r#"{{"s":"round {round} of the three","l":[{{"a":{round},"b":["x"]}}]}}"#);
-        decoder.push(Some(record.as_bytes()), &META).unwrap();
-        decoder.push(Some(b"{}"), &META).unwrap();
+        decoder.push(record.as_bytes(), &META).unwrap();
+        decoder.push(b"{}", &META).unwrap();
         // The first one's are s, l, its struct, a, b and the text in it.
         assert_eq!(decoder.bytes(), record.len() + 2 + (6 + 2) * VALUE_BYTES);
         let round = round.to_string();
@@ -181,18 +181,18 @@ fn flush_empties_the_decoder() {
 fn missing_value_of_a_not_null_column_is_bad() {
     let mut decoder = decoder("n INT NOT NULL, s STRING", &["n", "s"]);
     for record in ["{}", r#"{"n":null}"#, r#"{"s":"a"}"#] {
-        let defect = decoder.push(Some(record.as_bytes()), &META).unwrap_err();
+        let defect = decoder.push(record.as_bytes(), &META).unwrap_err();
         assert_eq!(defect.to_string(), "missing value: column n is NOT NULL");
     }
-    decoder.push(Some(br#"{"n":1}"#), &META).unwrap();
+    decoder.push(br#"{"n":1}"#, &META).unwrap();
     assert_eq!(rows(&decoder.flush().unwrap()), [["1", "NULL"]]);
 }
 
 #[test]
 fn struct_of_not_null_fields_may_itself_be_null() {
     let mut decoder = decoder("s STRUCT<a: INT NOT NULL>", &["s"]);
-    decoder.push(Some(br#"{"s":null}"#), &META).unwrap();
-    decoder.push(Some(br#"{"s":{"a":1}}"#), &META).unwrap();
+    decoder.push(br#"{"s":null}"#, &META).unwrap();
+    decoder.push(br#"{"s":{"a":1}}"#, &META).unwrap();
     assert_eq!(rows(&decoder.flush().unwrap()), [["NULL"], ["{a: 1}"]]);
 }
 
@@ -208,12 +208,10 @@ fn more_keys_than_are_remembered_are_read_all_the_same() {
         };
         let rest = format!(r#","k{}":0{more},"n":{i}}}"#, i + 7);
         let record = format!(r#"{{"k{i}":{i}{rest}"#);
-        decoder.push(Some(record.as_bytes()), &META).unwrap();
+        decoder.push(record.as_bytes(), &META).unwrap();
         // What was remembered in the middle of a record must never stand for a record's beginning.
         for (start, _) in rest.match_indices(',') {
-            decoder
-                .push(Some(&rest.as_bytes()[start..]), &META)
-                .unwrap_err();
+            decoder.push(&rest.as_bytes()[start..], &META).unwrap_err();
         }
     }
     let batch = decoder.flush().unwrap();
@@ -231,7 +229,7 @@ fn long_keys_are_compared_to_their_ends() {
     for (one, other) in [(1, 2), (2, 1), (1, 3), (2, 3), (1, 2)] {
         let record =
             format!(r#"{{"{long}{one}":{one},"{long}{other}":{other},"end of it":"{long}"}}"#);
-        decoder.push(Some(record.as_bytes()), &META).unwrap();
+        decoder.push(record.as_bytes(), &META).unwrap();
     }
     let read = rows(&decoder.flush().unwrap());
     assert_eq!(read, [["2"], ["2"], ["NULL"], ["2"], ["2"]]);

@@ -212,7 +212,7 @@ proptest! {
             for mutation in &mutations {
                 mutate(&mut record, mutation);
             }
-            let taken = decoder.push(Some(&record), &META);
+            let taken = decoder.push(&record, &META);
             prop_assert_eq!(
                 taken.is_ok(),
                 is_object(&record),
@@ -237,7 +237,7 @@ proptest! {
             .collect();
         let first = format!("{{{}}}", members.join(",")).into_bytes();
         let mut warm = decoder(ddl, &names);
-        let _ = warm.push(Some(&first), &META);
+        let _ = warm.push(&first, &META);
         let _ = warm.flush();
         for mutations in mutations {
             let mut record = first.clone();
@@ -245,12 +245,12 @@ proptest! {
                 mutate(&mut record, mutation);
             }
             let mut cold = decoder(ddl, &names);
-            let taken = warm.push(Some(&record), &META);
-            prop_assert_eq!(&taken, &cold.push(Some(&record), &META));
+            let taken = warm.push(&record, &META);
+            prop_assert_eq!(&taken, &cold.push(&record, &META));
             prop_assert_eq!(rows(&warm.flush().unwrap()), rows(&cold.flush().unwrap()));
             // Numbers are no text; but what is taken is JSON, and what is refused for its syntax is not.
             prop_assert!(is_object(&record) || taken.is_err());
-            prop_assert_eq!(is_object(&record), decoder(ddl, &[]).push(Some(&record), &META).is_ok());
+            prop_assert_eq!(is_object(&record), decoder(ddl, &[]).push(&record, &META).is_ok());
         }
     }
 
@@ -268,7 +268,7 @@ proptest! {
                 })
                 .collect();
             let record = format!("{{{}}}", members.join(","));
-            prop_assert_eq!(decoder.push(Some(record.as_bytes()), &META), Ok(()), "{}", record);
+            prop_assert_eq!(decoder.push(record.as_bytes(), &META), Ok(()), "{}", record);
             expected.push(fields.iter().map(|((name, value), ..)| (*name, value.clone())).collect());
         }
         let batch = decoder.flush().unwrap();
@@ -301,7 +301,7 @@ proptest! {
     fn strings_are_what_serde_json_reads(text in "([a-zé]|\\\\[\"\\\\/bfnrt]|\\\\u(d[89abcdef]|[0-9a-f]{2})[0-9a-f]{2}){0,10}") {
         let record = format!(r#"{{"s":"{text}"}}"#);
         let mut decoder = decoder(DDL, &["s"]);
-        prop_assert_eq!(decoder.push(Some(record.as_bytes()), &META), Ok(()));
+        prop_assert_eq!(decoder.push(record.as_bytes(), &META), Ok(()));
         let batch = decoder.flush().unwrap();
         let read = batch.column(0).as_string_view().value(0);
         match serde_json::from_str::<Json>(&record) {
@@ -316,7 +316,7 @@ proptest! {
         let inside = units.iter().fold(String::new(), |inside, unit| inside + &format!("\\u{unit:04x}"));
         let record = format!(r#"{{"s":"{inside}"}}"#);
         let mut decoder = decoder(DDL, &["s"]);
-        prop_assert_eq!(decoder.push(Some(record.as_bytes()), &META), Ok(()));
+        prop_assert_eq!(decoder.push(record.as_bytes(), &META), Ok(()));
         let batch = decoder.flush().unwrap();
         prop_assert_eq!(batch.column(0).as_string_view().value(0), String::from_utf16_lossy(&units));
     }
@@ -336,7 +336,7 @@ proptest! {
             for mutation in mutations {
                 mutate(&mut record, mutation);
             }
-            if together.push(Some(&record), &META).is_ok() {
+            if together.push(&record, &META).is_ok() {
                 good.push(record);
             }
         }

@@ -43,7 +43,7 @@ fn query(query: &str) -> Vec<Vec<String>> {
             headers: &headers,
             ..META
         };
-        decoder.push(Some(record.as_bytes()), &meta).unwrap();
+        decoder.push(record.as_bytes(), &meta).unwrap();
     }
     let batch = decoder.flush().unwrap();
     let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
