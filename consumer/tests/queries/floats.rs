@@ -46,6 +46,10 @@ fn floats_are_compared_with_decimals_as_floats() {
             ["0.25", "0.25", "0.25", "0.30000000000000004", "0.5"],
         ),
         (
+            "CASE x WHEN 0.5 THEN x ELSE 0.25 END",
+            ["0.25", "0.25", "0.25", "0.25", "0.5"],
+        ),
+        (
             "coalesce(x, 0.0)",
             ["NaN", "inf", "1e300", "0.30000000000000004", "0.5"],
         ),
@@ -61,6 +65,7 @@ fn floats_are_compared_with_decimals_as_floats() {
             "least(x, 0.4)",
             ["0.4", "0.4", "0.4", "0.30000000000000004", "0.4"],
         ),
+        ("TRY_CAST(x AS TIMESTAMP) IS NULL", [T, T, T, F, F]),
         ("nullif(x, 0.5) IS NULL", [F, F, F, F, T]),
         ("greatest(x, 0.4)", ["NaN", "inf", "1e300", "0.4", "0.5"]),
         (

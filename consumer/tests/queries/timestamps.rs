@@ -1,4 +1,5 @@
-//! Times from the year 1 to 9999 in every function. Their values, in `timestamps.txt`, are those of Python's datetime.
+//! Times from the year 1 to 9999 in every function. Their values, in `timestamps.txt`, are those of Python's datetime;
+//! the years 0 and 10000, which that lacks, were checked by hand.
 
 use std::sync::Arc;
 

@@ -45,15 +45,26 @@ impl AnalyzerRule for FloatsBesideDecimals {
 }
 
 fn as_floats(mut expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
-    let mut operands = operands_of(&mut expr);
+    let mut are_changed = false;
+    for mut operands in groups_of(&mut expr) {
+        are_changed |= make_floats(&mut operands, columns);
+    }
+    Ok(match are_changed {
+        true => Transformed::yes(expr),
+        false => Transformed::no(expr),
+    })
+}
+
+/// Casts the decimals among operands of one type, if there is a float; whether there are both.
+fn make_floats(operands: &mut [&mut Expr], columns: &DFSchema) -> bool {
     let is_some = |is_it: fn(&DataType) -> bool, operands: &[&mut Expr]| {
         let mut types = operands.iter().map(|operand| operand.get_type(columns));
         types.any(|found| found.is_ok_and(|found| is_it(&found)))
     };
-    if !is_some(DataType::is_floating, &operands) || !is_some(DataType::is_decimal, &operands) {
-        return Ok(Transformed::no(expr));
+    if !is_some(DataType::is_floating, operands) || !is_some(DataType::is_decimal, operands) {
+        return false;
     }
-    for operand in &mut operands {
+    for operand in operands {
         if operand
             .get_type(columns)
             .is_ok_and(|found| found.is_decimal())
@@ -62,31 +73,36 @@ fn as_floats(mut expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
             **operand = Expr::Cast(Cast::new(decimal, DataType::Float64));
         }
     }
-    Ok(Transformed::yes(expr))
+    true
 }
 
-/// The parts of an expression that are brought to one type.
-fn operands_of(expr: &mut Expr) -> Vec<&mut Expr> {
+/// The parts of an expression that are brought to one type, group by group.
+fn groups_of(expr: &mut Expr) -> Vec<Vec<&mut Expr>> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.supports_propagation() => {
-            vec![left, right]
+            vec![vec![left, right]]
         }
         Expr::Between(Between {
             expr, low, high, ..
-        }) => vec![expr, low, high],
+        }) => vec![vec![expr, low, high]],
         Expr::InList(InList { expr, list, .. }) => {
-            std::iter::once(&mut **expr).chain(list).collect()
+            vec![std::iter::once(&mut **expr).chain(list).collect()]
         }
         Expr::Case(Case {
-            expr: None,
+            expr: compared,
             when_then_expr,
             else_expr,
         }) => {
-            let results = when_then_expr.iter_mut().map(|(_, then)| &mut **then);
-            results.chain(else_expr.as_deref_mut()).collect()
+            let pairs = when_then_expr.iter_mut();
+            let (whens, mut results): (Vec<&mut Expr>, Vec<&mut Expr>) =
+                pairs.map(|(when, then)| (&mut **when, &mut **then)).unzip();
+            results.extend(else_expr.as_deref_mut());
+            let compared = compared.as_deref_mut();
+            let conditions = compared.map(|of| std::iter::once(of).chain(whens).collect());
+            conditions.into_iter().chain([results]).collect()
         }
         Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.func.name()) => {
-            call.args.iter_mut().collect()
+            vec![call.args.iter_mut().collect()]
         }
         _ => Vec::new(),
     }

@@ -59,6 +59,8 @@ fn value_of(data_type: &DataType) -> Option<&DataType> {
     key.data_type().is_string().then_some(value.data_type())
 }
 
+const ARGUMENTS: &str = "header takes _headers and a name, as in header(_headers, 'trace')";
+
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Header {
     signature: Signature,
@@ -78,14 +80,14 @@ impl ScalarUDFImpl for Header {
             [headers, name] if value_of(headers).is_some() && name.is_string() => {
                 Ok(vec![headers.clone(), DataType::Utf8View])
             }
-            _ => plan_err!("header takes _headers and a name, as in header(_headers, 'trace')"),
+            _ => plan_err!("{ARGUMENTS}"),
         }
     }
 
     fn return_type(&self, types: &[DataType]) -> Result<DataType> {
         match types.first().and_then(value_of) {
             Some(value) => Ok(value.clone()),
-            None => plan_err!("header takes _headers and a name, as in header(_headers, 'trace')"),
+            None => plan_err!("{ARGUMENTS}"),
         }
     }
 

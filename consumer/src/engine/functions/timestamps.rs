@@ -20,6 +20,7 @@ use datafusion_common::{DFSchema, Result, ScalarValue};
 use datafusion_expr::expr::ScalarFunction;
 use datafusion_expr::{Cast, ColumnarValue, Expr, ScalarUDF, TryCast, lit};
 
+use self::to_timestamp::OnBeyond;
 use super::arithmetic::type_of;
 
 const NANOS_PER_DAY: i128 = 86_400_000_000_000;
@@ -53,23 +54,27 @@ pub fn without_nanos(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>
         }
         Expr::Cast(cast) => {
             let from = type_of(&cast.expr, columns)?;
-            Ok(match converted(&cast.expr, &from, cast.field.data_type()) {
-                Some((expr, to)) => {
-                    let field = retyped(&cast.field, to);
-                    Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(expr), field)))
-                }
-                None => Transformed::no(Expr::Cast(cast)),
-            })
+            Ok(
+                match converted(&cast.expr, &from, cast.field.data_type(), OnBeyond::Fail) {
+                    Some((expr, to)) => {
+                        let field = retyped(&cast.field, to);
+                        Transformed::yes(Expr::Cast(Cast::new_from_field(Box::new(expr), field)))
+                    }
+                    None => Transformed::no(Expr::Cast(cast)),
+                },
+            )
         }
         Expr::TryCast(cast) => {
             let from = type_of(&cast.expr, columns)?;
-            Ok(match converted(&cast.expr, &from, cast.field.data_type()) {
-                Some((expr, to)) => Transformed::yes(Expr::TryCast(TryCast {
-                    expr: Box::new(expr),
-                    field: retyped(&cast.field, to),
-                })),
-                None => Transformed::no(Expr::TryCast(cast)),
-            })
+            Ok(
+                match converted(&cast.expr, &from, cast.field.data_type(), OnBeyond::Null) {
+                    Some((expr, to)) => Transformed::yes(Expr::TryCast(TryCast {
+                        expr: Box::new(expr),
+                        field: retyped(&cast.field, to),
+                    })),
+                    None => Transformed::no(Expr::TryCast(cast)),
+                },
+            )
         }
         Expr::ScalarFunction(call) => {
             let call = Expr::ScalarFunction(call);
@@ -90,8 +95,14 @@ pub fn without_nanos(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>
     }
 }
 
-/// What is to be cast in the place of `expr`, and to what, if its cast from `from` to `to` would not do.
-fn converted(expr: &Expr, from: &DataType, to: &DataType) -> Option<(Expr, DataType)> {
+/// What is to be cast in the place of `expr`, and to what, if its cast from `from` to `to` would not do. A number that is
+/// no time becomes what `on_beyond` says.
+fn converted(
+    expr: &Expr,
+    from: &DataType,
+    to: &DataType,
+    on_beyond: OnBeyond,
+) -> Option<(Expr, DataType)> {
     use DataType::{Duration, Interval, Timestamp};
     match (from, to) {
         (Duration(_), Interval(_)) => {
@@ -107,7 +118,8 @@ fn converted(expr: &Expr, from: &DataType, to: &DataType) -> Option<(Expr, DataT
     match (from, &micros, to) {
         // A number counts seconds, as in Spark.
         (number, Some(Timestamp(..)), _) if number.is_numeric() => {
-            Some((to_timestamp::of_seconds().call(vec![expr.clone()]), micros?))
+            let of_seconds = to_timestamp::of_seconds(on_beyond);
+            Some((of_seconds.call(vec![expr.clone()]), micros?))
         }
         // Arrow would cut off towards 1970.
         (Timestamp(_, _), _, Timestamp(unit, _))

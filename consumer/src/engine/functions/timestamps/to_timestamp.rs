@@ -37,6 +37,14 @@ struct Kind {
     result: TimeUnit,
     /// Whether the result is a BIGINT.
     is_number: bool,
+    on_beyond: OnBeyond,
+}
+
+/// What becomes of a number that no timestamp can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum OnBeyond {
+    Fail,
+    Null,
 }
 
 /// All functions of this kind.
@@ -57,17 +65,22 @@ pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
             counts,
             result,
             is_number,
+            on_beyond: OnBeyond::Fail,
         })
     })
 }
 
-/// What makes a timestamp of a number of seconds.
-pub(super) fn of_seconds() -> ScalarUDF {
+/// What a cast of a number of seconds to a timestamp becomes.
+pub(super) fn of_seconds(on_beyond: OnBeyond) -> ScalarUDF {
     function(Kind {
-        name: "to_timestamp",
+        name: match on_beyond {
+            OnBeyond::Fail => "to_timestamp",
+            OnBeyond::Null => "try_to_timestamp",
+        },
         counts: TimeUnit::Second,
         result: TimeUnit::Microsecond,
         is_number: false,
+        on_beyond,
     })
 }
 
@@ -155,16 +168,16 @@ impl ScalarUDFImpl for ToTimestamp {
                     let finite = numbers
                         .iter()
                         .map(|number| number.filter(|n| n.is_finite()));
-                    each(finite, |number| self.of_float(number))?
+                    self.each(finite, |number| self.of_float(number))?
                 }
                 DataType::Decimal128(_, scale) => {
                     let numbers = columns[0].as_primitive::<Decimal128Type>();
-                    each(numbers.iter(), |number| self.of_decimal(number, *scale))?
+                    self.each(numbers.iter(), |number| self.of_decimal(number, *scale))?
                 }
                 DataType::Timestamp(unit, _) => self.of_times(&columns[0], *unit)?,
                 _ => {
                     let numbers = columns[0].as_primitive::<Int64Type>();
-                    each(numbers.iter(), |number| self.of_number(number))?
+                    self.each(numbers.iter(), |number| self.of_number(number))?
                 }
             };
             Ok(cast(&counts, &self.return_type(&[])?)?)
@@ -172,17 +185,20 @@ impl ScalarUDFImpl for ToTimestamp {
     }
 }
 
-/// Computes `of` of each value that is not NULL.
-fn each<T>(
-    values: impl Iterator<Item = Option<T>>,
-    of: impl Fn(T) -> Result<i64>,
-) -> Result<Int64Array> {
-    values
-        .map(|value| value.map(&of).transpose())
-        .collect::<Result<_>>()
-}
-
 impl ToTimestamp {
+    /// Computes `of` of each value that is not NULL.
+    fn each<T>(
+        &self,
+        values: impl Iterator<Item = Option<T>>,
+        of: impl Fn(T) -> Result<i64>,
+    ) -> Result<Int64Array> {
+        let computed = values.map(|value| match value.map(&of) {
+            Some(Err(_)) if self.kind.on_beyond == OnBeyond::Null => Ok(None),
+            result => result.transpose(),
+        });
+        computed.collect()
+    }
+
     /// `nanos` in the result's unit, cut off towards the past.
     fn fitting(&self, nanos: i128) -> Option<i64> {
         let nanos_each = NANOS_PER_SECOND / i128::from(per_second(self.kind.result));
@@ -248,16 +264,18 @@ impl ToTimestamp {
             self.fitting(nanos).ok_or_else(|| self.too_far(time))
         };
         match unit {
-            TimeUnit::Second => each(times.as_primitive::<TimestampSecondType>().iter(), each_of),
-            TimeUnit::Millisecond => each(
+            TimeUnit::Second => {
+                self.each(times.as_primitive::<TimestampSecondType>().iter(), each_of)
+            }
+            TimeUnit::Millisecond => self.each(
                 times.as_primitive::<TimestampMillisecondType>().iter(),
                 each_of,
             ),
-            TimeUnit::Microsecond => each(
+            TimeUnit::Microsecond => self.each(
                 times.as_primitive::<TimestampMicrosecondType>().iter(),
                 each_of,
             ),
-            TimeUnit::Nanosecond => each(
+            TimeUnit::Nanosecond => self.each(
                 times.as_primitive::<TimestampNanosecondType>().iter(),
                 each_of,
             ),
