@@ -43,9 +43,10 @@ const QUOTIENT: &str = "/ of DECIMAL";
 const ARITHMETIC: &str = "+, -, * and % of DECIMAL";
 const WHOLE: &str = "floor and ceil of DECIMAL";
 const TEXT_OF_BYTES: &str = "CAST of BINARY to STRING";
+const TO_TIMESTAMP: &str = "to_timestamp";
 
 /// Functions of a plan that have a raised meaning, and what they were called before.
-const FUNCTIONS: [(&str, &str, &str); 8] = [
+const FUNCTIONS: [(&str, &str, &str); 10] = [
     (QUOTIENT, "decimal_divide(", "exact_divide("),
     (ARITHMETIC, "decimal_add(", "exact_add("),
     (ARITHMETIC, "decimal_subtract(", "exact_subtract("),
@@ -54,10 +55,12 @@ const FUNCTIONS: [(&str, &str, &str); 8] = [
     (WHOLE, "decimal_floor(", "floor("),
     (WHOLE, "decimal_ceil(", "ceil("),
     (TEXT_OF_BYTES, "text_of_bytes(", "text_of_bytes("),
+    (TO_TIMESTAMP, "to_timestamp(", "to_timestamp("),
+    (TO_TIMESTAMP, "to_timestamp_nanos(", "to_timestamp_nanos("),
 ];
 
 /// To be raised with each change of an answer.
-const RAISED: [Raised; 11] = [
+const RAISED: [Raised; 12] = [
     Raised {
         name: STRING,
         number: 2,
@@ -112,6 +115,11 @@ const RAISED: [Raised; 11] = [
         name: TEXT_OF_BYTES,
         number: 2,
         since: "what is not UTF-8 is U+FFFD",
+    },
+    Raised {
+        name: TO_TIMESTAMP,
+        number: 2,
+        since: "its result counts microseconds",
     },
 ];
 
@@ -227,6 +235,8 @@ mod tests {
             before(plan),
             "sum(exact_divide(a@0, floor(x@1))), max(floor(b@1))"
         );
+        let meanings = of_plan("gby=[date_trunc(hour, to_timestamp(n@0))]");
+        assert!(meanings.contains_key("to_timestamp"), "{meanings:?}");
         assert_eq!(
             of_plan("exact_divide(a@0, b@1), floor(x@1)"),
             Meanings::new()
