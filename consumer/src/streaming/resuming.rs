@@ -15,6 +15,7 @@ use crate::config::{Config, OnDataLoss};
 use crate::engine::query::Query;
 use crate::event::Level;
 use crate::meaning;
+use crate::number::counted;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
 use crate::source::topic_ids::{MadeAnew, TopicIds, made_anew};
@@ -34,8 +35,9 @@ pub enum ResumeError {
     Kept(#[from] KeptError),
     /// Kafka has deleted records.
     #[error(
-        "{count} records of {partition} that were still to be read, from offset {next}, are gone: \
-         retention has deleted them; ON_DATA_LOSS=continue goes on without them, --reset begins anew"
+        "{} gone of {partition} from offset {next} on: retention has deleted what was still to be read; \
+         ON_DATA_LOSS=continue goes on without that, --reset begins anew",
+        counted(*count, "record")
     )]
     DataLoss {
         /// How many offsets.
@@ -262,7 +264,8 @@ fn pass_over_lost(
             next,
         });
     }
-    let text = format!("{count} records of {partition} are gone, and the result is without them");
+    let gone = counted(count, "record");
+    let text = format!("{gone} gone of {partition} from offset {next} on, and not in the result");
     tell(Level::Warning, text);
     checkpoint.next = log.start;
     Ok(())

@@ -165,6 +165,15 @@ fn again_and_again(brokers: &Brokers) {
     let told = running.stop();
     let gone = gone(TOPIC, &told);
     assert!(gone.contains_key("0") && gone.contains_key("1") && !gone.contains_key("2"));
+    // What was passed over is read or told to be gone, and nothing more is gone than was deleted.
+    let ends = &told.batches.last().unwrap().progress.sources[0].end_offset[TOPIC];
+    let passed: i64 = ends.values().sum();
+    let passed = u64::try_from(passed).unwrap();
+    assert!(told.records() + gone.values().sum::<u64>() >= passed);
+    for partition in [0, 1] {
+        let deleted = u64::try_from(all[partition] - LEFT).unwrap();
+        assert!(gone[&partition.to_string()] <= deleted);
+    }
 }
 
 /// How many records of each partition were told to be gone.

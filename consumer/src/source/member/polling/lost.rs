@@ -7,6 +7,7 @@ use rdkafka::consumer::Consumer;
 use super::{End, GroupConsumer, Member};
 use crate::engine::worker::Event;
 use crate::event::Level;
+use crate::number::counted;
 use crate::position::{Offset, TopicPartition};
 use crate::source::member::MemberError;
 use crate::source::topic_ids::{self, made_anew};
@@ -25,7 +26,7 @@ impl Member {
         reason: String,
     ) -> Result<Option<End>, MemberError> {
         self.check_topics(consumer)?;
-        let mut is_explained = false;
+        let (mut is_explained, mut is_unknown) = (false, false);
         for partition in partitions {
             let Some(next) = self.worker.next(partition) else {
                 is_explained = true;
@@ -47,6 +48,7 @@ impl Member {
                 Ok(_) => continue,
                 Err(error) => {
                     tracing::debug!(%error, %partition, "where it begins");
+                    is_unknown = true;
                     continue;
                 }
             };
@@ -61,7 +63,7 @@ impl Member {
             }
             self.pass_over(consumer, partition, next, first)?;
         }
-        Ok((!is_explained).then_some(End::Anew(reason)))
+        Ok((is_unknown || !is_explained).then_some(End::Anew(reason)))
     }
 
     /// Goes on at `first`, before which there is nothing any more.
@@ -76,9 +78,9 @@ impl Member {
         // Of what came after the start available-now reads nothing, nor misses anything.
         let on = self.worker.next(partition).unwrap_or(first);
         let text = format!(
-            "{} records of {partition} from offset {next} on are gone, and the result is without them: retention has \
-             deleted them",
-            on.since(next)
+            "{} gone of {partition} from offset {next} on, and not in the result: retention has deleted what was still to \
+             be read",
+            counted(on.since(next), "record")
         );
         self.notice(Level::Warning, text);
         self.fetching.restart(consumer, partition, first)
