@@ -99,6 +99,8 @@ impl Written<'_> {
     /// `value` is what is shown of it; `None` if there is no key and value.
     fn refused(&self, value: Option<&str>, mend: &str) -> SettingsError {
         let pair = match value {
+            // Without a value it may be a secret and no key.
+            None if !is_property(self.key) => HIDDEN.to_owned(),
             _ if !self.shows_key() => HIDDEN.to_owned(),
             Some(value) => format!("{}={value}", self.key),
             None => self.key.to_owned(),
