@@ -27,12 +27,14 @@ pub(super) fn without(text: &str) -> String {
 
 /// The same bytes, with what is in quotes made blank.
 fn outside_of_quotes(text: &str) -> String {
-    let mut quote = None;
+    let (mut quote, mut before) = (None, ' ');
     text.chars()
         .flat_map(|c| {
             let is_inside = quote.is_some();
+            // Not in a word such as doesn't.
+            let begins = !std::mem::replace(&mut before, c).is_alphanumeric();
             match quote {
-                None if matches!(c, '\'' | '"' | '`') => quote = Some(c),
+                None if begins && matches!(c, '\'' | '"' | '`') => quote = Some(c),
                 Some(open) if open == c => quote = None,
                 _ => {}
             }
@@ -75,6 +77,7 @@ mod tests {
                 "No infix parser for token …",
             ),
             ("found Some(3) of it", "found …"),
+            ("it doesn't take X(Y { a: 1 })", "it doesn't take …"),
             (
                 "Optimizer rule failed\nProjection: a, b\n  TableScan: t",
                 "Optimizer rule failed …",
