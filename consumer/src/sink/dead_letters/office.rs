@@ -284,7 +284,7 @@ impl Office {
             Some(index) => {
                 let stuck = &mut self.stuck[index];
                 match Arc::ptr_eq(&stuck.first, &letter) {
-                    true => stuck.retry_at = retry_at,
+                    true => (stuck.alone, stuck.retry_at) = (alone, retry_at),
                     false => stuck.behind.push(Arc::clone(&letter)),
                 }
             }
