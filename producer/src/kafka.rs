@@ -427,6 +427,14 @@ mod tests {
         let settings = KafkaSettings::parse("a:1", "sasl.password=hunter2", &[]).unwrap();
         assert!(!format!("{settings:?}").contains("hunter2"));
         assert!(!error("", &["ssl.key.passwrd=hunter2"]).contains("hunter2"));
+        for further in [
+            "security.protocol=sasl_ssl,sasl.password=hunter2",
+            "security.protocol=sasl_ssl sasl.password=hunter2",
+            "bootstrap.servers=user:hunter2@host:1",
+        ] {
+            assert!(!error(further, &[]).contains("hunter2"), "{further}");
+            assert!(!error("", &[further]).contains("hunter2"), "{further}");
+        }
     }
 
     #[test]

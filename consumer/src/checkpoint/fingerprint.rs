@@ -113,9 +113,14 @@ impl Identity {
         }
         self.tell_columns(kept, &mut differences);
         if self.aggregate != kept.aggregate {
-            let (theirs, ours) = in_words(&kept.aggregate, &self.aggregate)
-                .unwrap_or_else(|| first_difference(&kept.aggregate, &self.aggregate));
-            differences.push(format!("its aggregate is {theirs}, this query's {ours}"));
+            let in_words = in_words(&kept.aggregate, &self.aggregate);
+            // What a raised meaning has changed in a plan is told as that.
+            let is_told = in_words.is_none() && self.meanings != kept.meanings;
+            if !is_told {
+                let (theirs, ours) =
+                    in_words.unwrap_or_else(|| first_difference(&kept.aggregate, &self.aggregate));
+                differences.push(format!("its aggregate is {theirs}, this query's {ours}"));
+            }
         }
         if self.state_layout != kept.state_layout {
             differences.push(format!(
@@ -297,6 +302,18 @@ AggregateExec: mode=Partial, gby=[card_brand@0 as card_brand], aggr=[count(*)]
         assert_eq!(
             counted("at ARRAY<TIMESTAMP_MILLIS>").difference(&counted("at ARRAY<TIMESTAMP>")),
             "its column at is ARRAY<TIMESTAMP>, this query's ARRAY<TIMESTAMP_MILLIS>"
+        );
+    }
+
+    #[test]
+    fn what_a_raised_meaning_changes_in_a_plan_is_told_in_its_words_alone() {
+        let plan = PLAN.to_owned() + "\nexactly: ceil(amount@1) of 2";
+        let kept = identity(&["t"], "amount DECIMAL(12,2)", PLAN);
+        let raised = Meanings::from_iter([("floor and ceil of DECIMAL".to_owned(), 2)]);
+        let own = identity(&["t"], "amount DECIMAL(12,2)", &plan).with_meanings(raised);
+        assert_eq!(
+            own.difference(&kept),
+            "its floor and ceil of DECIMAL has meaning 1, this program's 2: they have no digits behind the point"
         );
     }
 

@@ -154,6 +154,12 @@ pub(super) fn is_secret(key: &str) -> bool {
     parts.iter().any(|part| key.contains(part))
 }
 
+/// A property's value, unless it may be a secret, or has one in it: a further pair that is joined by a comma or a blank, or
+/// a user before a host.
 pub(super) fn shown<'a>(key: &str, value: &'a str) -> &'a str {
-    if is_secret(key) { HIDDEN } else { value }
+    if is_secret(key) || value.contains(['=', '@']) {
+        HIDDEN
+    } else {
+        value
+    }
 }
