@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BinaryArray, ListArray, RecordBatch, StringViewArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
-use arrow::util::display::array_value_to_string;
-use consumer::engine::query::{Query, error_text};
 use consumer::schema::TableSchema;
+
+use super::values_of;
 
 /// The values of an expression over two records. The first one's bytes are no UTF-8, and it has two headers called
 /// `trace`; the second one has none.
@@ -40,18 +40,7 @@ fn values(expression: &str) -> Result<Vec<String>, String> {
         Arc::new(headers),
     ];
     let records = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
-    let sql = format!("SELECT {expression} FROM transactions");
-    let query = Query::plan(&sql, &schema, &[]).map_err(|error| error.to_string())?;
-    let mut partial = query.partial().unwrap();
-    let rows = partial
-        .push(records.project(query.columns()).unwrap())
-        .and_then(|()| partial.finish())
-        .and_then(|rows| query.result(rows))
-        .map_err(|error| error_text(&error))?
-        .rows;
-    let column = rows.column(0);
-    let shown = |row| array_value_to_string(column, row).unwrap();
-    Ok((0..rows.num_rows()).map(shown).collect())
+    values_of(expression, &records)
 }
 
 #[test]

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch};
-use arrow::util::display::array_value_to_string;
-use consumer::engine::query::{Query, error_text};
 use consumer::schema::TableSchema;
+
+use super::values_of;
 
 /// The values of an expression over NaN, Infinity, 1e300, 0.1 + 0.2 and 0.5.
 fn values(expression: &str) -> Result<Vec<String>, String> {
@@ -13,18 +13,7 @@ fn values(expression: &str) -> Result<Vec<String>, String> {
     let numbers = vec![f64::NAN, f64::INFINITY, 1e300, 0.1 + 0.2, 0.5];
     let column: ArrayRef = Arc::new(Float64Array::from(numbers));
     let records = RecordBatch::try_new(Arc::clone(&schema), vec![column]).unwrap();
-    let sql = format!("SELECT {expression} FROM transactions");
-    let query = Query::plan(&sql, &schema, &[]).map_err(|error| error.to_string())?;
-    let mut partial = query.partial().unwrap();
-    let rows = partial
-        .push(records.project(query.columns()).unwrap())
-        .and_then(|()| partial.finish())
-        .and_then(|rows| query.result(rows))
-        .map_err(|error| error_text(&error))?
-        .rows;
-    let column = rows.column(0);
-    let shown = |row| array_value_to_string(column, row).unwrap();
-    Ok((0..rows.num_rows()).map(shown).collect())
+    values_of(expression, &records)
 }
 
 /// Spark orders them so: NaN is larger than all other numbers, and 0.1 + 0.2 than 0.3.

@@ -18,8 +18,8 @@ use arrow::array::{
     ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::SchemaRef;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use consumer::engine::query::{Query, QueryError};
+use arrow::util::display::{ArrayFormatter, FormatOptions, array_value_to_string};
+use consumer::engine::query::{Query, QueryError, error_text};
 use consumer::engine::state::State;
 use consumer::schema::TableSchema;
 
@@ -71,6 +71,23 @@ fn result_of(query: &Query, batches: &[RecordBatch]) -> Vec<Vec<String>> {
                 .collect()
         })
         .collect()
+}
+
+/// The values of an expression over records, or why there are none.
+fn values_of(expression: &str, records: &RecordBatch) -> Result<Vec<String>, String> {
+    let sql = format!("SELECT {expression} FROM transactions");
+    let planned = Query::plan(&sql, &records.schema(), &[]);
+    let query = planned.map_err(|error| error.to_string())?;
+    let mut partial = query.partial().unwrap();
+    let rows = partial
+        .push(records.project(query.columns()).unwrap())
+        .and_then(|()| partial.finish())
+        .and_then(|rows| query.result(rows))
+        .map_err(|error| error_text(&error))?
+        .rows;
+    let column = rows.column(0);
+    let shown = |row| array_value_to_string(column, row).unwrap();
+    Ok((0..rows.num_rows()).map(shown).collect())
 }
 
 fn records() -> RecordBatch {

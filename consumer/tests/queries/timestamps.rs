@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringViewArray, TimestampMicrosecondArray};
-use arrow::util::display::array_value_to_string;
 use chrono::DateTime;
-use consumer::engine::query::{Query, error_text};
 use consumer::schema::TableSchema;
+
+use super::values_of;
 
 const TIMES: [&str; 5] = [
     "0001-01-01T00:00:00Z",
@@ -36,18 +36,7 @@ fn values(expression: &str) -> Result<Vec<String>, String> {
         Arc::new(Int64Array::from_iter_values(0..5)),
     ];
     let records = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
-    let sql = format!("SELECT {expression} FROM transactions");
-    let query = Query::plan(&sql, &schema, &[]).map_err(|error| error.to_string())?;
-    let mut partial = query.partial().unwrap();
-    let rows = partial
-        .push(records.project(query.columns()).unwrap())
-        .and_then(|()| partial.finish())
-        .and_then(|rows| query.result(rows))
-        .map_err(|error| error_text(&error))?
-        .rows;
-    let column = rows.column(0);
-    let shown = |row| array_value_to_string(column, row).unwrap();
-    Ok((0..rows.num_rows()).map(shown).collect())
+    values_of(expression, &records)
 }
 
 #[test]
