@@ -5,8 +5,8 @@
 //! a chunk on which it fails is halved until each record that fails stands alone.
 //!
 //! A record fails if it does so when it is computed alone. With others it may be computed where alone it is not: of
-//! `x <> 0 AND 100 / x > 1` both sides are, if the chunk has enough of other records. It is never computed where alone
-//! it is, but not with others; so what succeeds for several succeeds for each of them.
+//! `x <> 0 AND 100 / x > 1` both sides are, if the chunk has enough of other records. An expression that is computed
+//! for a record alone is computed for it with others, too; so what succeeds for several succeeds for each of them.
 
 mod fallible;
 
