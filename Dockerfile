@@ -15,14 +15,15 @@ RUN apt-get update \
 ENV OPENSSL_NO_VENDOR=1 ZSTD_SYS_USE_PKG_CONFIG=1 JEMALLOC_OVERRIDE=/usr/lib/x86_64-linux-gnu/libjemalloc_pic.a
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+COPY kafka-access/Cargo.toml kafka-access/
 COPY producer/Cargo.toml producer/
 COPY sql/Cargo.toml sql/
 COPY consumer/Cargo.toml consumer/
 # A manifest that names a test or bench is wrong without its file.
-RUN for crate in producer sql consumer; do \
+RUN for crate in kafka-access producer sql consumer; do \
       mkdir -p $crate/src $crate/tests $crate/benches; \
       touch $crate/src/lib.rs; \
-      [ $crate = sql ] || echo 'fn main() {}' > $crate/src/main.rs; \
+      case $crate in producer|consumer) echo 'fn main() {}' > $crate/src/main.rs;; esac; \
       for name in $(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/tests/$name.rs; done; \
       for name in $(sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/benches/$name.rs; done; \
     done
@@ -33,18 +34,20 @@ FROM manifests AS dependencies
 RUN cargo build --release --locked -p producer -p consumer --features consumer/cloud
 
 FROM dependencies AS producer-build
-RUN rm -r producer
+RUN rm -r kafka-access producer
+COPY kafka-access kafka-access
 COPY producer producer
 # Cargo goes by time, and the sources are older than what was built from the empty ones.
-RUN touch producer/src/*.rs \
+RUN touch kafka-access/src/*.rs producer/src/*.rs \
     && cargo build --release --locked -p producer -p consumer --features consumer/cloud --bin producer
 
 FROM dependencies AS consumer-build
-RUN rm -r producer sql consumer
+RUN rm -r kafka-access producer sql consumer
+COPY kafka-access kafka-access
 COPY producer producer
 COPY sql sql
 COPY consumer consumer
-RUN touch producer/src/*.rs sql/src/*.rs consumer/src/*.rs \
+RUN touch kafka-access/src/*.rs producer/src/*.rs sql/src/*.rs consumer/src/*.rs \
     && cargo build --release --locked -p producer -p consumer --features consumer/cloud --bin consumer
 
 FROM debian:bookworm-slim AS runtime

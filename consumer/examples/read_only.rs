@@ -20,7 +20,7 @@ use std::ptr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use producer::KafkaSettings;
+use kafka_access::KafkaSettings;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::{Offset, TopicPartitionList};

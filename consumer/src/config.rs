@@ -9,7 +9,7 @@ mod properties;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use producer::KafkaSettings;
+use kafka_access::KafkaSettings;
 
 use crate::checkpoint::location::Location;
 use crate::engine::query::OnRecordError;

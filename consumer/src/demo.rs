@@ -7,10 +7,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use producer::{
-    Bursts, Event, GeneratorSettings, KafkaSettings, Ratio, Settings, SettingsError, Stop,
-    TopicSettings,
-};
+use kafka_access::{KafkaSettings, SettingsError, Stop, TopicSettings};
+use producer::{Bursts, Event, GeneratorSettings, Ratio, Settings};
 use thiserror::Error;
 
 use self::brokers::Brokers;

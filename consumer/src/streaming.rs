@@ -49,8 +49,8 @@ use std::io;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, unbounded};
-use producer::SettingsError;
-use producer::topic::TopicError;
+use kafka_access::SettingsError;
+use kafka_access::topic::TopicError;
 use rdkafka::error::KafkaError;
 use thiserror::Error;
 

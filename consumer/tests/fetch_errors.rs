@@ -15,7 +15,7 @@ use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
 use consumer::streaming::{self, StreamingError};
 use crossbeam_channel::unbounded;
-use producer::KafkaSettings;
+use kafka_access::KafkaSettings;
 use rdkafka::config::ClientConfig;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};

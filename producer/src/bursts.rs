@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dice::Dice;
-use crate::settings_error::SettingsError;
+use kafka_access::SettingsError;
 
 /// Most transactions in a burst; a burst is planned as a whole and kept in memory.
 pub const MAX_BURST: u32 = 1_000_000;

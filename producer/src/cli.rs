@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
 use clap::Parser;
-use producer::secret::Secret;
-use producer::{
-    Bursts, GeneratorSettings, KafkaSettings, Pace, Ratio, Settings, SettingsError, TopicSettings,
-};
+use kafka_access::secret::Secret;
+use kafka_access::{KafkaSettings, SettingsError, TopicSettings};
+use producer::{Bursts, GeneratorSettings, Pace, Ratio, Settings};
 
-const DEFAULT_BOOTSTRAP_SERVERS: &str = producer::kafka::DEFAULT_BOOTSTRAP_SERVERS;
+const DEFAULT_BOOTSTRAP_SERVERS: &str = kafka_access::kafka::DEFAULT_BOOTSTRAP_SERVERS;
 const DEFAULT_TOPIC: &str = "transactions";
 const DEFAULT_TOPIC_PARTITIONS: &str = "6";
 const DEFAULT_TOPIC_REPLICATION: &str = "3";

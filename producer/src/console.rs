@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use humantime::format_duration;
-use producer::secret::concealed;
+use kafka_access::secret::concealed;
 use producer::{Event, Progress, Report};
 
 /// Between two lines of progress where there is no terminal.

@@ -5,8 +5,9 @@
 //! here:
 //!
 //! - [`Generator`] makes records, without Kafka;
-//! - [`run`] publishes them on the caller's thread until it is done or a [`Stop`] says so;
-//! - [`kafka`] turns what users write about Kafka into a client's configuration.
+//! - [`run`] publishes them on the caller's thread until it is done or a [`Stop`](kafka_access::Stop) says so.
+//!
+//! How Kafka is reached, and what its settings may be, is in [`kafka_access`].
 //!
 //! Data flows one way: `dice` → `places`, `cards`, `merchants`, `transaction` → `prepared`, `damage`,
 //! `bursts` → `generator` → `batch` → `enqueue` → `publisher` → `run`.
@@ -19,23 +20,16 @@ mod cards;
 mod damage;
 mod dice;
 mod enqueue;
-pub mod escape;
 mod event;
 mod generator;
-pub mod kafka;
 mod merchants;
 mod pace;
 mod places;
 mod prepared;
 mod publisher;
 mod run;
-pub mod secret;
 mod settings;
-mod settings_error;
-mod stop;
-pub mod topic;
 mod transaction;
-pub mod usage;
 mod watch;
 
 pub use bursts::{Bursts, MAX_BURST, MAX_PAUSE};
@@ -44,11 +38,7 @@ pub use damage::Damage;
 pub use dice::Ratio;
 pub use event::{Event, Progress};
 pub use generator::{Generator, GeneratorSettings, Record};
-pub use kafka::KafkaSettings;
 pub use pace::Pace;
 pub use run::{Error, FLUSH_WITHIN, Report, run};
 pub use settings::Settings;
-pub use settings_error::SettingsError;
-pub use stop::Stop;
-pub use topic::TopicSettings;
 pub use transaction::{Cents, Channel, Status, Transaction};

@@ -1,9 +1,9 @@
 //! All settings of a run, checked once.
 
 use crate::generator::GeneratorSettings;
-use crate::kafka::KafkaSettings;
+use kafka_access::KafkaSettings;
 use crate::pace::Pace;
-use crate::topic::TopicSettings;
+use kafka_access::TopicSettings;
 
 /// What a run publishes, where and how fast.
 #[derive(Debug, Clone, Default, PartialEq)]

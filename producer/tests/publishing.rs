@@ -4,9 +4,8 @@
 
 use std::time::{Duration, Instant};
 
-use producer::{
-    Bursts, Event, Generator, GeneratorSettings, KafkaSettings, Pace, Settings, Stop, TopicSettings,
-};
+use kafka_access::{KafkaSettings, Stop, TopicSettings};
+use producer::{Bursts, Event, Generator, GeneratorSettings, Pace, Settings};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::mocking::MockCluster;

@@ -10,10 +10,10 @@ use std::path::{self, PathBuf};
 use std::sync::Arc;
 
 use object_store::path::Path;
-use producer::SettingsError;
-use producer::secret::HIDDEN;
+use kafka_access::SettingsError;
+use kafka_access::secret::HIDDEN;
 #[cfg(feature = "cloud")]
-use producer::secret::Secrets;
+use kafka_access::secret::Secrets;
 use url::{ParseError, Url};
 
 use super::durable_files::DurableFiles;

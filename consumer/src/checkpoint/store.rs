@@ -25,7 +25,7 @@ use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
-use producer::secret::Secrets;
+use kafka_access::secret::Secrets;
 use thiserror::Error as ThisError;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;

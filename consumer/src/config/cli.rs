@@ -4,7 +4,7 @@
 //! with its setting's name. An empty value is no value.
 
 use clap::{Parser, Subcommand};
-use producer::secret::Secret;
+use kafka_access::secret::Secret;
 
 mod checkpoints;
 mod output;

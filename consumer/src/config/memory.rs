@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bytesize::ByteSize;
-use producer::SettingsError;
+use kafka_access::SettingsError;
 
 /// Less would hold little more than what is fetched ahead and decoded.
 const SMALLEST: ByteSize = ByteSize::mb(32);

@@ -34,7 +34,7 @@ pub(super) const OWN_PROPERTIES: [(&str, &str); 11] = [
 
 #[cfg(test)]
 mod tests {
-    use producer::KafkaSettings;
+    use kafka_access::KafkaSettings;
 
     use super::*;
 

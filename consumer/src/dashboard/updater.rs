@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use producer::escape::escaped;
+use kafka_access::escape::escaped;
 
 use super::history::{self, Rate};
 use super::snapshot::*;

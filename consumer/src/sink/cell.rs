@@ -9,7 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use producer::escape::escaped;
+use kafka_access::escape::escaped;
 
 use crate::engine::quantity::as_it_stands;
 use crate::number;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow::array::{Array, RecordBatch, StructArray};
 use arrow::compute::concat_batches;
 use chrono::{DateTime, SecondsFormat, Utc};
-use producer::escape::escaped;
+use kafka_access::escape::escaped;
 use serde::Serialize;
 
 use super::OutputError;

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use producer::escape::steers;
+use kafka_access::escape::steers;
 use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;

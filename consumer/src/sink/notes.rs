@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use producer::escape::escaped;
+use kafka_access::escape::escaped;
 
 use crate::event::{Broker, Event, Level, Notice};
 

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 
 use arrow::error::ArrowError;
 use chrono::DateTime;
-use producer::escape::escaped;
+use kafka_access::escape::escaped;
 
 use super::grid;
 use super::notes::Notes;

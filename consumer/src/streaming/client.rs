@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use producer::SettingsError;
+use kafka_access::SettingsError;
 use rdkafka::config::ClientConfig;
 
 use super::StreamingError;

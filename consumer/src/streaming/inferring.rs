@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::time::{Duration, Instant};
 
-use producer::escape::escaped;
+use kafka_access::escape::escaped;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 

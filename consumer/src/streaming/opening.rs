@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
-use producer::Stop;
-use producer::topic::reach as reach_brokers;
+use kafka_access::Stop;
+use kafka_access::topic::reach as reach_brokers;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 

@@ -1,6 +1,6 @@
 //! A query over the schema that there is.
 
-use producer::SettingsError;
+use kafka_access::SettingsError;
 
 use super::StreamingError;
 use super::client::check_memory;

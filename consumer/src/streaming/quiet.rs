@@ -14,11 +14,11 @@ pub(super) struct Quiet;
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        producer::kafka::log_to_tracing(level, facility, message);
+        kafka_access::kafka::log_to_tracing(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        producer::kafka::error_to_tracing(&error, reason);
+        kafka_access::kafka::error_to_tracing(&error, reason);
     }
 }
 

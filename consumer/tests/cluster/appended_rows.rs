@@ -11,7 +11,8 @@ use consumer::output_mode::OutputMode;
 use consumer::schema::TableSchema;
 use consumer::schema::infer::SAMPLES;
 use libtest_mimic::Trial;
-use producer::{Generator, Pace, Stop};
+use kafka_access::Stop;
+use producer::{Generator, Pace};
 use tempfile::TempDir;
 
 use crate::brokers::Brokers;

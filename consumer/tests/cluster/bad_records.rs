@@ -352,7 +352,7 @@ fn without_end(brokers: &Brokers) {
         bad_ratio: Ratio::new(0.2).unwrap(),
         ..generator()
     };
-    let stop = producer::Stop::new();
+    let stop = kafka_access::Stop::new();
     thread::scope(|scope| {
         let publishing = scope.spawn(|| {
             let pace = Pace::PerSecond(NonZeroU32::new(1_000).unwrap());

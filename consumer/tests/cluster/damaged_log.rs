@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use consumer::config::Config;
 use libtest_mimic::Trial;
-use producer::KafkaSettings;
+use kafka_access::KafkaSettings;
 use rdkafka::producer::Producer;
 
 use crate::brokers::Brokers;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use consumer::config::Config;
 use libtest_mimic::Trial;
-use producer::{Pace, Stop};
+use kafka_access::Stop;
+use producer::Pace;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::Producer;

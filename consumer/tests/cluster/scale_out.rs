@@ -6,7 +6,8 @@ use std::thread;
 use consumer::config::Config;
 use consumer::event::Level;
 use libtest_mimic::Trial;
-use producer::{KafkaSettings, Pace};
+use kafka_access::KafkaSettings;
+use producer::Pace;
 use tempfile::TempDir;
 
 use crate::brokers::Brokers;

@@ -54,7 +54,8 @@ use std::process::ExitCode;
 use std::thread;
 
 use libtest_mimic::Arguments;
-use producer::{GeneratorSettings, Pace, Ratio, Stop};
+use kafka_access::Stop;
+use producer::{GeneratorSettings, Pace, Ratio};
 
 use crate::brokers::Brokers;
 use crate::expected::generated;

@@ -12,7 +12,7 @@ use std::process::{self, Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use libtest_mimic::{Completion, Failed, Trial};
-use producer::KafkaSettings;
+use kafka_access::KafkaSettings;
 
 const REQUIRE: &str = "CARDSTREAM_REQUIRE_CLUSTER";
 const BROKERS: u16 = 3;

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use producer::{GeneratorSettings, Pace, Report, Settings, Stop, TopicSettings};
+use kafka_access::{Stop, TopicSettings};
+use producer::{GeneratorSettings, Pace, Report, Settings};
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigSource, NewPartitions, NewTopic,
     ResourceSpecifier, TopicReplication,

@@ -1,8 +1,8 @@
 //! `consumer checkpoints`: its flags, and their settings.
 
 use clap::{Args, Subcommand};
-use producer::SettingsError;
-use producer::secret::Secret;
+use kafka_access::SettingsError;
+use kafka_access::secret::Secret;
 
 use super::DEFAULT_TABLE_ROWS;
 use super::output::table_rows;

@@ -1,6 +1,6 @@
 //! OUTPUT and TABLE_ROWS: how results are shown.
 
-use producer::SettingsError;
+use kafka_access::SettingsError;
 
 use super::value::{number, or};
 use super::{Cli, DEFAULT_TABLE_ROWS};

@@ -6,8 +6,8 @@ use std::io::Read;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use producer::topic::check_name;
-use producer::{KafkaSettings, SettingsError};
+use kafka_access::topic::check_name;
+use kafka_access::{KafkaSettings, SettingsError};
 
 use super::value::{environment, number, or, text};
 use super::{Cli, DEFAULT_BATCH_INTERVAL, DEFAULT_GROUP_ID, DEFAULT_TOPIC, DEFAULT_WORKERS};

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::str::FromStr;
 
-use producer::SettingsError;
+use kafka_access::SettingsError;
 
 /// All variables that are text.
 pub(super) fn environment() -> impl Iterator<Item = (String, String)> {

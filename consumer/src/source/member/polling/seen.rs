@@ -45,7 +45,7 @@ impl Member {
                     // What is wrong with fetching comes from polling too. Brokers that come and go are
                     // told one by one.
                     Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
-                        producer::kafka::error_to_tracing(&error, &reason);
+                        kafka_access::kafka::error_to_tracing(&error, &reason);
                     }
                     // Said again and again while it lasts, and by each worker.
                     Some(RDKafkaErrorCode::AllBrokersDown) => {
@@ -54,7 +54,7 @@ impl Member {
                             self.notice(Level::Warning, text);
                         }
                     }
-                    _ => self.notice(Level::Warning, producer::kafka::readable(&reason)),
+                    _ => self.notice(Level::Warning, kafka_access::kafka::readable(&reason)),
                 }
                 Ok(())
             }
@@ -186,7 +186,7 @@ impl Member {
             return Ok(None);
         }
         self.told.push(problem);
-        let reason = producer::kafka::readable(&error.reason);
+        let reason = kafka_access::kafka::readable(&error.reason);
         let text = match error.partition {
             Some(partition) => format!("{partition} cannot be read for now: {reason}"),
             None => format!("records cannot be read for now: {reason}"),

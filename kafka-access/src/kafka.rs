@@ -270,7 +270,7 @@ impl ClientContext for Attentive {
 }
 
 /// Whether the error says that no broker is left.
-pub(crate) fn is_all_down(error: &KafkaError) -> bool {
+pub fn is_all_down(error: &KafkaError) -> bool {
     use rdkafka::types::RDKafkaErrorCode::AllBrokersDown;
     error.rdkafka_error_code() == Some(AllBrokersDown)
 }

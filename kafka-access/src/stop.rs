@@ -41,14 +41,14 @@ impl Stop {
     }
 
     /// Ends a wait that is going on, or else the next one.
-    pub(crate) fn nudge(&self) {
+    pub fn nudge(&self) {
         self.state().nudged = true;
         self.0.changed.notify_all();
     }
 
     /// Waits until `deadline`, a nudge, or a request to stop, of which a caller that has already
     /// `seen` it is not told again.
-    pub(crate) fn wait_until(&self, deadline: Instant, seen: bool) {
+    pub fn wait_until(&self, deadline: Instant, seen: bool) {
         let mut state = self.state();
         while !state.nudged && state.requested == seen {
             let left = deadline.saturating_duration_since(Instant::now());
