@@ -27,6 +27,6 @@ pub mod progress;
 pub mod schema;
 pub mod sink;
 pub mod source;
-pub mod streaming;
+pub mod runtime;
 pub mod time;
 pub mod width;

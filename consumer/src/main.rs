@@ -29,7 +29,7 @@ use consumer::sink::json::Json;
 use consumer::sink::regular_file::RegularFile;
 use consumer::sink::table::Table;
 use consumer::sink::{self, Output, OutputError};
-use consumer::streaming::{self, StreamingError};
+use consumer::runtime::{self, StreamingError};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use kafka_access::SettingsError;
 use kafka_access::escape::escaped;
@@ -133,7 +133,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
             None => TableSchema::parse(demo::SCHEMA).context("the demo's schema")?,
         });
     }
-    let query = streaming::start(config, events)?;
+    let query = runtime::start(config, events)?;
     let shown = show(format, received, query.commands());
     let ended = match shown {
         Ok(Shown::Ended) => query.join(),

@@ -13,7 +13,7 @@ use consumer::event::{Event, Level};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
-use consumer::streaming::{self, StreamingError};
+use consumer::runtime::{self, StreamingError};
 use crossbeam_channel::unbounded;
 use kafka_access::KafkaSettings;
 use rdkafka::config::ClientConfig;
@@ -78,7 +78,7 @@ fn counted(
         demo: vec!["its brokers are not asked who is there".to_owned()],
     };
     let (sender, events) = unbounded();
-    let query = streaming::start(config, sender).unwrap();
+    let query = runtime::start(config, sender).unwrap();
     let deadline = Instant::now() + DEADLINE;
     let (mut count, mut warnings) = (0, Vec::new());
     loop {

@@ -17,7 +17,7 @@ use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Action, Allowance, Event, Worker, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::schema::TableSchema;
-use consumer::streaming::advancing::advance;
+use consumer::runtime::advancing::advance;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use proptest::prelude::*;

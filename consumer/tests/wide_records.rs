@@ -11,7 +11,7 @@ use clap::Parser;
 use consumer::config::Config;
 use consumer::config::cli::Cli;
 use consumer::event::{Event, Level};
-use consumer::streaming::{self, StreamingError};
+use consumer::runtime::{self, StreamingError};
 use crossbeam_channel::unbounded;
 use rdkafka::config::ClientConfig;
 use rdkafka::mocking::MockCluster;
@@ -196,7 +196,7 @@ fn run(brokers: &Brokers, query: &str) -> Result<Told, StreamingError> {
         ..Cli::try_parse_from(flags).unwrap().config(None).unwrap()
     };
     let (sender, events) = unbounded();
-    let query = streaming::start(config, sender)?;
+    let query = runtime::start(config, sender)?;
     let deadline = Instant::now() + DEADLINE;
     let mut told = Told::default();
     loop {

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use consumer::config::{Config, DEFAULT_QUERY, OnDataLoss};
 use consumer::event::Level;
-use consumer::streaming;
+use consumer::runtime;
 use libtest_mimic::Trial;
 use producer::{GeneratorSettings, Pace};
 use rdkafka::TopicPartitionList;
@@ -200,9 +200,9 @@ fn committed(brokers: &Brokers) {
 }
 
 /// Why a query ends.
-fn fails(config: Config) -> consumer::streaming::StreamingError {
+fn fails(config: Config) -> consumer::runtime::StreamingError {
     let (events, _told) = crossbeam_channel::unbounded();
-    let query = streaming::start(config, events).unwrap();
+    let query = runtime::start(config, events).unwrap();
     query.join().unwrap_err()
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use consumer::config::{Config, OnDataLoss};
 use consumer::event::Level;
-use consumer::streaming;
+use consumer::runtime;
 use libtest_mimic::Trial;
 use producer::Pace;
 use tempfile::TempDir;
@@ -241,7 +241,7 @@ fn more_partitions(brokers: &Brokers) {
 /// Why a query ends.
 fn fails(config: Config) -> String {
     let (events, _told) = crossbeam_channel::unbounded();
-    let query = streaming::start(config, events).unwrap();
+    let query = runtime::start(config, events).unwrap();
     query.join().unwrap_err().to_string()
 }
 

@@ -12,7 +12,7 @@ use consumer::checkpoint::location::Location;
 use consumer::config::Config;
 use consumer::event::Event;
 use consumer::schema::TableSchema;
-use consumer::streaming::{self, StreamingError};
+use consumer::runtime::{self, StreamingError};
 use crossbeam_channel::unbounded;
 use libtest_mimic::Trial;
 use producer::{Generator, Pace};
@@ -193,7 +193,7 @@ fn backlog(brokers: &Brokers) {
 
     // Whoever kept all results would have the query wait for memory.
     let (sender, events) = unbounded();
-    let query = streaming::start(limited, sender).unwrap();
+    let query = runtime::start(limited, sender).unwrap();
     let (mut batches, mut ids) = (0, Vec::new());
     loop {
         match events.recv_timeout(DEADLINE).unwrap() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use consumer::config::Config;
 use consumer::event::{Event, Level};
 use consumer::schema::TableSchema;
-use consumer::streaming;
+use consumer::runtime;
 use crossbeam_channel::unbounded;
 use libtest_mimic::Trial;
 use producer::Pace;
@@ -237,7 +237,7 @@ fn dropped(brokers: &Brokers) {
         ..rows_kept_in(&folder, brokers, TOPIC)
     };
     let (sender, events) = unbounded();
-    let query = streaming::start(kept(), sender).unwrap();
+    let query = runtime::start(kept(), sender).unwrap();
     let (mut acknowledged, mut batches, mut is_told) = (0, 0, false);
     loop {
         match events.recv_timeout(DEADLINE).unwrap() {
@@ -272,7 +272,7 @@ fn never(brokers: &Brokers) {
         ..rows_kept_in(&folder, brokers, TOPIC)
     };
     let (sender, events) = unbounded();
-    let query = streaming::start(kept(), sender).unwrap();
+    let query = runtime::start(kept(), sender).unwrap();
     let (mut held, mut read) = (Vec::new(), 0);
     for event in &events {
         match event {

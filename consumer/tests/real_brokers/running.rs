@@ -11,7 +11,7 @@ use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
-use consumer::streaming::{self, StreamingError, StreamingQuery};
+use consumer::runtime::{self, StreamingError, StreamingQuery};
 use crossbeam_channel::{Receiver, unbounded};
 use tempfile::TempDir;
 
@@ -129,7 +129,7 @@ impl Told {
 /// Starts a query.
 pub fn start(config: Config) -> Running {
     let (sender, events) = unbounded();
-    let query = streaming::start(config, sender).unwrap();
+    let query = runtime::start(config, sender).unwrap();
     Running {
         query: Some(query),
         events,

@@ -1,4 +1,4 @@
-//! One process: what `streaming/driver` and the keeper's thread do, step by step, around production code.
+//! One process: what `runtime/driver` and the keeper's thread do, step by step, around production code.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -13,8 +13,8 @@ use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Allowance, Contribution, Output as Made, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::source::topics::Extent;
-use consumer::streaming::advancing::{Advanced, advance};
-use consumer::streaming::delivery::Deliveries;
+use consumer::runtime::advancing::{Advanced, advance};
+use consumer::runtime::delivery::Deliveries;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 

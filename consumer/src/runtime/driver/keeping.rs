@@ -8,7 +8,7 @@ use super::Driver;
 use crate::checkpoint::keeper::NewState;
 use crate::command::Command;
 use crate::event::{Delivery, Level};
-use crate::streaming::StreamingError;
+use crate::runtime::StreamingError;
 
 impl Driver {
     /// Has a checkpoint made durable, if any is kept.

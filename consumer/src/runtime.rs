@@ -5,7 +5,7 @@
 //! use consumer::event::Event;
 //!
 //! let (sender, events) = crossbeam_channel::unbounded();
-//! let query = consumer::streaming::start(config(), sender)?;
+//! let query = consumer::runtime::start(config(), sender)?;
 //! for event in &events {
 //!     match event {
 //!         Event::Batch(batch) => {
@@ -17,7 +17,7 @@
 //!     }
 //! }
 //! query.join()?;
-//! # Ok::<(), consumer::streaming::StreamingError>(())
+//! # Ok::<(), consumer::runtime::StreamingError>(())
 //! ```
 
 pub mod advancing;

@@ -17,10 +17,10 @@ use crate::engine::state::State;
 use crate::engine::worker::{Contribution, Output};
 use crate::event::{Batch, Event, Receipt};
 use crate::source::member::{Command as MemberCommand, Report};
-use crate::streaming::StreamingError;
-use crate::streaming::advancing::{Advanced, advance};
-use crate::streaming::report::BatchFacts;
-use crate::streaming::updates::Shown;
+use crate::runtime::StreamingError;
+use crate::runtime::advancing::{Advanced, advance};
+use crate::runtime::report::BatchFacts;
+use crate::runtime::updates::Shown;
 
 /// What a batch begins with.
 struct HandedOver {
