@@ -1,7 +1,7 @@
 //! Keeps the result of one SQL query over Kafka topics up to date, micro-batch after micro-batch.
 //!
 //! ```text
-//! source ▶ decode ▶ partial aggregate ▶ state per partition ▶ result ▶ sink
+//! source ▶ format ▶ partial aggregate ▶ state per partition ▶ result ▶ sink
 //!                                                             └▶ event ▶ dashboard
 //! ```
 
@@ -12,11 +12,10 @@ pub mod checkpoint;
 pub mod command;
 pub mod config;
 pub mod dashboard;
-pub mod decode;
 pub mod demo;
 pub mod engine;
 pub mod event;
-mod framing;
+pub mod format;
 pub mod job_control;
 pub mod meaning;
 mod moment;

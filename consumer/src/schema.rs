@@ -34,7 +34,7 @@ pub mod ddl;
 mod epoch;
 pub mod metadata;
 
-pub use crate::decode::infer;
+pub use crate::format::json::infer;
 pub use ddl::SchemaError;
 pub(crate) use epoch::EpochUnit;
 

@@ -12,7 +12,7 @@ use consumer::checkpoint::keeper::Writer;
 use consumer::checkpoint::kept::Kept;
 use consumer::checkpoint::store::Store;
 use consumer::checkpoint::{Checkpoint, Checkpoints};
-use consumer::decode::RecordMeta;
+use consumer::format::metadata::RecordMeta;
 use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Action, Allowance, Event, Worker, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};

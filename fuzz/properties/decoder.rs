@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use consumer::decode::{Decoder, Defect, RecordMeta};
+use consumer::format::json::{Decoder, Defect};
+use consumer::format::metadata::RecordMeta;
 use consumer::schema::TableSchema;
 use serde::de::IgnoredAny;
 

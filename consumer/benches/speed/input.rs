@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use arrow::array::{Decimal128Array, RecordBatch, StringArray};
 use consumer::config::DEFAULT_SCHEMA;
-use consumer::decode::{Decoder, RecordMeta};
+use consumer::format::json::Decoder;
+use consumer::format::metadata::RecordMeta;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use consumer::schema::TableSchema;

@@ -146,7 +146,8 @@ fn plain(expression: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::{Decoder, RecordMeta};
+    use crate::format::json::Decoder;
+    use crate::format::metadata::RecordMeta;
     use crate::engine::query::Query;
     use crate::schema::TableSchema;
 

@@ -24,7 +24,7 @@ use self::reader::{Reader, Taken};
 use super::memory::is_exhausted;
 use super::query::{OnRecordError, Query, error_text};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
-use crate::decode::RecordMeta;
+use crate::format::metadata::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
 

@@ -1,6 +1,6 @@
 //! The records of a chunk beside what has been decoded of them: by then librdkafka has them no longer.
 
-use crate::decode::RecordMeta;
+use crate::format::metadata::RecordMeta;
 use crate::engine::query::OnRecordError;
 use crate::engine::worker::RawRecord;
 use crate::position::{Offset, TopicPartition};
@@ -134,7 +134,7 @@ impl ChunkRecords {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Header;
+    use crate::format::metadata::Header;
 
     #[test]
     fn records_are_as_they_came_with_keys_and_headers_that_are_empty_or_missing() {

@@ -1,7 +1,7 @@
 //! Records on which the query fails, though they are good.
 
 use super::*;
-use crate::decode::Header;
+use crate::format::metadata::Header;
 
 const SCHEMA: &str = "brand STRING, part INT";
 /// Fails where `part` is 0.

@@ -7,7 +7,7 @@ use rdkafka::Timestamp;
 use rdkafka::message::{Header as KafkaHeader, Headers, Message, OwnedHeaders, OwnedMessage};
 
 use super::{GroupConsumer, Member};
-use crate::decode::{Header, RecordMeta};
+use crate::format::metadata::{Header, RecordMeta};
 use crate::engine::worker::{Action, Event, RawRecord};
 use crate::position::TopicPartition;
 use crate::source::member::{MemberError, Report};

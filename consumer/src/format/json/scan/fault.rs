@@ -3,7 +3,7 @@
 /// Why a record is not JSON. Where is where the scanner stands then: behind the record's last byte if
 /// that came too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Fault {
+pub(in crate::format::json) enum Fault {
     /// Something else was needed.
     Expected(Expected),
     /// More than [`MAX_DEPTH`](super::MAX_DEPTH) levels.
@@ -14,7 +14,7 @@ pub(in crate::decode) enum Fault {
 
 /// What could have stood there. A byte long, so that a result comes back in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::decode) enum Expected {
+pub(in crate::format::json) enum Expected {
     Value,
     Object,
     Array,
@@ -29,7 +29,7 @@ pub(in crate::decode) enum Expected {
 }
 
 impl Expected {
-    pub(in crate::decode) fn words(self) -> &'static str {
+    pub(in crate::format::json) fn words(self) -> &'static str {
         match self {
             Self::Value => "a value",
             Self::Object => "an object",

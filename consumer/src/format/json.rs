@@ -22,11 +22,11 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::framing;
+use crate::format::framing;
 use crate::schema::TableSchema;
 use crate::schema::metadata::MetadataColumn;
 use build::Builder;
-use metadata::MetadataBuilder;
+use crate::format::metadata::{MetadataBuilder, RecordMeta};
 use order::Order;
 use quotes::Quotes;
 use read::{Reader, Row};
@@ -35,7 +35,6 @@ use scan::{Expected, Fault, Scanner, Span};
 mod build;
 mod defect;
 pub mod infer;
-mod metadata;
 mod number;
 mod order;
 mod quotes;
@@ -44,7 +43,6 @@ mod scan;
 mod text;
 
 pub use defect::{Defect, Excerpt, Hint};
-pub use metadata::{Header, RecordMeta};
 
 /// The most bytes of JSON, keys and headers in one batch, so that no array's 32-bit offsets overflow. Whoever flushes by
 /// [`Decoder::bytes`] never comes near.

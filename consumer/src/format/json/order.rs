@@ -223,7 +223,7 @@ impl Order {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::members;
+    use crate::format::json::members;
 
     #[test]
     fn long_keys_are_read_and_not_remembered() {

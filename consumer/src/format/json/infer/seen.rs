@@ -8,9 +8,9 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use super::left_out::Notes;
 use super::number::Numbers;
 use super::{Members, OUTWEIGHS, members};
-use crate::decode::read::special;
-use crate::decode::scan::{self, Scanner, Span};
-use crate::decode::text::{checked_text, unescape};
+use crate::format::json::read::special;
+use crate::format::json::scan::{self, Scanner, Span};
+use crate::format::json::text::{checked_text, unescape};
 use crate::moment::{self, Form};
 use crate::schema::{MAX_DEPTH, Names, metadata, timestamp};
 

@@ -77,7 +77,7 @@ impl Scanner<'_> {
     }
 
     /// A key and its colon, with the blanks before each of them.
-    pub(in crate::decode) fn key(&mut self) -> Result<Span, Fault> {
+    pub(in crate::format::json) fn key(&mut self) -> Result<Span, Fault> {
         if self.peek_past_blank() != Some(b'"') {
             return Err(Fault::Expected(Expected::Key));
         }
@@ -93,7 +93,7 @@ impl Scanner<'_> {
 
     /// Into an object that begins here, or on to its next member: the key, or `None` behind its end.
     /// `first` says which.
-    pub(in crate::decode) fn member(&mut self, first: bool) -> Result<Option<Span>, Fault> {
+    pub(in crate::format::json) fn member(&mut self, first: bool) -> Result<Option<Span>, Fault> {
         if first {
             if self.peek_past_blank() != Some(b'{') {
                 return Err(Fault::Expected(Expected::Object));
@@ -113,7 +113,7 @@ impl Scanner<'_> {
     }
 
     /// Into an array that begins here, or on to its next element: whether there is one.
-    pub(in crate::decode) fn element(&mut self, first: bool) -> Result<bool, Fault> {
+    pub(in crate::format::json) fn element(&mut self, first: bool) -> Result<bool, Fault> {
         if first {
             if self.peek_past_blank() != Some(b'[') {
                 return Err(Fault::Expected(Expected::Array));

@@ -23,7 +23,7 @@ use arrow::datatypes::Field;
 use thiserror::Error;
 
 use super::scan::Scanner;
-use crate::framing;
+use crate::format::framing;
 use crate::number::counted;
 use crate::schema::TableSchema;
 use seen::{Kind, Objects, Texts, Value};
