@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use consumer::command::Command;
-use consumer::dashboard::{self, theme::Theme};
 use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse, Receipt, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress, SourceProgress, StateOperator};
+use consumer::ui::terminal::{self, theme::Theme};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use datafusion::arrow::array::{
     ArrayRef, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringArray,
@@ -49,12 +49,12 @@ fn main() -> anyhow::Result<()> {
     } else {
         Theme::coloured()
     };
-    let ended = dashboard::run(received, commands, theme, ROWS)?;
-    if ended.end == dashboard::End::Stopped {
+    let ended = terminal::run(received, commands, theme, ROWS)?;
+    if ended.end == terminal::End::Stopped {
         let _ = query.join();
     }
     if let Some(last) = ended.last {
-        consumer::sink::table::Table::new(std::io::stdout(), ROWS).shown(&last)?;
+        consumer::ui::table::Table::new(std::io::stdout(), ROWS).shown(&last)?;
     }
     Ok(())
 }

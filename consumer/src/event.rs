@@ -5,6 +5,8 @@
 //! thing comes back: that the rows of a batch are written ([`Batch::acknowledge`]).
 
 mod receipt;
+#[cfg(test)]
+pub(crate) mod samples;
 
 use std::sync::Arc;
 use std::time::Duration;

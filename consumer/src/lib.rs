@@ -1,8 +1,7 @@
 //! Keeps the result of one SQL query over Kafka topics up to date, micro-batch after micro-batch.
 //!
 //! ```text
-//! source ▶ format ▶ partial aggregate ▶ state per partition ▶ result ▶ sink
-//!                                                             └▶ event ▶ dashboard
+//! source ▶ format ▶ partial aggregate ▶ state per partition ▶ result ▶ event ▶ ui
 //! ```
 
 #![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
@@ -11,7 +10,6 @@ pub mod behind;
 pub mod checkpoint;
 pub mod command;
 pub mod config;
-pub mod dashboard;
 pub mod demo;
 pub mod engine;
 pub mod event;
@@ -23,9 +21,10 @@ pub mod number;
 pub mod output_mode;
 pub mod position;
 pub mod progress;
+pub mod runtime;
 pub mod schema;
 pub mod sink;
 pub mod source;
-pub mod runtime;
 pub mod time;
+pub mod ui;
 pub mod width;

@@ -19,17 +19,17 @@ use consumer::command::Command;
 use consumer::config::cli::{
     CheckpointsFormat, Cli, Command as CliCommand, OutputFormat, Shown as ShownCheckpoints,
 };
-use consumer::dashboard::{self, theme::Theme};
 use consumer::demo::{self, Demo};
 use consumer::event::Event;
 use consumer::job_control::{NOBODY, can_be_continued};
-use consumer::schema::TableSchema;
-use consumer::sink::checkpoints;
-use consumer::sink::json::Json;
-use consumer::sink::regular_file::RegularFile;
-use consumer::sink::table::Table;
-use consumer::sink::{self, Output, OutputError};
 use consumer::runtime::{self, StreamingError};
+use consumer::schema::TableSchema;
+use consumer::ui::checkpoints;
+use consumer::ui::json::Json;
+use consumer::ui::regular_file::RegularFile;
+use consumer::ui::table::Table;
+use consumer::ui::terminal::{self, theme::Theme};
+use consumer::ui::{self, Output, OutputError};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use kafka_access::SettingsError;
 use kafka_access::escape::escaped;
@@ -184,9 +184,7 @@ fn start_log(format: OutputFormat, events: &Sender<Event>) -> anyhow::Result<()>
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let log = tracing_subscriber::registry().with(filter);
     match format {
-        OutputFormat::Dashboard { .. } => {
-            log.with(dashboard::log::layer(events.clone())).try_init()
-        }
+        OutputFormat::Dashboard { .. } => log.with(terminal::log::layer(events.clone())).try_init(),
         OutputFormat::Table { .. } | OutputFormat::Json => log
             .with(tracing_subscriber::fmt::layer().with_writer(io::stderr))
             .try_init(),
@@ -209,15 +207,15 @@ fn show(
     match format {
         OutputFormat::Dashboard { rows } => {
             let theme = theme();
-            let ended = dashboard::run(events, commands.clone(), theme, rows)?;
+            let ended = terminal::run(events, commands.clone(), theme, rows)?;
             if let Some(last) = &ended.last {
                 // What the screen has shown stays readable after it is gone.
                 let mut table = Table::new(io::stdout().lock(), rows);
                 goes_on(table.shown(last))?;
             }
             Ok(match ended.end {
-                dashboard::End::Left => Shown::Left,
-                dashboard::End::Stopped | dashboard::End::Lost => Shown::Ended,
+                terminal::End::Left => Shown::Left,
+                terminal::End::Stopped | terminal::End::Lost => Shown::Ended,
             })
         }
         OutputFormat::Table { rows } => {
@@ -241,7 +239,7 @@ fn print_all(
     let (handle, signals) = stop_on_signals(commands.clone())?;
     let mut shown = Ok(Shown::Ended);
     for event in events {
-        let written = sink::deliver(&mut output, &event, || file.sync());
+        let written = ui::deliver(&mut output, &event, || file.sync());
         if !goes_on(written)? {
             shown = Ok(Shown::Left);
             break;

@@ -18,7 +18,7 @@ use consumer::checkpoint::name::{Folder, Name};
 use consumer::checkpoint::store::Store;
 use consumer::position::{Offset, TopicPartition};
 use consumer::schema::TableSchema;
-use consumer::sink::checkpoints;
+use consumer::ui::checkpoints;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use twox_hash::XxHash3_64;

@@ -16,8 +16,8 @@ use rdkafka::producer::{Producer, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::enqueue::TopicProducer;
-use kafka_access::kafka::{KafkaSettings, error_to_tracing, is_all_down, log_to_tracing, readable};
 use kafka_access::Stop;
+use kafka_access::kafka::{KafkaSettings, error_to_tracing, is_all_down, log_to_tracing, readable};
 
 /// What makes a load fast and safe; the user's own properties override it.
 const DEFAULTS: [(&str, &str); 8] = [

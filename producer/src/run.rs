@@ -15,9 +15,9 @@ use crate::generator::Generator;
 use crate::pace::{Metronome, Pace};
 use crate::publisher::{self, Publisher};
 use crate::settings::Settings;
+use crate::watch::Watch;
 use kafka_access::Stop;
 use kafka_access::topic::{self, TopicError, TopicState};
-use crate::watch::Watch;
 
 /// How long a request to stop waits for acknowledgements: less than the ten seconds after which
 /// container engines kill.

@@ -1,8 +1,8 @@
 //! All settings of a run, checked once.
 
 use crate::generator::GeneratorSettings;
-use kafka_access::KafkaSettings;
 use crate::pace::Pace;
+use kafka_access::KafkaSettings;
 use kafka_access::TopicSettings;
 
 /// What a run publishes, where and how fast.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{Decimal128Array, RecordBatch, StringArray};
 use consumer::config::DEFAULT_SCHEMA;
-use consumer::format::json::Decoder;
-use consumer::format::metadata::RecordMeta;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
+use consumer::format::json::Decoder;
+use consumer::format::metadata::RecordMeta;
 use consumer::schema::TableSchema;
 use producer::{Generator, GeneratorSettings};
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use chrono::{DateTime, Utc};
-use consumer::dashboard::render::render;
-use consumer::dashboard::theme::Theme;
-use consumer::dashboard::updater::Updater;
-use consumer::dashboard::view::View;
 use consumer::event::{Batch, Event, Receipt, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress};
+use consumer::ui::terminal::render::render;
+use consumer::ui::terminal::theme::Theme;
+use consumer::ui::terminal::updater::Updater;
+use consumer::ui::terminal::view::View;
 use divan::Bencher;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;

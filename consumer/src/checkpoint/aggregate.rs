@@ -146,9 +146,9 @@ fn plain(expression: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::query::Query;
     use crate::format::json::Decoder;
     use crate::format::metadata::RecordMeta;
-    use crate::engine::query::Query;
     use crate::schema::TableSchema;
 
     const DDL: &str = "brand STRING, amount DECIMAL(12,2), at TIMESTAMP";

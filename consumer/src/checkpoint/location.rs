@@ -9,11 +9,11 @@ use std::fmt::{self, Display, Formatter};
 use std::path::{self, PathBuf};
 use std::sync::Arc;
 
-use object_store::path::Path;
 use kafka_access::SettingsError;
 use kafka_access::secret::HIDDEN;
 #[cfg(feature = "cloud")]
 use kafka_access::secret::Secrets;
+use object_store::path::Path;
 use url::{ParseError, Url};
 
 use super::durable_files::DurableFiles;

@@ -23,9 +23,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use kafka_access::secret::Secrets;
 use object_store::path::Path;
 use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutMode, PutOptions};
-use kafka_access::secret::Secrets;
 use thiserror::Error as ThisError;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;

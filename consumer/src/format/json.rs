@@ -23,10 +23,10 @@ use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 
 use crate::format::framing;
+use crate::format::metadata::{MetadataBuilder, RecordMeta};
 use crate::schema::TableSchema;
 use crate::schema::metadata::MetadataColumn;
 use build::Builder;
-use crate::format::metadata::{MetadataBuilder, RecordMeta};
 use order::Order;
 use quotes::Quotes;
 use read::{Reader, Row};

@@ -117,8 +117,8 @@ mod tests {
 
     use super::*;
     use crate::engine::memory::Memory;
+    use crate::event::samples::brands;
     use crate::schema::TableSchema;
-    use crate::sink::samples::brands;
 
     fn query(text: &str, limit: u64) -> Query {
         let table = TableSchema::parse("n BIGINT").unwrap();

@@ -10,8 +10,8 @@ use consumer::event::Level;
 use consumer::output_mode::OutputMode;
 use consumer::schema::TableSchema;
 use consumer::schema::infer::SAMPLES;
-use libtest_mimic::Trial;
 use kafka_access::Stop;
+use libtest_mimic::Trial;
 use producer::{Generator, Pace};
 use tempfile::TempDir;
 

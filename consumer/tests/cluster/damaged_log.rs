@@ -5,8 +5,8 @@ use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
 
 use consumer::config::Config;
-use libtest_mimic::Trial;
 use kafka_access::KafkaSettings;
+use libtest_mimic::Trial;
 use rdkafka::producer::Producer;
 
 use crate::brokers::Brokers;

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use consumer::config::Config;
-use libtest_mimic::Trial;
 use kafka_access::Stop;
+use libtest_mimic::Trial;
 use producer::Pace;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};

@@ -5,8 +5,8 @@ use std::thread;
 
 use consumer::config::Config;
 use consumer::event::Level;
-use libtest_mimic::Trial;
 use kafka_access::KafkaSettings;
+use libtest_mimic::Trial;
 use producer::Pace;
 use tempfile::TempDir;
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use consumer::config::Config;
 use consumer::event::{Event, Level};
-use consumer::schema::TableSchema;
 use consumer::runtime;
+use consumer::schema::TableSchema;
 use crossbeam_channel::unbounded;
 use libtest_mimic::Trial;
 use producer::Pace;

@@ -53,8 +53,8 @@ mod running;
 use std::process::ExitCode;
 use std::thread;
 
-use libtest_mimic::Arguments;
 use kafka_access::Stop;
+use libtest_mimic::Arguments;
 use producer::{GeneratorSettings, Pace, Ratio};
 
 use crate::brokers::Brokers;

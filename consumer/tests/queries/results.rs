@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::util::display::array_value_to_string;
 use consumer::engine::query::{Query, error_text};
 use consumer::schema::TableSchema;
-use consumer::sink::cell::Cells;
+use consumer::ui::cell::Cells;
 
 use super::{batch, plan, records, result, result_of, rows};
 

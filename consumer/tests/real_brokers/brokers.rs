@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use libtest_mimic::{Completion, Failed, Trial};
 use kafka_access::KafkaSettings;
+use libtest_mimic::{Completion, Failed, Trial};
 
 const REQUIRE: &str = "CARDSTREAM_REQUIRE_CLUSTER";
 const BROKERS: u16 = 3;

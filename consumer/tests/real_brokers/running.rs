@@ -8,10 +8,10 @@ use consumer::command::Command;
 use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::engine::query::OnRecordError;
 use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
+use consumer::runtime::{self, StreamingError, StreamingQuery};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
-use consumer::runtime::{self, StreamingError, StreamingQuery};
 use crossbeam_channel::{Receiver, unbounded};
 use tempfile::TempDir;
 

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 
 use consumer::checkpoint::{Checkpoints, Epoch, TakenOver};
-use consumer::format::metadata::RecordMeta;
 use consumer::engine::worker::{Action, Contribution, Event, Worker, WorkerError, WorkerPlan};
+use consumer::format::metadata::RecordMeta;
 use consumer::position::{Offset, TopicPartition};
 use consumer::source::topics::Extent;
 

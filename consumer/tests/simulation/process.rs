@@ -12,9 +12,9 @@ use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Allowance, Contribution, Output as Made, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
-use consumer::source::topics::Extent;
 use consumer::runtime::advancing::{Advanced, advance};
 use consumer::runtime::delivery::Deliveries;
+use consumer::source::topics::Extent;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 

@@ -15,11 +15,11 @@ use self::chunk_size::ChunkSize;
 use self::letters::Letters;
 use super::{Action, Contribution, Output, WorkerError, WorkerPlan};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
-use crate::format::json::Decoder;
-use crate::format::metadata::RecordMeta;
 use crate::engine::memory::is_exhausted;
 use crate::engine::query::{Partial, Query};
 use crate::engine::state::State;
+use crate::format::json::Decoder;
+use crate::format::metadata::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 
 /// Bytes of rows that a query without an aggregate may gather in a batch, a partition.

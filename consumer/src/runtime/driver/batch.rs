@@ -16,11 +16,11 @@ use crate::engine::query::error_text;
 use crate::engine::state::State;
 use crate::engine::worker::{Contribution, Output};
 use crate::event::{Batch, Event, Receipt};
-use crate::source::member::{Command as MemberCommand, Report};
 use crate::runtime::StreamingError;
 use crate::runtime::advancing::{Advanced, advance};
 use crate::runtime::report::BatchFacts;
 use crate::runtime::updates::Shown;
+use crate::source::member::{Command as MemberCommand, Report};
 
 /// What a batch begins with.
 struct HandedOver {

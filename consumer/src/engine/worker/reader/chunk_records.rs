@@ -1,8 +1,8 @@
 //! The records of a chunk beside what has been decoded of them: by then librdkafka has them no longer.
 
-use crate::format::metadata::RecordMeta;
 use crate::engine::query::OnRecordError;
 use crate::engine::worker::RawRecord;
+use crate::format::metadata::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 
 /// The most bytes of room that are held from one chunk to the next. Only large records make larger chunks.

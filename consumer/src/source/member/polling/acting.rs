@@ -7,8 +7,8 @@ use rdkafka::Timestamp;
 use rdkafka::message::{Header as KafkaHeader, Headers, Message, OwnedHeaders, OwnedMessage};
 
 use super::{GroupConsumer, Member};
-use crate::format::metadata::{Header, RecordMeta};
 use crate::engine::worker::{Action, Event, RawRecord};
+use crate::format::metadata::{Header, RecordMeta};
 use crate::position::TopicPartition;
 use crate::source::member::{MemberError, Report};
 

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::snapshot::Snapshot;
 use super::updater::Updater;
 use crate::event::{Batch, Event, Receipt};
-use crate::sink::table::Shown;
+use crate::ui::table::Shown;
 
 /// The running thread.
 pub struct Feed {
@@ -106,7 +106,7 @@ mod tests {
 
     use super::*;
     use crate::event::Delivery;
-    use crate::sink::samples::brands;
+    use crate::event::samples::brands;
 
     /// A result that somebody holds counts as one that has not been shown yet.
     #[test]

@@ -104,7 +104,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::snapshot::{Cell, Column};
+    use crate::ui::terminal::snapshot::{Cell, Column};
 
     fn cell(text: Option<&str>, value: Option<f64>) -> Cell {
         Cell {

@@ -187,11 +187,11 @@ fn interval(view: &mut View, snapshot: &Snapshot, longer: bool) -> Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dashboard::theme::Theme;
-    use crate::dashboard::updater::Updater;
     use crate::engine::trigger::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
+    use crate::event::samples::brands;
     use crate::event::{Event, Pulse};
-    use crate::sink::samples::brands;
+    use crate::ui::terminal::theme::Theme;
+    use crate::ui::terminal::updater::Updater;
 
     struct Seat {
         view: View,

@@ -11,12 +11,12 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Style};
 
 use super::render;
-use crate::dashboard::theme::Theme;
-use crate::dashboard::updater::Updater;
-use crate::dashboard::view::{Sort, View};
+use crate::event::samples::{brands, progress};
 use crate::event::{Batch, Broker, Event, HeldBack, Level, Notice, Pulse, Receipt, Started};
 use crate::output_mode::OutputMode;
-use crate::sink::samples::{brands, progress};
+use crate::ui::terminal::theme::Theme;
+use crate::ui::terminal::updater::Updater;
+use crate::ui::terminal::view::{Sort, View};
 
 /// A dashboard at a time of its own.
 struct Stage {

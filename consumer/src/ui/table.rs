@@ -198,8 +198,8 @@ mod tests {
     use chrono::{TimeZone, Utc};
 
     use super::*;
+    use crate::event::samples::{ClosedPipe, brands};
     use crate::event::{Batch, Broker, Notice};
-    use crate::sink::samples::{ClosedPipe, brands};
 
     fn printed(rows: usize, events: &[Event]) -> String {
         let mut out = Vec::new();

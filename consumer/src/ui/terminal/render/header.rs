@@ -10,8 +10,8 @@ use ratatui::text::{Line, Span};
 use super::graph::progress;
 use super::pane::{both_edges, cut, dim, styled};
 use super::{Scene, Theme};
-use crate::dashboard::snapshot::Phase;
 use crate::number::{self, counted};
+use crate::ui::terminal::snapshot::Phase;
 use crate::width::width;
 
 /// Nobody should wonder at what others have kept while it is not older than this: a look and a batch.

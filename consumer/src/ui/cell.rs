@@ -13,8 +13,8 @@ use kafka_access::escape::escaped;
 
 use crate::engine::quantity::as_it_stands;
 use crate::number;
-use crate::sink::instant::{beyond_calendar, holds_beyond_calendar};
-use crate::sink::json_value::write_value;
+use crate::ui::instant::{beyond_calendar, holds_beyond_calendar};
+use crate::ui::json_value::write_value;
 
 /// How a NULL is shown.
 const NULL: &str = "NULL";

@@ -217,7 +217,7 @@ mod tests {
 
     use super::*;
     use crate::event::Notice;
-    use crate::sink::samples::brands;
+    use crate::event::samples::brands;
 
     fn at(ms: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms)

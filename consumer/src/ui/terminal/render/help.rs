@@ -9,7 +9,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 use super::Scene;
 use super::pane::{dim, pane};
 use super::query::highlighted;
-use crate::dashboard::keys::KEYS;
+use crate::ui::terminal::keys::KEYS;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let Scene {

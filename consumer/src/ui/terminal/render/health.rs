@@ -10,8 +10,8 @@ use ratatui::text::Span;
 use super::Scene;
 use super::graph::columns;
 use super::pane::{both_edges, dim, pane};
-use crate::dashboard::snapshot::HeldBack;
 use crate::number::{bytes, count, duration};
+use crate::ui::terminal::snapshot::HeldBack;
 use crate::width::width;
 
 /// Rows of the pane where there is room for everything.

@@ -6,7 +6,7 @@ use super::change;
 use super::snapshot::{Cell, Column, ResultTable, Row};
 use crate::event::Batch;
 use crate::output_mode::OutputMode;
-use crate::sink::cell::Cells;
+use crate::ui::cell::Cells;
 use crate::width::width;
 
 /// Rows kept for scrolling; what is beyond is counted.
@@ -93,7 +93,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::sink::samples::brands;
+    use crate::event::samples::brands;
 
     /// The table after all of these.
     fn shown(batches: &[Arc<Batch>]) -> ResultTable {

@@ -9,8 +9,8 @@ use super::columns::{GAP, MARK, Plan, plan};
 use super::graph::bar;
 use super::pane::styled;
 use super::{Scene, Theme};
-use crate::dashboard::snapshot::{Cell, Row};
 use crate::number;
+use crate::ui::terminal::snapshot::{Cell, Row};
 use crate::width::{padded, width};
 
 /// Columns in front of each row: the mark of a new one.

@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
     use crate::event::Notice;
-    use crate::sink::samples::{ClosedPipe, brands};
+    use crate::event::samples::{ClosedPipe, brands};
 
     #[test]
     fn one_line_a_batch_with_progress_and_exact_rows() {

@@ -10,8 +10,8 @@ use ratatui::widgets::Paragraph;
 use super::Scene;
 use super::graph::progress;
 use super::pane::dim;
-use crate::dashboard::snapshot::Phase;
 use crate::number;
+use crate::ui::terminal::snapshot::Phase;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let lines = lines(scene, usize::from(area.width));

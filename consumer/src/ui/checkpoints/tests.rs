@@ -7,8 +7,8 @@ use serde_json::json;
 use super::*;
 use crate::checkpoint::aggregate::Aggregate;
 use crate::checkpoint::listing::{Described, ListedPartition};
+use crate::event::samples::ClosedPipe;
 use crate::position::{Offset, TopicPartition};
-use crate::sink::samples::ClosedPipe;
 
 fn at(second: u32) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 1, 31, 12, 0, second).unwrap()

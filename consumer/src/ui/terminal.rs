@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::command::Command;
 use crate::event::Event;
 use crate::job_control::{NOBODY, can_be_continued};
-use crate::sink::table::Shown;
+use crate::ui::table::Shown;
 
 pub mod change;
 mod feed;
@@ -31,18 +31,18 @@ pub mod history;
 pub mod keys;
 pub mod log;
 pub mod render;
+pub mod screen;
 mod signals;
 pub mod snapshot;
 mod table;
-pub mod terminal;
 pub mod theme;
 pub mod updater;
 pub mod view;
 
 use keys::Asked;
+use screen::Screen;
 use signals::Signalled;
 use snapshot::{Phase, Snapshot};
-use terminal::Screen;
 use theme::Theme;
 use view::View;
 

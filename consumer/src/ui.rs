@@ -1,0 +1,110 @@
+//! What people and programs see of a query: the dashboard in a terminal, tables and lines of JSON.
+//!
+//! What is printed is one [`Output`] a format, which is fed with the query's events in order. An output writes to
+//! whatever it is given, and to nothing else; it never decides what is computed. The reader at the other end may leave
+//! at any time (`| head`): that is [`OutputError::Closed`], an end like any other and not a failure.
+
+use std::io;
+
+use arrow::error::ArrowError;
+use thiserror::Error;
+
+use crate::event::Event;
+
+pub mod cell;
+pub mod checkpoints;
+mod grid;
+mod instant;
+pub mod json;
+mod json_text;
+pub mod json_value;
+pub mod notes;
+pub mod regular_file;
+pub mod table;
+pub mod terminal;
+
+/// Takes a query's events and shows them in its own way.
+pub trait Output {
+    /// Shows `event`, and has written it out when it returns.
+    fn event(&mut self, event: &Event) -> Result<(), OutputError>;
+}
+
+/// Has `output` show `event`. Rows that a checkpoint waits for are acknowledged when they are written and `sync` has
+/// returned.
+///
+/// # Errors
+/// If it cannot be shown; its rows are not acknowledged then.
+pub fn deliver(
+    output: &mut impl Output,
+    event: &Event,
+    sync: impl FnOnce() -> io::Result<()>,
+) -> Result<(), OutputError> {
+    output.event(event)?;
+    if let Event::Batch(batch) = event
+        && batch.receipt.is_awaited()
+    {
+        sync()?;
+        batch.acknowledge();
+    }
+    Ok(())
+}
+
+/// Why an output takes no more events.
+#[derive(Debug, Error)]
+pub enum OutputError {
+    /// Whoever read the output has gone. The query may stop; nothing is wrong.
+    #[error("the reader of the output has gone")]
+    Closed,
+    /// It cannot be written.
+    #[error("cannot write the result: {0}")]
+    Write(io::Error),
+    /// A value of the result cannot be shown.
+    #[error("cannot print the result: {0}")]
+    Value(#[from] ArrowError),
+}
+
+impl From<io::Error> for OutputError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Write(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::Arc;
+
+    use crossbeam_channel::unbounded;
+
+    use super::*;
+    use crate::event::samples::{ClosedPipe, brands};
+    use crate::event::{Batch, Delivery, Receipt};
+    use crate::ui::json::Json;
+
+    /// What is told of a batch that is written to `out`.
+    fn told(out: impl Write, sync: impl FnOnce() -> io::Result<()>) -> Vec<Delivery> {
+        let (tell, told) = unbounded();
+        let batch = Batch {
+            receipt: Receipt::new(7, tell),
+            ..(*brands(0, &[("Visa", 1, 1)])).clone()
+        };
+        let event = Event::Batch(Arc::new(batch));
+        let written = deliver(&mut Json::new(out, io::sink()), &event, sync);
+        drop(event);
+        let told: Vec<_> = told.iter().collect();
+        assert_eq!(written.is_ok(), told == [Delivery::Written(7)]);
+        told
+    }
+
+    #[test]
+    fn rows_are_acknowledged_when_they_are_written_and_safe() {
+        assert_eq!(told(Vec::new(), || Ok(())), [Delivery::Written(7)]);
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        assert_eq!(told(Vec::new(), full), [Delivery::Dropped(7)]);
+        let unreached = || panic!("there is nothing to be synced");
+        assert_eq!(told(ClosedPipe, unreached), [Delivery::Dropped(7)]);
+    }
+}
