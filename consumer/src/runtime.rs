@@ -23,12 +23,12 @@
 pub mod advancing;
 mod asked;
 mod client;
-mod company;
 mod coverage;
 pub mod delivery;
 mod driver;
 mod following;
 mod freshness;
+mod group_guard;
 mod inferring;
 mod members;
 mod monitor;
@@ -85,7 +85,7 @@ pub enum StreamingError {
          process, so neither would have the whole result; give both the same CHECKPOINT_LOCATION, \
          or this one another GROUP_ID"
     )]
-    Stranger {
+    ForeignMember {
         /// Which group.
         group: String,
         /// What the member calls itself.
@@ -175,7 +175,7 @@ impl StreamingError {
     pub fn is_wrong_usage(&self) -> bool {
         match self {
             Self::Settings(_)
-            | Self::Stranger { .. }
+            | Self::ForeignMember { .. }
             | Self::InUse { .. }
             | Self::Unreachable(TopicError::Client(_))
             | Self::Client(KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)) => true,

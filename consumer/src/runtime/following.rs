@@ -27,7 +27,7 @@ pub(super) struct Following {
     has_moved: bool,
     /// What was wrong at the last look.
     problem: Option<String>,
-    told_of_stranger: bool,
+    told_of_foreign_member: bool,
 }
 
 impl Following {
@@ -41,7 +41,7 @@ impl Following {
             freshness: Freshness::new(now),
             has_moved: false,
             problem: None,
-            told_of_stranger: false,
+            told_of_foreign_member: false,
         }
     }
 
@@ -90,11 +90,11 @@ impl Following {
             tell.notice(Level::Warning, text);
         }
         self.problem = look.problem;
-        if let Some(stranger) = look.stranger
-            && !mem::replace(&mut self.told_of_stranger, true)
+        if let Some(foreign_member) = look.foreign_member
+            && !mem::replace(&mut self.told_of_foreign_member, true)
         {
             let text = format!(
-                "{stranger} reads in the group {group} and keeps no checkpoints where this process does: the \
+                "{foreign_member} reads in the group {group} and keeps no checkpoints where this process does: the \
                  result lacks what it reads"
             );
             tell.notice(Level::Warning, text);

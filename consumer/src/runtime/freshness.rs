@@ -87,7 +87,7 @@ mod tests {
             at,
             partitions: partitions.collect(),
             problem: None,
-            stranger: None,
+            foreign_member: None,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::position::TopicPartition;
 use crate::sink::dead_letters::{self, DeadLetterSettings};
 use crate::source::identity::STATIC_NAME;
 use crate::source::member::{
-    self, Assignment, Command, Counters, MemberHandle, MemberRemote, MemberSettings, Report,
+    self, Subscription, Command, Counters, MemberHandle, MemberRemote, MemberSettings, Report,
 };
 use crate::source::topics::Extent;
 
@@ -172,12 +172,12 @@ fn assignment(
     config: &Config,
     extents: &BTreeMap<TopicPartition, Extent>,
     number: usize,
-) -> Assignment {
+) -> Subscription {
     match config.trigger {
         TriggerMode::AvailableNow => {
             let own = extents.keys().skip(number).step_by(config.workers);
-            Assignment::Fixed(own.cloned().collect())
+            Subscription::Fixed(own.cloned().collect())
         }
-        TriggerMode::Interval(_) => Assignment::Group(config.topics.clone()),
+        TriggerMode::Interval(_) => Subscription::Group(config.topics.clone()),
     }
 }

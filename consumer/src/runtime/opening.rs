@@ -13,7 +13,7 @@ use rdkafka::consumer::BaseConsumer;
 use super::StreamingError;
 use super::asked::Asked;
 use super::client::{client, session};
-use super::company::{self, Company, PATIENCE};
+use super::group_guard::{self, GroupGuard, PATIENCE};
 use super::inferring::Inferring;
 use super::open_transactions;
 use super::planning::{Planned, planned};
@@ -168,14 +168,14 @@ pub(super) fn open(
         identity = lasting_name(config, &group, &extents, &mut tell);
     }
     let members = group.as_ref().map(|group| group.members.as_slice());
-    let mut company = Company {
+    let mut guard = GroupGuard {
         group: &config.group_id,
         identity: identity.as_ref(),
         location: None,
         patience: session(config) + PATIENCE,
         resets,
     };
-    if resets && !company.await_leaving(members, ask, |time| asked.for_stop(time), &mut tell)? {
+    if resets && !guard.await_leaving(members, ask, |time| asked.for_stop(time), &mut tell)? {
         return Ok(None);
     }
     let mut member_client = client(config);
@@ -210,7 +210,7 @@ pub(super) fn open(
                 told_ids = topic_ids(config, &consumer);
             };
             let called = member_client.get(CLIENT_ID).unwrap_or_default();
-            let client_id = company::client_id(called, &resumed.location_id);
+            let client_id = group_guard::client_id(called, &resumed.location_id);
             member_client.set(CLIENT_ID, client_id);
             location_id = Some(resumed.location_id.clone());
             let (kept, has_kept) = (Arc::clone(&resumed.kept), resumed.has_kept());
@@ -231,9 +231,9 @@ pub(super) fn open(
             (checkpoints, None, false)
         }
     };
-    company.location = location_id.as_deref();
-    company.resets = false;
-    if joins && !company.await_leaving(members, ask, |time| asked.for_stop(time), &mut tell)? {
+    guard.location = location_id.as_deref();
+    guard.resets = false;
+    if joins && !guard.await_leaving(members, ask, |time| asked.for_stop(time), &mut tell)? {
         return Ok(None);
     }
     Ok(Some(Opened {

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
-use super::company;
+use super::group_guard;
 use super::quiet::{Quiet, quiet_client};
 use crate::checkpoint::kept::KeptError;
 use crate::checkpoint::{Checkpoints, Followed};
@@ -43,7 +43,7 @@ pub(super) struct Look {
     /// What could not be read, in words.
     pub problem: Option<String>,
     /// A member of the group that keeps nothing there, in words.
-    pub stranger: Option<String>,
+    pub foreign_member: Option<String>,
 }
 
 /// How far a partition has come.
@@ -93,13 +93,13 @@ fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
             at,
             partitions: BTreeMap::new(),
             problem: None,
-            stranger: None,
+            foreign_member: None,
         };
         match ends(settings, &client) {
             Ok(ends) => {
                 if !ends.is_empty() && members_at.is_none_or(|at| at.elapsed() >= MEMBERS) {
                     members_at = Some(Instant::now());
-                    look.stranger = stranger(settings, &client);
+                    look.foreign_member = foreign_member(settings, &client);
                 }
                 look.follow(&settings.checkpoints, ends);
             }
@@ -112,11 +112,11 @@ fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
 }
 
 /// A member that came when this process was there already, and shares nothing with it.
-fn stranger(settings: &OthersSettings, client: &BaseConsumer<Quiet>) -> Option<String> {
+fn foreign_member(settings: &OthersSettings, client: &BaseConsumer<Quiet>) -> Option<String> {
     let group = group(client, &settings.group)
         .inspect_err(|error| tracing::debug!(%error, "who is in the group"));
     let members = group.ok()?.members;
-    let strange = |member: &&GroupMember| !company::shares(member, &settings.location);
+    let strange = |member: &&GroupMember| !group_guard::shares(member, &settings.location);
     let found = members.iter().find(strange)?;
     Some(format!("{} at {}", found.client_id, found.host))
 }
@@ -191,7 +191,7 @@ mod tests {
                 at: Instant::now(),
                 partitions: BTreeMap::new(),
                 problem: None,
-                stranger: None,
+                foreign_member: None,
             };
             let (start, end) = (Offset(0), Offset(5));
             let ends = BTreeMap::from([(partition.clone(), Extent { start, end })]);

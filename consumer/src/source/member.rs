@@ -31,7 +31,7 @@ pub use self::failure::MemberError;
 
 /// How a member gets its partitions.
 #[derive(Clone, Debug)]
-pub enum Assignment {
+pub enum Subscription {
     /// From the group that reads these topics.
     Group(Vec<String>),
     /// These, without a group.
@@ -114,7 +114,7 @@ pub struct MemberSettings {
     /// Of the Kafka client.
     pub client: ClientConfig,
     /// Where its partitions come from.
-    pub assignment: Assignment,
+    pub assignment: Subscription,
     /// What its worker does.
     pub plan: WorkerPlan,
     /// Where partitions are taken up.

@@ -42,7 +42,10 @@ pub fn trials() -> Vec<Trial> {
             "what_another_process_reads_of_rows_is_no_lag",
             rows_of_others,
         ),
-        trial("a_group_with_a_stranger_is_not_joined", stranger),
+        trial(
+            "a_group_with_a_foreign_member_is_not_joined",
+            foreign_member,
+        ),
         trial("what_another_process_goes_on_with_is_not_reset", reset),
     ]
 }
@@ -158,8 +161,8 @@ fn rows_of_others(brokers: &Brokers) {
     }
 }
 
-fn stranger(brokers: &Brokers) {
-    const TOPIC: &str = "scale-out-stranger";
+fn foreign_member(brokers: &Brokers) {
+    const TOPIC: &str = "scale-out-foreign-member";
     create_topic(brokers, TOPIC, PARTITIONS, &[]);
     let folder = TempDir::new().unwrap();
     thread::scope(|scope| {
@@ -171,7 +174,7 @@ fn stranger(brokers: &Brokers) {
         let error = error.to_string();
         assert!(
             error.starts_with(
-                "GROUP_ID=scale-out-stranger: rdkafka at 127.0.0.1 reads in this group"
+                "GROUP_ID=scale-out-foreign-member: rdkafka at 127.0.0.1 reads in this group"
             ),
             "{error}"
         );

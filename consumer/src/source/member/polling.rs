@@ -21,7 +21,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use self::uncounted::Uncounted;
 use super::fetching::Fetching;
 use super::outbox::Outbox;
-use super::{Assignment, Command, MemberError, MemberRemote, MemberSettings, Report, wake};
+use super::{Subscription, Command, MemberError, MemberRemote, MemberSettings, Report, wake};
 use crate::engine::worker::{Action, Event, Worker};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
@@ -152,13 +152,13 @@ impl Member {
 
     fn join(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
         match self.settings.assignment.clone() {
-            Assignment::Group(topics) => {
+            Subscription::Group(topics) => {
                 let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
                 consumer
                     .subscribe(&topics)
                     .map_err(MemberError::client("joining the group"))
             }
-            Assignment::Fixed(partitions) => {
+            Subscription::Fixed(partitions) => {
                 let failed = || MemberError::client("taking partitions");
                 let (taken, list) = consumer
                     .context()

@@ -33,7 +33,7 @@ pub(super) fn shares(member: &GroupMember, location: &str) -> bool {
 }
 
 /// What a process shares with others of its group.
-pub(super) struct Company<'a> {
+pub(super) struct GroupGuard<'a> {
     pub group: &'a str,
     /// The name that its own members, and those of the process before it, have in the group.
     pub identity: Option<&'a Identity>,
@@ -45,8 +45,8 @@ pub(super) struct Company<'a> {
     pub resets: bool,
 }
 
-impl Company<'_> {
-    /// Waits until no stranger is among the group's members, who are those that `found` has, or `ask` finds;
+impl GroupGuard<'_> {
+    /// Waits until no foreign member is among the group's members, who are those that `found` has, or `ask` finds;
     /// `false` if a stop is asked for meanwhile. Where brokers do not tell who they are, the last that they told
     /// counts. Nothing is forgotten that somebody may be using: with a reset they must have told once.
     pub(super) fn await_leaving(
@@ -69,12 +69,12 @@ impl Company<'_> {
             }
             let is_late = Instant::now() >= deadline;
             let text = match &known {
-                Some(members) => match self.stranger(members) {
+                Some(members) => match self.foreign_member(members) {
                     None => return Ok(true),
-                    Some(stranger) if is_late => return Err(self.refused(stranger)),
-                    Some(stranger) => format!(
+                    Some(foreign_member) if is_late => return Err(self.refused(foreign_member)),
+                    Some(foreign_member) => format!(
                         "the group {} has a member at {} already; waiting in case it is dead",
-                        self.group, stranger.host
+                        self.group, foreign_member.host
                     ),
                 },
                 None => {
@@ -105,20 +105,20 @@ impl Company<'_> {
         }
     }
 
-    fn refused(&self, stranger: &GroupMember) -> StreamingError {
-        let (group, host) = (self.group.to_owned(), stranger.host.clone());
+    fn refused(&self, foreign_member: &GroupMember) -> StreamingError {
+        let (group, host) = (self.group.to_owned(), foreign_member.host.clone());
         match self.resets {
             true => StreamingError::InUse { group, host },
-            false => StreamingError::Stranger {
+            false => StreamingError::ForeignMember {
                 group,
-                client_id: stranger.client_id.clone(),
+                client_id: foreign_member.client_id.clone(),
                 host,
             },
         }
     }
 
     /// The first of `members` that shares nothing with this process.
-    fn stranger<'m>(&self, members: &'m [GroupMember]) -> Option<&'m GroupMember> {
+    fn foreign_member<'m>(&self, members: &'m [GroupMember]) -> Option<&'m GroupMember> {
         members.iter().find(|member| {
             // One of the process before this one gives way to this one's.
             let is_own = self
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_is_who_shares_neither_a_location_nor_a_name() {
+    fn a_foreign_member_is_who_shares_neither_a_location_nor_a_name() {
         let folder = TempDir::new().unwrap();
         let identity = Identity::take(folder.path(), "g", "a:1", [], false).unwrap();
         let before = member(&format!("{}-77", identity.of_member(0)), "cardstream");
@@ -160,24 +160,24 @@ mod tests {
         let called = member("app-79", &client_id("app", "5f"));
         let tool = member("rdkafka-80", "rdkafka");
         let members = [before, beside.clone(), called, tool.clone()];
-        let company = |identity, location| Company {
+        let guard = |identity, location| GroupGuard {
             group: "g",
             identity,
             location,
             patience: Duration::ZERO,
             resets: false,
         };
-        let sharing = company(Some(&identity), Some("5f"));
-        assert_eq!(sharing.stranger(&members), Some(&tool));
-        assert_eq!(sharing.stranger(&members[..3]), None);
-        let elsewhere = company(Some(&identity), Some("6a"));
-        assert_eq!(elsewhere.stranger(&members), Some(&beside));
-        let alone = company(Some(&identity), None);
-        assert_eq!(alone.stranger(&members), Some(&beside));
-        assert_eq!(alone.stranger(&members[..1]), None);
+        let sharing = guard(Some(&identity), Some("5f"));
+        assert_eq!(sharing.foreign_member(&members), Some(&tool));
+        assert_eq!(sharing.foreign_member(&members[..3]), None);
+        let elsewhere = guard(Some(&identity), Some("6a"));
+        assert_eq!(elsewhere.foreign_member(&members), Some(&beside));
+        let alone = guard(Some(&identity), None);
+        assert_eq!(alone.foreign_member(&members), Some(&beside));
+        assert_eq!(alone.foreign_member(&members[..1]), None);
         // Nobody can tell that one that keeps nothing is not alive.
-        let nameless = company(None, None);
-        assert_eq!(nameless.stranger(&members), Some(&members[0]));
+        let nameless = guard(None, None);
+        assert_eq!(nameless.foreign_member(&members), Some(&members[0]));
     }
 
     /// Asks for the group's members, which answers so each time, and what is told meanwhile.
@@ -186,7 +186,7 @@ mod tests {
         patience: Duration,
         mut answers: Vec<Result<Vec<GroupMember>, RDKafkaErrorCode>>,
     ) -> (Result<bool, StreamingError>, Vec<String>) {
-        let company = Company {
+        let guard = GroupGuard {
             group: "g",
             identity: None,
             location: None,
@@ -196,7 +196,7 @@ mod tests {
         let mut told = Vec::new();
         let last = answers.pop().unwrap();
         let mut answers = answers.into_iter();
-        let outcome = company.await_leaving(
+        let outcome = guard.await_leaving(
             None,
             || match answers.next().unwrap_or_else(|| last.clone()) {
                 Ok(members) => Ok(Group {
