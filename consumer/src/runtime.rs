@@ -22,8 +22,8 @@
 
 pub mod advancing;
 mod asked;
+mod assignment;
 mod client;
-mod coverage;
 pub mod delivery;
 mod driver;
 mod following;

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, never, select};
 
-use super::coverage::Coverage;
+use super::assignment::Assignment;
 use super::delivery::Deliveries;
 use super::following::Following;
 use super::members::Members;
@@ -106,7 +106,7 @@ struct Driver {
     is_stopping: bool,
     allowance: Allowance,
     schedule: Schedule,
-    coverage: Coverage,
+    assignment: Assignment,
     positions: Positions,
     /// What other processes keep, where this one keeps anything.
     following: Following,
@@ -198,7 +198,7 @@ impl Driver {
             is_stopping: false,
             allowance,
             schedule,
-            coverage: Coverage::new(extents.len(), unread),
+            assignment: Assignment::new(extents.len(), unread),
             positions: Positions::new(extents, following.looks_at_all()),
             following,
             told_of_others: false,
@@ -228,10 +228,10 @@ impl Driver {
             self.keep_written()?;
             let waits = self.make_room(now);
             if !waits && self.is_due(now) {
-                let is_last = self.schedule.fired(now, &self.coverage);
+                let is_last = self.schedule.fired(now, &self.assignment);
                 self.batch(now, is_last, LETTERS)?;
                 // A member that went before it had handed over reads again.
-                if is_last && self.coverage.has_read_all() {
+                if is_last && self.assignment.has_read_all() {
                     return Ok(());
                 }
                 continue;
@@ -247,9 +247,9 @@ impl Driver {
                 },
                 recv(self.following.looks()) -> look => match look {
                     Ok(look) => {
-                        let (positions, coverage) = (&mut self.positions, &mut self.coverage);
+                        let (positions, assignment) = (&mut self.positions, &mut self.assignment);
                         let group = self.reporter.name();
-                        self.following.saw(look, positions, coverage, group, &self.tell);
+                        self.following.saw(look, positions, assignment, group, &self.tell);
                     }
                     Err(_) => self.following.end(&mut self.positions, &self.tell),
                 },
@@ -277,38 +277,38 @@ impl Driver {
     fn is_due(&mut self, now: Instant) -> bool {
         let read = self.members.counters.records.load(Ordering::Relaxed);
         let has_news = self.following.has_moved() || self.positions.has_records(read);
-        self.schedule.is_due(now, has_news, &self.coverage)
+        self.schedule.is_due(now, has_news, &self.assignment)
     }
 
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
         match report {
-            Report::CaughtUp(partition) => self.coverage.caught_up(&partition),
+            Report::CaughtUp(partition) => self.assignment.caught_up(&partition),
             Report::BatchFull(batches) if batches == self.batches => self.schedule.fill(),
             Report::MemoryShort => self.room.crowd(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
-                let news = !partitions.is_empty() || !self.coverage.has_any(number);
+                let news = !partitions.is_empty() || !self.assignment.has_any(number);
                 if news && self.schedule.interval().is_some() {
                     let text = format!("worker {number} reads {}", names(&partitions));
                     self.tell.notice(Level::Info, text);
                 }
-                self.coverage.assigned(number, partitions, Instant::now());
+                self.assignment.assigned(number, partitions, Instant::now());
             }
             Report::Revoked(partitions) => {
                 let text = format!("worker {number} gives up {}", names(&partitions));
                 self.tell.notice(Level::Info, text);
-                self.coverage.revoked(number, &partitions, Instant::now());
+                self.assignment.revoked(number, &partitions, Instant::now());
             }
             Report::Ends(ends) => {
                 for (partition, end) in ends {
                     self.positions.saw_end(partition, end);
                 }
-                self.coverage.grow(self.positions.partitions());
+                self.assignment.grow(self.positions.partitions());
             }
             // All see the same brokers.
             Report::Brokers(brokers) if number == 0 => {
                 let up = brokers.iter().any(|broker| broker.up);
-                self.coverage.saw_brokers(up, Instant::now());
+                self.assignment.saw_brokers(up, Instant::now());
                 self.tell.event(Event::Brokers(brokers));
             }
             // One of a batch that is over is no news.
@@ -330,7 +330,7 @@ impl Driver {
             return Err(MemberError::MadeAnew(made_anew).into());
         }
         if let Some(behind) = look.behind {
-            let reads = |partition: &TopicPartition| self.coverage.reads(partition);
+            let reads = |partition: &TopicPartition| self.assignment.reads(partition);
             for (level, text) in self.transactions.saw(behind, reads, Utc::now()) {
                 self.tell.notice(level, text);
             }

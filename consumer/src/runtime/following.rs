@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never};
 
-use super::coverage::Coverage;
+use super::assignment::Assignment;
 use super::freshness::Freshness;
 use super::others::{Look, Others};
 use super::positions::Positions;
@@ -68,21 +68,21 @@ impl Following {
         &mut self,
         look: Look,
         positions: &mut Positions,
-        coverage: &mut Coverage,
+        assignment: &mut Assignment,
         group: &str,
         tell: &Teller,
     ) {
         self.freshness.saw(&look);
         for (partition, reach) in look.partitions {
             positions.saw_end(partition.clone(), reach.end);
-            if !coverage.reads(&partition) {
+            if !assignment.reads(&partition) {
                 self.has_moved |= positions.saw_next(&partition, reach);
                 if positions.is_caught_up(&partition, reach.next) {
-                    coverage.caught_up(&partition);
+                    assignment.caught_up(&partition);
                 }
             }
         }
-        coverage.grow(positions.partitions());
+        assignment.grow(positions.partitions());
         if let Some(problem) = look.problem.as_deref()
             && look.problem != self.problem
         {
@@ -121,8 +121,8 @@ impl Following {
     }
 
     /// How fresh others' part of the result is; `None` if they have none.
-    pub(super) fn part(&self, coverage: &Coverage, now: Instant) -> Option<OthersPart> {
-        let reads = |partition: &TopicPartition| coverage.reads(partition);
+    pub(super) fn part(&self, assignment: &Assignment, now: Instant) -> Option<OthersPart> {
+        let reads = |partition: &TopicPartition| assignment.reads(partition);
         self.freshness.at(now, reads)
     }
 }

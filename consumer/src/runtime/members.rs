@@ -19,7 +19,7 @@ use crate::position::TopicPartition;
 use crate::sink::dead_letters::{self, DeadLetterSettings};
 use crate::source::identity::STATIC_NAME;
 use crate::source::member::{
-    self, Subscription, Command, Counters, MemberHandle, MemberRemote, MemberSettings, Report,
+    self, Command, Counters, MemberHandle, MemberRemote, MemberSettings, Report, Subscription,
 };
 use crate::source::topics::Extent;
 
@@ -63,7 +63,7 @@ impl Members {
             members.handles.push(member::spawn(MemberSettings {
                 number,
                 client: client(config, opened, number),
-                assignment: assignment(config, &opened.extents, number),
+                subscription: subscription(config, &opened.extents, number),
                 plan: WorkerPlan {
                     query: opened.query.clone(),
                     table: opened.table.clone(),
@@ -168,7 +168,7 @@ fn client(config: &Config, opened: &Opened, number: usize) -> ClientConfig {
 }
 
 /// available-now takes all partitions without a group, so that no join is waited for.
-fn assignment(
+fn subscription(
     config: &Config,
     extents: &BTreeMap<TopicPartition, Extent>,
     number: usize,

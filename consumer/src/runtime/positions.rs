@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::coverage::Coverage;
+use super::assignment::Assignment;
 use super::others::Reach;
 use crate::position::{Offset, TopicPartition};
 use crate::source::topics::Extent;
@@ -99,32 +99,36 @@ impl Positions {
 
     /// Records that are not read, when this process has `read` so many: in its own partitions, and in others where
     /// looks tell of them.
-    pub(super) fn lag(&self, read: u64, coverage: &Coverage) -> u64 {
+    pub(super) fn lag(&self, read: u64, assignment: &Assignment) -> u64 {
         let after_batch: u64 = self
             .latest
             .keys()
-            .map(|partition| self.lag_after_batch(partition, coverage))
+            .map(|partition| self.lag_after_batch(partition, assignment))
             .sum();
         after_batch.saturating_sub(read.saturating_sub(self.records_at_batch))
     }
 
     /// Whether somebody tells how far `partition` has come. What has been given up stands still here, though somebody
     /// else reads on.
-    pub(super) fn counts(&self, partition: &TopicPartition, coverage: &Coverage) -> bool {
-        self.looks || coverage.reads(partition)
+    pub(super) fn counts(&self, partition: &TopicPartition, assignment: &Assignment) -> bool {
+        self.looks || assignment.reads(partition)
     }
 
     /// The partitions of which somebody tells how far they have come.
-    pub(super) fn counted(&self, coverage: &Coverage) -> Vec<TopicPartition> {
+    pub(super) fn counted(&self, assignment: &Assignment) -> Vec<TopicPartition> {
         let all = self.latest.keys();
-        all.filter(|partition| self.counts(partition, coverage))
+        all.filter(|partition| self.counts(partition, assignment))
             .cloned()
             .collect()
     }
 
     /// Records of `partition` that were not read with the last batch; none if nobody tells of them.
-    pub(super) fn lag_after_batch(&self, partition: &TopicPartition, coverage: &Coverage) -> u64 {
-        if !self.counts(partition, coverage) {
+    pub(super) fn lag_after_batch(
+        &self,
+        partition: &TopicPartition,
+        assignment: &Assignment,
+    ) -> u64 {
+        if !self.counts(partition, assignment) {
             return 0;
         }
         let next = self.next.get(partition).copied().unwrap_or_default();
@@ -144,46 +148,46 @@ mod tests {
     }
 
     /// Two partitions of 1,000 records, of which this process reads both.
-    fn two(looks: bool) -> (Positions, Coverage) {
+    fn two(looks: bool) -> (Positions, Assignment) {
         let extent = Extent {
             start: Offset(0),
             end: Offset(1_000),
         };
         let extents = BTreeMap::from([(partition(0), extent), (partition(1), extent)]);
-        let mut coverage = Coverage::new(2, BTreeSet::new());
-        coverage.assigned(0, vec![partition(0), partition(1)], Instant::now());
-        (Positions::new(Arc::new(extents), looks), coverage)
+        let mut assignment = Assignment::new(2, BTreeSet::new());
+        assignment.assigned(0, vec![partition(0), partition(1)], Instant::now());
+        (Positions::new(Arc::new(extents), looks), assignment)
     }
 
     #[test]
     fn what_is_read_is_lag_no_longer() {
-        let (mut positions, coverage) = two(false);
-        assert_eq!(positions.lag(0, &coverage), 2_000);
-        assert_eq!(positions.lag(300, &coverage), 1_700);
+        let (mut positions, assignment) = two(false);
+        assert_eq!(positions.lag(0, &assignment), 2_000);
+        assert_eq!(positions.lag(300, &assignment), 1_700);
         positions.begin_batch(300);
         positions.read_to(BTreeMap::from([(partition(0), Offset(300))]));
-        assert_eq!(positions.lag(300, &coverage), 1_700);
-        assert_eq!(positions.lag(350, &coverage), 1_650);
+        assert_eq!(positions.lag(300, &assignment), 1_700);
+        assert_eq!(positions.lag(350, &assignment), 1_650);
         positions.saw_end(partition(1), Offset(1_100));
         // For a while after its leader was lost.
         positions.saw_end(partition(0), Offset(900));
-        assert_eq!(positions.lag(350, &coverage), 1_750);
+        assert_eq!(positions.lag(350, &assignment), 1_750);
     }
 
     #[test]
     fn what_was_given_up_and_nobody_tells_of_is_no_lag() {
-        let (positions, mut coverage) = two(false);
-        coverage.revoked(0, &[partition(1)], Instant::now());
-        assert_eq!(positions.lag(0, &coverage), 1_000);
-        assert_eq!(positions.lag_after_batch(&partition(1), &coverage), 0);
+        let (positions, mut assignment) = two(false);
+        assignment.revoked(0, &[partition(1)], Instant::now());
+        assert_eq!(positions.lag(0, &assignment), 1_000);
+        assert_eq!(positions.lag_after_batch(&partition(1), &assignment), 0);
     }
 
     #[test]
     fn what_others_read_is_lag_as_far_as_a_look_tells() {
-        let (mut positions, mut coverage) = two(true);
-        coverage.revoked(0, &[partition(1)], Instant::now());
+        let (mut positions, mut assignment) = two(true);
+        assignment.revoked(0, &[partition(1)], Instant::now());
         // Until the first look it is as far as it was.
-        assert_eq!(positions.lag(0, &coverage), 2_000);
+        assert_eq!(positions.lag(0, &assignment), 2_000);
         let reach = Reach {
             next: Offset(600),
             end: Offset(1_200),
@@ -191,8 +195,8 @@ mod tests {
         positions.saw_end(partition(1), reach.end);
         assert!(positions.saw_next(&partition(1), reach));
         assert!(!positions.saw_next(&partition(1), reach));
-        assert_eq!(positions.lag(0, &coverage), 1_600);
+        assert_eq!(positions.lag(0, &assignment), 1_600);
         positions.end_looks();
-        assert_eq!(positions.lag(0, &coverage), 1_000);
+        assert_eq!(positions.lag(0, &assignment), 1_000);
     }
 }

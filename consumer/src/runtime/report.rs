@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::coverage::Coverage;
+use super::assignment::Assignment;
 use super::open_transactions::OpenTransactions;
 use super::positions::Positions;
 use crate::position::{Offset, TopicPartition};
@@ -82,7 +82,7 @@ impl Reporter {
         &mut self,
         facts: &BatchFacts,
         positions: &Positions,
-        coverage: &Coverage,
+        assignment: &Assignment,
         transactions: &OpenTransactions,
         triggered: Instant,
     ) -> Progress {
@@ -95,12 +95,12 @@ impl Reporter {
                 let (input, processed) = rates(records);
                 let rates = (records, input, processed);
                 let is_of_topic = |partition: &TopicPartition| {
-                    partition.topic == *topic && positions.counts(partition, coverage)
+                    partition.topic == *topic && positions.counts(partition, assignment)
                 };
                 let held_back = transactions.held_back(is_of_topic);
                 SourceProgress {
                     held_back: held_back.map_or(0, |held_back| held_back.records),
-                    ..source(topic, facts, positions, coverage, rates)
+                    ..source(topic, facts, positions, assignment, rates)
                 }
             })
             .collect();
@@ -147,7 +147,7 @@ fn source(
     topic: &str,
     facts: &BatchFacts,
     positions: &Positions,
-    coverage: &Coverage,
+    assignment: &Assignment,
     (num_input_rows, input, processed): (u64, f64, f64),
 ) -> SourceProgress {
     let mut starts_of = BTreeMap::new();
@@ -160,7 +160,7 @@ fn source(
         starts_of.insert(number, facts.starts.get(partition).unwrap_or(end).0);
         ends_of.insert(number, end.0);
         latest_of.insert(number, positions.latest(partition).0);
-        lag += positions.lag_after_batch(partition, coverage);
+        lag += positions.lag_after_batch(partition, assignment);
     }
     let by_topic = |offsets| BTreeMap::from([(topic.to_owned(), offsets)]);
     SourceProgress {

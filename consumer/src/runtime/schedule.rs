@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::coverage::Coverage;
+use super::assignment::Assignment;
 use crate::config::TriggerMode;
 use crate::engine::trigger::Trigger;
 
@@ -59,16 +59,16 @@ impl Schedule {
 
     /// Whether a batch is due; `has_news` tells whether there may be something new. A point of the grid that finds
     /// nothing new passes.
-    pub(super) fn is_due(&mut self, now: Instant, has_news: bool, coverage: &Coverage) -> bool {
+    pub(super) fn is_due(&mut self, now: Instant, has_news: bool, assignment: &Assignment) -> bool {
         let has_news = has_news || self.is_full;
         let Some(trigger) = &mut self.trigger else {
-            return self.is_full || coverage.has_read_all();
+            return self.is_full || assignment.has_read_all();
         };
         if trigger.next().is_none() {
             // What is kept of all partitions needs no reader.
-            let is_complete = self.plan.is_kept && coverage.has_read_all();
+            let is_complete = self.plan.is_kept && assignment.has_read_all();
             return (has_news || self.plan.has_kept)
-                && (self.is_full || is_complete || coverage.has_read_own(now));
+                && (self.is_full || is_complete || assignment.has_read_own(now));
         }
         if trigger.is_due(now) && !has_news {
             trigger.fired(now);
@@ -78,9 +78,9 @@ impl Schedule {
     }
 
     /// A batch begins; whether it is the last one, if no partition is lost meanwhile.
-    pub(super) fn fired(&mut self, now: Instant, coverage: &Coverage) -> bool {
+    pub(super) fn fired(&mut self, now: Instant, assignment: &Assignment) -> bool {
         match &mut self.trigger {
-            None => coverage.has_read_all(),
+            None => assignment.has_read_all(),
             Some(trigger) => {
                 trigger.fired(now);
                 false
@@ -125,35 +125,35 @@ mod tests {
     }
 
     /// A topic of one partition, which has a record that is not read yet.
-    fn unread() -> (TopicPartition, Coverage) {
+    fn unread() -> (TopicPartition, Assignment) {
         let partition = TopicPartition::new("t", 0);
-        let coverage = Coverage::new(1, BTreeSet::from([partition.clone()]));
-        (partition, coverage)
+        let assignment = Assignment::new(1, BTreeSet::from([partition.clone()]));
+        (partition, assignment)
     }
 
     /// The same, read by this process.
-    fn read(now: Instant) -> Coverage {
-        let (partition, mut coverage) = unread();
-        coverage.assigned(0, vec![partition.clone()], now);
-        coverage.caught_up(&partition);
-        coverage
+    fn read(now: Instant) -> Assignment {
+        let (partition, mut assignment) = unread();
+        assignment.assigned(0, vec![partition.clone()], now);
+        assignment.caught_up(&partition);
+        assignment
     }
 
     #[test]
     fn the_first_batch_waits_for_what_was_there_at_the_start() {
         let now = Instant::now();
         let mut schedule = Schedule::new(every(5 * SECOND));
-        let (partition, mut coverage) = unread();
-        coverage.assigned(0, vec![partition.clone()], now);
-        assert!(!schedule.is_due(now + 60 * SECOND, true, &coverage));
-        coverage.caught_up(&partition);
+        let (partition, mut assignment) = unread();
+        assignment.assigned(0, vec![partition.clone()], now);
+        assert!(!schedule.is_due(now + 60 * SECOND, true, &assignment));
+        assignment.caught_up(&partition);
         assert!(
-            !schedule.is_due(now, false, &coverage),
+            !schedule.is_due(now, false, &assignment),
             "there is no record"
         );
-        assert!(schedule.is_due(now, true, &coverage));
+        assert!(schedule.is_due(now, true, &assignment));
         assert_eq!(schedule.next(), None);
-        assert!(!schedule.fired(now, &coverage));
+        assert!(!schedule.fired(now, &assignment));
         assert_eq!(schedule.next(), Some(now + 5 * SECOND));
     }
 
@@ -161,75 +161,78 @@ mod tests {
     fn the_first_batch_comes_early_if_a_partition_can_take_no_more() {
         let now = Instant::now();
         let mut schedule = Schedule::new(every(5 * SECOND));
-        let (partition, mut coverage) = unread();
-        coverage.assigned(0, vec![partition], now);
+        let (partition, mut assignment) = unread();
+        assignment.assigned(0, vec![partition], now);
         schedule.fill();
-        assert!(schedule.is_due(now, false, &coverage));
+        assert!(schedule.is_due(now, false, &assignment));
     }
 
     #[test]
     fn what_is_kept_of_all_partitions_needs_neither_record_nor_reader() {
         let now = Instant::now();
-        let (partition, mut coverage) = unread();
+        let (partition, mut assignment) = unread();
         let mut schedule = Schedule::new(Plan {
             is_kept: true,
             has_kept: true,
             ..every(5 * SECOND)
         });
-        assert!(!schedule.is_due(now, false, &coverage));
-        coverage.caught_up(&partition);
-        assert!(schedule.is_due(now, false, &coverage));
+        assert!(!schedule.is_due(now, false, &assignment));
+        assignment.caught_up(&partition);
+        assert!(schedule.is_due(now, false, &assignment));
     }
 
     #[test]
     fn a_point_of_the_grid_without_news_passes() {
         let now = Instant::now();
-        let coverage = read(now);
+        let assignment = read(now);
         let mut schedule = Schedule::new(every(5 * SECOND));
-        schedule.fired(now, &coverage);
-        assert!(!schedule.is_due(now + 4 * SECOND, true, &coverage));
-        assert!(!schedule.is_due(now + 5 * SECOND, false, &coverage));
+        schedule.fired(now, &assignment);
+        assert!(!schedule.is_due(now + 4 * SECOND, true, &assignment));
+        assert!(!schedule.is_due(now + 5 * SECOND, false, &assignment));
         // Records that come now wait for the next point.
-        assert!(!schedule.is_due(now + 6 * SECOND, true, &coverage));
-        assert!(schedule.is_due(now + 10 * SECOND, true, &coverage));
+        assert!(!schedule.is_due(now + 6 * SECOND, true, &assignment));
+        assert!(schedule.is_due(now + 10 * SECOND, true, &assignment));
     }
 
     #[test]
     fn a_full_batch_waits_for_its_time_only_if_the_user_has_limited_it() {
         let now = Instant::now();
-        let coverage = read(now);
+        let assignment = read(now);
         for is_limited in [false, true] {
             let mut schedule = Schedule::new(Plan {
                 is_limited,
                 ..every(5 * SECOND)
             });
-            schedule.fired(now, &coverage);
+            schedule.fired(now, &assignment);
             schedule.fill();
-            assert_eq!(schedule.is_due(now + SECOND, false, &coverage), !is_limited);
-            assert!(schedule.is_due(now + 5 * SECOND, false, &coverage));
+            assert_eq!(
+                schedule.is_due(now + SECOND, false, &assignment),
+                !is_limited
+            );
+            assert!(schedule.is_due(now + 5 * SECOND, false, &assignment));
             schedule.empty();
-            assert!(!schedule.is_due(now + SECOND, false, &coverage));
+            assert!(!schedule.is_due(now + SECOND, false, &assignment));
         }
     }
 
     #[test]
     fn available_now_has_batches_as_partitions_fill_and_one_at_the_end() {
         let now = Instant::now();
-        let (partition, mut coverage) = unread();
+        let (partition, mut assignment) = unread();
         let mut schedule = Schedule::new(Plan {
             mode: TriggerMode::AvailableNow,
             is_limited: true,
             ..every(SECOND)
         });
-        coverage.assigned(0, vec![partition.clone()], now);
-        assert!(!schedule.is_due(now, true, &coverage));
+        assignment.assigned(0, vec![partition.clone()], now);
+        assert!(!schedule.is_due(now, true, &assignment));
         schedule.fill();
-        assert!(schedule.is_due(now, false, &coverage));
-        assert!(!schedule.fired(now, &coverage), "there is more to read");
+        assert!(schedule.is_due(now, false, &assignment));
+        assert!(!schedule.fired(now, &assignment), "there is more to read");
         schedule.empty();
-        coverage.caught_up(&partition);
-        assert!(schedule.is_due(now, false, &coverage));
-        assert!(schedule.fired(now, &coverage));
+        assignment.caught_up(&partition);
+        assert!(schedule.is_due(now, false, &assignment));
+        assert!(schedule.fired(now, &assignment));
         schedule.set_interval(SECOND, now);
         assert_eq!((schedule.next(), schedule.interval()), (None, None));
     }

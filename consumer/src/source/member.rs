@@ -114,7 +114,7 @@ pub struct MemberSettings {
     /// Of the Kafka client.
     pub client: ClientConfig,
     /// Where its partitions come from.
-    pub assignment: Subscription,
+    pub subscription: Subscription,
     /// What its worker does.
     pub plan: WorkerPlan,
     /// Where partitions are taken up.

@@ -130,7 +130,7 @@ impl Driver {
         let progress = self.reporter.progress(
             &facts,
             &self.positions,
-            &self.coverage,
+            &self.assignment,
             &self.transactions,
             started,
         );
@@ -138,7 +138,7 @@ impl Driver {
             rows: outcome.rows,
             mode: self.query.output_mode(),
             sorted_by: self.query.sorted_by(),
-            others: self.following.part(&self.coverage, Instant::now()),
+            others: self.following.part(&self.assignment, Instant::now()),
             progress,
             receipt: match &mut self.deliveries {
                 Some(deliveries) => deliveries.hold(held),
@@ -188,7 +188,7 @@ impl Driver {
     /// it.
     fn shown(&self) -> Shown {
         self.checkpoints.newest(|partition| {
-            self.keeper.is_some() || !self.told_of_others || self.coverage.reads(partition)
+            self.keeper.is_some() || !self.told_of_others || self.assignment.reads(partition)
         })
     }
 

@@ -20,9 +20,10 @@ impl Driver {
         let interval = self.schedule.interval();
         self.following.ask(interval.unwrap_or_default(), now);
         if let Some(monitor) = &mut self.monitor {
-            monitor.ask(|| self.positions.counted(&self.coverage), now);
+            monitor.ask(|| self.positions.counted(&self.assignment), now);
         }
-        let counts = |partition: &TopicPartition| self.positions.counts(partition, &self.coverage);
+        let counts =
+            |partition: &TopicPartition| self.positions.counts(partition, &self.assignment);
         let counters = &self.members.counters;
         let read = counters.records.load(Ordering::Relaxed);
         let pulse = Pulse {
@@ -30,10 +31,10 @@ impl Driver {
             bytes: counters.bytes.load(Ordering::Relaxed),
             dead_letters: self.reporter.bad(),
             tombstones: self.reporter.tombstones(),
-            lag: self.positions.lag(read, &self.coverage),
+            lag: self.positions.lag(read, &self.assignment),
             held_back: self.transactions.held_back(counts),
-            partitions: self.coverage.len(),
-            others: self.following.part(&self.coverage, now),
+            partitions: self.assignment.len(),
+            others: self.following.part(&self.assignment, now),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
             memory_short: self.room.is_short(),
             next_trigger: self
@@ -47,11 +48,11 @@ impl Driver {
 
     /// Partitions that others of the group read are not in the result shown here.
     fn tell_of_others(&mut self, now: Instant) {
-        let lacking = self.coverage.lacking(now);
+        let lacking = self.assignment.lacking(now);
         if let Some(lacking) = lacking.filter(|_| !self.told_of_others) {
             let told = format!(
                 "{lacking} of {} partitions are not assigned to this member of the group {}",
-                self.coverage.partitions(),
+                self.assignment.partitions(),
                 self.reporter.name()
             );
             let (level, consequence) = match &self.keeper {

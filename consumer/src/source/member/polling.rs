@@ -21,7 +21,7 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use self::uncounted::Uncounted;
 use super::fetching::Fetching;
 use super::outbox::Outbox;
-use super::{Subscription, Command, MemberError, MemberRemote, MemberSettings, Report, wake};
+use super::{Command, MemberError, MemberRemote, MemberSettings, Report, Subscription, wake};
 use crate::engine::worker::{Action, Event, Worker};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
@@ -151,7 +151,7 @@ impl Member {
     }
 
     fn join(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
-        match self.settings.assignment.clone() {
+        match self.settings.subscription.clone() {
             Subscription::Group(topics) => {
                 let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
                 consumer

@@ -13,7 +13,7 @@ use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 use crate::source::group_context::Seen;
 use crate::source::identity::STATIC_NAME;
-use crate::source::member::{Subscription, MemberError, Report};
+use crate::source::member::{MemberError, Report, Subscription};
 use crate::source::records::FetchError;
 use crate::source::statistics::Statistics;
 
@@ -178,7 +178,7 @@ impl Member {
             }
             return Ok(None);
         }
-        let is_group = matches!(self.settings.assignment, Subscription::Group(_));
+        let is_group = matches!(self.settings.subscription, Subscription::Group(_));
         let is_quiet = MemberError::passes(code) || is_group && MemberError::is_absence(code);
         let problem = (code, error.partition.clone());
         if is_quiet || self.told.contains(&problem) {

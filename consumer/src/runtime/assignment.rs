@@ -9,7 +9,7 @@ use crate::position::TopicPartition;
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// The partitions of one process.
-pub(super) struct Coverage {
+pub(super) struct Assignment {
     /// Of the topics.
     partitions: usize,
     /// The member that reads each.
@@ -21,7 +21,7 @@ pub(super) struct Coverage {
     brokers_up: bool,
 }
 
-impl Coverage {
+impl Assignment {
     /// Of so many partitions none is read; `unread` have records.
     pub(super) fn new(partitions: usize, unread: BTreeSet<TopicPartition>) -> Self {
         Self {
@@ -140,86 +140,90 @@ mod tests {
     #[test]
     fn a_partition_that_has_moved_on_is_not_lost_with_its_old_reader() {
         let now = Instant::now();
-        let mut coverage = Coverage::new(1, BTreeSet::new());
-        coverage.assigned(0, vec![partition(0)], now);
-        coverage.assigned(1, vec![partition(0)], now);
-        coverage.revoked(0, &[partition(0)], now);
-        assert!(coverage.reads(&partition(0)));
-        coverage.revoked(1, &[partition(0)], now);
-        assert!(!coverage.reads(&partition(0)));
+        let mut assignment = Assignment::new(1, BTreeSet::new());
+        assignment.assigned(0, vec![partition(0)], now);
+        assignment.assigned(1, vec![partition(0)], now);
+        assignment.revoked(0, &[partition(0)], now);
+        assert!(assignment.reads(&partition(0)));
+        assignment.revoked(1, &[partition(0)], now);
+        assert!(!assignment.reads(&partition(0)));
     }
 
     #[test]
     fn what_a_reader_takes_with_it_has_not_been_read() {
         let now = Instant::now();
-        let mut coverage = Coverage::new(2, BTreeSet::from([partition(0), partition(1)]));
-        coverage.assigned(0, vec![partition(0)], now);
-        coverage.assigned(1, vec![partition(1)], now);
-        coverage.caught_up(&partition(0));
-        coverage.caught_up(&partition(1));
-        assert!(coverage.has_read_all() && coverage.has_read_own(now));
+        let mut assignment = Assignment::new(2, BTreeSet::from([partition(0), partition(1)]));
+        assignment.assigned(0, vec![partition(0)], now);
+        assignment.assigned(1, vec![partition(1)], now);
+        assignment.caught_up(&partition(0));
+        assignment.caught_up(&partition(1));
+        assert!(assignment.has_read_all() && assignment.has_read_own(now));
 
         // It has told that it has caught up, and goes before it has handed over.
-        coverage.revoked(0, &[partition(0)], now);
-        assert!(!coverage.has_read_all());
+        assignment.revoked(0, &[partition(0)], now);
+        assert!(!assignment.has_read_all());
         // It may be another process's now: what is left here does not wait for it.
-        assert!(!coverage.has_read_own(now));
-        assert!(coverage.has_read_own(now + SETTLING));
+        assert!(!assignment.has_read_own(now));
+        assert!(assignment.has_read_own(now + SETTLING));
 
         // Of that nothing is known here until a look shows what it has kept.
-        coverage.caught_up(&partition(0));
-        assert!(coverage.has_read_all());
+        assignment.caught_up(&partition(0));
+        assert!(assignment.has_read_all());
 
         // Who had it before has nothing to take with it.
-        coverage.assigned(1, vec![partition(0)], now);
-        coverage.caught_up(&partition(0));
-        coverage.revoked(0, &[partition(0)], now);
-        assert!(coverage.has_read_all());
+        assignment.assigned(1, vec![partition(0)], now);
+        assignment.caught_up(&partition(0));
+        assignment.revoked(0, &[partition(0)], now);
+        assert!(assignment.has_read_all());
     }
 
     #[test]
     fn own_members_are_waited_for_and_others_are_not() {
         let now = Instant::now();
-        let mut coverage = Coverage::new(2, BTreeSet::from([partition(0), partition(1)]));
-        assert!(!coverage.has_read_own(now));
-        coverage.assigned(0, vec![partition(0)], now);
-        coverage.caught_up(&partition(0));
-        assert!(!coverage.has_read_own(now));
-        assert!(coverage.has_read_own(now + SETTLING));
-        assert!(!coverage.has_read_all());
+        let mut assignment = Assignment::new(2, BTreeSet::from([partition(0), partition(1)]));
+        assert!(!assignment.has_read_own(now));
+        assignment.assigned(0, vec![partition(0)], now);
+        assignment.caught_up(&partition(0));
+        assert!(!assignment.has_read_own(now));
+        assert!(assignment.has_read_own(now + SETTLING));
+        assert!(!assignment.has_read_all());
 
-        coverage.assigned(1, vec![partition(1)], now + SETTLING);
-        assert!(!coverage.has_read_own(now + 3 * SETTLING));
-        coverage.caught_up(&partition(1));
-        assert!(coverage.has_read_own(now + SETTLING));
-        assert!(coverage.has_read_all());
+        assignment.assigned(1, vec![partition(1)], now + SETTLING);
+        assert!(!assignment.has_read_own(now + 3 * SETTLING));
+        assignment.caught_up(&partition(1));
+        assert!(assignment.has_read_own(now + SETTLING));
+        assert!(assignment.has_read_all());
 
         // It moves before it is in any result: it is read again.
-        coverage.revoked(0, &[partition(0)], now);
-        coverage.assigned(1, vec![partition(0)], now);
-        assert!(!coverage.has_read_own(now));
-        coverage.caught_up(&partition(0));
-        assert!(coverage.has_read_own(now + SETTLING));
-        assert!(coverage.has_read_all());
+        assignment.revoked(0, &[partition(0)], now);
+        assignment.assigned(1, vec![partition(0)], now);
+        assert!(!assignment.has_read_own(now));
+        assignment.caught_up(&partition(0));
+        assert!(assignment.has_read_own(now + SETTLING));
+        assert!(assignment.has_read_all());
     }
 
     #[test]
     fn what_is_not_read_is_told_of_once_brokers_have_answered_for_a_while() {
         let now = Instant::now();
-        let mut coverage = Coverage::new(3, BTreeSet::new());
-        coverage.assigned(0, vec![partition(0)], now);
-        assert_eq!(coverage.lacking(now + SETTLING), None, "none has answered");
-        coverage.saw_brokers(true, now + SETTLING);
-        assert_eq!(coverage.lacking(now + SETTLING), None);
-        assert_eq!(coverage.lacking(now + 2 * SETTLING), Some(2));
+        let mut assignment = Assignment::new(3, BTreeSet::new());
+        assignment.assigned(0, vec![partition(0)], now);
+        assert_eq!(
+            assignment.lacking(now + SETTLING),
+            None,
+            "none has answered"
+        );
+        assignment.saw_brokers(true, now + SETTLING);
+        assert_eq!(assignment.lacking(now + SETTLING), None);
+        assert_eq!(assignment.lacking(now + 2 * SETTLING), Some(2));
         // Another one answers, too.
-        coverage.saw_brokers(true, now + 2 * SETTLING);
-        assert_eq!(coverage.lacking(now + 2 * SETTLING), Some(2));
-        coverage.saw_brokers(false, now + 3 * SETTLING);
-        assert_eq!(coverage.lacking(now + 3 * SETTLING), None);
-        coverage.saw_brokers(true, now + 4 * SETTLING);
-        assert_eq!(coverage.lacking(now + 4 * SETTLING), None);
-        coverage.assigned(0, vec![partition(1), partition(2)], now);
-        assert_eq!(coverage.lacking(now + 9 * SETTLING), None, "it reads all");
+        assignment.saw_brokers(true, now + 2 * SETTLING);
+        assert_eq!(assignment.lacking(now + 2 * SETTLING), Some(2));
+        assignment.saw_brokers(false, now + 3 * SETTLING);
+        assert_eq!(assignment.lacking(now + 3 * SETTLING), None);
+        assignment.saw_brokers(true, now + 4 * SETTLING);
+        assert_eq!(assignment.lacking(now + 4 * SETTLING), None);
+        assignment.assigned(0, vec![partition(1), partition(2)], now);
+        assert_eq!(assignment.lacking(now + 9 * SETTLING), None, "it reads all");
     }
 }
