@@ -20,10 +20,10 @@ use super::delivery::Deliveries;
 use super::following::Following;
 use super::members::Members;
 use super::monitor::{LogLook, Monitor, MonitorSettings};
+use super::offsets::Offsets;
 use super::open_transactions::OpenTransactions;
 use super::opening::{self, Opened};
 use super::others::{Others, OthersSettings};
-use super::positions::Positions;
 use super::report::Reporter;
 use super::room::{Relief, Room};
 use super::schedule::{Plan, Schedule};
@@ -107,7 +107,7 @@ struct Driver {
     allowance: Allowance,
     schedule: Schedule,
     assignment: Assignment,
-    positions: Positions,
+    offsets: Offsets,
     /// What other processes keep, where this one keeps anything.
     following: Following,
     told_of_others: bool,
@@ -199,7 +199,7 @@ impl Driver {
             allowance,
             schedule,
             assignment: Assignment::new(extents.len(), unread),
-            positions: Positions::new(extents, following.looks_at_all()),
+            offsets: Offsets::new(extents, following.looks_at_all()),
             following,
             told_of_others: false,
             log_looks: monitor
@@ -247,11 +247,11 @@ impl Driver {
                 },
                 recv(self.following.looks()) -> look => match look {
                     Ok(look) => {
-                        let (positions, assignment) = (&mut self.positions, &mut self.assignment);
+                        let (offsets, assignment) = (&mut self.offsets, &mut self.assignment);
                         let group = self.reporter.name();
-                        self.following.saw(look, positions, assignment, group, &self.tell);
+                        self.following.saw(look, offsets, assignment, group, &self.tell);
                     }
-                    Err(_) => self.following.end(&mut self.positions, &self.tell),
+                    Err(_) => self.following.end(&mut self.offsets, &self.tell),
                 },
                 recv(self.delivered) -> delivery => self.settle(delivery.ok()),
                 recv(self.log_looks) -> look => match look {
@@ -276,7 +276,7 @@ impl Driver {
 
     fn is_due(&mut self, now: Instant) -> bool {
         let read = self.members.counters.records.load(Ordering::Relaxed);
-        let has_news = self.following.has_moved() || self.positions.has_records(read);
+        let has_news = self.following.has_moved() || self.offsets.has_records(read);
         self.schedule.is_due(now, has_news, &self.assignment)
     }
 
@@ -301,9 +301,9 @@ impl Driver {
             }
             Report::Ends(ends) => {
                 for (partition, end) in ends {
-                    self.positions.saw_end(partition, end);
+                    self.offsets.saw_end(partition, end);
                 }
-                self.assignment.grow(self.positions.partitions());
+                self.assignment.grow(self.offsets.partitions());
             }
             // All see the same brokers.
             Report::Brokers(brokers) if number == 0 => {

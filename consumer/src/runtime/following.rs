@@ -7,8 +7,8 @@ use crossbeam_channel::{Receiver, never};
 
 use super::assignment::Assignment;
 use super::freshness::Freshness;
+use super::offsets::Offsets;
 use super::others::{Look, Others};
-use super::positions::Positions;
 use super::telling::Teller;
 use crate::event::{Level, OthersPart};
 use crate::position::TopicPartition;
@@ -67,22 +67,22 @@ impl Following {
     pub(super) fn saw(
         &mut self,
         look: Look,
-        positions: &mut Positions,
+        offsets: &mut Offsets,
         assignment: &mut Assignment,
         group: &str,
         tell: &Teller,
     ) {
         self.freshness.saw(&look);
         for (partition, reach) in look.partitions {
-            positions.saw_end(partition.clone(), reach.end);
+            offsets.saw_end(partition.clone(), reach.end);
             if !assignment.reads(&partition) {
-                self.has_moved |= positions.saw_next(&partition, reach);
-                if positions.is_caught_up(&partition, reach.next) {
+                self.has_moved |= offsets.saw_next(&partition, reach);
+                if offsets.is_caught_up(&partition, reach.next) {
                     assignment.caught_up(&partition);
                 }
             }
         }
-        assignment.grow(positions.partitions());
+        assignment.grow(offsets.partitions());
         if let Some(problem) = look.problem.as_deref()
             && look.problem != self.problem
         {
@@ -102,10 +102,10 @@ impl Following {
     }
 
     /// No look comes any more.
-    pub(super) fn end(&mut self, positions: &mut Positions, tell: &Teller) {
+    pub(super) fn end(&mut self, offsets: &mut Offsets, tell: &Teller) {
         self.others = None;
         self.looks = never();
-        positions.end_looks();
+        offsets.end_looks();
         let text = "what others read is no longer followed: its thread has ended";
         tell.notice(Level::Warning, text.to_owned());
     }

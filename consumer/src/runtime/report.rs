@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::assignment::Assignment;
+use super::offsets::Offsets;
 use super::open_transactions::OpenTransactions;
-use super::positions::Positions;
 use crate::position::{Offset, TopicPartition};
 use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 use crate::time::{millis, rfc3339};
@@ -81,7 +81,7 @@ impl Reporter {
     pub(super) fn progress(
         &mut self,
         facts: &BatchFacts,
-        positions: &Positions,
+        offsets: &Offsets,
         assignment: &Assignment,
         transactions: &OpenTransactions,
         triggered: Instant,
@@ -89,18 +89,18 @@ impl Reporter {
         let since_last = triggered.saturating_duration_since(self.last_trigger);
         let busy = facts.busy + facts.duration;
         let rates = |records| (rate(records, since_last), rate(records, busy));
-        let sources = topics(positions.next())
+        let sources = topics(offsets.next())
             .map(|topic| {
                 let records = facts.records_of.get(topic).copied().unwrap_or(0);
                 let (input, processed) = rates(records);
                 let rates = (records, input, processed);
                 let is_of_topic = |partition: &TopicPartition| {
-                    partition.topic == *topic && positions.counts(partition, assignment)
+                    partition.topic == *topic && offsets.counts(partition, assignment)
                 };
                 let held_back = transactions.held_back(is_of_topic);
                 SourceProgress {
                     held_back: held_back.map_or(0, |held_back| held_back.records),
-                    ..source(topic, facts, positions, assignment, rates)
+                    ..source(topic, facts, offsets, assignment, rates)
                 }
             })
             .collect();
@@ -146,7 +146,7 @@ impl Reporter {
 fn source(
     topic: &str,
     facts: &BatchFacts,
-    positions: &Positions,
+    offsets: &Offsets,
     assignment: &Assignment,
     (num_input_rows, input, processed): (u64, f64, f64),
 ) -> SourceProgress {
@@ -154,13 +154,13 @@ fn source(
     let mut ends_of = BTreeMap::new();
     let mut latest_of = BTreeMap::new();
     let mut lag = 0;
-    let of_topic = positions.next().iter();
+    let of_topic = offsets.next().iter();
     for (partition, end) in of_topic.filter(|(of, _)| *of.topic == *topic) {
         let number = partition.partition;
         starts_of.insert(number, facts.starts.get(partition).unwrap_or(end).0);
         ends_of.insert(number, end.0);
-        latest_of.insert(number, positions.latest(partition).0);
-        lag += positions.lag_after_batch(partition, assignment);
+        latest_of.insert(number, offsets.latest(partition).0);
+        lag += offsets.lag_after_batch(partition, assignment);
     }
     let by_topic = |offsets| BTreeMap::from([(topic.to_owned(), offsets)]);
     SourceProgress {

@@ -44,7 +44,7 @@ impl Driver {
         let timestamp = Utc::now();
         self.query.clock().set(timestamp);
         let all = self.members.counters.records.load(Ordering::Relaxed);
-        self.positions.begin_batch(all);
+        self.offsets.begin_batch(all);
         let HandedOver {
             parts: contributions,
             before,
@@ -52,7 +52,7 @@ impl Driver {
         } = self.hand_over(started + letters)?;
         let gathered = started.elapsed();
         let records: u64 = contributions.iter().map(|part| part.records).sum();
-        let starts = self.positions.next().clone();
+        let starts = self.offsets.next().clone();
         let read: BTreeMap<_, _> = contributions
             .iter()
             .map(|part| (part.partition.clone(), part.end))
@@ -62,7 +62,7 @@ impl Driver {
             Some(updates) => before.filter(|before| updates.go_on(before, &read)),
             None => None,
         };
-        self.positions.read_to(read);
+        self.offsets.read_to(read);
         let others_moved = self.following.take_moved();
         if records == 0 && !always && !others_moved {
             if let Some(deliveries) = &mut self.deliveries {
@@ -129,7 +129,7 @@ impl Driver {
             Duration::from_nanos(busy) / u32::try_from(self.members.len().max(1)).unwrap_or(1);
         let progress = self.reporter.progress(
             &facts,
-            &self.positions,
+            &self.offsets,
             &self.assignment,
             &self.transactions,
             started,

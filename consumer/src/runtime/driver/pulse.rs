@@ -20,10 +20,9 @@ impl Driver {
         let interval = self.schedule.interval();
         self.following.ask(interval.unwrap_or_default(), now);
         if let Some(monitor) = &mut self.monitor {
-            monitor.ask(|| self.positions.counted(&self.assignment), now);
+            monitor.ask(|| self.offsets.counted(&self.assignment), now);
         }
-        let counts =
-            |partition: &TopicPartition| self.positions.counts(partition, &self.assignment);
+        let counts = |partition: &TopicPartition| self.offsets.counts(partition, &self.assignment);
         let counters = &self.members.counters;
         let read = counters.records.load(Ordering::Relaxed);
         let pulse = Pulse {
@@ -31,7 +30,7 @@ impl Driver {
             bytes: counters.bytes.load(Ordering::Relaxed),
             dead_letters: self.reporter.bad(),
             tombstones: self.reporter.tombstones(),
-            lag: self.positions.lag(read, &self.assignment),
+            lag: self.offsets.lag(read, &self.assignment),
             held_back: self.transactions.held_back(counts),
             partitions: self.assignment.len(),
             others: self.following.part(&self.assignment, now),

@@ -12,7 +12,7 @@ use crate::position::{Offset, TopicPartition};
 use crate::source::topics::Extent;
 
 /// The offsets of all partitions.
-pub(super) struct Positions {
+pub(super) struct Offsets {
     /// The logs when the query was started.
     extents: Arc<BTreeMap<TopicPartition, Extent>>,
     /// Next offsets after the last batch.
@@ -25,7 +25,7 @@ pub(super) struct Positions {
     records_at_batch: u64,
 }
 
-impl Positions {
+impl Offsets {
     /// At the start; whether `looks` are going to tell of what others read.
     pub(super) fn new(extents: Arc<BTreeMap<TopicPartition, Extent>>, looks: bool) -> Self {
         let of_each = |at: fn(&Extent) -> Offset| {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     /// Two partitions of 1,000 records, of which this process reads both.
-    fn two(looks: bool) -> (Positions, Assignment) {
+    fn two(looks: bool) -> (Offsets, Assignment) {
         let extent = Extent {
             start: Offset(0),
             end: Offset(1_000),
@@ -156,47 +156,47 @@ mod tests {
         let extents = BTreeMap::from([(partition(0), extent), (partition(1), extent)]);
         let mut assignment = Assignment::new(2, BTreeSet::new());
         assignment.assigned(0, vec![partition(0), partition(1)], Instant::now());
-        (Positions::new(Arc::new(extents), looks), assignment)
+        (Offsets::new(Arc::new(extents), looks), assignment)
     }
 
     #[test]
     fn what_is_read_is_lag_no_longer() {
-        let (mut positions, assignment) = two(false);
-        assert_eq!(positions.lag(0, &assignment), 2_000);
-        assert_eq!(positions.lag(300, &assignment), 1_700);
-        positions.begin_batch(300);
-        positions.read_to(BTreeMap::from([(partition(0), Offset(300))]));
-        assert_eq!(positions.lag(300, &assignment), 1_700);
-        assert_eq!(positions.lag(350, &assignment), 1_650);
-        positions.saw_end(partition(1), Offset(1_100));
+        let (mut offsets, assignment) = two(false);
+        assert_eq!(offsets.lag(0, &assignment), 2_000);
+        assert_eq!(offsets.lag(300, &assignment), 1_700);
+        offsets.begin_batch(300);
+        offsets.read_to(BTreeMap::from([(partition(0), Offset(300))]));
+        assert_eq!(offsets.lag(300, &assignment), 1_700);
+        assert_eq!(offsets.lag(350, &assignment), 1_650);
+        offsets.saw_end(partition(1), Offset(1_100));
         // For a while after its leader was lost.
-        positions.saw_end(partition(0), Offset(900));
-        assert_eq!(positions.lag(350, &assignment), 1_750);
+        offsets.saw_end(partition(0), Offset(900));
+        assert_eq!(offsets.lag(350, &assignment), 1_750);
     }
 
     #[test]
     fn what_was_given_up_and_nobody_tells_of_is_no_lag() {
-        let (positions, mut assignment) = two(false);
+        let (offsets, mut assignment) = two(false);
         assignment.revoked(0, &[partition(1)], Instant::now());
-        assert_eq!(positions.lag(0, &assignment), 1_000);
-        assert_eq!(positions.lag_after_batch(&partition(1), &assignment), 0);
+        assert_eq!(offsets.lag(0, &assignment), 1_000);
+        assert_eq!(offsets.lag_after_batch(&partition(1), &assignment), 0);
     }
 
     #[test]
     fn what_others_read_is_lag_as_far_as_a_look_tells() {
-        let (mut positions, mut assignment) = two(true);
+        let (mut offsets, mut assignment) = two(true);
         assignment.revoked(0, &[partition(1)], Instant::now());
         // Until the first look it is as far as it was.
-        assert_eq!(positions.lag(0, &assignment), 2_000);
+        assert_eq!(offsets.lag(0, &assignment), 2_000);
         let reach = Reach {
             next: Offset(600),
             end: Offset(1_200),
         };
-        positions.saw_end(partition(1), reach.end);
-        assert!(positions.saw_next(&partition(1), reach));
-        assert!(!positions.saw_next(&partition(1), reach));
-        assert_eq!(positions.lag(0, &assignment), 1_600);
-        positions.end_looks();
-        assert_eq!(positions.lag(0, &assignment), 1_000);
+        offsets.saw_end(partition(1), reach.end);
+        assert!(offsets.saw_next(&partition(1), reach));
+        assert!(!offsets.saw_next(&partition(1), reach));
+        assert_eq!(offsets.lag(0, &assignment), 1_600);
+        offsets.end_looks();
+        assert_eq!(offsets.lag(0, &assignment), 1_000);
     }
 }
