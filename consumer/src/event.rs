@@ -66,7 +66,7 @@ pub struct Batch {
     /// The column that the query sorts its result by, in the first place.
     pub sorted_by: Option<usize>,
     /// What of it comes from other processes, if any does.
-    pub others: Option<OthersPart>,
+    pub others: Option<PeersPart>,
     /// The report.
     pub progress: Progress,
     /// How to say that the rows are written.
@@ -103,7 +103,7 @@ pub struct Pulse {
     /// Partitions that this process reads now.
     pub partitions: usize,
     /// What other processes of the group read, if any do.
-    pub others: Option<OthersPart>,
+    pub others: Option<PeersPart>,
     /// Of this process's partitions, paused: waiting for dead letters to be taken, for memory,
     /// or for the next batch.
     pub paused: usize,
@@ -126,7 +126,7 @@ pub struct HeldBack {
 
 /// The part of the result that comes from what other processes have kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OthersPart {
+pub struct PeersPart {
     /// How many partitions they read.
     pub partitions: usize,
     /// Records in these that are not in what they have kept.

@@ -17,13 +17,12 @@ use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::assignment::Assignment;
 use super::delivery::Deliveries;
-use super::following::Following;
 use super::members::Members;
 use super::monitor::{LogLook, Monitor, MonitorSettings};
 use super::offsets::Offsets;
 use super::open_transactions::OpenTransactions;
 use super::opening::{self, Opened};
-use super::others::{Others, OthersSettings};
+use super::peers::{PeerLookup, PeerLookupSettings, Peers};
 use super::report::Reporter;
 use super::room::{Relief, Room};
 use super::schedule::{Plan, Schedule};
@@ -109,8 +108,8 @@ struct Driver {
     assignment: Assignment,
     offsets: Offsets,
     /// What other processes keep, where this one keeps anything.
-    following: Following,
-    told_of_others: bool,
+    peers: Peers,
+    told_of_peers: bool,
     /// Looks at the logs beside reading; nothing in the demo.
     monitor: Option<Monitor>,
     log_looks: Receiver<LogLook>,
@@ -132,10 +131,10 @@ impl Driver {
         let teller = tell.clone();
         let tell_notice = move |level, text| teller.notice(level, text);
         let members = Members::start(config, &opened, &allowance, tell_notice)?;
-        let others = match &opened.kept {
+        let lookup = match &opened.kept {
             // Rows without an aggregate are kept by nobody.
             Some(_) if config.trigger != TriggerMode::AvailableNow && !opened.query.appends() => {
-                Some(Others::start(OthersSettings {
+                Some(PeerLookup::start(PeerLookupSettings {
                     client: opened.client.clone(),
                     servers: config.kafka.bootstrap_servers().to_owned(),
                     topics: config.topics.clone(),
@@ -146,7 +145,7 @@ impl Driver {
             }
             _ => None,
         };
-        let following = Following::new(others, Instant::now());
+        let peers = Peers::new(lookup, Instant::now());
         let monitor = match config.demo.is_empty() {
             true => Some(Monitor::start(MonitorSettings {
                 client: opened.client.clone(),
@@ -199,9 +198,9 @@ impl Driver {
             allowance,
             schedule,
             assignment: Assignment::new(extents.len(), unread),
-            offsets: Offsets::new(extents, following.looks_at_all()),
-            following,
-            told_of_others: false,
+            offsets: Offsets::new(extents, peers.are_looked_up()),
+            peers,
+            told_of_peers: false,
             log_looks: monitor
                 .as_ref()
                 .map_or_else(never, |monitor| monitor.looks.clone()),
@@ -245,13 +244,13 @@ impl Driver {
                     Ok((number, report)) => self.report(number, report)?,
                     Err(_) => return Err(MemberError::Panicked.into()),
                 },
-                recv(self.following.looks()) -> look => match look {
+                recv(self.peers.looks()) -> look => match look {
                     Ok(look) => {
                         let (offsets, assignment) = (&mut self.offsets, &mut self.assignment);
                         let group = self.reporter.name();
-                        self.following.saw(look, offsets, assignment, group, &self.tell);
+                        self.peers.saw(look, offsets, assignment, group, &self.tell);
                     }
-                    Err(_) => self.following.end(&mut self.offsets, &self.tell),
+                    Err(_) => self.peers.end(&mut self.offsets, &self.tell),
                 },
                 recv(self.delivered) -> delivery => self.settle(delivery.ok()),
                 recv(self.log_looks) -> look => match look {
@@ -276,7 +275,7 @@ impl Driver {
 
     fn is_due(&mut self, now: Instant) -> bool {
         let read = self.members.counters.records.load(Ordering::Relaxed);
-        let has_news = self.following.has_moved() || self.offsets.has_records(read);
+        let has_news = self.peers.has_moved() || self.offsets.has_records(read);
         self.schedule.is_due(now, has_news, &self.assignment)
     }
 

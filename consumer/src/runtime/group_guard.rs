@@ -1,6 +1,6 @@
 //! Who reads with this process: members of its group that keep their checkpoints where it does.
 //!
-//! Others would take partitions and leave nothing of them for the result, so a query does not start
+//! PeerLookup would take partitions and leave nothing of them for the result, so a query does not start
 //! beside them. A member says what it shares by its `client.id`.
 
 use std::time::{Duration, Instant};
@@ -86,7 +86,7 @@ impl GroupGuard<'_> {
                     let text =
                         format!("brokers do not tell who is in the group {group} ({reason})");
                     if !self.resets {
-                        // Others come later all the same, and are told of then.
+                        // PeerLookup come later all the same, and are told of then.
                         let text = format!(
                             "{text}: a member that keeps its checkpoints elsewhere would not be noticed"
                         );

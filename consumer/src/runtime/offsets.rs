@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::assignment::Assignment;
-use super::others::Reach;
+use super::peers::Reach;
 use crate::position::{Offset, TopicPartition};
 use crate::source::topics::Extent;
 

@@ -13,7 +13,7 @@ use super::grid;
 use super::notes::Notes;
 use super::{Output, OutputError};
 use crate::behind::LagTrend;
-use crate::event::{Batch, Event, Level, OthersPart, Started};
+use crate::event::{Batch, Event, Level, PeersPart, Started};
 use crate::number::{self, counted};
 use crate::output_mode::OutputMode;
 use crate::progress::Progress;
@@ -22,7 +22,7 @@ use crate::progress::Progress;
 #[derive(Debug)]
 pub struct Shown {
     mode: OutputMode,
-    others: Option<OthersPart>,
+    others: Option<PeersPart>,
     progress: Progress,
     columns: Vec<grid::Column>,
     rows: usize,
@@ -183,7 +183,7 @@ fn held_back(progress: &Progress) -> String {
 }
 
 /// What of a result comes from other processes.
-fn others(part: OthersPart) -> String {
+fn others(part: PeersPart) -> String {
     let partitions = counted(part.partitions as u64, "partition");
     format!(
         " · {partitions} of others, {} old",

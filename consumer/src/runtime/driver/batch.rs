@@ -63,8 +63,8 @@ impl Driver {
             None => None,
         };
         self.offsets.read_to(read);
-        let others_moved = self.following.take_moved();
-        if records == 0 && !always && !others_moved {
+        let peers_moved = self.peers.take_moved();
+        if records == 0 && !always && !peers_moved {
             if let Some(deliveries) = &mut self.deliveries {
                 deliveries.pass(held);
             }
@@ -138,7 +138,7 @@ impl Driver {
             rows: outcome.rows,
             mode: self.query.output_mode(),
             sorted_by: self.query.sorted_by(),
-            others: self.following.part(&self.assignment, Instant::now()),
+            others: self.peers.part(&self.assignment, Instant::now()),
             progress,
             receipt: match &mut self.deliveries {
                 Some(deliveries) => deliveries.hold(held),
@@ -188,7 +188,7 @@ impl Driver {
     /// it.
     fn shown(&self) -> Shown {
         self.checkpoints.newest(|partition| {
-            self.keeper.is_some() || !self.told_of_others || self.assignment.reads(partition)
+            self.keeper.is_some() || !self.told_of_peers || self.assignment.reads(partition)
         })
     }
 

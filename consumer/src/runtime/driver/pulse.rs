@@ -16,9 +16,9 @@ impl Driver {
             return;
         }
         self.pulse_at = now + PULSE;
-        self.tell_of_others(now);
+        self.tell_of_peers(now);
         let interval = self.schedule.interval();
-        self.following.ask(interval.unwrap_or_default(), now);
+        self.peers.ask(interval.unwrap_or_default(), now);
         if let Some(monitor) = &mut self.monitor {
             monitor.ask(|| self.offsets.counted(&self.assignment), now);
         }
@@ -33,7 +33,7 @@ impl Driver {
             lag: self.offsets.lag(read, &self.assignment),
             held_back: self.transactions.held_back(counts),
             partitions: self.assignment.len(),
-            others: self.following.part(&self.assignment, now),
+            others: self.peers.part(&self.assignment, now),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
             memory_short: self.room.is_short(),
             next_trigger: self
@@ -46,9 +46,9 @@ impl Driver {
     }
 
     /// Partitions that others of the group read are not in the result shown here.
-    fn tell_of_others(&mut self, now: Instant) {
+    fn tell_of_peers(&mut self, now: Instant) {
         let lacking = self.assignment.lacking(now);
-        if let Some(lacking) = lacking.filter(|_| !self.told_of_others) {
+        if let Some(lacking) = lacking.filter(|_| !self.told_of_peers) {
             let told = format!(
                 "{lacking} of {} partitions are not assigned to this member of the group {}",
                 self.assignment.partitions(),
@@ -56,7 +56,7 @@ impl Driver {
             );
             let (level, consequence) = match &self.keeper {
                 Some(_) if self.query.appends() => (Level::Info, "they show the rows of these"),
-                Some(_) if self.following.looks_at_all() => {
+                Some(_) if self.peers.are_looked_up() => {
                     (Level::Info, "the result has what they have kept")
                 }
                 Some(_) => (
@@ -70,6 +70,6 @@ impl Driver {
             };
             self.tell.notice(level, format!("{told}: {consequence}"));
         }
-        self.told_of_others = lacking.is_some();
+        self.told_of_peers = lacking.is_some();
     }
 }

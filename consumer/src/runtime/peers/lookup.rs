@@ -11,11 +11,11 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
-use super::group_guard;
-use super::quiet::{Quiet, quiet_client};
 use crate::checkpoint::kept::KeptError;
 use crate::checkpoint::{Checkpoints, Followed};
 use crate::position::{Offset, TopicPartition};
+use crate::runtime::group_guard;
+use crate::runtime::quiet::{Quiet, quiet_client};
 use crate::source::group_members::{GroupMember, group};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
@@ -23,7 +23,7 @@ use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 const MEMBERS: Duration = Duration::from_secs(30);
 
 /// What is needed to look.
-pub(super) struct OthersSettings {
+pub(in crate::runtime) struct PeerLookupSettings {
     pub client: ClientConfig,
     pub servers: String,
     pub topics: Vec<String>,
@@ -35,7 +35,7 @@ pub(super) struct OthersSettings {
 
 /// What a look has found.
 #[derive(Debug)]
-pub(super) struct Look {
+pub(in crate::runtime) struct Look {
     /// When it began.
     pub at: Instant,
     /// Of each partition that others read, where its newest checkpoint ends and where its log ends.
@@ -48,37 +48,37 @@ pub(super) struct Look {
 
 /// How far a partition has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reach {
+pub(in crate::runtime) struct Reach {
     pub next: Offset,
     pub end: Offset,
 }
 
 /// The thread that looks.
-pub(super) struct Others {
+pub(in crate::runtime) struct PeerLookup {
     wanted: Sender<()>,
-    pub(super) looks: Receiver<Look>,
+    pub(in crate::runtime) looks: Receiver<Look>,
 }
 
-impl Others {
-    pub(super) fn start(settings: OthersSettings) -> io::Result<Self> {
+impl PeerLookup {
+    pub(in crate::runtime) fn start(settings: PeerLookupSettings) -> io::Result<Self> {
         let (wanted, inbox) = bounded(1);
         let (sender, looks) = bounded(1);
         // It is not waited for, since a store may not answer: it ends when nobody wants a look any more.
         thread::Builder::new()
-            .name("others".to_owned())
+            .name("peers".to_owned())
             .spawn(move || run(&settings, &inbox, &sender))?;
         Ok(Self { wanted, looks })
     }
 
     /// Asks for a look; one that is under way is enough.
-    pub(super) fn look(&self) {
+    pub(in crate::runtime) fn look(&self) {
         match self.wanted.try_send(()) {
             Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
         }
     }
 }
 
-fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
+fn run(settings: &PeerLookupSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
     let client = match quiet_client(&settings.client) {
         Ok(client) => client,
         Err(error) => {
@@ -112,7 +112,7 @@ fn run(settings: &OthersSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
 }
 
 /// A member that came when this process was there already, and shares nothing with it.
-fn foreign_member(settings: &OthersSettings, client: &BaseConsumer<Quiet>) -> Option<String> {
+fn foreign_member(settings: &PeerLookupSettings, client: &BaseConsumer<Quiet>) -> Option<String> {
     let group = group(client, &settings.group)
         .inspect_err(|error| tracing::debug!(%error, "who is in the group"));
     let members = group.ok()?.members;
@@ -123,10 +123,10 @@ fn foreign_member(settings: &OthersSettings, client: &BaseConsumer<Quiet>) -> Op
 
 /// Where the logs of the others' partitions end.
 fn ends(
-    settings: &OthersSettings,
+    settings: &PeerLookupSettings,
     client: &BaseConsumer<Quiet>,
 ) -> Result<BTreeMap<TopicPartition, Extent>, TopicsError> {
-    let OthersSettings {
+    let PeerLookupSettings {
         servers,
         topics,
         checkpoints,

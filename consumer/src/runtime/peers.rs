@@ -1,16 +1,20 @@
 //! Follows the partitions that other processes of the group read: asks for looks, and takes what they find.
 
+mod freshness;
+mod lookup;
+
 use std::mem;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never};
 
+use self::freshness::Freshness;
+use self::lookup::Look;
+pub(super) use self::lookup::{PeerLookup, PeerLookupSettings, Reach};
 use super::assignment::Assignment;
-use super::freshness::Freshness;
 use super::offsets::Offsets;
-use super::others::{Look, Others};
 use super::telling::Teller;
-use crate::event::{Level, OthersPart};
+use crate::event::{Level, PeersPart};
 use crate::position::TopicPartition;
 
 /// Between two looks, as between two batches, but within these bounds.
@@ -18,8 +22,8 @@ const OFTENEST: Duration = Duration::from_millis(500);
 const RAREST: Duration = Duration::from_secs(5);
 
 /// What is known of other processes; nothing where this one keeps no checkpoints.
-pub(super) struct Following {
-    others: Option<Others>,
+pub(super) struct Peers {
+    lookup: Option<PeerLookup>,
     looks: Receiver<Look>,
     next_look: Instant,
     freshness: Freshness,
@@ -30,13 +34,13 @@ pub(super) struct Following {
     told_of_foreign_member: bool,
 }
 
-impl Following {
-    pub(super) fn new(others: Option<Others>, now: Instant) -> Self {
+impl Peers {
+    pub(super) fn new(lookup: Option<PeerLookup>, now: Instant) -> Self {
         Self {
-            looks: others
+            looks: lookup
                 .as_ref()
-                .map_or_else(never, |others| others.looks.clone()),
-            others,
+                .map_or_else(never, |lookup| lookup.looks.clone()),
+            lookup,
             next_look: now,
             freshness: Freshness::new(now),
             has_moved: false,
@@ -46,8 +50,8 @@ impl Following {
     }
 
     /// Whether anybody looks.
-    pub(super) fn looks_at_all(&self) -> bool {
-        self.others.is_some()
+    pub(super) fn are_looked_up(&self) -> bool {
+        self.lookup.is_some()
     }
 
     /// What looks have found.
@@ -57,9 +61,9 @@ impl Following {
 
     /// Asks for a look, if it is time for one: batches come every `interval`.
     pub(super) fn ask(&mut self, interval: Duration, now: Instant) {
-        if let Some(others) = self.others.as_ref().filter(|_| now >= self.next_look) {
+        if let Some(lookup) = self.lookup.as_ref().filter(|_| now >= self.next_look) {
             self.next_look = now + interval.clamp(OFTENEST, RAREST);
-            others.look();
+            lookup.look();
         }
     }
 
@@ -103,7 +107,7 @@ impl Following {
 
     /// No look comes any more.
     pub(super) fn end(&mut self, offsets: &mut Offsets, tell: &Teller) {
-        self.others = None;
+        self.lookup = None;
         self.looks = never();
         offsets.end_looks();
         let text = "what others read is no longer followed: its thread has ended";
@@ -121,7 +125,7 @@ impl Following {
     }
 
     /// How fresh others' part of the result is; `None` if they have none.
-    pub(super) fn part(&self, assignment: &Assignment, now: Instant) -> Option<OthersPart> {
+    pub(super) fn part(&self, assignment: &Assignment, now: Instant) -> Option<PeersPart> {
         let reads = |partition: &TopicPartition| assignment.reads(partition);
         self.freshness.at(now, reads)
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::others::{Look, Reach};
-use crate::event::OthersPart;
+use super::lookup::{Look, Reach};
+use crate::event::PeersPart;
 use crate::position::TopicPartition;
 
 /// What is known of the partitions that others read.
@@ -54,11 +54,11 @@ impl Freshness {
         &self,
         now: Instant,
         reads: impl Fn(&TopicPartition) -> bool,
-    ) -> Option<OthersPart> {
+    ) -> Option<PeersPart> {
         let others = || self.partitions.iter().filter(|(of, _known)| !reads(of));
         let known = || others().map(|(_of, known)| known);
         let oldest = known().map(|known| known.fresh_at).min()?;
-        Some(OthersPart {
+        Some(PeersPart {
             partitions: known().count(),
             behind: known()
                 .map(|known| known.reach.end.since(known.reach.next))
