@@ -23,6 +23,7 @@
 pub mod advancing;
 mod asked;
 mod assignment;
+mod backpressure;
 mod client;
 pub mod delivery;
 mod driver;
@@ -38,7 +39,6 @@ mod planning;
 mod quiet;
 mod report;
 mod resuming;
-mod room;
 mod schedule;
 mod telling;
 mod updates;

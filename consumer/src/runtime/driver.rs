@@ -16,6 +16,7 @@ use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::assignment::Assignment;
+use super::backpressure::{Relief, Room};
 use super::delivery::Deliveries;
 use super::members::Members;
 use super::monitor::{LogLook, Monitor, MonitorSettings};
@@ -24,7 +25,6 @@ use super::open_transactions::OpenTransactions;
 use super::opening::{self, Opened};
 use super::peers::{PeerLookup, PeerLookupSettings, Peers};
 use super::report::Reporter;
-use super::room::{Relief, Room};
 use super::schedule::{Plan, Schedule};
 use super::telling::{Teller, passing_on};
 use super::updates::Updates;
@@ -225,7 +225,7 @@ impl Driver {
             // Also while one batch follows another.
             self.send_pulse(now);
             self.keep_written()?;
-            let waits = self.make_room(now);
+            let waits = self.relieve(now);
             if !waits && self.is_due(now) {
                 let is_last = self.schedule.fired(now, &self.assignment);
                 self.batch(now, is_last, LETTERS)?;
@@ -283,7 +283,7 @@ impl Driver {
         match report {
             Report::CaughtUp(partition) => self.assignment.caught_up(&partition),
             Report::BatchFull(batches) if batches == self.batches => self.schedule.fill(),
-            Report::MemoryShort => self.room.crowd(),
+            Report::MemoryShort => self.room.memory_is_short(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
                 let news = !partitions.is_empty() || !self.assignment.has_any(number);
@@ -338,7 +338,7 @@ impl Driver {
     }
 
     /// Helps partitions that wait for memory; whether the next batch has to wait for it, too.
-    fn make_room(&mut self, now: Instant) -> bool {
+    fn relieve(&mut self, now: Instant) -> bool {
         match self.room.relief() {
             Some(Relief::Batch) => self.schedule.fill(),
             Some(Relief::Proceed) => self.members.tell(|| MemberCommand::Proceed(self.batches)),

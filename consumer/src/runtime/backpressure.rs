@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Room {
     query: Query,
     /// Whether some partition takes no more because memory is short.
-    crowded: bool,
+    waits_for_memory: bool,
     /// Results that somebody may still have to show.
     results: Vec<Weak<Batch>>,
     given_out_at: Option<Instant>,
@@ -38,30 +38,30 @@ impl Room {
         Self {
             query,
             given_out_at: None,
-            crowded: false,
+            waits_for_memory: false,
             results: Vec::new(),
             told: false,
         }
     }
 
     /// A partition takes no more because memory is short.
-    pub(super) fn crowd(&mut self) {
-        self.crowded = true;
+    pub(super) fn memory_is_short(&mut self) {
+        self.waits_for_memory = true;
     }
 
     /// Whether partitions wait for memory, or would before they took more.
     pub(super) fn is_short(&self) -> bool {
-        self.crowded || self.query.is_short_of_memory()
+        self.waits_for_memory || self.query.is_short_of_memory()
     }
 
     /// A batch begins, in which all hand over.
     pub(super) fn begin(&mut self) {
-        self.crowded = false;
+        self.waits_for_memory = false;
     }
 
     /// What partitions that wait need, said once.
     pub(super) fn relief(&mut self) -> Option<Relief> {
-        mem::take(&mut self.crowded).then(|| match self.query.is_short_of_memory() {
+        mem::take(&mut self.waits_for_memory).then(|| match self.query.is_short_of_memory() {
             true => Relief::Batch,
             false => Relief::Proceed,
         })
@@ -93,7 +93,7 @@ impl Room {
         self.query
             .memory()
             .room()
-            .is_some_and(|room| bytes >= room / 4 * 3)
+            .is_some_and(|all| bytes >= all / 4 * 3)
     }
 
     /// What ends a query that does not fit: the groups of these states, or the rows of a batch.
@@ -136,11 +136,11 @@ mod tests {
         assert_eq!(room.relief(), None);
         let held = query.memory().reserve("groups");
         held.grow(LIMIT as usize / 2);
-        room.crowd();
+        room.memory_is_short();
         assert!(room.is_short());
         assert_eq!(room.relief(), Some(Relief::Batch));
         assert_eq!(room.relief(), None);
-        room.crowd();
+        room.memory_is_short();
         held.free();
         assert_eq!(room.relief(), Some(Relief::Proceed));
         assert!(!room.is_short());
