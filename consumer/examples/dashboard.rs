@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use consumer::command::Command;
-use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse, Receipt, Started};
+use consumer::event::{Batch, Broker, Event, Heartbeat, Level, Notice, Receipt, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 use consumer::ui::terminal::{self, theme::Theme};
@@ -186,7 +186,7 @@ impl Query {
                 next = Instant::now() + self.interval;
             }
             let wait = next.saturating_duration_since(Instant::now());
-            tell(Event::Pulse(Pulse {
+            tell(Event::Heartbeat(Heartbeat {
                 records: self.records,
                 bytes: self.records * 341,
                 dead_letters: self.dead,

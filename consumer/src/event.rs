@@ -30,7 +30,7 @@ pub enum Event {
     /// A micro-batch is done.
     Batch(Arc<Batch>),
     /// How reading goes between batches; a few times a second.
-    Pulse(Pulse),
+    Heartbeat(Heartbeat),
     /// The brokers, whenever one of them changes.
     Brokers(Vec<Broker>),
     /// Something that a person would want to know.
@@ -86,7 +86,7 @@ impl Batch {
 
 /// How reading goes.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Pulse {
+pub struct Heartbeat {
     /// Records read since the start, bad ones and tombstones included.
     pub records: u64,
     /// Bytes of their values.

@@ -1,4 +1,4 @@
-//! Room in memory, as far as it is a matter of when batches come: partitions that wait for it, results
+//! Backpressure in memory, as far as it is a matter of when batches come: partitions that wait for it, results
 //! that take it.
 
 use std::mem;
@@ -13,7 +13,7 @@ use crate::event::Batch;
 /// How long the next batch waits for whoever shows the newest result.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) struct Room {
+pub(super) struct Backpressure {
     query: Query,
     /// Whether some partition takes no more because memory is short.
     waits_for_memory: bool,
@@ -33,7 +33,7 @@ pub(super) enum Relief {
     Batch,
 }
 
-impl Room {
+impl Backpressure {
     pub(super) fn new(query: Query) -> Self {
         Self {
             query,
@@ -132,59 +132,59 @@ mod tests {
     #[test]
     fn a_batch_comes_only_where_memory_is_still_short() {
         let query = query(COUNT, LIMIT);
-        let mut room = Room::new(query.clone());
-        assert_eq!(room.relief(), None);
+        let mut backpressure = Backpressure::new(query.clone());
+        assert_eq!(backpressure.relief(), None);
         let held = query.memory().reserve("groups");
         held.grow(LIMIT as usize / 2);
-        room.memory_is_short();
-        assert!(room.is_short());
-        assert_eq!(room.relief(), Some(Relief::Batch));
-        assert_eq!(room.relief(), None);
-        room.memory_is_short();
+        backpressure.memory_is_short();
+        assert!(backpressure.is_short());
+        assert_eq!(backpressure.relief(), Some(Relief::Batch));
+        assert_eq!(backpressure.relief(), None);
+        backpressure.memory_is_short();
         held.free();
-        assert_eq!(room.relief(), Some(Relief::Proceed));
-        assert!(!room.is_short());
+        assert_eq!(backpressure.relief(), Some(Relief::Proceed));
+        assert!(!backpressure.is_short());
     }
 
     #[test]
     fn large_results_that_nobody_takes_hold_up_the_next() {
         let query = query("SELECT n FROM transactions", LIMIT);
-        let mut room = Room::new(query.clone());
+        let mut backpressure = Backpressure::new(query.clone());
         let start = Instant::now();
         let later = start + PATIENCE;
-        let give_out = |room: &mut Room, rows: i64| {
+        let give_out = |backpressure: &mut Backpressure, rows: i64| {
             let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
             let rows = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
             let batch = Arc::new(Batch {
                 rows: query.result([rows]).unwrap().rows,
                 ..(*brands(0, &[])).clone()
             });
-            room.give_out(&batch, start);
+            backpressure.give_out(&batch, start);
             batch
         };
-        let small = give_out(&mut room, 5_000);
-        assert_eq!(room.results_pile_up(start), (false, false));
+        let small = give_out(&mut backpressure, 5_000);
+        assert_eq!(backpressure.results_pile_up(start), (false, false));
         // The newest is not waited for without end, the one before is.
-        let large = give_out(&mut room, 20_000);
-        assert_eq!(room.results_pile_up(start), (true, false));
-        assert_eq!(room.results_pile_up(later), (true, true));
+        let large = give_out(&mut backpressure, 20_000);
+        assert_eq!(backpressure.results_pile_up(start), (true, false));
+        assert_eq!(backpressure.results_pile_up(later), (true, true));
         assert_eq!(
-            room.results_pile_up(later),
+            backpressure.results_pile_up(later),
             (true, false),
             "it is said once"
         );
-        let larger = give_out(&mut room, 30_000);
+        let larger = give_out(&mut backpressure, 30_000);
         drop((small, large));
-        assert_eq!(room.results_pile_up(start), (true, false));
-        assert_eq!(room.results_pile_up(later), (false, false));
+        assert_eq!(backpressure.results_pile_up(start), (true, false));
+        assert_eq!(backpressure.results_pile_up(later), (false, false));
         drop(larger);
-        assert_eq!(room.results_pile_up(start), (false, false));
+        assert_eq!(backpressure.results_pile_up(start), (false, false));
     }
 
     #[test]
     fn a_state_that_leaves_no_room_for_batches_fills_it() {
         let query = query(COUNT, LIMIT);
-        let room = Room::new(query.clone());
+        let backpressure = Backpressure::new(query.clone());
         let state = |groups: i64| {
             let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..groups));
             let counts: ArrayRef = Arc::new(Int64Array::from_iter_values(0..groups));
@@ -194,14 +194,16 @@ mod tests {
                 .unwrap()
         };
         // 16 bytes a group; three quarters of the room are 225,000.
-        assert!(!room.is_filled_by(&[state(6_000), state(6_000)]));
-        assert!(room.is_filled_by(&[state(8_000), state(8_000)]));
+        assert!(!backpressure.is_filled_by(&[state(6_000), state(6_000)]));
+        assert!(backpressure.is_filled_by(&[state(8_000), state(8_000)]));
     }
 
     #[test]
     fn what_ends_a_query_names_the_setting_and_the_numbers() {
-        let room = Room::new(query(COUNT, 300 << 20));
-        let text = room.exceeded(Some(&[State::default()]), true).to_string();
+        let backpressure = Backpressure::new(query(COUNT, 300 << 20));
+        let text = backpressure
+            .exceeded(Some(&[State::default()]), true)
+            .to_string();
         for words in [
             "MEMORY_LIMIT (300 MiB)",
             "groups are 0",
@@ -209,7 +211,7 @@ mod tests {
         ] {
             assert!(text.contains(words), "{text}");
         }
-        let text = room.exceeded(Some(&[]), false).to_string();
+        let text = backpressure.exceeded(Some(&[]), false).to_string();
         assert!(!text.contains("checkpoints"), "{text}");
     }
 }

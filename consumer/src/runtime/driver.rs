@@ -5,8 +5,8 @@
 //! and the result is computed from the states of all partitions, while the workers read on.
 
 mod batch;
+mod heartbeat;
 mod keeping;
-mod pulse;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,9 +16,9 @@ use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::assignment::Assignment;
-use super::backpressure::{Relief, Room};
+use super::backpressure::{Backpressure, Relief};
 use super::delivery::Deliveries;
-use super::members::Members;
+use super::event_sender::{EventSender, passing_on};
 use super::monitor::{LogLook, Monitor, MonitorSettings};
 use super::offsets::Offsets;
 use super::open_transactions::OpenTransactions;
@@ -26,8 +26,8 @@ use super::opening::{self, Opened};
 use super::peers::{PeerLookup, PeerLookupSettings, Peers};
 use super::report::Reporter;
 use super::schedule::{Plan, Schedule};
-use super::telling::{Teller, passing_on};
 use super::updates::Updates;
+use super::worker_pool::WorkerPool;
 use super::{MemberError, StreamingError};
 use crate::checkpoint::Checkpoints;
 use crate::checkpoint::keeper::Keeper;
@@ -52,7 +52,7 @@ pub(super) fn run(
     events: &Sender<Event>,
     inbox: &Receiver<Command>,
 ) -> Result<(), StreamingError> {
-    let tell = Teller(events.clone());
+    let tell = EventSender(events.clone());
     let interval = match config.trigger {
         TriggerMode::Interval(interval) => Some(interval),
         TriggerMode::AvailableNow => None,
@@ -86,15 +86,15 @@ pub(super) fn run(
         Err(_panic) => Err(StreamingError::Panicked),
     };
     // Last, since the checkpoints' offsets are committed by members.
-    outcome.and(written).and(kept).and(driver.members.stop())
+    outcome.and(written).and(kept).and(driver.workers.stop())
 }
 
 struct Driver {
-    tell: Teller,
+    tell: EventSender,
     /// As long as it runs, nobody else has its members' names.
     _identity: Option<Identity>,
     query: Query,
-    members: Members,
+    workers: WorkerPool,
     checkpoints: Checkpoints,
     keeper: Option<Keeper>,
     /// Checkpoints that wait for their rows, of a query without an aggregate.
@@ -114,23 +114,23 @@ struct Driver {
     monitor: Option<Monitor>,
     log_looks: Receiver<LogLook>,
     transactions: OpenTransactions,
-    room: Room,
+    backpressure: Backpressure,
     /// In update mode.
     updates: Option<Updates>,
     reporter: Reporter,
     /// Batches that are done.
     batches: u64,
-    pulse_at: Instant,
+    heartbeat_at: Instant,
 }
 
 impl Driver {
-    fn start(config: &Config, opened: Opened, tell: Teller) -> Result<Self, StreamingError> {
+    fn start(config: &Config, opened: Opened, tell: EventSender) -> Result<Self, StreamingError> {
         let updates = Updates::of(&opened.query);
-        let room = Room::new(opened.query.clone());
+        let backpressure = Backpressure::new(opened.query.clone());
         let allowance = Allowance::new(config.max_records_per_batch);
-        let teller = tell.clone();
-        let tell_notice = move |level, text| teller.notice(level, text);
-        let members = Members::start(config, &opened, &allowance, tell_notice)?;
+        let sender = tell.clone();
+        let tell_notice = move |level, text| sender.notice(level, text);
+        let workers = WorkerPool::start(config, &opened, &allowance, tell_notice)?;
         let lookup = match &opened.kept {
             // Rows without an aggregate are kept by nobody.
             Some(_) if config.trigger != TriggerMode::AvailableNow && !opened.query.appends() => {
@@ -169,7 +169,7 @@ impl Driver {
             schedule.set_interval(interval, Instant::now());
         }
         let keeper = match opened.kept {
-            Some(kept) => Some(Keeper::start(kept, passing_on(&tell, members.remotes()))?),
+            Some(kept) => Some(Keeper::start(kept, passing_on(&tell, workers.remotes()))?),
             None => None,
         };
         // What has an aggregate makes its rows again from its state.
@@ -188,7 +188,7 @@ impl Driver {
             _identity: opened.identity,
             reporter: Reporter::new(&config.group_id, &config.query, opened.query.appends()),
             query: opened.query,
-            members,
+            workers,
             checkpoints: opened.checkpoints,
             keeper,
             deliveries,
@@ -206,10 +206,10 @@ impl Driver {
                 .map_or_else(never, |monitor| monitor.looks.clone()),
             monitor,
             transactions: OpenTransactions::default(),
-            room,
+            backpressure,
             updates,
             batches: 0,
-            pulse_at: Instant::now(),
+            heartbeat_at: Instant::now(),
         })
     }
 
@@ -217,13 +217,13 @@ impl Driver {
     fn run(&mut self, inbox: &Receiver<Command>, shows_kept: bool) -> Result<(), StreamingError> {
         if shows_kept {
             let now = Instant::now();
-            self.send_pulse(now);
+            self.send_heartbeat(now);
             self.batch(now, true, LETTERS)?;
         }
         loop {
             let now = Instant::now();
             // Also while one batch follows another.
-            self.send_pulse(now);
+            self.send_heartbeat(now);
             self.keep_written()?;
             let waits = self.relieve(now);
             if !waits && self.is_due(now) {
@@ -235,12 +235,12 @@ impl Driver {
                 }
                 continue;
             }
-            let mut until = self.pulse_at;
+            let mut until = self.heartbeat_at;
             if let Some(next) = self.schedule.next().filter(|_| !waits) {
                 until = until.min(next);
             }
             select! {
-                recv(self.members.reports) -> report => match report {
+                recv(self.workers.reports) -> report => match report {
                     Ok((number, report)) => self.report(number, report)?,
                     Err(_) => return Err(MemberError::Panicked.into()),
                 },
@@ -274,7 +274,7 @@ impl Driver {
     }
 
     fn is_due(&mut self, now: Instant) -> bool {
-        let read = self.members.counters.records.load(Ordering::Relaxed);
+        let read = self.workers.counters.records.load(Ordering::Relaxed);
         let has_news = self.peers.has_moved() || self.offsets.has_records(read);
         self.schedule.is_due(now, has_news, &self.assignment)
     }
@@ -283,7 +283,7 @@ impl Driver {
         match report {
             Report::CaughtUp(partition) => self.assignment.caught_up(&partition),
             Report::BatchFull(batches) if batches == self.batches => self.schedule.fill(),
-            Report::MemoryShort => self.room.memory_is_short(),
+            Report::MemoryShort => self.backpressure.memory_is_short(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
                 let news = !partitions.is_empty() || !self.assignment.has_any(number);
@@ -339,12 +339,12 @@ impl Driver {
 
     /// Helps partitions that wait for memory; whether the next batch has to wait for it, too.
     fn relieve(&mut self, now: Instant) -> bool {
-        match self.room.relief() {
+        match self.backpressure.relief() {
             Some(Relief::Batch) => self.schedule.fill(),
-            Some(Relief::Proceed) => self.members.tell(|| MemberCommand::Proceed(self.batches)),
+            Some(Relief::Proceed) => self.workers.tell(|| MemberCommand::Proceed(self.batches)),
             None => {}
         }
-        let (waits, is_news) = self.room.results_pile_up(now);
+        let (waits, is_news) = self.backpressure.results_pile_up(now);
         if is_news {
             let text =
                 "memory is short, and results are not shown as fast as they are made: waiting";

@@ -12,8 +12,8 @@ use self::freshness::Freshness;
 use self::lookup::Look;
 pub(super) use self::lookup::{PeerLookup, PeerLookupSettings, Reach};
 use super::assignment::Assignment;
+use super::event_sender::EventSender;
 use super::offsets::Offsets;
-use super::telling::Teller;
 use crate::event::{Level, PeersPart};
 use crate::position::TopicPartition;
 
@@ -74,7 +74,7 @@ impl Peers {
         offsets: &mut Offsets,
         assignment: &mut Assignment,
         group: &str,
-        tell: &Teller,
+        tell: &EventSender,
     ) {
         self.freshness.saw(&look);
         for (partition, reach) in look.partitions {
@@ -106,7 +106,7 @@ impl Peers {
     }
 
     /// No look comes any more.
-    pub(super) fn end(&mut self, offsets: &mut Offsets, tell: &Teller) {
+    pub(super) fn end(&mut self, offsets: &mut Offsets, tell: &EventSender) {
         self.lookup = None;
         self.looks = never();
         offsets.end_looks();

@@ -70,7 +70,7 @@ fn while_running(brokers: &Brokers) {
     });
     assert_eq!(running.told.records(), 2);
     running.until("it stands where the lag is shown", |told| {
-        let held_back = told.pulse.held_back;
+        let held_back = told.heartbeat.held_back;
         held_back.is_some_and(|held_back| held_back.records == 7)
     });
     producer.commit_transaction(DEADLINE).unwrap();
@@ -79,7 +79,7 @@ fn while_running(brokers: &Brokers) {
     });
     running.until_records(9);
     running.until("nothing is held back", |told| {
-        told.pulse.held_back.is_none()
+        told.heartbeat.held_back.is_none()
     });
     let told = running.stop();
     assert_eq!(told.records(), 9);

@@ -53,7 +53,7 @@ fn move_about(brokers: &Brokers) {
             ..config(brokers, TOPIC)
         });
         running.until("all partitions are read", |told| {
-            told.pulse.partitions == PARTITIONS as usize && told.records() > 0
+            told.heartbeat.partitions == PARTITIONS as usize && told.records() > 0
         });
         for _ in 0..2 {
             // Another one comes into the group, takes its share, and goes.
@@ -61,7 +61,7 @@ fn move_about(brokers: &Brokers) {
             let (has, partitions) = mpsc::channel();
             let intruder = scope.spawn(move || intrude(brokers, TOPIC, &has, &left));
             running.until("partitions are given up", |told| {
-                told.pulse.partitions < PARTITIONS as usize
+                told.heartbeat.partitions < PARTITIONS as usize
             });
             partitions.recv_timeout(DEADLINE).unwrap();
             let read = running.told.records();
@@ -69,7 +69,7 @@ fn move_about(brokers: &Brokers) {
             leave.send(()).unwrap();
             intruder.join().unwrap();
             running.until("all partitions are back", |told| {
-                told.pulse.partitions == PARTITIONS as usize
+                told.heartbeat.partitions == PARTITIONS as usize
             });
         }
         stop.request();
@@ -94,7 +94,7 @@ fn catch_up(brokers: &Brokers) {
     });
     come_and_go(brokers, TOPIC);
     running.until("all partitions are back", |told| {
-        told.pulse.partitions == PARTITIONS as usize
+        told.heartbeat.partitions == PARTITIONS as usize
     });
     running.until_records(RECORDS);
     let told = running.stop();
@@ -132,7 +132,7 @@ fn transactions(brokers: &Brokers) {
     });
     come_and_go(brokers, TOPIC);
     running.until("all partitions are back", |told| {
-        told.pulse.partitions == PARTITIONS as usize
+        told.heartbeat.partitions == PARTITIONS as usize
     });
     running.until_records(published);
     let told = running.stop();

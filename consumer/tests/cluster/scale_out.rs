@@ -59,8 +59,8 @@ fn member(brokers: &Brokers, topic: &str, folder: &TempDir) -> Running {
 }
 
 fn shares(told: &Told) -> bool {
-    let own = told.pulse.partitions;
-    let others = told.pulse.others.map_or(0, |others| others.partitions);
+    let own = told.heartbeat.partitions;
+    let others = told.heartbeat.others.map_or(0, |others| others.partitions);
     own > 0 && others > 0 && own + others == PARTITIONS as usize
 }
 
@@ -147,15 +147,15 @@ fn rows_of_others(brokers: &Brokers) {
     };
     let mut one = slow();
     one.until("it reads both", |told| {
-        told.pulse.partitions == 2 && told.pulse.lag > OF_EACH
+        told.heartbeat.partitions == 2 && told.heartbeat.lag > OF_EACH
     });
     let mut other = slow();
     for running in [&mut one, &mut other] {
         running.until("each is behind in its own", |told| {
             let last = told.batches.last();
             let lag = last.map_or(0, |batch| batch.progress.sources[0].lag);
-            told.pulse.partitions == 1
-                && (1..=OF_EACH).contains(&told.pulse.lag)
+            told.heartbeat.partitions == 1
+                && (1..=OF_EACH).contains(&told.heartbeat.lag)
                 && (1..=OF_EACH).contains(&lag)
         });
     }

@@ -193,7 +193,7 @@ fn waits(brokers: &Brokers) {
     running.until("an error tells that the partition waits", |told| {
         told.told_error(&["waiting-letters", "0", "waits", "DEAD_LETTER_TOPIC"])
     });
-    running.until("it is paused", |told| told.pulse.paused == 1);
+    running.until("it is paused", |told| told.heartbeat.paused == 1);
     // More comes to both; only the other one may go on.
     let (after, more) = records(2, 10);
     write(brokers, TOPIC, &after);

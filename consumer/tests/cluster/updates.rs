@@ -134,7 +134,11 @@ fn several(brokers: &Brokers) {
     });
     for running in [&mut one, &mut other] {
         running.until("partitions are shared", |told| {
-            told.pulse.partitions == 3 && told.pulse.others.is_some_and(|part| part.partitions == 3)
+            told.heartbeat.partitions == 3
+                && told
+                    .heartbeat
+                    .others
+                    .is_some_and(|part| part.partitions == 3)
         });
     }
     let all = publish();

@@ -7,7 +7,7 @@ use consumer::checkpoint::location::Location;
 use consumer::command::Command;
 use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::engine::query::OnRecordError;
-use consumer::event::{Batch, Broker, Event, Level, Notice, Pulse};
+use consumer::event::{Batch, Broker, Event, Heartbeat, Level, Notice};
 use consumer::runtime::{self, StreamingError, StreamingQuery};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
@@ -70,7 +70,7 @@ pub struct Told {
     pub batches: Vec<Arc<Batch>>,
     pub notices: Vec<Notice>,
     pub brokers: Vec<Broker>,
-    pub pulse: Pulse,
+    pub heartbeat: Heartbeat,
     pub stopped: bool,
 }
 
@@ -82,7 +82,7 @@ impl Told {
                 batch.acknowledge();
                 self.batches.push(batch);
             }
-            Event::Pulse(pulse) => self.pulse = pulse,
+            Event::Heartbeat(heartbeat) => self.heartbeat = heartbeat,
             Event::Brokers(brokers) => self.brokers = brokers,
             Event::Notice(notice) => self.notices.push(notice),
             Event::Stopped => self.stopped = true,
@@ -156,7 +156,7 @@ impl Running {
                     "not so: {fact}; {} records in {} batches, {:?}, {:?}",
                     self.told.records(),
                     self.told.batches.len(),
-                    self.told.pulse,
+                    self.told.heartbeat,
                     self.told.notices,
                 ),
             }

@@ -43,7 +43,7 @@ impl Driver {
     ) -> Result<(), StreamingError> {
         let timestamp = Utc::now();
         self.query.clock().set(timestamp);
-        let all = self.members.counters.records.load(Ordering::Relaxed);
+        let all = self.workers.counters.records.load(Ordering::Relaxed);
         self.offsets.begin_batch(all);
         let HandedOver {
             parts: contributions,
@@ -95,7 +95,7 @@ impl Driver {
         }
         let now = self.shown();
         let states: Vec<State> = now.values().map(|at| at.state.clone()).collect();
-        if self.room.is_filled_by(&states) {
+        if self.backpressure.is_filled_by(&states) {
             return Err(self.out_of_memory());
         }
         let changed = match (&mut self.updates, &before) {
@@ -124,9 +124,9 @@ impl Driver {
         facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
         facts.gathering = gathered;
         facts.duration = started.elapsed();
-        let busy = self.members.counters.busy_nanos.swap(0, Ordering::Relaxed);
+        let busy = self.workers.counters.busy_nanos.swap(0, Ordering::Relaxed);
         facts.busy =
-            Duration::from_nanos(busy) / u32::try_from(self.members.len().max(1)).unwrap_or(1);
+            Duration::from_nanos(busy) / u32::try_from(self.workers.len().max(1)).unwrap_or(1);
         let progress = self.reporter.progress(
             &facts,
             &self.offsets,
@@ -145,9 +145,9 @@ impl Driver {
                 None => Receipt::default(),
             },
         });
-        self.room.give_out(&batch, Instant::now());
+        self.backpressure.give_out(&batch, Instant::now());
         self.tell.event(Event::Batch(batch));
-        self.pulse_at = Instant::now();
+        self.heartbeat_at = Instant::now();
         Ok(())
     }
 
@@ -170,12 +170,12 @@ impl Driver {
         })?;
         self.allowance.give_back(taken);
         for (partition, epoch) in refused {
-            self.members
+            self.workers
                 .tell(|| MemberCommand::Refused(partition.clone(), epoch));
         }
         self.batches += 1;
         self.schedule.empty();
-        self.members.tell(|| MemberCommand::Proceed(self.batches));
+        self.workers.tell(|| MemberCommand::Proceed(self.batches));
         Ok(HandedOver {
             parts,
             before,
@@ -202,12 +202,12 @@ impl Driver {
     /// Takes what the workers have read; whether there is more that waits for dead letters.
     fn gather(&mut self, into: &mut Vec<Contribution>) -> Result<bool, StreamingError> {
         self.schedule.empty();
-        self.room.begin();
-        self.members.tell(|| MemberCommand::Trigger);
-        let mut awaited = self.members.len();
+        self.backpressure.begin();
+        self.workers.tell(|| MemberCommand::Trigger);
+        let mut awaited = self.workers.len();
         let mut more = false;
         while awaited > 0 {
-            match self.members.report()? {
+            match self.workers.report()? {
                 (
                     _,
                     Report::HandedOver {
@@ -228,7 +228,7 @@ impl Driver {
     /// Waits until some partition can hand over; `false` if none can before `deadline`.
     fn await_full(&mut self, deadline: Instant) -> Result<bool, StreamingError> {
         while !self.schedule.is_full() {
-            match self.members.report_before(deadline)? {
+            match self.workers.report_before(deadline)? {
                 Some((number, report)) => self.report(number, report)?,
                 None => return Ok(false),
             }
@@ -240,7 +240,7 @@ impl Driver {
         let all = self.checkpoints.newest(|_all| true);
         let states: Vec<State> = all.into_values().map(|at| at.state).collect();
         let states = (!self.query.appends()).then_some(states.as_slice());
-        self.room.exceeded(states, self.keeper.is_some())
+        self.backpressure.exceeded(states, self.keeper.is_some())
     }
 }
 

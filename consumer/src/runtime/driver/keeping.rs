@@ -47,7 +47,7 @@ impl Driver {
         inbox: &Receiver<Command>,
     ) -> Result<(), StreamingError> {
         // What members tell counts no longer.
-        let mut reports = self.members.reports.clone();
+        let mut reports = self.workers.reports.clone();
         loop {
             self.keep_written()?;
             if !self.deliveries.as_ref().is_some_and(|all| all.is_waiting()) {

@@ -27,7 +27,7 @@ impl Rate {
             self.last = Some((now, total));
             return None;
         }
-        // A little early is a second too: pulses come a few times a second, not on the grid.
+        // A little early is a second too: heartbeats come a few times a second, not on the grid.
         if passed < TimeDelta::milliseconds(950) {
             return None;
         }

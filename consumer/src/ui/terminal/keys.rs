@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::engine::trigger::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
     use crate::event::samples::brands;
-    use crate::event::{Event, Pulse};
+    use crate::event::{Event, Heartbeat};
     use crate::ui::terminal::theme::Theme;
     use crate::ui::terminal::updater::Updater;
 
@@ -201,11 +201,11 @@ mod tests {
     impl Seat {
         fn new() -> Self {
             let mut updater = Updater::default();
-            let pulse = Pulse {
+            let heartbeat = Heartbeat {
                 interval: Some(Duration::from_secs(1)),
-                ..Pulse::default()
+                ..Heartbeat::default()
             };
-            updater.apply(&Event::Pulse(pulse), DateTime::UNIX_EPOCH);
+            updater.apply(&Event::Heartbeat(heartbeat), DateTime::UNIX_EPOCH);
             let rows = [("Visa", 5, 1000), ("Amex", 9, 500), ("JCB", 1, 7)];
             updater.apply(&Event::Batch(brands(0, &rows)), DateTime::UNIX_EPOCH);
             Self {

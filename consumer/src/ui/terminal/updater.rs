@@ -11,7 +11,7 @@ use super::history::{self, Rate};
 use super::snapshot::*;
 use super::table;
 use crate::behind::LagTrend;
-use crate::event::{Batch, Broker, Event, Level, Pulse, Started};
+use crate::event::{Batch, Broker, Event, Heartbeat, Level, Started};
 use crate::time::millis;
 
 /// Batches kept for the chart of durations.
@@ -40,7 +40,7 @@ impl Updater {
             Event::Started(started) => self.started(started),
             Event::Reading => self.snapshot.phase = Phase::CatchingUp,
             Event::Batch(batch) => self.batch(batch, now),
-            Event::Pulse(pulse) => return self.pulse(pulse, now),
+            Event::Heartbeat(heartbeat) => return self.heartbeat(heartbeat, now),
             Event::Brokers(brokers) => self.brokers(brokers, now),
             Event::Notice(notice) => self.note(notice.at, notice.level, &notice.text),
             Event::Stopped => self.snapshot.phase = Phase::Stopped,
@@ -71,36 +71,36 @@ impl Updater {
         };
     }
 
-    fn pulse(&mut self, pulse: &Pulse, now: DateTime<Utc>) -> bool {
-        self.lag.observe(pulse.lag, now);
+    fn heartbeat(&mut self, heartbeat: &Heartbeat, now: DateTime<Utc>) -> bool {
+        self.lag.observe(heartbeat.lag, now);
         let snapshot = &mut self.snapshot;
         let before = (snapshot.reading.clone(), snapshot.interval_ms);
         let mut changed = false;
-        if let Some((rate, seconds)) = self.rate.sample(pulse.records, now) {
+        if let Some((rate, seconds)) = self.rate.sample(heartbeat.records, now) {
             changed = true;
             snapshot.reading.rate = rate;
             history::extend(&mut snapshot.throughput, rate, seconds);
             // Only a picture of it: the rounding of a cast does not show.
-            history::extend(&mut snapshot.lag, pulse.lag as f64, seconds);
+            history::extend(&mut snapshot.lag, heartbeat.lag as f64, seconds);
         }
         snapshot.reading = Reading {
-            records: pulse.records,
-            bytes: pulse.bytes,
-            dead_letters: pulse.dead_letters,
-            tombstones: pulse.tombstones,
-            lag: pulse.lag,
-            held_back: pulse.held_back.map(|held_back| HeldBack {
+            records: heartbeat.records,
+            bytes: heartbeat.bytes,
+            dead_letters: heartbeat.dead_letters,
+            tombstones: heartbeat.tombstones,
+            lag: heartbeat.lag,
+            held_back: heartbeat.held_back.map(|held_back| HeldBack {
                 records: held_back.records,
                 since: held_back.since,
             }),
-            partitions: pulse.partitions,
-            others: pulse.others.map(|others| Others {
+            partitions: heartbeat.partitions,
+            others: heartbeat.others.map(|others| Others {
                 partitions: others.partitions,
                 behind: others.behind,
                 age_seconds: others.age.as_secs(),
             }),
-            paused: pulse.paused,
-            memory_short: pulse.memory_short,
+            paused: heartbeat.paused,
+            memory_short: heartbeat.memory_short,
             // What is there at the start is told with how much of it has been read.
             behind: match &snapshot.batch {
                 Some(batch) => self.lag.behind(batch.records),
@@ -108,7 +108,7 @@ impl Updater {
             },
             rate: snapshot.reading.rate,
         };
-        let wait = pulse
+        let wait = heartbeat
             .next_trigger
             .and_then(|wait| TimeDelta::from_std(wait).ok());
         let next = wait.and_then(|wait| now.checked_add_signed(wait));
@@ -117,7 +117,7 @@ impl Updater {
             snapshot.next_trigger = next;
             changed = true;
         }
-        snapshot.interval_ms = millis(pulse.interval.unwrap_or_default());
+        snapshot.interval_ms = millis(heartbeat.interval.unwrap_or_default());
         changed || before != (snapshot.reading.clone(), snapshot.interval_ms)
     }
 
@@ -242,17 +242,17 @@ mod tests {
     #[test]
     fn pulses_make_a_rate_and_a_deadline() {
         let mut updater = Updater::default();
-        let pulse = |records| {
-            Event::Pulse(Pulse {
+        let heartbeat = |records| {
+            Event::Heartbeat(Heartbeat {
                 records,
                 next_trigger: Some(Duration::from_millis(300)),
                 interval: Some(Duration::from_secs(2)),
-                ..Pulse::default()
+                ..Heartbeat::default()
             })
         };
-        updater.apply(&pulse(0), at(0));
-        updater.apply(&pulse(500), at(500));
-        updater.apply(&pulse(1000), at(1000));
+        updater.apply(&heartbeat(0), at(0));
+        updater.apply(&heartbeat(500), at(500));
+        updater.apply(&heartbeat(1000), at(1000));
         let snapshot = updater.snapshot();
         assert_eq!(snapshot.throughput, [1000.0]);
         assert_eq!(snapshot.reading.rate, 1000.0);
@@ -263,34 +263,37 @@ mod tests {
     #[test]
     fn a_pulse_that_shows_nothing_new_changes_no_picture() {
         let mut updater = Updater::default();
-        let pulse = |records, next_ms| {
-            Event::Pulse(Pulse {
+        let heartbeat = |records, next_ms| {
+            Event::Heartbeat(Heartbeat {
                 records,
                 next_trigger: Some(Duration::from_millis(next_ms)),
-                ..Pulse::default()
+                ..Heartbeat::default()
             })
         };
-        assert!(updater.apply(&pulse(1, 900), at(0)));
-        assert!(!updater.apply(&pulse(1, 640), at(250)));
-        assert!(updater.apply(&pulse(2, 400), at(500)));
-        assert!(updater.apply(&pulse(2, 900), at(600)), "the next trigger");
-        assert!(updater.apply(&pulse(2, 500), at(1000)), "a second more");
+        assert!(updater.apply(&heartbeat(1, 900), at(0)));
+        assert!(!updater.apply(&heartbeat(1, 640), at(250)));
+        assert!(updater.apply(&heartbeat(2, 400), at(500)));
+        assert!(
+            updater.apply(&heartbeat(2, 900), at(600)),
+            "the next trigger"
+        );
+        assert!(updater.apply(&heartbeat(2, 500), at(1000)), "a second more");
     }
 
     #[test]
     fn charts_begin_anew_once_what_was_there_is_read() {
         let mut updater = Updater::default();
-        let pulse = |records| {
-            Event::Pulse(Pulse {
+        let heartbeat = |records| {
+            Event::Heartbeat(Heartbeat {
                 records,
-                ..Pulse::default()
+                ..Heartbeat::default()
             })
         };
-        updater.apply(&pulse(0), at(0));
-        updater.apply(&pulse(900_000), at(1000));
+        updater.apply(&heartbeat(0), at(0));
+        updater.apply(&heartbeat(900_000), at(1000));
         updater.apply(&Event::Batch(brands(0, &[])), at(1000));
-        updater.apply(&pulse(900_500), at(1100));
-        updater.apply(&pulse(900_600), at(2100));
+        updater.apply(&heartbeat(900_500), at(1100));
+        updater.apply(&heartbeat(900_600), at(2100));
         updater.apply(&Event::Batch(brands(1, &[])), at(2200));
         assert_eq!(updater.snapshot().throughput, [100.0]);
     }

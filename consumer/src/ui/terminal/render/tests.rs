@@ -12,7 +12,7 @@ use ratatui::style::{Color, Style};
 
 use super::render;
 use crate::event::samples::{brands, progress};
-use crate::event::{Batch, Broker, Event, HeldBack, Level, Notice, Pulse, Receipt, Started};
+use crate::event::{Batch, Broker, Event, Heartbeat, HeldBack, Level, Notice, Receipt, Started};
 use crate::output_mode::OutputMode;
 use crate::ui::terminal::theme::Theme;
 use crate::ui::terminal::updater::Updater;
@@ -89,7 +89,7 @@ impl Stage {
 
     fn pass(&mut self, time: Duration, records: u64, next_trigger: Option<Duration>) {
         self.now += time;
-        self.tell(Event::Pulse(Pulse {
+        self.tell(Event::Heartbeat(Heartbeat {
             records,
             bytes: records * 341,
             dead_letters: records / 500,
@@ -175,11 +175,11 @@ fn reading_what_is_there() {
     let mut stage = Stage::started(&[]);
     for (records, lag) in [(0, 5_000_000), (1_234_567, 3_765_433)] {
         stage.now += Duration::from_secs(1);
-        stage.tell(Event::Pulse(Pulse {
+        stage.tell(Event::Heartbeat(Heartbeat {
             records,
             lag,
             partitions: 12,
-            ..Pulse::default()
+            ..Heartbeat::default()
         }));
     }
     insta::assert_snapshot!(stage.picture(80, 24));
@@ -189,9 +189,9 @@ fn reading_what_is_there() {
 fn tombstones_are_shown_where_there_are_any() {
     let mut stage = Stage::running(&[]);
     assert!(!stage.picture(200, 60).contains("tombstones"));
-    stage.tell(Event::Pulse(Pulse {
+    stage.tell(Event::Heartbeat(Heartbeat {
         tombstones: 1_234,
-        ..Pulse::default()
+        ..Heartbeat::default()
     }));
     let picture = stage.picture(200, 60);
     let line = picture.lines().find(|line| line.contains("tombstones"));
@@ -202,7 +202,7 @@ fn tombstones_are_shown_where_there_are_any() {
 fn what_waits_behind_a_transaction_is_seen_beside_the_lag() {
     let mut stage = Stage::running(&[]);
     stage.now += Duration::from_secs(1);
-    stage.tell(Event::Pulse(Pulse {
+    stage.tell(Event::Heartbeat(Heartbeat {
         records: 4_000_000,
         held_back: Some(HeldBack {
             records: 1_234,
@@ -210,7 +210,7 @@ fn what_waits_behind_a_transaction_is_seen_beside_the_lag() {
         }),
         partitions: 12,
         interval: Some(Duration::from_secs(1)),
-        ..Pulse::default()
+        ..Heartbeat::default()
     }));
     let large = ("behind a transaction", " 1,234 · 1 min 35 s ");
     for (width, height, (label, value)) in [(80, 24, ("held back", " 1,234 ")), (200, 60, large)] {
@@ -229,7 +229,7 @@ fn behind(step: i64) -> Stage {
     let mut stage = Stage::running(&[]);
     for i in 0..=20 {
         stage.now += Duration::from_millis(250);
-        stage.tell(Event::Pulse(Pulse {
+        stage.tell(Event::Heartbeat(Heartbeat {
             records: 4_000_000,
             lag: (3_900_000 + step * i).unsigned_abs(),
             partitions: 12,
@@ -237,7 +237,7 @@ fn behind(step: i64) -> Stage {
             memory_short: true,
             next_trigger: Some(Duration::from_millis(400)),
             interval: Some(Duration::from_secs(1)),
-            ..Pulse::default()
+            ..Heartbeat::default()
         }));
     }
     stage

@@ -9,9 +9,9 @@ use crate::source::member::{Command as MemberCommand, MemberRemote};
 
 /// Tells events to whoever started the query, who may have stopped listening.
 #[derive(Clone)]
-pub(super) struct Teller(pub(super) Sender<Event>);
+pub(super) struct EventSender(pub(super) Sender<Event>);
 
-impl Teller {
+impl EventSender {
     pub(super) fn event(&self, event: Event) {
         let _ = self.0.send(event);
     }
@@ -27,7 +27,7 @@ impl Teller {
 
 /// Passes on what becomes of checkpoints: to whoever listens, and to the members, who commit.
 pub(super) fn passing_on(
-    tell: &Teller,
+    tell: &EventSender,
     members: Vec<MemberRemote>,
 ) -> impl Fn(Told) + Send + 'static {
     let tell = tell.clone();

@@ -4,18 +4,18 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use crate::event::{Event, Level, Pulse};
+use crate::event::{Event, Heartbeat, Level};
 use crate::position::TopicPartition;
 
-/// Between two pulses.
-const PULSE: Duration = Duration::from_millis(250);
+/// Between two heartbeats.
+const HEARTBEAT: Duration = Duration::from_millis(250);
 
 impl Driver {
-    pub(super) fn send_pulse(&mut self, now: Instant) {
-        if now < self.pulse_at {
+    pub(super) fn send_heartbeat(&mut self, now: Instant) {
+        if now < self.heartbeat_at {
             return;
         }
-        self.pulse_at = now + PULSE;
+        self.heartbeat_at = now + HEARTBEAT;
         self.tell_of_peers(now);
         let interval = self.schedule.interval();
         self.peers.ask(interval.unwrap_or_default(), now);
@@ -23,9 +23,9 @@ impl Driver {
             monitor.ask(|| self.offsets.counted(&self.assignment), now);
         }
         let counts = |partition: &TopicPartition| self.offsets.counts(partition, &self.assignment);
-        let counters = &self.members.counters;
+        let counters = &self.workers.counters;
         let read = counters.records.load(Ordering::Relaxed);
-        let pulse = Pulse {
+        let heartbeat = Heartbeat {
             records: read,
             bytes: counters.bytes.load(Ordering::Relaxed),
             dead_letters: self.reporter.bad(),
@@ -35,14 +35,14 @@ impl Driver {
             partitions: self.assignment.len(),
             others: self.peers.part(&self.assignment, now),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
-            memory_short: self.room.is_short(),
+            memory_short: self.backpressure.is_short(),
             next_trigger: self
                 .schedule
                 .next()
                 .map(|next| next.saturating_duration_since(now)),
             interval,
         };
-        self.tell.event(Event::Pulse(pulse));
+        self.tell.event(Event::Heartbeat(heartbeat));
     }
 
     /// Partitions that others of the group read are not in the result shown here.

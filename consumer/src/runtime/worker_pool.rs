@@ -24,7 +24,7 @@ use crate::source::member::{
 use crate::source::topics::Extent;
 
 /// Running members. They stop when this is dropped, whatever the reason.
-pub(super) struct Members {
+pub(super) struct WorkerPool {
     handles: Vec<MemberHandle>,
     dead_letters: Option<JoinHandle<()>>,
     /// What members tell, each with its number.
@@ -35,7 +35,7 @@ pub(super) struct Members {
     _queued: MemoryReservation,
 }
 
-impl Members {
+impl WorkerPool {
     /// Starts them; `tell` gets what a person would want to know of dead letters.
     pub(super) fn start(
         config: &Config,
@@ -52,7 +52,7 @@ impl Members {
             },
             tell,
         )?;
-        let mut members = Self {
+        let mut pool = Self {
             handles: Vec::with_capacity(config.workers),
             dead_letters: Some(dead_letters),
             reports,
@@ -60,7 +60,7 @@ impl Members {
             _queued: queued(config, opened),
         };
         for number in 0..config.workers {
-            members.handles.push(member::spawn(MemberSettings {
+            pool.handles.push(member::spawn(MemberSettings {
                 number,
                 client: client(config, opened, number),
                 subscription: subscription(config, &opened.extents, number),
@@ -75,12 +75,12 @@ impl Members {
                 extents: Arc::clone(&opened.extents),
                 reports: sender.clone(),
                 letters: letters.clone(),
-                counters: Arc::clone(&members.counters),
+                counters: Arc::clone(&pool.counters),
                 goes_on_without_lost: config.on_data_loss == OnDataLoss::Continue,
                 topic_ids: Arc::clone(&opened.topic_ids),
             })?);
         }
-        Ok(members)
+        Ok(pool)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -135,7 +135,7 @@ impl Members {
     }
 }
 
-impl Drop for Members {
+impl Drop for WorkerPool {
     fn drop(&mut self) {
         self.tell(|| Command::Stop);
     }
