@@ -31,6 +31,12 @@ GROUP BY card_brand"
     };
 }
 
+/// The shortest time between batches.
+pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
+
+/// The longest time between batches: whoever wants more of it wants TRIGGER=available-now.
+pub const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// The query that is kept when none is given, and the columns that it reads.
 pub const DEFAULT_QUERY: &str = concat!(totals_by_brand!(), "\nORDER BY total DESC");
 

@@ -13,5 +13,4 @@ pub mod quantity;
 pub mod query;
 pub mod refusal;
 pub mod state;
-pub mod trigger;
 pub mod worker;

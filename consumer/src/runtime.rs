@@ -39,7 +39,7 @@ mod planning;
 mod quiet;
 mod report;
 mod resuming;
-mod schedule;
+mod trigger;
 mod updates;
 mod worker_pool;
 

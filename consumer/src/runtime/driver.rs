@@ -25,7 +25,7 @@ use super::open_transactions::OpenTransactions;
 use super::opening::{self, Opened};
 use super::peers::{PeerLookup, PeerLookupSettings, Peers};
 use super::report::Reporter;
-use super::schedule::{Plan, Schedule};
+use super::trigger::{Trigger, TriggerSettings};
 use super::updates::Updates;
 use super::worker_pool::WorkerPool;
 use super::{MemberError, StreamingError};
@@ -104,7 +104,7 @@ struct Driver {
     told_of_dropped: bool,
     is_stopping: bool,
     allowance: Allowance,
-    schedule: Schedule,
+    trigger: Trigger,
     assignment: Assignment,
     offsets: Offsets,
     /// What other processes keep, where this one keeps anything.
@@ -159,14 +159,14 @@ impl Driver {
             })?),
             false => None,
         };
-        let mut schedule = Schedule::new(Plan {
+        let mut trigger = Trigger::new(TriggerSettings {
             mode: config.trigger,
             is_limited: config.max_records_per_batch.is_some(),
             is_kept: opened.kept.is_some(),
             has_kept: opened.has_kept,
         });
         if let Some(interval) = opened.asked_interval {
-            schedule.set_interval(interval, Instant::now());
+            trigger.set_interval(interval, Instant::now());
         }
         let keeper = match opened.kept {
             Some(kept) => Some(Keeper::start(kept, passing_on(&tell, workers.remotes()))?),
@@ -196,7 +196,7 @@ impl Driver {
             told_of_dropped: false,
             is_stopping: false,
             allowance,
-            schedule,
+            trigger,
             assignment: Assignment::new(extents.len(), unread),
             offsets: Offsets::new(extents, peers.are_looked_up()),
             peers,
@@ -227,7 +227,7 @@ impl Driver {
             self.keep_written()?;
             let waits = self.relieve(now);
             if !waits && self.is_due(now) {
-                let is_last = self.schedule.fired(now, &self.assignment);
+                let is_last = self.trigger.fired(now, &self.assignment);
                 self.batch(now, is_last, LETTERS)?;
                 // A member that went before it had handed over reads again.
                 if is_last && self.assignment.has_read_all() {
@@ -236,7 +236,7 @@ impl Driver {
                 continue;
             }
             let mut until = self.heartbeat_at;
-            if let Some(next) = self.schedule.next().filter(|_| !waits) {
+            if let Some(next) = self.trigger.next().filter(|_| !waits) {
                 until = until.min(next);
             }
             select! {
@@ -260,7 +260,7 @@ impl Driver {
                 },
                 recv(inbox) -> command => match command {
                     Ok(Command::SetInterval(interval)) => {
-                        self.schedule.set_interval(interval, Instant::now());
+                        self.trigger.set_interval(interval, Instant::now());
                     }
                     // What has been read is shown before the end.
                     Ok(Command::Stop) | Err(_) => {
@@ -276,18 +276,18 @@ impl Driver {
     fn is_due(&mut self, now: Instant) -> bool {
         let read = self.workers.counters.records.load(Ordering::Relaxed);
         let has_news = self.peers.has_moved() || self.offsets.has_records(read);
-        self.schedule.is_due(now, has_news, &self.assignment)
+        self.trigger.is_due(now, has_news, &self.assignment)
     }
 
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
         match report {
             Report::CaughtUp(partition) => self.assignment.caught_up(&partition),
-            Report::BatchFull(batches) if batches == self.batches => self.schedule.fill(),
+            Report::BatchFull(batches) if batches == self.batches => self.trigger.fill(),
             Report::MemoryShort => self.backpressure.memory_is_short(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
                 let news = !partitions.is_empty() || !self.assignment.has_any(number);
-                if news && self.schedule.interval().is_some() {
+                if news && self.trigger.interval().is_some() {
                     let text = format!("worker {number} reads {}", names(&partitions));
                     self.tell.notice(Level::Info, text);
                 }
@@ -340,7 +340,7 @@ impl Driver {
     /// Helps partitions that wait for memory; whether the next batch has to wait for it, too.
     fn relieve(&mut self, now: Instant) -> bool {
         match self.backpressure.relief() {
-            Some(Relief::Batch) => self.schedule.fill(),
+            Some(Relief::Batch) => self.trigger.fill(),
             Some(Relief::Proceed) => self.workers.tell(|| MemberCommand::Proceed(self.batches)),
             None => {}
         }

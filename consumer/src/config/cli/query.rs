@@ -16,8 +16,8 @@ use crate::config::properties::OWN_PROPERTIES;
 use crate::config::{
     Config, DEFAULT_QUERY, DEFAULT_SCHEMA, DEFAULT_UPDATING_QUERY, OnDataLoss, TriggerMode, memory,
 };
+use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 use crate::engine::query::OnRecordError;
-use crate::engine::trigger::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 use crate::schema::TableSchema;
 use crate::sink::dead_letters::OnFailure;
 use crate::source::topics::StartingOffsets;

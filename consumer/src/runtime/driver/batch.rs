@@ -174,7 +174,7 @@ impl Driver {
                 .tell(|| MemberCommand::Refused(partition.clone(), epoch));
         }
         self.batches += 1;
-        self.schedule.empty();
+        self.trigger.empty();
         self.workers.tell(|| MemberCommand::Proceed(self.batches));
         Ok(HandedOver {
             parts,
@@ -201,7 +201,7 @@ impl Driver {
 
     /// Takes what the workers have read; whether there is more that waits for dead letters.
     fn gather(&mut self, into: &mut Vec<Contribution>) -> Result<bool, StreamingError> {
-        self.schedule.empty();
+        self.trigger.empty();
         self.backpressure.begin();
         self.workers.tell(|| MemberCommand::Trigger);
         let mut awaited = self.workers.len();
@@ -227,7 +227,7 @@ impl Driver {
 
     /// Waits until some partition can hand over; `false` if none can before `deadline`.
     fn await_full(&mut self, deadline: Instant) -> Result<bool, StreamingError> {
-        while !self.schedule.is_full() {
+        while !self.trigger.is_full() {
             match self.workers.report_before(deadline)? {
                 Some((number, report)) => self.report(number, report)?,
                 None => return Ok(false),

@@ -17,7 +17,7 @@ impl Driver {
         }
         self.heartbeat_at = now + HEARTBEAT;
         self.tell_of_peers(now);
-        let interval = self.schedule.interval();
+        let interval = self.trigger.interval();
         self.peers.ask(interval.unwrap_or_default(), now);
         if let Some(monitor) = &mut self.monitor {
             monitor.ask(|| self.offsets.counted(&self.assignment), now);
@@ -37,7 +37,7 @@ impl Driver {
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
             memory_short: self.backpressure.is_short(),
             next_trigger: self
-                .schedule
+                .trigger
                 .next()
                 .map(|next| next.saturating_duration_since(now)),
             interval,

@@ -187,7 +187,7 @@ fn interval(view: &mut View, snapshot: &Snapshot, longer: bool) -> Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::trigger::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
+    use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
     use crate::event::samples::brands;
     use crate::event::{Event, Heartbeat};
     use crate::ui::terminal::theme::Theme;

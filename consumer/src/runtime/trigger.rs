@@ -1,14 +1,16 @@
-//! When a batch comes: the grid of the trigger, what the first one waits for, and what cannot wait.
+//! When a batch comes: the grid of the interval, what the first one waits for, and what cannot wait.
+
+mod grid;
 
 use std::time::{Duration, Instant};
 
+use self::grid::Grid;
 use super::assignment::Assignment;
 use crate::config::TriggerMode;
-use crate::engine::trigger::Trigger;
 
 /// What does not change while a query runs, but for the interval.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Plan {
+pub(super) struct TriggerSettings {
     /// When batches are wanted.
     pub mode: TriggerMode,
     /// Whether the user has limited the records of a batch: that is a rate, and so no reason for the next
@@ -21,23 +23,23 @@ pub(super) struct Plan {
 }
 
 /// When the batches of one query come.
-pub(super) struct Schedule {
-    plan: Plan,
+pub(super) struct Trigger {
+    settings: TriggerSettings,
     /// `None` for available-now.
-    trigger: Option<Trigger>,
+    grid: Option<Grid>,
     /// Whether some partition waits for a batch.
     is_full: bool,
 }
 
-impl Schedule {
-    pub(super) fn new(plan: Plan) -> Self {
-        let trigger = match plan.mode {
-            TriggerMode::Interval(interval) => Some(Trigger::new(interval)),
+impl Trigger {
+    pub(super) fn new(settings: TriggerSettings) -> Self {
+        let grid = match settings.mode {
+            TriggerMode::Interval(interval) => Some(Grid::new(interval)),
             TriggerMode::AvailableNow => None,
         };
         Self {
-            plan,
-            trigger,
+            settings,
+            grid,
             is_full: false,
         }
     }
@@ -61,28 +63,28 @@ impl Schedule {
     /// nothing new passes.
     pub(super) fn is_due(&mut self, now: Instant, has_news: bool, assignment: &Assignment) -> bool {
         let has_news = has_news || self.is_full;
-        let Some(trigger) = &mut self.trigger else {
+        let Some(grid) = &mut self.grid else {
             return self.is_full || assignment.has_read_all();
         };
-        if trigger.next().is_none() {
+        if grid.next().is_none() {
             // What is kept of all partitions needs no reader.
-            let is_complete = self.plan.is_kept && assignment.has_read_all();
-            return (has_news || self.plan.has_kept)
+            let is_complete = self.settings.is_kept && assignment.has_read_all();
+            return (has_news || self.settings.has_kept)
                 && (self.is_full || is_complete || assignment.has_read_own(now));
         }
-        if trigger.is_due(now) && !has_news {
-            trigger.fired(now);
+        if grid.is_due(now) && !has_news {
+            grid.fired(now);
             return false;
         }
-        trigger.is_due(now) || self.is_full && !self.plan.is_limited
+        grid.is_due(now) || self.is_full && !self.settings.is_limited
     }
 
     /// A batch begins; whether it is the last one, if no partition is lost meanwhile.
     pub(super) fn fired(&mut self, now: Instant, assignment: &Assignment) -> bool {
-        match &mut self.trigger {
+        match &mut self.grid {
             None => assignment.has_read_all(),
-            Some(trigger) => {
-                trigger.fired(now);
+            Some(grid) => {
+                grid.fired(now);
                 false
             }
         }
@@ -90,18 +92,18 @@ impl Schedule {
 
     /// The point of the grid that comes next; `None` before the first batch, and without a grid.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.trigger.as_ref()?.next()
+        self.grid.as_ref()?.next()
     }
 
     /// Between two batches; `None` without a grid.
     pub(super) fn interval(&self) -> Option<Duration> {
-        self.trigger.as_ref().map(Trigger::interval)
+        self.grid.as_ref().map(Grid::interval)
     }
 
     /// Changes the interval, if there is one.
     pub(super) fn set_interval(&mut self, interval: Duration, now: Instant) {
-        if let Some(trigger) = &mut self.trigger {
-            trigger.set_interval(interval, now);
+        if let Some(grid) = &mut self.grid {
+            grid.set_interval(interval, now);
         }
     }
 }
@@ -115,8 +117,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn every(interval: Duration) -> Plan {
-        Plan {
+    fn every(interval: Duration) -> TriggerSettings {
+        TriggerSettings {
             mode: TriggerMode::Interval(interval),
             is_limited: false,
             is_kept: false,
@@ -142,56 +144,56 @@ mod tests {
     #[test]
     fn the_first_batch_waits_for_what_was_there_at_the_start() {
         let now = Instant::now();
-        let mut schedule = Schedule::new(every(5 * SECOND));
+        let mut trigger = Trigger::new(every(5 * SECOND));
         let (partition, mut assignment) = unread();
         assignment.assigned(0, vec![partition.clone()], now);
-        assert!(!schedule.is_due(now + 60 * SECOND, true, &assignment));
+        assert!(!trigger.is_due(now + 60 * SECOND, true, &assignment));
         assignment.caught_up(&partition);
         assert!(
-            !schedule.is_due(now, false, &assignment),
+            !trigger.is_due(now, false, &assignment),
             "there is no record"
         );
-        assert!(schedule.is_due(now, true, &assignment));
-        assert_eq!(schedule.next(), None);
-        assert!(!schedule.fired(now, &assignment));
-        assert_eq!(schedule.next(), Some(now + 5 * SECOND));
+        assert!(trigger.is_due(now, true, &assignment));
+        assert_eq!(trigger.next(), None);
+        assert!(!trigger.fired(now, &assignment));
+        assert_eq!(trigger.next(), Some(now + 5 * SECOND));
     }
 
     #[test]
     fn the_first_batch_comes_early_if_a_partition_can_take_no_more() {
         let now = Instant::now();
-        let mut schedule = Schedule::new(every(5 * SECOND));
+        let mut trigger = Trigger::new(every(5 * SECOND));
         let (partition, mut assignment) = unread();
         assignment.assigned(0, vec![partition], now);
-        schedule.fill();
-        assert!(schedule.is_due(now, false, &assignment));
+        trigger.fill();
+        assert!(trigger.is_due(now, false, &assignment));
     }
 
     #[test]
     fn what_is_kept_of_all_partitions_needs_neither_record_nor_reader() {
         let now = Instant::now();
         let (partition, mut assignment) = unread();
-        let mut schedule = Schedule::new(Plan {
+        let mut trigger = Trigger::new(TriggerSettings {
             is_kept: true,
             has_kept: true,
             ..every(5 * SECOND)
         });
-        assert!(!schedule.is_due(now, false, &assignment));
+        assert!(!trigger.is_due(now, false, &assignment));
         assignment.caught_up(&partition);
-        assert!(schedule.is_due(now, false, &assignment));
+        assert!(trigger.is_due(now, false, &assignment));
     }
 
     #[test]
     fn a_point_of_the_grid_without_news_passes() {
         let now = Instant::now();
         let assignment = read(now);
-        let mut schedule = Schedule::new(every(5 * SECOND));
-        schedule.fired(now, &assignment);
-        assert!(!schedule.is_due(now + 4 * SECOND, true, &assignment));
-        assert!(!schedule.is_due(now + 5 * SECOND, false, &assignment));
+        let mut trigger = Trigger::new(every(5 * SECOND));
+        trigger.fired(now, &assignment);
+        assert!(!trigger.is_due(now + 4 * SECOND, true, &assignment));
+        assert!(!trigger.is_due(now + 5 * SECOND, false, &assignment));
         // Records that come now wait for the next point.
-        assert!(!schedule.is_due(now + 6 * SECOND, true, &assignment));
-        assert!(schedule.is_due(now + 10 * SECOND, true, &assignment));
+        assert!(!trigger.is_due(now + 6 * SECOND, true, &assignment));
+        assert!(trigger.is_due(now + 10 * SECOND, true, &assignment));
     }
 
     #[test]
@@ -199,19 +201,19 @@ mod tests {
         let now = Instant::now();
         let assignment = read(now);
         for is_limited in [false, true] {
-            let mut schedule = Schedule::new(Plan {
+            let mut trigger = Trigger::new(TriggerSettings {
                 is_limited,
                 ..every(5 * SECOND)
             });
-            schedule.fired(now, &assignment);
-            schedule.fill();
+            trigger.fired(now, &assignment);
+            trigger.fill();
             assert_eq!(
-                schedule.is_due(now + SECOND, false, &assignment),
+                trigger.is_due(now + SECOND, false, &assignment),
                 !is_limited
             );
-            assert!(schedule.is_due(now + 5 * SECOND, false, &assignment));
-            schedule.empty();
-            assert!(!schedule.is_due(now + SECOND, false, &assignment));
+            assert!(trigger.is_due(now + 5 * SECOND, false, &assignment));
+            trigger.empty();
+            assert!(!trigger.is_due(now + SECOND, false, &assignment));
         }
     }
 
@@ -219,21 +221,21 @@ mod tests {
     fn available_now_has_batches_as_partitions_fill_and_one_at_the_end() {
         let now = Instant::now();
         let (partition, mut assignment) = unread();
-        let mut schedule = Schedule::new(Plan {
+        let mut trigger = Trigger::new(TriggerSettings {
             mode: TriggerMode::AvailableNow,
             is_limited: true,
             ..every(SECOND)
         });
         assignment.assigned(0, vec![partition.clone()], now);
-        assert!(!schedule.is_due(now, true, &assignment));
-        schedule.fill();
-        assert!(schedule.is_due(now, false, &assignment));
-        assert!(!schedule.fired(now, &assignment), "there is more to read");
-        schedule.empty();
+        assert!(!trigger.is_due(now, true, &assignment));
+        trigger.fill();
+        assert!(trigger.is_due(now, false, &assignment));
+        assert!(!trigger.fired(now, &assignment), "there is more to read");
+        trigger.empty();
         assignment.caught_up(&partition);
-        assert!(schedule.is_due(now, false, &assignment));
-        assert!(schedule.fired(now, &assignment));
-        schedule.set_interval(SECOND, now);
-        assert_eq!((schedule.next(), schedule.interval()), (None, None));
+        assert!(trigger.is_due(now, false, &assignment));
+        assert!(trigger.fired(now, &assignment));
+        trigger.set_interval(SECOND, now);
+        assert_eq!((trigger.next(), trigger.interval()), (None, None));
     }
 }

@@ -6,20 +6,16 @@
 
 use std::time::{Duration, Instant};
 
-/// The shortest time between batches.
-pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
-
-/// The longest time between batches: whoever wants more of it wants TRIGGER=available-now.
-pub const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 
 /// The times of one query's batches.
 #[derive(Clone, Debug)]
-pub struct Trigger {
+pub struct Grid {
     interval: Duration,
     next: Option<Instant>,
 }
 
-impl Trigger {
+impl Grid {
     /// A schedule that waits for the first batch. An interval beyond what BATCH_INTERVAL may be is
     /// the nearest that it may be.
     pub fn new(interval: Duration) -> Self {
@@ -81,63 +77,63 @@ mod tests {
     #[test]
     fn batches_lie_on_a_grid_from_the_first_one() {
         let start = Instant::now();
-        let mut trigger = Trigger::new(5 * SECOND);
-        assert!(!trigger.is_due(start + 100 * SECOND));
-        trigger.fired(start);
-        assert_eq!(trigger.next(), Some(start + 5 * SECOND));
-        trigger.fired(start + 5 * SECOND + SECOND / 10);
-        assert_eq!(trigger.next(), Some(start + 10 * SECOND));
+        let mut grid = Grid::new(5 * SECOND);
+        assert!(!grid.is_due(start + 100 * SECOND));
+        grid.fired(start);
+        assert_eq!(grid.next(), Some(start + 5 * SECOND));
+        grid.fired(start + 5 * SECOND + SECOND / 10);
+        assert_eq!(grid.next(), Some(start + 10 * SECOND));
     }
 
     #[test]
     fn a_batch_that_overran_is_followed_at_once() {
         let start = Instant::now();
-        let mut trigger = Trigger::new(5 * SECOND);
-        trigger.fired(start);
+        let mut grid = Grid::new(5 * SECOND);
+        grid.fired(start);
         // The batch of the start took 7 s: the one of second 5 comes now, then that of second 10.
-        assert!(trigger.is_due(start + 7 * SECOND));
-        trigger.fired(start + 7 * SECOND);
-        assert_eq!(trigger.next(), Some(start + 10 * SECOND));
+        assert!(grid.is_due(start + 7 * SECOND));
+        grid.fired(start + 7 * SECOND);
+        assert_eq!(grid.next(), Some(start + 10 * SECOND));
     }
 
     #[test]
     fn points_of_the_grid_that_have_passed_are_left_out() {
         let start = Instant::now();
-        let mut trigger = Trigger::new(5 * SECOND);
-        trigger.fired(start);
-        trigger.fired(start + 23 * SECOND);
-        assert_eq!(trigger.next(), Some(start + 25 * SECOND));
+        let mut grid = Grid::new(5 * SECOND);
+        grid.fired(start);
+        grid.fired(start + 23 * SECOND);
+        assert_eq!(grid.next(), Some(start + 25 * SECOND));
     }
 
     #[test]
     fn batches_before_their_time_leave_the_grid_as_it_is() {
         let start = Instant::now();
-        let mut trigger = Trigger::new(5 * SECOND);
-        trigger.fired(start);
+        let mut grid = Grid::new(5 * SECOND);
+        grid.fired(start);
         for early in 1..5 {
-            trigger.fired(start + early * SECOND);
+            grid.fired(start + early * SECOND);
         }
-        assert_eq!(trigger.next(), Some(start + 5 * SECOND));
-        trigger.fired(start + 5 * SECOND);
-        assert_eq!(trigger.next(), Some(start + 10 * SECOND));
+        assert_eq!(grid.next(), Some(start + 5 * SECOND));
+        grid.fired(start + 5 * SECOND);
+        assert_eq!(grid.next(), Some(start + 10 * SECOND));
     }
 
     #[test]
     fn no_interval_is_out_of_bounds() {
         let start = Instant::now();
-        let mut trigger = Trigger::new(Duration::MAX);
-        trigger.fired(start);
-        assert_eq!(trigger.next(), Some(start + LONGEST_INTERVAL));
-        trigger.set_interval(Duration::ZERO, start);
-        assert_eq!(trigger.next(), Some(start + SHORTEST_INTERVAL));
+        let mut grid = Grid::new(Duration::MAX);
+        grid.fired(start);
+        assert_eq!(grid.next(), Some(start + LONGEST_INTERVAL));
+        grid.set_interval(Duration::ZERO, start);
+        assert_eq!(grid.next(), Some(start + SHORTEST_INTERVAL));
     }
 
     #[test]
     fn a_new_interval_counts_from_when_it_is_set() {
         let start = Instant::now();
-        let mut trigger = Trigger::new(5 * SECOND);
-        trigger.fired(start);
-        trigger.set_interval(SECOND, start + 2 * SECOND);
-        assert_eq!(trigger.next(), Some(start + 3 * SECOND));
+        let mut grid = Grid::new(5 * SECOND);
+        grid.fired(start);
+        grid.set_interval(SECOND, start + 2 * SECOND);
+        assert_eq!(grid.next(), Some(start + 3 * SECOND));
     }
 }
