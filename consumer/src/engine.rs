@@ -4,7 +4,7 @@
 //! are merged into the partition's kept state, and the result is computed from the states of all
 //! partitions. No record is looked at twice, and none is kept.
 
-pub mod changed;
+pub mod changelog;
 pub mod execution;
 pub mod feed;
 pub mod functions;

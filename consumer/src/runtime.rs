@@ -24,6 +24,7 @@ pub mod advancing;
 mod asked;
 mod assignment;
 mod backpressure;
+mod changelog;
 mod client;
 pub mod delivery;
 mod driver;
@@ -40,7 +41,6 @@ mod quiet;
 mod report;
 mod resuming;
 mod trigger;
-mod updates;
 mod worker_pool;
 
 use std::io;

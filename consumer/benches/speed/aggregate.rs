@@ -1,7 +1,7 @@
 //! From records to groups, from groups to a state, from a state to a result.
 
 use consumer::config::{DEFAULT_QUERY, DEFAULT_SCHEMA};
-use consumer::engine::changed::Changed;
+use consumer::engine::changelog::ChangedGroups;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use consumer::schema::TableSchema;
@@ -88,7 +88,8 @@ fn update_result(bencher: Bencher<'_, '_>, kept: usize) {
     let state = state(&query, kept);
     let made = groups(&query, spread(kept, 0));
     bencher.bench_local(|| {
-        let changed = Changed::of(keys, query.memory(), made.clone(), [&state]).expect("groups");
+        let changed =
+            ChangedGroups::of(keys, query.memory(), made.clone(), [&state]).expect("groups");
         query.result(changed.rows).expect("a result").rows
     });
 }

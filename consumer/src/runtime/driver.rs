@@ -17,6 +17,7 @@ use crossbeam_channel::{Receiver, Sender, never, select};
 
 use super::assignment::Assignment;
 use super::backpressure::{Backpressure, Relief};
+use super::changelog::Changelog;
 use super::delivery::Deliveries;
 use super::event_sender::{EventSender, passing_on};
 use super::monitor::{LogLook, Monitor, MonitorSettings};
@@ -26,7 +27,6 @@ use super::opening::{self, Opened};
 use super::peers::{PeerLookup, PeerLookupSettings, Peers};
 use super::report::Reporter;
 use super::trigger::{Trigger, TriggerSettings};
-use super::updates::Updates;
 use super::worker_pool::WorkerPool;
 use super::{MemberError, StreamingError};
 use crate::checkpoint::Checkpoints;
@@ -116,7 +116,7 @@ struct Driver {
     transactions: OpenTransactions,
     backpressure: Backpressure,
     /// In update mode.
-    updates: Option<Updates>,
+    changelog: Option<Changelog>,
     reporter: Reporter,
     /// Batches that are done.
     batches: u64,
@@ -125,7 +125,7 @@ struct Driver {
 
 impl Driver {
     fn start(config: &Config, opened: Opened, tell: EventSender) -> Result<Self, StreamingError> {
-        let updates = Updates::of(&opened.query);
+        let changelog = Changelog::of(&opened.query);
         let backpressure = Backpressure::new(opened.query.clone());
         let allowance = Allowance::new(config.max_records_per_batch);
         let sender = tell.clone();
@@ -207,7 +207,7 @@ impl Driver {
             monitor,
             transactions: OpenTransactions::default(),
             backpressure,
-            updates,
+            changelog,
             batches: 0,
             heartbeat_at: Instant::now(),
         })

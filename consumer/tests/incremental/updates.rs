@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema};
-use consumer::engine::changed::Changed;
+use consumer::engine::changelog::ChangedGroups;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use proptest::prelude::*;
@@ -157,7 +157,7 @@ fn in_updates(query: &Query, stream: &[(Record, i32, usize)]) -> Vec<(RecordBatc
             results.push((outcome.rows, outcome.groups));
             continue;
         };
-        let changed = Changed::of(keys, query.memory(), made, &before).unwrap();
+        let changed = ChangedGroups::of(keys, query.memory(), made, &before).unwrap();
         groups += changed.new_groups;
         results.push((query.result(changed.rows).unwrap().rows, groups));
     }
@@ -257,7 +257,7 @@ fn updates_of_many_groups_in_many_layers_are_exact() {
             *state = state.with_batch(&query, new.clone()).unwrap();
             made.extend(new);
         }
-        let changed = Changed::of(&keys, query.memory(), made, &before).unwrap();
+        let changed = ChangedGroups::of(&keys, query.memory(), made, &before).unwrap();
         groups += changed.new_groups;
         assert_eq!(groups, expected.len());
         let result = query.result(changed.rows).unwrap().rows;

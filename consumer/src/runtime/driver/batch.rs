@@ -18,8 +18,8 @@ use crate::engine::worker::{Contribution, Output};
 use crate::event::{Batch, Event, Receipt};
 use crate::runtime::StreamingError;
 use crate::runtime::advancing::{Advanced, advance};
+use crate::runtime::changelog::ShownStates;
 use crate::runtime::report::BatchFacts;
-use crate::runtime::updates::Shown;
 use crate::source::member::{Command as MemberCommand, Report};
 
 /// What a batch begins with.
@@ -27,7 +27,7 @@ struct HandedOver {
     /// What moves the checkpoints on.
     parts: Vec<Contribution>,
     /// What was there before, if what changes is looked up in it.
-    before: Option<Shown>,
+    before: Option<ShownStates>,
     /// Checkpoints that may be kept once the batch's rows are written.
     held: Vec<NewState>,
 }
@@ -58,8 +58,8 @@ impl Driver {
             .map(|part| (part.partition.clone(), part.end))
             .collect();
         // What the groups of this batch had before it, if all that was before it has been shown.
-        let before = match &mut self.updates {
-            Some(updates) => before.filter(|before| updates.go_on(before, &read)),
+        let before = match &mut self.changelog {
+            Some(changelog) => before.filter(|before| changelog.go_on(before, &read)),
             None => None,
         };
         self.offsets.read_to(read);
@@ -98,8 +98,8 @@ impl Driver {
         if self.backpressure.is_filled_by(&states) {
             return Err(self.out_of_memory());
         }
-        let changed = match (&mut self.updates, &before) {
-            (Some(updates), Some(before)) => Some(updates.changed(before, made)),
+        let changed = match (&mut self.changelog, &before) {
+            (Some(changelog), Some(before)) => Some(changelog.changed(before, made)),
             _ => None,
         };
         // No longer needed, and merging may have made other layers of them.
@@ -115,11 +115,11 @@ impl Driver {
             .result(rows)
             .map_err(|error| self.failed(&error))?;
         facts.groups = outcome.groups as u64;
-        if let Some(updates) = &mut self.updates {
+        if let Some(changelog) = &mut self.changelog {
             if is_all {
-                updates.all(&now, facts.groups);
+                changelog.all(&now, facts.groups);
             }
-            facts.groups = updates.groups();
+            facts.groups = changelog.groups();
         }
         facts.state_bytes = states.iter().map(|state| state.bytes() as u64).sum();
         facts.gathering = gathered;
@@ -156,7 +156,7 @@ impl Driver {
     fn hand_over(&mut self, deadline: Instant) -> Result<HandedOver, StreamingError> {
         let mut contributions = Vec::new();
         while self.gather(&mut contributions)? && self.await_full(deadline)? {}
-        let before = self.updates.is_some().then(|| self.shown());
+        let before = self.changelog.is_some().then(|| self.shown());
         let taken = contributions.iter().map(|part| part.allowed).sum();
         let mut held = Vec::new();
         let Advanced { parts, refused } = advance(&self.checkpoints, contributions, |state| {
@@ -186,7 +186,7 @@ impl Driver {
     /// The checkpoints that the result is made of. While a partition moves between workers its state stays in the
     /// result; what others of the group have read on from does not, unless they keep it where this process finds
     /// it.
-    fn shown(&self) -> Shown {
+    fn shown(&self) -> ShownStates {
         self.checkpoints.newest(|partition| {
             self.keeper.is_some() || !self.told_of_peers || self.assignment.reads(partition)
         })

@@ -18,7 +18,7 @@ use super::memory::Memory;
 use super::state::{Index, State, hashes_of};
 
 /// What the result of a batch is made of, if it has only the groups that the batch changes.
-pub struct Changed {
+pub struct ChangedGroups {
     /// What the batch's records make, and what the states before have of the same groups; one may come several
     /// times.
     pub rows: Vec<RecordBatch>,
@@ -26,7 +26,7 @@ pub struct Changed {
     pub new_groups: usize,
 }
 
-impl Changed {
+impl ChangedGroups {
     /// What the groups that a batch's records have `made` had in the states `before` it. `keys` are the first
     /// columns of both.
     ///

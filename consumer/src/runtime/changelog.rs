@@ -14,16 +14,16 @@ use arrow::datatypes::SchemaRef;
 use datafusion_common::DataFusionError;
 
 use crate::checkpoint::Checkpoint;
-use crate::engine::changed::Changed;
+use crate::engine::changelog::ChangedGroups;
 use crate::engine::memory::Memory;
 use crate::engine::query::Query;
 use crate::position::{Offset, TopicPartition};
 
 /// The checkpoints that a result is made of.
-pub(super) type Shown = BTreeMap<TopicPartition, Checkpoint>;
+pub(super) type ShownStates = BTreeMap<TopicPartition, Checkpoint>;
 
 /// What the results so far have shown.
-pub(super) struct Updates {
+pub(super) struct Changelog {
     keys: SchemaRef,
     memory: Memory,
     /// Up to where the last result had each partition; `None` if the next must have all groups.
@@ -32,7 +32,7 @@ pub(super) struct Updates {
     groups: u64,
 }
 
-impl Updates {
+impl Changelog {
     /// Those of `query`; `None` if its results have all groups anyway.
     pub(super) fn of(query: &Query) -> Option<Self> {
         query.looked_up_by().map(|keys| Self {
@@ -47,7 +47,7 @@ impl Updates {
     /// show what it changes. They count as shown up to there then.
     pub(super) fn go_on(
         &mut self,
-        before: &Shown,
+        before: &ShownStates,
         ends: &BTreeMap<TopicPartition, Offset>,
     ) -> bool {
         let shown = self.shown.take().filter(|shown| {
@@ -70,17 +70,17 @@ impl Updates {
     /// If DataFusion cannot compare keys, or memory does not hold what is found.
     pub(super) fn changed(
         &mut self,
-        before: &Shown,
+        before: &ShownStates,
         made: Vec<RecordBatch>,
     ) -> Result<Vec<RecordBatch>, DataFusionError> {
         let states = before.values().map(|checkpoint| &checkpoint.state);
-        let changed = Changed::of(&self.keys, &self.memory, made, states)?;
+        let changed = ChangedGroups::of(&self.keys, &self.memory, made, states)?;
         self.groups += changed.new_groups as u64;
         Ok(changed.rows)
     }
 
     /// A result with all `groups` of these has been made.
-    pub(super) fn all(&mut self, now: &Shown, groups: u64) {
+    pub(super) fn all(&mut self, now: &ShownStates, groups: u64) {
         let offsets = now
             .iter()
             .map(|(partition, at)| (partition.clone(), at.next));
@@ -100,15 +100,15 @@ mod tests {
     use crate::engine::state::State;
     use crate::schema::TableSchema;
 
-    fn updates() -> Updates {
+    fn changelog() -> Changelog {
         let table = TableSchema::parse("n BIGINT").unwrap();
         let text = "SELECT n, count(*) FROM transactions GROUP BY n";
         let query = Query::plan(text, table.table(), &[]).unwrap();
-        assert!(Updates::of(&query).is_none());
-        Updates::of(&query.updating().unwrap()).unwrap()
+        assert!(Changelog::of(&query).is_none());
+        Changelog::of(&query.updating().unwrap()).unwrap()
     }
 
-    fn at(offsets: &[i64]) -> Shown {
+    fn at(offsets: &[i64]) -> ShownStates {
         let of = |(number, offset): (i32, &i64)| {
             let checkpoint = Checkpoint {
                 next: Offset(*offset),
@@ -125,37 +125,37 @@ mod tests {
 
     #[test]
     fn what_was_not_shown_is_not_gone_on_from() {
-        let mut updates = updates();
+        let mut changelog = changelog();
         assert!(
-            !updates.go_on(&at(&[0, 0]), &read(0, 5)),
+            !changelog.go_on(&at(&[0, 0]), &read(0, 5)),
             "nothing was shown"
         );
-        updates.all(&at(&[5, 0]), 1);
-        assert!(updates.go_on(&at(&[5, 0]), &read(1, 3)));
+        changelog.all(&at(&[5, 0]), 1);
+        assert!(changelog.go_on(&at(&[5, 0]), &read(1, 3)));
         // A batch without a record moves on, too: over what is no record.
-        assert!(updates.go_on(&at(&[5, 3]), &read(1, 4)));
-        assert!(updates.go_on(&at(&[5, 4]), &BTreeMap::new()));
+        assert!(changelog.go_on(&at(&[5, 3]), &read(1, 4)));
+        assert!(changelog.go_on(&at(&[5, 4]), &BTreeMap::new()));
         // Another process has read on.
-        assert!(!updates.go_on(&at(&[9, 4]), &read(1, 5)));
+        assert!(!changelog.go_on(&at(&[9, 4]), &read(1, 5)));
         assert!(
-            !updates.go_on(&at(&[9, 5]), &BTreeMap::new()),
+            !changelog.go_on(&at(&[9, 5]), &BTreeMap::new()),
             "it must be shown first"
         );
-        updates.all(&at(&[9, 5]), 2);
+        changelog.all(&at(&[9, 5]), 2);
         assert!(
-            !updates.go_on(&at(&[9, 5, 0]), &BTreeMap::new()),
+            !changelog.go_on(&at(&[9, 5, 0]), &BTreeMap::new()),
             "one was added"
         );
-        updates.all(&at(&[9, 5, 0]), 2);
+        changelog.all(&at(&[9, 5, 0]), 2);
         assert!(
-            !updates.go_on(&at(&[9]), &BTreeMap::new()),
+            !changelog.go_on(&at(&[9]), &BTreeMap::new()),
             "two are not shown any more"
         );
-        updates.all(&at(&[9]), 2);
+        changelog.all(&at(&[9]), 2);
         assert!(
-            !updates.go_on(&at(&[9]), &read(1, 6)),
+            !changelog.go_on(&at(&[9]), &read(1, 6)),
             "what is not shown was read"
         );
-        assert_eq!(updates.groups(), 2);
+        assert_eq!(changelog.groups(), 2);
     }
 }
