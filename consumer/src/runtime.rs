@@ -30,7 +30,6 @@ pub mod delivery;
 mod driver;
 mod event_sender;
 mod group_guard;
-mod inferring;
 mod monitor;
 mod offsets;
 mod open_transactions;

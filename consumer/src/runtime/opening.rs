@@ -14,9 +14,8 @@ use super::StreamingError;
 use super::asked::Asked;
 use super::client::{client, session};
 use super::group_guard::{self, GroupGuard, PATIENCE};
-use super::inferring::Inferring;
 use super::open_transactions;
-use super::planning::{Planned, planned};
+use super::planning::{PlannedQuery, SchemaSearch, planned};
 use super::quiet::{Quiet, quiet_client};
 use super::resuming::{ResumeError, keep_topics, resume, take};
 use crate::checkpoint::kept::Kept;
@@ -134,7 +133,7 @@ pub(super) fn open(
     let store = location
         .map(|location| location.open().map_err(ResumeError::from))
         .transpose()?;
-    let planned = planned(Inferring {
+    let planned = planned(SchemaSearch {
         config,
         // What a reset forgets is not to be gone on with, and may still be in use.
         store: store.as_ref().filter(|_| !config.reset),
@@ -143,7 +142,7 @@ pub(super) fn open(
         asked: &mut asked,
         tell: &mut tell,
     })?;
-    let Some(Planned {
+    let Some(PlannedQuery {
         table,
         query,
         taken,

@@ -1,10 +1,13 @@
 //! A query over the schema that there is.
 
+mod schema;
+
 use kafka_access::SettingsError;
 
+pub(super) use self::schema::SchemaSearch;
+use self::schema::{FoundSchema, SchemaOrigin};
 use super::StreamingError;
 use super::client::check_memory;
-use super::inferring::{Found, Inferring, Origin};
 use super::resuming::take;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::store::Store;
@@ -19,7 +22,7 @@ const MOST_OF_QUERY: usize = 60;
 const MOST_OF_REASON: usize = 2_000;
 
 /// A query, and what it has been planned over.
-pub(super) struct Planned {
+pub(super) struct PlannedQuery {
     pub table: TableSchema,
     pub query: Query,
     /// As what the store has been taken for it, if there is one to take.
@@ -28,7 +31,9 @@ pub(super) struct Planned {
 
 /// Plans the query over the schema that is found, and takes the store for both. `None` if a stop was asked for while
 /// waiting.
-pub(super) fn planned(mut schemas: Inferring<'_, '_>) -> Result<Option<Planned>, StreamingError> {
+pub(super) fn planned(
+    mut schemas: SchemaSearch<'_, '_>,
+) -> Result<Option<PlannedQuery>, StreamingError> {
     let (config, store) = (schemas.config, schemas.store);
     loop {
         let Some(found) = schemas.find()? else {
@@ -39,7 +44,7 @@ pub(super) fn planned(mut schemas: Inferring<'_, '_>) -> Result<Option<Planned>,
             Ok(planned) => return Ok(Some(planned)),
             // Another process of the group was faster, and has seen other records: its schema is gone on with. If it
             // is another query's all the same, that is found then.
-            Err(_) if origin == Origin::Inferred && schemas.is_kept() => {}
+            Err(_) if origin == SchemaOrigin::Inferred && schemas.is_kept() => {}
             Err(error) => return Err(error),
         }
     }
@@ -48,11 +53,12 @@ pub(super) fn planned(mut schemas: Inferring<'_, '_>) -> Result<Option<Planned>,
 fn planned_over(
     config: &Config,
     store: Option<&Store>,
-    found: Found,
-) -> Result<Planned, StreamingError> {
+    found: FoundSchema,
+) -> Result<PlannedQuery, StreamingError> {
     let table = found.schema;
     let query = query_over(config, &table).map_err(|error| {
-        let is_of_schema = found.origin == Origin::Kept && matches!(error, QueryError::Invalid(_));
+        let is_of_schema =
+            found.origin == SchemaOrigin::Kept && matches!(error, QueryError::Invalid(_));
         let error = wrong_query(config, &with_left_out(config, error, &found.left_out));
         match is_of_schema {
             true => StreamingError::KeptSchema(Box::new(error)),
@@ -62,7 +68,7 @@ fn planned_over(
     let taken = store
         .map(|store| take(config, store, &table, &query))
         .transpose()?;
-    Ok(Planned {
+    Ok(PlannedQuery {
         table,
         query,
         taken,

@@ -9,18 +9,18 @@ use kafka_access::escape::escaped;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
-use super::StreamingError;
-use super::asked::Asked;
-use super::client::client;
-use super::open_transactions;
-use super::quiet::Quiet;
-use super::resuming::ResumeError;
 use crate::checkpoint::claim;
 use crate::checkpoint::store::Store;
 use crate::config::{Config, TriggerMode};
 use crate::event::Level;
 use crate::number::counted;
 use crate::position::TopicPartition;
+use crate::runtime::StreamingError;
+use crate::runtime::asked::Asked;
+use crate::runtime::client::client;
+use crate::runtime::open_transactions;
+use crate::runtime::quiet::Quiet;
+use crate::runtime::resuming::ResumeError;
 use crate::schema::TableSchema;
 use crate::schema::infer::{Inferred, Notes, SAMPLES, infer};
 use crate::source::member::MemberError;
@@ -44,16 +44,16 @@ const MOST_OF_SCHEMA: usize = 1_000;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A schema, and where it is from.
-pub(super) struct Found {
+pub(in crate::runtime) struct FoundSchema {
     pub schema: TableSchema,
-    pub origin: Origin,
+    pub origin: SchemaOrigin,
     /// What is in the first records but not in the schema, if it is that of theirs.
     pub left_out: Notes,
 }
 
 /// Where a schema is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(in crate::runtime) enum SchemaOrigin {
     /// SCHEMA.
     Set,
     /// What is kept with the checkpoints.
@@ -63,7 +63,7 @@ pub(super) enum Origin {
 }
 
 /// What a schema is looked for with.
-pub(super) struct Inferring<'a, 'i> {
+pub(in crate::runtime) struct SchemaSearch<'a, 'i> {
     pub config: &'a Config,
     /// Where one may be kept.
     pub store: Option<&'a Store>,
@@ -74,21 +74,21 @@ pub(super) struct Inferring<'a, 'i> {
     pub tell: &'a mut dyn FnMut(Level, String),
 }
 
-impl Inferring<'_, '_> {
+impl SchemaSearch<'_, '_> {
     /// The schema that was set, is kept, or is that of the first records. `None` if a stop was asked for while waiting.
-    pub(super) fn find(&mut self) -> Result<Option<Found>, StreamingError> {
+    pub(in crate::runtime) fn find(&mut self) -> Result<Option<FoundSchema>, StreamingError> {
         let found = |schema, origin| {
-            Ok(Some(Found {
+            Ok(Some(FoundSchema {
                 schema,
                 origin,
                 left_out: Notes::default(),
             }))
         };
         if let Some(schema) = &self.config.schema {
-            return found(schema.clone(), Origin::Set);
+            return found(schema.clone(), SchemaOrigin::Set);
         }
         if let Some(schema) = self.kept()? {
-            return found(schema, Origin::Kept);
+            return found(schema, SchemaOrigin::Kept);
         }
         let mut told = false;
         let mut losses = 0;
@@ -109,9 +109,9 @@ impl Inferring<'_, '_> {
             match infer(first.values.iter().map(Vec::as_slice)) {
                 Ok(inferred) => {
                     self.tell_inferred(&inferred);
-                    return Ok(Some(Found {
+                    return Ok(Some(FoundSchema {
                         schema: inferred.schema,
-                        origin: Origin::Inferred,
+                        origin: SchemaOrigin::Inferred,
                         left_out: inferred.left_out,
                     }));
                 }
@@ -130,13 +130,13 @@ impl Inferring<'_, '_> {
             if self.is_kept()
                 && let Some(schema) = self.kept()?
             {
-                return found(schema, Origin::Kept);
+                return found(schema, SchemaOrigin::Kept);
             }
         }
     }
 
     /// Whether a schema is kept by now that can be read.
-    pub(super) fn is_kept(&self) -> bool {
+    pub(in crate::runtime) fn is_kept(&self) -> bool {
         let topics = &self.config.topics;
         let kept = self.store.map(|store| claim::kept_schema(store, topics));
         matches!(kept, Some(Ok(Some(Ok(_schema)))))
