@@ -13,8 +13,8 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
+use super::kafka_client::{QuietContext, quiet_client};
 use super::open_transactions::Behind;
-use super::quiet::{Quiet, quiet_client};
 use crate::checkpoint::kept::Kept;
 use crate::position::{Offset, TopicPartition};
 use crate::source::topic_ids::{self, MadeAnew, TopicIds, made_anew};
@@ -123,7 +123,7 @@ struct Ids {
 
 impl Ids {
     /// A topic that is another one by now, seen twice.
-    fn changed(&mut self, client: &BaseConsumer<Quiet>) -> Option<MadeAnew> {
+    fn changed(&mut self, client: &BaseConsumer<QuietContext>) -> Option<MadeAnew> {
         let ids = topic_ids::ask(client, &self.topics).ids;
         let first = made_anew(&self.known, &ids);
         if let Some(first) = first {

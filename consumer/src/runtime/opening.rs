@@ -12,11 +12,11 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::StreamingError;
 use super::asked::Asked;
-use super::client::{client, session};
 use super::group_guard::{self, GroupGuard, PATIENCE};
+use super::kafka_client::{QuietContext, quiet_client};
+use super::kafka_client::{client, session};
 use super::open_transactions;
 use super::planning::{PlannedQuery, SchemaSearch, planned};
-use super::quiet::{Quiet, quiet_client};
 use super::resuming::{ResumeError, keep_topics, resume, take};
 use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
@@ -256,7 +256,7 @@ fn names_of(config: &Config) -> Vec<Arc<str>> {
 }
 
 /// What brokers tell of the topics' ids. The demo's topics are as old as its brokers.
-fn topic_ids(config: &Config, consumer: &BaseConsumer<Quiet>) -> topic_ids::Told {
+fn topic_ids(config: &Config, consumer: &BaseConsumer<QuietContext>) -> topic_ids::Told {
     match config.demo.is_empty() {
         true => topic_ids::ask(consumer, &names_of(config)),
         false => topic_ids::Told::default(),
@@ -267,7 +267,7 @@ fn topic_ids(config: &Config, consumer: &BaseConsumer<Quiet>) -> topic_ids::Told
 /// read it when these have ended.
 fn ends_with_open(
     config: &Config,
-    consumer: &BaseConsumer<Quiet>,
+    consumer: &BaseConsumer<QuietContext>,
     partitions: &[TopicPartition],
 ) -> BTreeMap<TopicPartition, Offset> {
     let is_left = config.trigger == TriggerMode::AvailableNow && config.demo.is_empty();

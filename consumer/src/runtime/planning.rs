@@ -7,7 +7,7 @@ use kafka_access::SettingsError;
 pub(super) use self::schema::SchemaSearch;
 use self::schema::{FoundSchema, SchemaOrigin};
 use super::StreamingError;
-use super::client::check_memory;
+use super::kafka_client::check_memory;
 use super::resuming::take;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::store::Store;

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use datafusion_execution::memory_pool::MemoryReservation;
 use rdkafka::config::ClientConfig;
 
-use super::client::queued_bytes;
+use super::kafka_client::queued_bytes;
 use super::opening::Opened;
 use super::{MemberError, StreamingError};
 use crate::config::{Config, OnDataLoss, TriggerMode};

@@ -15,7 +15,7 @@ use crate::checkpoint::kept::KeptError;
 use crate::checkpoint::{Checkpoints, Followed};
 use crate::position::{Offset, TopicPartition};
 use crate::runtime::group_guard;
-use crate::runtime::quiet::{Quiet, quiet_client};
+use crate::runtime::kafka_client::{QuietContext, quiet_client};
 use crate::source::group_members::{GroupMember, group};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
@@ -112,7 +112,10 @@ fn run(settings: &PeerLookupSettings, inbox: &Receiver<()>, looks: &Sender<Look>
 }
 
 /// A member that came when this process was there already, and shares nothing with it.
-fn foreign_member(settings: &PeerLookupSettings, client: &BaseConsumer<Quiet>) -> Option<String> {
+fn foreign_member(
+    settings: &PeerLookupSettings,
+    client: &BaseConsumer<QuietContext>,
+) -> Option<String> {
     let group = group(client, &settings.group)
         .inspect_err(|error| tracing::debug!(%error, "who is in the group"));
     let members = group.ok()?.members;
@@ -124,7 +127,7 @@ fn foreign_member(settings: &PeerLookupSettings, client: &BaseConsumer<Quiet>) -
 /// Where the logs of the others' partitions end.
 fn ends(
     settings: &PeerLookupSettings,
-    client: &BaseConsumer<Quiet>,
+    client: &BaseConsumer<QuietContext>,
 ) -> Result<BTreeMap<TopicPartition, Extent>, TopicsError> {
     let PeerLookupSettings {
         servers,

@@ -17,9 +17,9 @@ use crate::number::counted;
 use crate::position::TopicPartition;
 use crate::runtime::StreamingError;
 use crate::runtime::asked::Asked;
-use crate::runtime::client::client;
+use crate::runtime::kafka_client::QuietContext;
+use crate::runtime::kafka_client::client;
 use crate::runtime::open_transactions;
-use crate::runtime::quiet::Quiet;
 use crate::runtime::resuming::ResumeError;
 use crate::schema::TableSchema;
 use crate::schema::infer::{Inferred, Notes, SAMPLES, infer};
@@ -67,7 +67,7 @@ pub(in crate::runtime) struct SchemaSearch<'a, 'i> {
     pub config: &'a Config,
     /// Where one may be kept.
     pub store: Option<&'a Store>,
-    pub consumer: &'a BaseConsumer<Quiet>,
+    pub consumer: &'a BaseConsumer<QuietContext>,
     /// Where records are. They go on to where the logs are by now, if better records have to be waited for.
     pub extents: &'a mut BTreeMap<TopicPartition, Extent>,
     pub asked: &'a mut Asked<'i>,
@@ -257,7 +257,7 @@ impl SchemaSearch<'_, '_> {
 /// Looks whether the first records wait behind open transactions, until some do.
 struct OpenLook<'a> {
     client: &'a ClientConfig,
-    consumer: &'a BaseConsumer<Quiet>,
+    consumer: &'a BaseConsumer<QuietContext>,
     partitions: Vec<TopicPartition>,
     /// When the next look is; `None` if there is none any more.
     next: Option<Instant>,
@@ -266,7 +266,7 @@ struct OpenLook<'a> {
 impl<'a> OpenLook<'a> {
     fn new(
         client: &'a ClientConfig,
-        consumer: &'a BaseConsumer<Quiet>,
+        consumer: &'a BaseConsumer<QuietContext>,
         extents: &BTreeMap<TopicPartition, Extent>,
     ) -> Self {
         let waits = transactions::is_waited_for(client);

@@ -1,13 +1,17 @@
-//! The settings of a query's Kafka clients.
+//! The Kafka clients of a query: their settings, and one that is asked and tells nothing by itself.
 
 use std::time::Duration;
 
 use kafka_access::SettingsError;
-use rdkafka::config::ClientConfig;
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
 
 use super::StreamingError;
 use crate::config::{Config, TriggerMode};
 use crate::number;
+use crate::source::closing::Closing;
 
 const QUEUE: &str = "queued.max.messages.kbytes";
 const SESSION_TIMEOUT: &str = "session.timeout.ms";
@@ -84,4 +88,29 @@ pub(super) fn check_memory(config: &Config) -> Result<(), StreamingError> {
         number::bytes(queued)
     );
     Err(SettingsError::new("MEMORY_LIMIT", number::bytes(limit), mend).into())
+}
+
+/// A context whose log goes to `tracing` and nowhere else. Nobody polls its client, so whatever librdkafka puts into the
+/// client's queue stays there.
+pub(super) struct QuietContext;
+
+impl ClientContext for QuietContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        kafka_access::kafka::log_to_tracing(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        kafka_access::kafka::error_to_tracing(&error, reason);
+    }
+}
+
+impl ConsumerContext for QuietContext {}
+
+/// A client with the settings of a query's `config`, but without statistics: twice a second they would make its queue
+/// longer, for as long as the query runs.
+pub(super) fn quiet_client(config: &ClientConfig) -> KafkaResult<Closing<QuietContext>> {
+    let mut config = config.clone();
+    config.set("statistics.interval.ms", "0");
+    let client: BaseConsumer<QuietContext> = config.create_with_context(QuietContext)?;
+    Ok(Closing::from(client))
 }
