@@ -9,6 +9,7 @@
 pub mod aggregate;
 pub mod chain;
 pub mod claim;
+pub mod commit;
 pub mod durable_files;
 pub mod fingerprint;
 pub mod format;

@@ -20,8 +20,6 @@
 //! # Ok::<(), consumer::runtime::StreamingError>(())
 //! ```
 
-pub mod advancing;
-mod asked;
 mod assignment;
 mod backpressure;
 mod changelog;
@@ -33,11 +31,10 @@ mod kafka_client;
 mod monitor;
 mod offsets;
 mod open_transactions;
-mod opening;
 mod peers;
 mod planning;
 mod report;
-mod resuming;
+mod startup;
 mod trigger;
 mod worker_pool;
 
@@ -58,7 +55,7 @@ use crate::schema::infer::InferError;
 use crate::source::member::MemberError;
 use crate::source::topics::TopicsError;
 
-pub use self::resuming::ResumeError;
+pub use self::startup::restore::RestoreError;
 
 /// Why a query does not run, or runs no more.
 #[derive(Debug, Error)]
@@ -113,7 +110,7 @@ pub enum StreamingError {
     },
     /// It cannot go on from its checkpoints.
     #[error(transparent)]
-    Resume(#[from] ResumeError),
+    Resume(#[from] RestoreError),
     /// The query does not go with the schema that is kept.
     #[error("{0}; SCHEMA is as it is kept with the checkpoints: set it, or --reset infers it anew")]
     KeptSchema(Box<StreamingError>),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use consumer::checkpoint::commit::advance;
 use consumer::checkpoint::fingerprint::Identity;
 use consumer::checkpoint::keeper::Writer;
 use consumer::checkpoint::kept::Kept;
@@ -16,7 +17,6 @@ use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Action, Allowance, Event, Worker, WorkerPlan};
 use consumer::format::metadata::RecordMeta;
 use consumer::position::{Offset, TopicPartition};
-use consumer::runtime::advancing::advance;
 use consumer::schema::TableSchema;
 use object_store::memory::InMemory;
 use object_store::path::Path;

@@ -23,9 +23,9 @@ use super::event_sender::{EventSender, passing_on};
 use super::monitor::{LogLook, Monitor, MonitorSettings};
 use super::offsets::Offsets;
 use super::open_transactions::OpenTransactions;
-use super::opening::{self, Opened};
 use super::peers::{PeerLookup, PeerLookupSettings, Peers};
 use super::report::Reporter;
+use super::startup::{self, Startup};
 use super::trigger::{Trigger, TriggerSettings};
 use super::worker_pool::WorkerPool;
 use super::{MemberError, StreamingError};
@@ -65,12 +65,12 @@ pub(super) fn run(
         interval,
         demo: config.demo.clone(),
     })));
-    let opened = opening::open(config, inbox, |level, text| tell.notice(level, text))?;
-    let Some(opened) = opened else {
+    let startup = startup::open(config, inbox, |level, text| tell.notice(level, text))?;
+    let Some(startup) = startup else {
         return Ok(());
     };
-    let shows_kept = opened.has_kept && interval.is_some();
-    let mut driver = Driver::start(config, opened, tell)?;
+    let shows_kept = startup.has_kept && interval.is_some();
+    let mut driver = Driver::start(config, startup, tell)?;
     driver.tell.event(Event::Reading);
     let outcome = driver.run(inbox, shows_kept);
     // A query that has failed waits, too: its rows are written all the same, and would come once more.
@@ -124,23 +124,23 @@ struct Driver {
 }
 
 impl Driver {
-    fn start(config: &Config, opened: Opened, tell: EventSender) -> Result<Self, StreamingError> {
-        let changelog = Changelog::of(&opened.query);
-        let backpressure = Backpressure::new(opened.query.clone());
+    fn start(config: &Config, startup: Startup, tell: EventSender) -> Result<Self, StreamingError> {
+        let changelog = Changelog::of(&startup.query);
+        let backpressure = Backpressure::new(startup.query.clone());
         let allowance = Allowance::new(config.max_records_per_batch);
         let sender = tell.clone();
         let tell_notice = move |level, text| sender.notice(level, text);
-        let workers = WorkerPool::start(config, &opened, &allowance, tell_notice)?;
-        let lookup = match &opened.kept {
+        let workers = WorkerPool::start(config, &startup, &allowance, tell_notice)?;
+        let lookup = match &startup.kept {
             // Rows without an aggregate are kept by nobody.
-            Some(_) if config.trigger != TriggerMode::AvailableNow && !opened.query.appends() => {
+            Some(_) if config.trigger != TriggerMode::AvailableNow && !startup.query.appends() => {
                 Some(PeerLookup::start(PeerLookupSettings {
-                    client: opened.client.clone(),
+                    client: startup.client.clone(),
                     servers: config.kafka.bootstrap_servers().to_owned(),
                     topics: config.topics.clone(),
                     group: config.group_id.clone(),
-                    location: opened.location_id.clone().unwrap_or_default(),
-                    checkpoints: opened.checkpoints.clone(),
+                    location: startup.location_id.clone().unwrap_or_default(),
+                    checkpoints: startup.checkpoints.clone(),
                 })?)
             }
             _ => None,
@@ -148,36 +148,36 @@ impl Driver {
         let peers = Peers::new(lookup, Instant::now());
         let monitor = match config.demo.is_empty() {
             true => Some(Monitor::start(MonitorSettings {
-                client: opened.client.clone(),
+                client: startup.client.clone(),
                 topics: config
                     .topics
                     .iter()
                     .map(|topic| topic.as_str().into())
                     .collect(),
-                ids: opened.topic_ids.as_ref().clone(),
-                kept: opened.kept.clone(),
+                ids: startup.topic_ids.as_ref().clone(),
+                kept: startup.kept.clone(),
             })?),
             false => None,
         };
         let mut trigger = Trigger::new(TriggerSettings {
             mode: config.trigger,
             is_limited: config.max_records_per_batch.is_some(),
-            is_kept: opened.kept.is_some(),
-            has_kept: opened.has_kept,
+            is_kept: startup.kept.is_some(),
+            has_kept: startup.has_kept,
         });
-        if let Some(interval) = opened.asked_interval {
+        if let Some(interval) = startup.asked_interval {
             trigger.set_interval(interval, Instant::now());
         }
-        let keeper = match opened.kept {
+        let keeper = match startup.kept {
             Some(kept) => Some(Keeper::start(kept, passing_on(&tell, workers.remotes()))?),
             None => None,
         };
         // What has an aggregate makes its rows again from its state.
-        let holds_back = keeper.is_some() && opened.query.appends();
+        let holds_back = keeper.is_some() && startup.query.appends();
         let deliveries = holds_back.then(Deliveries::default);
         let delivered = deliveries.as_ref();
         let delivered = delivered.map_or_else(never, |all| all.told().clone());
-        let extents = opened.extents;
+        let extents = startup.extents;
         let unread = extents
             .iter()
             .filter(|(_, extent)| extent.start < extent.end)
@@ -185,11 +185,11 @@ impl Driver {
             .collect();
         Ok(Self {
             tell,
-            _identity: opened.identity,
-            reporter: Reporter::new(&config.group_id, &config.query, opened.query.appends()),
-            query: opened.query,
+            _identity: startup.identity,
+            reporter: Reporter::new(&config.group_id, &config.query, startup.query.appends()),
+            query: startup.query,
             workers,
-            checkpoints: opened.checkpoints,
+            checkpoints: startup.checkpoints,
             keeper,
             deliveries,
             delivered,

@@ -8,12 +8,12 @@ pub(super) use self::schema::SchemaSearch;
 use self::schema::{FoundSchema, SchemaOrigin};
 use super::StreamingError;
 use super::kafka_client::check_memory;
-use super::resuming::take;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::store::Store;
 use crate::config::Config;
 use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
+use crate::runtime::startup::restore::take;
 use crate::schema::TableSchema;
 use crate::schema::infer::Notes;
 

@@ -10,7 +10,7 @@ use datafusion_execution::memory_pool::MemoryReservation;
 use rdkafka::config::ClientConfig;
 
 use super::kafka_client::queued_bytes;
-use super::opening::Opened;
+use super::startup::Startup;
 use super::{MemberError, StreamingError};
 use crate::config::{Config, OnDataLoss, TriggerMode};
 use crate::engine::worker::{Allowance, WorkerPlan};
@@ -39,7 +39,7 @@ impl WorkerPool {
     /// Starts them; `tell` gets what a person would want to know of dead letters.
     pub(super) fn start(
         config: &Config,
-        opened: &Opened,
+        startup: &Startup,
         allowance: &Allowance,
         tell: impl Fn(Level, String) + Send + 'static,
     ) -> Result<Self, StreamingError> {
@@ -57,27 +57,27 @@ impl WorkerPool {
             dead_letters: Some(dead_letters),
             reports,
             counters: Arc::new(Counters::default()),
-            _queued: queued(config, opened),
+            _queued: queued(config, startup),
         };
         for number in 0..config.workers {
             pool.handles.push(member::spawn(MemberSettings {
                 number,
-                client: client(config, opened, number),
-                subscription: subscription(config, &opened.extents, number),
+                client: client(config, startup, number),
+                subscription: subscription(config, &startup.extents, number),
                 plan: WorkerPlan {
-                    query: opened.query.clone(),
-                    table: opened.table.clone(),
+                    query: startup.query.clone(),
+                    table: startup.table.clone(),
                     stop_at_end: config.trigger == TriggerMode::AvailableNow,
                     allowance: allowance.clone(),
                     on_record_error: config.on_record_error,
                 },
-                checkpoints: opened.checkpoints.clone(),
-                extents: Arc::clone(&opened.extents),
+                checkpoints: startup.checkpoints.clone(),
+                extents: Arc::clone(&startup.extents),
                 reports: sender.clone(),
                 letters: letters.clone(),
                 counters: Arc::clone(&pool.counters),
                 goes_on_without_lost: config.on_data_loss == OnDataLoss::Continue,
-                topic_ids: Arc::clone(&opened.topic_ids),
+                topic_ids: Arc::clone(&startup.topic_ids),
             })?);
         }
         Ok(pool)
@@ -142,9 +142,9 @@ impl Drop for WorkerPool {
 }
 
 /// Counts what librdkafka may fetch ahead: nothing tells how much it has.
-fn queued(config: &Config, opened: &Opened) -> MemoryReservation {
-    let reservation = opened.query.memory().reserve("records fetched ahead");
-    let client = client(config, opened, 0);
+fn queued(config: &Config, startup: &Startup) -> MemoryReservation {
+    let reservation = startup.query.memory().reserve("records fetched ahead");
+    let client = client(config, startup, 0);
     let of_each = usize::try_from(queued_bytes(&client)).unwrap_or(usize::MAX);
     // While a queue is read the next is being filled.
     reservation.grow(of_each.saturating_mul(2 * config.workers));
@@ -152,11 +152,11 @@ fn queued(config: &Config, opened: &Opened) -> MemoryReservation {
 }
 
 /// The client of one member. A static member's name is its own, or each would throw the others out.
-fn client(config: &Config, opened: &Opened, number: usize) -> ClientConfig {
-    let mut client = opened.client.clone();
+fn client(config: &Config, startup: &Startup, number: usize) -> ClientConfig {
+    let mut client = startup.client.clone();
     // An end that is polled comes behind all records before it.
     client.set("enable.partition.eof", "true");
-    let name = match (&opened.identity, client.get(STATIC_NAME)) {
+    let name = match (&startup.identity, client.get(STATIC_NAME)) {
         (Some(identity), _) => Some(identity.of_member(number)),
         (None, Some(users)) if config.workers > 1 => Some(format!("{users}-{number}")),
         (None, _) => None,

@@ -5,6 +5,7 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 
 use consumer::checkpoint::claim::claim;
+use consumer::checkpoint::commit::{Advanced, advance};
 use consumer::checkpoint::keeper::{NewState, Told, Writer};
 use consumer::checkpoint::kept::Kept;
 use consumer::checkpoint::store::Store;
@@ -12,7 +13,6 @@ use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Allowance, Contribution, Output as Made, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
-use consumer::runtime::advancing::{Advanced, advance};
 use consumer::runtime::delivery::Deliveries;
 use consumer::source::topics::Extent;
 use object_store::memory::InMemory;

@@ -10,6 +10,7 @@ use chrono::Utc;
 use datafusion_common::DataFusionError;
 
 use super::Driver;
+use crate::checkpoint::commit::{Advanced, advance};
 use crate::checkpoint::keeper::NewState;
 use crate::engine::memory::is_exhausted;
 use crate::engine::query::error_text;
@@ -17,7 +18,6 @@ use crate::engine::state::State;
 use crate::engine::worker::{Contribution, Output};
 use crate::event::{Batch, Event, Receipt};
 use crate::runtime::StreamingError;
-use crate::runtime::advancing::{Advanced, advance};
 use crate::runtime::changelog::ShownStates;
 use crate::runtime::report::BatchFacts;
 use crate::source::member::{Command as MemberCommand, Report};

@@ -16,11 +16,11 @@ use crate::event::Level;
 use crate::number::counted;
 use crate::position::TopicPartition;
 use crate::runtime::StreamingError;
-use crate::runtime::asked::Asked;
 use crate::runtime::kafka_client::QuietContext;
 use crate::runtime::kafka_client::client;
 use crate::runtime::open_transactions;
-use crate::runtime::resuming::ResumeError;
+use crate::runtime::startup::pending_commands::PendingCommands;
+use crate::runtime::startup::restore::RestoreError;
 use crate::schema::TableSchema;
 use crate::schema::infer::{Inferred, Notes, SAMPLES, infer};
 use crate::source::member::MemberError;
@@ -70,7 +70,7 @@ pub(in crate::runtime) struct SchemaSearch<'a, 'i> {
     pub consumer: &'a BaseConsumer<QuietContext>,
     /// Where records are. They go on to where the logs are by now, if better records have to be waited for.
     pub extents: &'a mut BTreeMap<TopicPartition, Extent>,
-    pub asked: &'a mut Asked<'i>,
+    pub asked: &'a mut PendingCommands<'i>,
     pub tell: &'a mut dyn FnMut(Level, String),
 }
 
@@ -152,7 +152,7 @@ impl SchemaSearch<'_, '_> {
         let Some(store) = self.store else {
             return Ok(None);
         };
-        let kept = claim::kept_schema(store, &self.config.topics).map_err(ResumeError::from)?;
+        let kept = claim::kept_schema(store, &self.config.topics).map_err(RestoreError::from)?;
         match kept.transpose() {
             Ok(None) => Ok(None),
             Ok(Some(schema)) => {

@@ -1,4 +1,4 @@
-//! What is asked of a query that is still being opened.
+//! What is asked of a query that is still being startup.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use crate::command::Command;
 
 /// Commands while a query is not yet there to take them.
-pub(super) struct Asked<'a> {
+pub(in crate::runtime) struct PendingCommands<'a> {
     inbox: &'a Receiver<Command>,
     /// The interval that was asked for last.
     pub interval: Option<Duration>,
 }
 
-impl<'a> Asked<'a> {
-    pub(super) fn new(inbox: &'a Receiver<Command>) -> Self {
+impl<'a> PendingCommands<'a> {
+    pub(in crate::runtime) fn new(inbox: &'a Receiver<Command>) -> Self {
         Self {
             inbox,
             interval: None,
@@ -22,7 +22,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Whether a stop is asked for `within` a time. A query that nobody can command any more is stopped.
-    pub(super) fn for_stop(&mut self, within: Duration) -> bool {
+    pub(in crate::runtime) fn for_stop(&mut self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         loop {
             match self.inbox.recv_deadline(deadline) {

@@ -23,7 +23,7 @@ use crate::source::topics::Extent;
 
 /// Why a query cannot go on from what is kept of it.
 #[derive(Debug, Error)]
-pub enum ResumeError {
+pub enum RestoreError {
     /// The location is another query's, for instance.
     #[error(transparent)]
     Claim(#[from] ClaimError),
@@ -69,15 +69,15 @@ pub enum ResumeError {
     OtherTopic(MadeAnew),
 }
 
-impl ResumeError {
+impl RestoreError {
     /// Whether the user named the wrong location.
-    pub(super) fn is_wrong_usage(&self) -> bool {
+    pub(in crate::runtime) fn is_wrong_usage(&self) -> bool {
         matches!(self, Self::Claim(ClaimError::OtherQuery { .. }))
     }
 }
 
 /// A query's checkpoints where it begins.
-pub(super) struct Resumed {
+pub(in crate::runtime) struct Restored {
     pub kept: Arc<Kept>,
     /// What tells their location from any other.
     pub location_id: String,
@@ -89,12 +89,12 @@ pub(super) struct Resumed {
 }
 
 /// Takes the store for the query, with the schema of its table; with --reset, after it has forgotten what is kept.
-pub(super) fn take(
+pub(in crate::runtime) fn take(
     config: &Config,
     store: &Store,
     schema: &TableSchema,
     query: &Query,
-) -> Result<Fingerprint, ResumeError> {
+) -> Result<Fingerprint, RestoreError> {
     let columns = schema.declared().project(query.columns());
     let columns = columns.unwrap_or_else(|_| schema.declared().as_ref().clone());
     let plan = query.kept_plan();
@@ -116,14 +116,14 @@ pub(super) fn take(
 
 /// Reads what is kept in the store, which has been taken for the query, of its topics and their partitions, whose
 /// `extents` came from STARTING_OFFSETS.
-pub(super) fn resume(
+pub(in crate::runtime) fn resume(
     store: Store,
     fingerprint: Fingerprint,
     query: &Query,
     names: &[Arc<str>],
     extents: &BTreeMap<TopicPartition, Extent>,
     tell: &mut impl FnMut(Level, String),
-) -> Result<Resumed, ResumeError> {
+) -> Result<Restored, RestoreError> {
     let location = store.location().to_owned();
     let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
     let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
@@ -155,7 +155,7 @@ pub(super) fn resume(
         ),
     };
     tell(Level::Info, told);
-    Ok(Resumed {
+    Ok(Restored {
         kept,
         location_id,
         partitions,
@@ -164,32 +164,32 @@ pub(super) fn resume(
     })
 }
 
-impl Resumed {
+impl Restored {
     /// Whether there was anything.
-    pub(super) fn has_kept(&self) -> bool {
+    pub(in crate::runtime) fn has_kept(&self) -> bool {
         self.resumed > 0
     }
 
     /// Whether the topics are those that were read, as far as brokers tell their `ids`.
-    pub(super) fn check_topics(&self, ids: &TopicIds) -> Result<(), ResumeError> {
+    pub(in crate::runtime) fn check_topics(&self, ids: &TopicIds) -> Result<(), RestoreError> {
         match made_anew(&self.topics, ids) {
-            Some(made_anew) => Err(ResumeError::OtherTopic(made_anew)),
+            Some(made_anew) => Err(RestoreError::OtherTopic(made_anew)),
             None => Ok(()),
         }
     }
 
     /// Whether the logs are those that were read. They must have been asked for after this was read: what
     /// others of the group have kept meanwhile may lie behind ends from before.
-    pub(super) fn check_ends(
+    pub(in crate::runtime) fn check_ends(
         &self,
         logs: &BTreeMap<TopicPartition, Extent>,
-    ) -> Result<(), ResumeError> {
+    ) -> Result<(), RestoreError> {
         for (partition, checkpoint) in &self.partitions {
             let next = checkpoint.next;
             if let Some(end) = logs.get(partition).map(|log| log.end)
                 && next > end
             {
-                return Err(ResumeError::MadeAnew {
+                return Err(RestoreError::MadeAnew {
                     partition: partition.clone(),
                     end,
                     next,
@@ -201,13 +201,13 @@ impl Resumed {
 
     /// The checkpoints, if the logs still have what comes next. Partitions are then read from there:
     /// `extents` are changed so.
-    pub(super) fn begin(
+    pub(in crate::runtime) fn begin(
         self,
         extents: &mut BTreeMap<TopicPartition, Extent>,
         logs: &BTreeMap<TopicPartition, Extent>,
         on_data_loss: OnDataLoss,
         tell: &mut impl FnMut(Level, String),
-    ) -> Result<Checkpoints, ResumeError> {
+    ) -> Result<Checkpoints, RestoreError> {
         let checkpoints = Checkpoints::of(self.kept);
         for (partition, mut checkpoint) in self.partitions {
             if let Some(log) = logs.get(&partition) {
@@ -226,18 +226,18 @@ impl Resumed {
 
 /// Keeps the `ids` of those topics that are not `known`, and tells all that are known then. Not before all else has been
 /// found right: what is refused once must be refused at the next start, too, however long the log is by then.
-pub(super) fn keep_topics(
+pub(in crate::runtime) fn keep_topics(
     kept: &Kept,
     mut known: TopicIds,
     ids: TopicIds,
-) -> Result<TopicIds, ResumeError> {
+) -> Result<TopicIds, RestoreError> {
     for (topic, is) in ids {
         if known.contains_key(&topic) {
             continue;
         }
         let was = kept.keep_topic_id(&topic, is)?;
         if was != is {
-            return Err(ResumeError::OtherTopic(MadeAnew { topic, was, is }));
+            return Err(RestoreError::OtherTopic(MadeAnew { topic, was, is }));
         }
         known.insert(topic, is);
     }
@@ -251,14 +251,14 @@ fn pass_over_lost(
     log: &Extent,
     on_data_loss: OnDataLoss,
     tell: &mut impl FnMut(Level, String),
-) -> Result<(), ResumeError> {
+) -> Result<(), RestoreError> {
     let next = checkpoint.next;
     if next >= log.start {
         return Ok(());
     }
     let count = log.start.since(next);
     if on_data_loss == OnDataLoss::Fail {
-        return Err(ResumeError::DataLoss {
+        return Err(RestoreError::DataLoss {
             count,
             partition: partition.clone(),
             next,

@@ -1,5 +1,8 @@
 //! From settings to all that a query needs to run: partitions, a plan, what is kept, a place in the group.
 
+pub(super) mod pending_commands;
+pub(super) mod restore;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,14 +13,14 @@ use kafka_access::topic::reach as reach_brokers;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
+use self::pending_commands::PendingCommands;
+use self::restore::{RestoreError, keep_topics, resume, take};
 use super::StreamingError;
-use super::asked::Asked;
 use super::group_guard::{self, GroupGuard, PATIENCE};
 use super::kafka_client::{QuietContext, quiet_client};
 use super::kafka_client::{client, session};
 use super::open_transactions;
 use super::planning::{PlannedQuery, SchemaSearch, planned};
-use super::resuming::{ResumeError, keep_topics, resume, take};
 use crate::checkpoint::kept::Kept;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
@@ -46,7 +49,7 @@ const LOG_RETRY: Duration = Duration::from_millis(500);
 const LOG_TRIES: u32 = 10;
 
 /// A query that is ready to run.
-pub(super) struct Opened {
+pub(super) struct Startup {
     pub extents: Arc<BTreeMap<TopicPartition, Extent>>,
     pub table: TableSchema,
     pub query: Query,
@@ -78,11 +81,11 @@ pub(super) fn open(
     config: &Config,
     inbox: &Receiver<Command>,
     mut tell: impl FnMut(Level, String),
-) -> Result<Option<Opened>, StreamingError> {
+) -> Result<Option<Startup>, StreamingError> {
     let servers = config.kafka.bootstrap_servers();
     let consumer = quiet_client(&client(config))?;
     let waits = config.trigger != TriggerMode::AvailableNow;
-    let mut asked = Asked::new(inbox);
+    let mut asked = PendingCommands::new(inbox);
     let mut told = None;
     let leaders_by = Instant::now() + LEADERS;
     let (mut extents, mut told_ids, ends) = loop {
@@ -131,7 +134,7 @@ pub(super) fn open(
     }
     let location = config.checkpoint_location.as_ref();
     let store = location
-        .map(|location| location.open().map_err(ResumeError::from))
+        .map(|location| location.open().map_err(RestoreError::from))
         .transpose()?;
     let planned = planned(SchemaSearch {
         config,
@@ -235,7 +238,7 @@ pub(super) fn open(
     if joins && !guard.await_leaving(members, ask, |time| asked.for_stop(time), &mut tell)? {
         return Ok(None);
     }
-    Ok(Some(Opened {
+    Ok(Some(Startup {
         client: member_client,
         location_id,
         identity,
