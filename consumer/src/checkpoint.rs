@@ -4,7 +4,7 @@
 //! [`Checkpoints`] has them in this process's memory, so that a partition can move between its workers. A
 //! worker takes a partition's checkpoint when the partition is assigned to it and reads from its offset;
 //! what the worker before had read but not handed over is read again. [`keeper`] makes them durable;
-//! then the worker before may have been another process's, and [`kept`] finds what that has left.
+//! then the worker before may have been another process's, and [`repository`] finds what that has left.
 
 pub mod aggregate;
 pub mod chain;
@@ -14,10 +14,10 @@ pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
 pub mod keeper;
-pub mod kept;
 pub mod listing;
 pub mod location;
 pub mod name;
+pub mod repository;
 pub mod store;
 pub mod topic_ids;
 
@@ -27,7 +27,7 @@ pub(crate) mod counting;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::kept::{Found, Kept, KeptError};
+use self::repository::{Found, Repository, RepositoryError};
 use crate::engine::state::State;
 use crate::position::{Offset, TopicPartition};
 
@@ -85,7 +85,7 @@ pub struct Followed {
 pub struct Checkpoints {
     newest: Arc<Mutex<BTreeMap<TopicPartition, Newest>>>,
     /// Where other processes keep theirs.
-    kept: Option<Arc<Kept>>,
+    repository: Option<Arc<Repository>>,
 }
 
 #[derive(Debug)]
@@ -98,9 +98,9 @@ struct Newest {
 
 impl Checkpoints {
     /// Those of a query that is kept by several processes, perhaps.
-    pub fn of(kept: Arc<Kept>) -> Self {
+    pub fn of(repository: Arc<Repository>) -> Self {
         Self {
-            kept: Some(kept),
+            repository: Some(repository),
             ..Self::default()
         }
     }
@@ -116,8 +116,10 @@ impl Checkpoints {
     /// known begins at `start`.
     pub fn take_over(&self, partition: TopicPartition, start: Offset) -> TakenOver {
         // One that was added to the topic is not known yet, and others may have said where it begins.
-        let begun = match &self.kept {
-            Some(kept) if !self.all().contains_key(&partition) => kept.begin(&partition, start),
+        let begun = match &self.repository {
+            Some(repository) if !self.all().contains_key(&partition) => {
+                repository.begin(&partition, start)
+            }
             _ => Ok(start),
         };
         let (from, epoch) = {
@@ -196,7 +198,7 @@ impl Checkpoints {
     ///
     /// # Errors
     /// If they cannot be read now.
-    pub fn follow(&self, partition: &TopicPartition) -> Result<Option<Followed>, KeptError> {
+    pub fn follow(&self, partition: &TopicPartition) -> Result<Option<Followed>, RepositoryError> {
         let (held, epoch) = match self.all().get(partition) {
             Some(newest) if newest.owned => return Ok(None),
             Some(newest) => (newest.checkpoint.clone(), newest.epoch),
@@ -233,9 +235,13 @@ impl Checkpoints {
             .collect()
     }
 
-    fn newer(&self, partition: &TopicPartition, held: &Checkpoint) -> Result<Found, KeptError> {
-        match &self.kept {
-            Some(kept) => kept.newer(partition, held),
+    fn newer(
+        &self,
+        partition: &TopicPartition,
+        held: &Checkpoint,
+    ) -> Result<Found, RepositoryError> {
+        match &self.repository {
+            Some(repository) => repository.newer(partition, held),
             None => Ok(Found::default()),
         }
     }

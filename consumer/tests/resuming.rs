@@ -10,7 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use consumer::checkpoint::commit::advance;
 use consumer::checkpoint::fingerprint::Identity;
 use consumer::checkpoint::keeper::Writer;
-use consumer::checkpoint::kept::Kept;
+use consumer::checkpoint::repository::Repository;
 use consumer::checkpoint::store::Store;
 use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::{OnRecordError, Query};
@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
         let store = Store::new(Arc::clone(&objects) as _, Path::from("x"), "memory:///x").unwrap();
         let identity = Identity::new(&["t".to_owned()], query.table(), &query.kept_plan());
         let fingerprint = identity.fingerprint().unwrap();
-        let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
+        let kept = Arc::new(Repository::new(store, fingerprint, query.clone()));
         let checkpoints = Checkpoints::of(Arc::clone(&kept));
         let mut resumed = 0;
         for number in 0..PARTITIONS {

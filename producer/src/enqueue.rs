@@ -22,7 +22,7 @@ const UNASSIGNED: i32 = -1;
 pub(crate) struct TopicProducer<C: ProducerContext + 'static> {
     topic: NonNull<sys::rd_kafka_topic_t>,
     producer: ThreadedProducer<C>,
-    /// Kept for its memory; what it points to is valid only while records are handed over.
+    /// Repository for its memory; what it points to is valid only while records are handed over.
     messages: Vec<sys::rd_kafka_message_t>,
 }
 

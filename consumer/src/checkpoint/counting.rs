@@ -10,7 +10,7 @@ use object_store::path::Path;
 
 use super::fingerprint::Identity;
 use super::keeper::NewState;
-use super::kept::Kept;
+use super::repository::Repository;
 use super::store::Store;
 use super::{Checkpoint, TakenOver};
 use crate::engine::query::Query;
@@ -32,12 +32,16 @@ impl Counting {
     }
 
     /// As a process of its own has it.
-    pub(crate) fn kept(&self) -> Arc<Kept> {
+    pub(crate) fn repository(&self) -> Arc<Repository> {
         let store = Store::new(Arc::clone(&self.objects), Path::from("x"), "memory:///x");
         let columns = TableSchema::parse("n BIGINT").unwrap();
         let identity = Identity::new(&["t".to_owned()], columns.columns(), "count");
         let fingerprint = identity.fingerprint().unwrap();
-        Arc::new(Kept::new(store.unwrap(), fingerprint, self.query.clone()))
+        Arc::new(Repository::new(
+            store.unwrap(),
+            fingerprint,
+            self.query.clone(),
+        ))
     }
 
     /// What `taken` is after these records, one an offset.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
-use super::kept::Kept;
+use super::repository::Repository;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 
@@ -46,10 +46,13 @@ impl Keeper {
     ///
     /// # Errors
     /// If the operating system gives no thread.
-    pub fn start(kept: Arc<Kept>, tell: impl Fn(Told) + Send + 'static) -> io::Result<Self> {
+    pub fn start(
+        repository: Arc<Repository>,
+        tell: impl Fn(Told) + Send + 'static,
+    ) -> io::Result<Self> {
         let (wake, woken) = bounded(1);
         let (ends, ended) = bounded(0);
-        let mut writer = Writer::new(kept, tell);
+        let mut writer = Writer::new(repository, tell);
         let gathered = writer.gathered().clone();
         let thread = thread::Builder::new()
             .name("checkpoints".to_owned())
@@ -139,7 +142,7 @@ mod tests {
         let partition = TopicPartition::new("t", 0);
         let durable = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&durable);
-        let keeper = Keeper::start(counting.kept(), move |event| match event {
+        let keeper = Keeper::start(counting.repository(), move |event| match event {
             Told::Durable(_, next) => told.lock().unwrap().push(next.0),
             Told::Notice(_, text) => panic!("{text}"),
         })
@@ -160,7 +163,7 @@ mod tests {
 
         let durable = durable.lock().unwrap();
         assert!(durable.is_sorted() && durable.last() == Some(&100));
-        let newest = counting.kept().newest(&partition).unwrap().checkpoint;
+        let newest = counting.repository().newest(&partition).unwrap().checkpoint;
         let newest = newest.unwrap();
         assert_eq!(newest.next, Offset(100));
         let mut expected: BTreeMap<_, _> = (1..=50).map(|batch| (batch, 1)).collect();
@@ -174,7 +177,7 @@ mod tests {
         let partition = TopicPartition::new("t", 0);
         // Its thread waits behind the first checkpoint, as for a store that does not answer.
         let (answer, answers) = bounded::<()>(0);
-        let keeper = Keeper::start(counting.kept(), move |_told| {
+        let keeper = Keeper::start(counting.repository(), move |_told| {
             let _ = answers.recv();
         })
         .unwrap();
@@ -198,7 +201,7 @@ mod tests {
 
         drop(answer);
         assert!(keeper.finish().unwrap());
-        let newest = counting.kept().newest(&partition).unwrap().checkpoint;
+        let newest = counting.repository().newest(&partition).unwrap().checkpoint;
         let newest = newest.unwrap();
         assert_eq!(newest.next, Offset(1_000_000));
         let counts = counting.counts(&newest.state);

@@ -66,7 +66,7 @@ struct Process {
 impl Process {
     fn on(objects: &Arc<InMemory>) -> Self {
         let counting = Counting::kept_in(Arc::clone(objects) as _);
-        let kept = counting.kept();
+        let kept = counting.repository();
         let checkpoints = Checkpoints::of(Arc::clone(&kept));
         let found = kept.newest(&partition()).unwrap();
         let begun = || Checkpoint::at(kept.begin(&partition(), Offset(0)).unwrap());

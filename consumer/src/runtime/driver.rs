@@ -131,7 +131,7 @@ impl Driver {
         let sender = tell.clone();
         let tell_notice = move |level, text| sender.notice(level, text);
         let workers = WorkerPool::start(config, &startup, &allowance, tell_notice)?;
-        let lookup = match &startup.kept {
+        let lookup = match &startup.repository {
             // Rows without an aggregate are kept by nobody.
             Some(_) if config.trigger != TriggerMode::AvailableNow && !startup.query.appends() => {
                 Some(PeerLookup::start(PeerLookupSettings {
@@ -155,21 +155,24 @@ impl Driver {
                     .map(|topic| topic.as_str().into())
                     .collect(),
                 ids: startup.topic_ids.as_ref().clone(),
-                kept: startup.kept.clone(),
+                repository: startup.repository.clone(),
             })?),
             false => None,
         };
         let mut trigger = Trigger::new(TriggerSettings {
             mode: config.trigger,
             is_limited: config.max_records_per_batch.is_some(),
-            is_kept: startup.kept.is_some(),
-            has_kept: startup.has_kept,
+            is_kept: startup.repository.is_some(),
+            has_repository: startup.has_kept,
         });
         if let Some(interval) = startup.asked_interval {
             trigger.set_interval(interval, Instant::now());
         }
-        let keeper = match startup.kept {
-            Some(kept) => Some(Keeper::start(kept, passing_on(&tell, workers.remotes()))?),
+        let keeper = match startup.repository {
+            Some(repository) => Some(Keeper::start(
+                repository,
+                passing_on(&tell, workers.remotes()),
+            )?),
             None => None,
         };
         // What has an aggregate makes its rows again from its state.

@@ -15,7 +15,7 @@ use rdkafka::consumer::BaseConsumer;
 
 use super::kafka_client::{QuietContext, quiet_client};
 use super::open_transactions::Behind;
-use crate::checkpoint::kept::Kept;
+use crate::checkpoint::repository::Repository;
 use crate::position::{Offset, TopicPartition};
 use crate::source::topic_ids::{self, MadeAnew, TopicIds, made_anew};
 use crate::source::transactions::{self, Waiting};
@@ -33,7 +33,7 @@ pub(super) struct MonitorSettings {
     /// The ids of those topics whose id is known at the start.
     pub ids: TopicIds,
     /// Where the other ids are stored once they are known.
-    pub kept: Option<Arc<Kept>>,
+    pub repository: Option<Arc<Repository>>,
 }
 
 /// What a look has found.
@@ -91,7 +91,7 @@ fn run(settings: MonitorSettings, inbox: &Receiver<Vec<TopicPartition>>, looks: 
     let mut ids = Ids {
         topics: settings.topics,
         known: settings.ids,
-        kept: settings.kept,
+        repository: settings.repository,
     };
     let mut stuck = Stuck::default();
     for partitions in inbox {
@@ -118,7 +118,7 @@ fn run(settings: MonitorSettings, inbox: &Receiver<Vec<TopicPartition>>, looks: 
 struct Ids {
     topics: Vec<Arc<str>>,
     known: TopicIds,
-    kept: Option<Arc<Kept>>,
+    repository: Option<Arc<Repository>>,
 }
 
 impl Ids {
@@ -137,9 +137,9 @@ impl Ids {
                 continue;
             }
             let id = match self
-                .kept
+                .repository
                 .as_ref()
-                .map(|kept| kept.keep_topic_id(&topic, id))
+                .map(|repository| repository.keep_topic_id(&topic, id))
             {
                 None => id,
                 Some(Ok(kept)) => kept,

@@ -21,7 +21,7 @@ use super::kafka_client::{QuietContext, quiet_client};
 use super::kafka_client::{client, session};
 use super::open_transactions;
 use super::planning::{PlannedQuery, SchemaSearch, planned};
-use crate::checkpoint::kept::Kept;
+use crate::checkpoint::repository::Repository;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
@@ -55,7 +55,7 @@ pub(super) struct Startup {
     pub query: Query,
     pub checkpoints: Checkpoints,
     /// Where they are kept; `None` if they are not.
-    pub kept: Option<Arc<Kept>>,
+    pub repository: Option<Arc<Repository>>,
     /// What tells their location from any other.
     pub location_id: Option<String>,
     /// Whether some have been, by a process before.
@@ -182,7 +182,7 @@ pub(super) fn open(
     }
     let mut member_client = client(config);
     let mut location_id = None;
-    let (checkpoints, kept, has_kept) = match store {
+    let (checkpoints, repository, has_kept) = match store {
         Some(store) => {
             let fingerprint = match taken {
                 Some(fingerprint) => fingerprint,
@@ -215,11 +215,11 @@ pub(super) fn open(
             let client_id = group_guard::client_id(called, &resumed.location_id);
             member_client.set(CLIENT_ID, client_id);
             location_id = Some(resumed.location_id.clone());
-            let (kept, has_kept) = (Arc::clone(&resumed.kept), resumed.has_kept());
+            let (repository, has_kept) = (Arc::clone(&resumed.repository), resumed.has_kept());
             let known = resumed.topics.clone();
             let checkpoints = resumed.begin(&mut extents, &logs, config.on_data_loss, &mut tell)?;
-            told_ids.ids = keep_topics(&kept, known, told_ids.ids)?;
-            (checkpoints, Some(kept), has_kept)
+            told_ids.ids = keep_topics(&repository, known, told_ids.ids)?;
+            (checkpoints, Some(repository), has_kept)
         }
         None => {
             if config.demo.is_empty() {
@@ -243,7 +243,7 @@ pub(super) fn open(
         location_id,
         identity,
         checkpoints,
-        kept,
+        repository,
         has_kept,
         extents: Arc::new(extents),
         table,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use consumer::checkpoint::claim::claim;
 use consumer::checkpoint::commit::{Advanced, advance};
 use consumer::checkpoint::keeper::{NewState, Told, Writer};
-use consumer::checkpoint::kept::Kept;
+use consumer::checkpoint::repository::Repository;
 use consumer::checkpoint::store::Store;
 use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::{OnRecordError, Query};
@@ -90,7 +90,7 @@ impl Process {
         let Ok(fingerprint) = claim(&store, &settings.identity, &settings.table) else {
             return Ok(None);
         };
-        let kept = Arc::new(Kept::new(store, fingerprint, settings.query.clone()));
+        let kept = Arc::new(Repository::new(store, fingerprint, settings.query.clone()));
         let checkpoints = Checkpoints::of(Arc::clone(&kept));
         let mut at = BTreeMap::new();
         let mut extents = BTreeMap::new();

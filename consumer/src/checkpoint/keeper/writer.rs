@@ -13,7 +13,7 @@ use arrow::array::RecordBatch;
 use super::Told;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::chain::Delta;
-use crate::checkpoint::kept::Kept;
+use crate::checkpoint::repository::Repository;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 
@@ -32,7 +32,7 @@ pub struct NewState {
 
 /// Writes checkpoints, one after the other.
 pub struct Writer {
-    kept: Arc<Kept>,
+    repository: Arc<Repository>,
     tell: Box<dyn Fn(Told) + Send>,
     gathered: Gathered,
     failing: bool,
@@ -117,10 +117,10 @@ impl Pending {
 }
 
 impl Writer {
-    /// Writes to `kept`, and tells what becomes of it.
-    pub fn new(kept: Arc<Kept>, tell: impl Fn(Told) + Send + 'static) -> Self {
+    /// Writes to `repository`, and tells what becomes of it.
+    pub fn new(repository: Arc<Repository>, tell: impl Fn(Told) + Send + 'static) -> Self {
         Self {
-            kept,
+            repository,
             tell: Box::new(tell),
             gathered: Gathered::default(),
             failing: false,
@@ -149,7 +149,7 @@ impl Writer {
                 continue;
             }
             let delta = pending.delta.clone();
-            match self.kept.keep(&partition, &pending.checkpoint, delta) {
+            match self.repository.keep(&partition, &pending.checkpoint, delta) {
                 Ok(problem) => {
                     if let Some(problem) = problem {
                         let text = "a checkpoint could not be read, and is replaced";

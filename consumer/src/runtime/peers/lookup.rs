@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
-use crate::checkpoint::kept::KeptError;
+use crate::checkpoint::repository::RepositoryError;
 use crate::checkpoint::{Checkpoints, Followed};
 use crate::position::{Offset, TopicPartition};
 use crate::runtime::group_guard;
@@ -158,7 +158,7 @@ impl Look {
                 Ok(None) => {}
                 Err(error) => {
                     self.problem = Some(error.to_string());
-                    if matches!(error, KeptError::Store(_)) {
+                    if matches!(error, RepositoryError::Store(_)) {
                         // Each of the others would wait for it once more.
                         return;
                     }
@@ -186,7 +186,7 @@ mod tests {
         let counting = Counting::kept_in(Arc::clone(&objects) as _);
         let partition = TopicPartition::new("t", 0);
         let taken = Checkpoints::default().take_over(partition.clone(), Offset(0));
-        let kept = counting.kept();
+        let kept = counting.repository();
         let read = counting.read(&taken, &[1, 2, 3]);
         kept.keep(&partition, &read.checkpoint, None).unwrap();
         let follow = || {
@@ -198,7 +198,7 @@ mod tests {
             };
             let (start, end) = (Offset(0), Offset(5));
             let ends = BTreeMap::from([(partition.clone(), Extent { start, end })]);
-            look.follow(&Checkpoints::of(counting.kept()), ends);
+            look.follow(&Checkpoints::of(counting.repository()), ends);
             (look.partitions[&partition].next, look.problem)
         };
         assert_eq!(follow(), (Offset(3), None));

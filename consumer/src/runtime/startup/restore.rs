@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::checkpoint::claim::{self, ClaimError};
 use crate::checkpoint::fingerprint::{Fingerprint, Identity};
-use crate::checkpoint::kept::{Kept, KeptError};
+use crate::checkpoint::repository::{Repository, RepositoryError};
 use crate::checkpoint::store::{Store, StoreError};
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{Config, OnDataLoss};
@@ -32,7 +32,7 @@ pub enum RestoreError {
     Store(#[from] StoreError),
     /// It cannot be used.
     #[error(transparent)]
-    Kept(#[from] KeptError),
+    Repository(#[from] RepositoryError),
     /// Kafka has deleted records.
     #[error(
         "{} gone of {partition} from offset {next} on: retention has deleted what was still to be read; \
@@ -78,7 +78,7 @@ impl RestoreError {
 
 /// A query's checkpoints where it begins.
 pub(in crate::runtime) struct Restored {
-    pub kept: Arc<Kept>,
+    pub repository: Arc<Repository>,
     /// What tells their location from any other.
     pub location_id: String,
     partitions: BTreeMap<TopicPartition, Checkpoint>,
@@ -126,16 +126,16 @@ pub(in crate::runtime) fn resume(
 ) -> Result<Restored, RestoreError> {
     let location = store.location().to_owned();
     let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
-    let kept = Arc::new(Kept::new(store, fingerprint, query.clone()));
+    let repository = Arc::new(Repository::new(store, fingerprint, query.clone()));
     let mut topics = TopicIds::new();
     for topic in names {
-        let id = kept.topic_id(topic)?;
+        let id = repository.topic_id(topic)?;
         topics.extend(id.map(|id| (Arc::clone(topic), id)));
     }
     let mut partitions = BTreeMap::new();
     let mut resumed = 0;
     for (partition, extent) in extents {
-        let found = kept.newest(partition)?;
+        let found = repository.newest(partition)?;
         for problem in found.problems {
             let text = format!("a checkpoint cannot be used: {problem}");
             tell(Level::Warning, text);
@@ -143,7 +143,7 @@ pub(in crate::runtime) fn resume(
         resumed += usize::from(found.checkpoint.is_some());
         let checkpoint = match found.checkpoint {
             Some(checkpoint) => checkpoint,
-            None => Checkpoint::at(kept.begin(partition, extent.start)?),
+            None => Checkpoint::at(repository.begin(partition, extent.start)?),
         };
         partitions.insert(partition.clone(), checkpoint);
     }
@@ -156,7 +156,7 @@ pub(in crate::runtime) fn resume(
     };
     tell(Level::Info, told);
     Ok(Restored {
-        kept,
+        repository,
         location_id,
         partitions,
         topics,
@@ -208,7 +208,7 @@ impl Restored {
         on_data_loss: OnDataLoss,
         tell: &mut impl FnMut(Level, String),
     ) -> Result<Checkpoints, RestoreError> {
-        let checkpoints = Checkpoints::of(self.kept);
+        let checkpoints = Checkpoints::of(self.repository);
         for (partition, mut checkpoint) in self.partitions {
             if let Some(log) = logs.get(&partition) {
                 pass_over_lost(&mut checkpoint, &partition, log, on_data_loss, tell)?;
@@ -227,7 +227,7 @@ impl Restored {
 /// Keeps the `ids` of those topics that are not `known`, and tells all that are known then. Not before all else has been
 /// found right: what is refused once must be refused at the next start, too, however long the log is by then.
 pub(in crate::runtime) fn keep_topics(
-    kept: &Kept,
+    repository: &Repository,
     mut known: TopicIds,
     ids: TopicIds,
 ) -> Result<TopicIds, RestoreError> {
@@ -235,7 +235,7 @@ pub(in crate::runtime) fn keep_topics(
         if known.contains_key(&topic) {
             continue;
         }
-        let was = kept.keep_topic_id(&topic, is)?;
+        let was = repository.keep_topic_id(&topic, is)?;
         if was != is {
             return Err(RestoreError::OtherTopic(MadeAnew { topic, was, is }));
         }

@@ -19,7 +19,7 @@ use crate::position::{Offset, TopicId, TopicPartition};
 
 /// Why what is kept of a partition cannot be had.
 #[derive(Debug, Error)]
-pub enum KeptError {
+pub enum RepositoryError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -50,7 +50,7 @@ pub enum KeptError {
 
 /// Why a checkpoint is not kept.
 #[derive(Debug, Error)]
-pub enum KeepError {
+pub enum SaveError {
     /// It cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
@@ -59,7 +59,7 @@ pub enum KeepError {
     Start(#[from] StartError),
 }
 
-impl KeepError {
+impl SaveError {
     /// Whether the store itself does not answer, for whatever partition.
     pub fn is_of_store(&self) -> bool {
         matches!(
@@ -79,7 +79,7 @@ pub struct Found {
 }
 
 /// The checkpoints of one query. May be used by several threads at once.
-pub struct Kept {
+pub struct Repository {
     store: Store,
     fingerprint: Fingerprint,
     query: Query,
@@ -95,7 +95,7 @@ struct Known {
     tip: Option<Tip>,
 }
 
-impl Kept {
+impl Repository {
     /// Those of `query` in `store`, which it has claimed as `fingerprint`.
     pub fn new(store: Store, fingerprint: Fingerprint, query: Query) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Kept {
     ///
     /// # Errors
     /// If the store does not answer, or what it holds cannot be merged.
-    pub fn newest(&self, partition: &TopicPartition) -> Result<Found, KeptError> {
+    pub fn newest(&self, partition: &TopicPartition) -> Result<Found, RepositoryError> {
         let recovered = chain::recover(&self.store, &self.folder(partition))?;
         self.take(partition, recovered, &State::default())
     }
@@ -136,7 +136,11 @@ impl Kept {
     ///
     /// # Errors
     /// As [`newest`](Self::newest).
-    pub fn newer(&self, partition: &TopicPartition, held: &Checkpoint) -> Result<Found, KeptError> {
+    pub fn newer(
+        &self,
+        partition: &TopicPartition,
+        held: &Checkpoint,
+    ) -> Result<Found, RepositoryError> {
         let tip = self.known(partition).and_then(|known| known.tip);
         let folder = self.folder(partition);
         let recovered = chain::look_twice(|| {
@@ -150,7 +154,11 @@ impl Kept {
     ///
     /// # Errors
     /// If the store does not answer, or what was said before cannot be read.
-    pub fn begin(&self, partition: &TopicPartition, start: Offset) -> Result<Offset, KeptError> {
+    pub fn begin(
+        &self,
+        partition: &TopicPartition,
+        start: Offset,
+    ) -> Result<Offset, RepositoryError> {
         let start = chain::fix_start(&self.store, &self.folder(partition), start)?;
         self.know(partition, Known { start, tip: None });
         Ok(start)
@@ -166,7 +174,7 @@ impl Kept {
         partition: &TopicPartition,
         checkpoint: &Checkpoint,
         delta: Option<Delta>,
-    ) -> Result<Option<String>, KeepError> {
+    ) -> Result<Option<String>, SaveError> {
         let folder = self.folder(partition);
         let known = match self.known(partition) {
             Some(known) => known,
@@ -205,7 +213,7 @@ impl Kept {
         partition: &TopicPartition,
         recovered: Recovered,
         held: &State,
-    ) -> Result<Found, KeptError> {
+    ) -> Result<Found, RepositoryError> {
         let Recovered { newest, problems } = recovered;
         let Some(newest) = newest else {
             let checkpoint = None;
@@ -225,8 +233,8 @@ impl Kept {
         let state = merged.map_err(|error| {
             let partition = partition.clone();
             match is_exhausted(&error) {
-                true => KeptError::OutOfMemory { partition, bytes },
-                false => KeptError::State {
+                true => RepositoryError::OutOfMemory { partition, bytes },
+                false => RepositoryError::State {
                     partition,
                     reason: error_text(&error),
                 },
