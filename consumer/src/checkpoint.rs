@@ -3,7 +3,7 @@
 //!
 //! [`Checkpoints`] has them in this process's memory, so that a partition can move between its workers. A
 //! worker takes a partition's checkpoint when the partition is assigned to it and reads from its offset;
-//! what the worker before had read but not handed over is read again. [`keeper`] makes them durable;
+//! what the worker before had read but not handed over is read again. [`writer`] makes them durable;
 //! then the worker before may have been another process's, and [`repository`] finds what that has left.
 
 pub mod aggregate;
@@ -13,13 +13,13 @@ pub mod commit;
 pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
-pub mod keeper;
 pub mod listing;
 pub mod location;
 pub mod name;
 pub mod repository;
 pub mod store;
 pub mod topic_ids;
+pub mod writer;
 
 #[cfg(test)]
 pub(crate) mod counting;

@@ -9,9 +9,9 @@ use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use consumer::checkpoint::commit::advance;
 use consumer::checkpoint::fingerprint::Identity;
-use consumer::checkpoint::keeper::Writer;
 use consumer::checkpoint::repository::Repository;
 use consumer::checkpoint::store::Store;
+use consumer::checkpoint::writer::CheckpointWriter;
 use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Action, Allowance, Event, Worker, WorkerPlan};
@@ -90,7 +90,7 @@ struct Run<'a> {
     plan: WorkerPlan,
     objects: Arc<InMemory>,
     checkpoints: Checkpoints,
-    writer: Writer,
+    writer: CheckpointWriter,
     workers: Vec<Worker>,
     /// Which worker has each partition, and what it reads next.
     owners: Vec<(usize, usize)>,
@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
             plan: plan.clone(),
             objects,
             checkpoints,
-            writer: Writer::new(kept, |_told| {}),
+            writer: CheckpointWriter::new(kept, |_told| {}),
             workers: (0..WORKERS).map(|_| Worker::new(plan.clone())).collect(),
             owners: vec![(0, 0); PARTITIONS],
             kept: resumed,

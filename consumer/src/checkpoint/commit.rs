@@ -1,6 +1,6 @@
 //! What workers hand over moves the checkpoints on.
 
-use crate::checkpoint::keeper::NewState;
+use crate::checkpoint::writer::NewState;
 use crate::checkpoint::{Checkpoint, Checkpoints, Epoch};
 use crate::engine::state::State;
 use crate::engine::worker::{Contribution, Output};

@@ -9,9 +9,9 @@ use object_store::ObjectStore;
 use object_store::path::Path;
 
 use super::fingerprint::Identity;
-use super::keeper::NewState;
 use super::repository::Repository;
 use super::store::Store;
+use super::writer::NewState;
 use super::{Checkpoint, TakenOver};
 use crate::engine::query::Query;
 use crate::engine::state::State;

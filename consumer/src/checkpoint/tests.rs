@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use super::counting::Counting;
-use super::keeper::{NewState, Told, Writer};
+use super::writer::{CheckpointWriter, NewState, WriterEvent};
 use super::*;
 
 fn at(next: i64) -> Checkpoint {
@@ -60,7 +60,7 @@ fn a_known_start_stays() {
 struct Process {
     counting: Counting,
     checkpoints: Checkpoints,
-    writer: Writer,
+    writer: CheckpointWriter,
 }
 
 impl Process {
@@ -71,9 +71,9 @@ impl Process {
         let found = kept.newest(&partition()).unwrap();
         let begun = || Checkpoint::at(kept.begin(&partition(), Offset(0)).unwrap());
         checkpoints.begin(partition(), found.checkpoint.unwrap_or_else(begun));
-        let writer = Writer::new(kept, |told| match told {
-            Told::Durable(..) => {}
-            Told::Notice(_, text) => panic!("{text}"),
+        let writer = CheckpointWriter::new(kept, |told| match told {
+            WriterEvent::Durable(..) => {}
+            WriterEvent::Notice(_, text) => panic!("{text}"),
         });
         Self {
             counting,

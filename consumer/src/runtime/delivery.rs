@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::checkpoint::keeper::NewState;
+use crate::checkpoint::writer::NewState;
 use crate::event::{Delivery, Receipt};
 
 /// So many batches may wait to be acknowledged before no more are made.

@@ -5,8 +5,8 @@
 //! and the result is computed from the states of all partitions, while the workers read on.
 
 mod batch;
+mod durability;
 mod heartbeat;
-mod keeping;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,7 +30,7 @@ use super::trigger::{Trigger, TriggerSettings};
 use super::worker_pool::WorkerPool;
 use super::{MemberError, StreamingError};
 use crate::checkpoint::Checkpoints;
-use crate::checkpoint::keeper::Keeper;
+use crate::checkpoint::writer::WriterThread;
 use crate::command::Command;
 use crate::config::{Config, TriggerMode};
 use crate::engine::query::Query;
@@ -75,7 +75,7 @@ pub(super) fn run(
     let outcome = driver.run(inbox, shows_kept);
     // A query that has failed waits, too: its rows are written all the same, and would come once more.
     let written = driver.await_written(inbox);
-    let kept = match driver.keeper.map_or(Ok(true), Keeper::finish) {
+    let kept = match driver.writer.map_or(Ok(true), WriterThread::finish) {
         Ok(true) => Ok(()),
         Ok(false) => {
             let text = "the last checkpoints could not be written in time; what they would have \
@@ -96,7 +96,7 @@ struct Driver {
     query: Query,
     workers: WorkerPool,
     checkpoints: Checkpoints,
-    keeper: Option<Keeper>,
+    writer: Option<WriterThread>,
     /// Checkpoints that wait for their rows, of a query without an aggregate.
     deliveries: Option<Deliveries>,
     /// What becomes of those rows.
@@ -168,15 +168,15 @@ impl Driver {
         if let Some(interval) = startup.asked_interval {
             trigger.set_interval(interval, Instant::now());
         }
-        let keeper = match startup.repository {
-            Some(repository) => Some(Keeper::start(
+        let writer = match startup.repository {
+            Some(repository) => Some(WriterThread::start(
                 repository,
                 passing_on(&tell, workers.remotes()),
             )?),
             None => None,
         };
         // What has an aggregate makes its rows again from its state.
-        let holds_back = keeper.is_some() && startup.query.appends();
+        let holds_back = writer.is_some() && startup.query.appends();
         let deliveries = holds_back.then(Deliveries::default);
         let delivered = deliveries.as_ref();
         let delivered = delivered.map_or_else(never, |all| all.told().clone());
@@ -193,7 +193,7 @@ impl Driver {
             query: startup.query,
             workers,
             checkpoints: startup.checkpoints,
-            keeper,
+            writer,
             deliveries,
             delivered,
             told_of_dropped: false,

@@ -3,7 +3,7 @@
 use chrono::Utc;
 use crossbeam_channel::Sender;
 
-use crate::checkpoint::keeper::Told;
+use crate::checkpoint::writer::WriterEvent;
 use crate::event::{Event, Level, Notice};
 use crate::source::member::{Command as MemberCommand, MemberRemote};
 
@@ -29,14 +29,14 @@ impl EventSender {
 pub(super) fn passing_on(
     tell: &EventSender,
     members: Vec<MemberRemote>,
-) -> impl Fn(Told) + Send + 'static {
+) -> impl Fn(WriterEvent) + Send + 'static {
     let tell = tell.clone();
     move |told| match told {
-        Told::Durable(partition, next) => {
+        WriterEvent::Durable(partition, next) => {
             for member in &members {
                 member.send(MemberCommand::Commit(partition.clone(), next));
             }
         }
-        Told::Notice(level, text) => tell.notice(level, text),
+        WriterEvent::Notice(level, text) => tell.notice(level, text),
     }
 }

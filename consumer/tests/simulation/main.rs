@@ -1,7 +1,7 @@
 //! The engine and its checkpoints in a simulated world: thousands of schedules of reads, batches, writes,
 //! kills, zombies, rebalances and faults, each from one seed, each with an exact result at its end.
 //!
-//! What runs is production code: worker, checkpoints, keeper, chain, store, query, decoder. Simulated are
+//! What runs is production code: worker, checkpoints, their writer, chain, store, query, decoder. Simulated are
 //! only the edges: the topic and the client that fetches it, the group, the dead-letter topic, the objects
 //! of the store, and who runs when.
 //!

@@ -1,4 +1,4 @@
-//! One process: what `runtime/driver` and the keeper's thread do, step by step, around production code.
+//! One process: what `runtime/driver` and the writer's thread do, step by step, around production code.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use consumer::checkpoint::claim::claim;
 use consumer::checkpoint::commit::{Advanced, advance};
-use consumer::checkpoint::keeper::{NewState, Told, Writer};
 use consumer::checkpoint::repository::Repository;
 use consumer::checkpoint::store::Store;
+use consumer::checkpoint::writer::{CheckpointWriter, NewState, WriterEvent};
 use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Allowance, Contribution, Output as Made, WorkerPlan};
@@ -42,7 +42,7 @@ enum Phase {
     },
     /// It waits for dead letters.
     AwaitingLetters,
-    Gathered,
+    PendingCheckpoints,
 }
 
 /// A contribution, and which member has made it.
@@ -52,8 +52,8 @@ pub struct Process {
     pub serial: u64,
     query: Query,
     checkpoints: Checkpoints,
-    writer: Writer,
-    told: Arc<Mutex<Vec<Told>>>,
+    writer: CheckpointWriter,
+    told: Arc<Mutex<Vec<WriterEvent>>>,
     /// Checkpoints that wait for their rows, of a query without an aggregate.
     deliveries: Option<Deliveries>,
     pub output: Output,
@@ -128,7 +128,7 @@ impl Process {
             serial,
             query: settings.query.clone(),
             checkpoints,
-            writer: Writer::new(kept, move |event| teller.lock().unwrap().push(event)),
+            writer: CheckpointWriter::new(kept, move |event| teller.lock().unwrap().push(event)),
             told,
             deliveries: settings.query.appends().then(Deliveries::default),
             output: Output::default(),
@@ -232,14 +232,14 @@ impl Process {
                 self.phase = if more {
                     Phase::AwaitingLetters
                 } else {
-                    Phase::Gathered
+                    Phase::PendingCheckpoints
                 };
             }
             Phase::Gathering { .. } => {}
             Phase::AwaitingLetters if self.full => self.trigger(),
-            Phase::AwaitingLetters if is_late => self.phase = Phase::Gathered,
+            Phase::AwaitingLetters if is_late => self.phase = Phase::PendingCheckpoints,
             Phase::AwaitingLetters => {}
-            Phase::Gathered => {
+            Phase::PendingCheckpoints => {
                 self.phase = Phase::Idle;
                 return Some(mem::take(&mut self.handed));
             }
@@ -393,7 +393,7 @@ impl Process {
         self.check_state(partition, topic)
     }
 
-    /// What the keeper's thread does: writes what has been gathered. The offsets that are durable then.
+    /// What the writer's thread does: writes what has been gathered. The offsets that are durable then.
     pub fn keep(&mut self) -> Vec<(TopicPartition, Offset)> {
         let written = self
             .deliveries
@@ -403,8 +403,8 @@ impl Process {
         self.writer.write();
         let told = mem::take(&mut *self.told.lock().unwrap());
         let durable = told.into_iter().filter_map(|told| match told {
-            Told::Durable(partition, next) => Some((partition, next)),
-            Told::Notice(..) => None,
+            WriterEvent::Durable(partition, next) => Some((partition, next)),
+            WriterEvent::Notice(..) => None,
         });
         durable.collect()
     }

@@ -11,7 +11,7 @@ use datafusion_common::DataFusionError;
 
 use super::Driver;
 use crate::checkpoint::commit::{Advanced, advance};
-use crate::checkpoint::keeper::NewState;
+use crate::checkpoint::writer::NewState;
 use crate::engine::memory::is_exhausted;
 use crate::engine::query::error_text;
 use crate::engine::state::State;
@@ -188,7 +188,7 @@ impl Driver {
     /// it.
     fn shown(&self) -> ShownStates {
         self.checkpoints.newest(|partition| {
-            self.keeper.is_some() || !self.told_of_peers || self.assignment.reads(partition)
+            self.writer.is_some() || !self.told_of_peers || self.assignment.reads(partition)
         })
     }
 
@@ -240,7 +240,7 @@ impl Driver {
         let all = self.checkpoints.newest(|_all| true);
         let states: Vec<State> = all.into_values().map(|at| at.state).collect();
         let states = (!self.query.appends()).then_some(states.as_slice());
-        self.backpressure.exceeded(states, self.keeper.is_some())
+        self.backpressure.exceeded(states, self.writer.is_some())
     }
 }
 

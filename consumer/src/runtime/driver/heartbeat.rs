@@ -54,7 +54,7 @@ impl Driver {
                 self.assignment.partitions(),
                 self.reporter.name()
             );
-            let (level, consequence) = match &self.keeper {
+            let (level, consequence) = match &self.writer {
                 Some(_) if self.query.appends() => (Level::Info, "they show the rows of these"),
                 Some(_) if self.peers.are_looked_up() => {
                     (Level::Info, "the result has what they have kept")

@@ -5,17 +5,29 @@
 //! written is tried again; until then the newest durable checkpoint is an older one, and nothing else is
 //! wrong.
 
+mod thread;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
 
-use super::Told;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::chain::Delta;
 use crate::checkpoint::repository::Repository;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
+
+pub use self::thread::WriterThread;
+
+/// What a writer reports.
+#[derive(Debug, PartialEq, Eq)]
+pub enum WriterEvent {
+    /// This partition is durable up to there.
+    Durable(TopicPartition, Offset),
+    /// Something that a person would want to know.
+    Notice(Level, String),
+}
 
 /// A partition's newest checkpoint, to be made durable.
 #[derive(Debug)]
@@ -31,23 +43,23 @@ pub struct NewState {
 }
 
 /// Writes checkpoints, one after the other.
-pub struct Writer {
+pub struct CheckpointWriter {
     repository: Arc<Repository>,
-    tell: Box<dyn Fn(Told) + Send>,
-    gathered: Gathered,
+    tell: Box<dyn Fn(WriterEvent) + Send>,
+    gathered: PendingCheckpoints,
     failing: bool,
 }
 
 /// What is to be written, one checkpoint a partition; it can be added to while others are being written.
 #[derive(Clone, Default)]
-pub struct Gathered(Arc<Mutex<BTreeMap<TopicPartition, Pending>>>);
+pub struct PendingCheckpoints(Arc<Mutex<BTreeMap<TopicPartition, PendingCheckpoint>>>);
 
-impl Gathered {
+impl PendingCheckpoints {
     /// Takes what is to be written.
     pub fn add(&self, state: NewState) {
         let mut all = self.all();
         let partition = state.partition.clone();
-        let newer = Pending::new(state);
+        let newer = PendingCheckpoint::new(state);
         match all.get_mut(&partition) {
             Some(pending) => pending.add(newer),
             None => {
@@ -57,7 +69,7 @@ impl Gathered {
     }
 
     /// What was taken to be written comes before whatever has been added meanwhile.
-    fn put_back(&self, partition: TopicPartition, mut pending: Pending) {
+    fn put_back(&self, partition: TopicPartition, mut pending: PendingCheckpoint) {
         let mut all = self.all();
         if let Some(newer) = all.remove(&partition) {
             pending.add(newer);
@@ -65,20 +77,20 @@ impl Gathered {
         all.insert(partition, pending);
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Pending>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, PendingCheckpoint>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What of a partition is not durable yet.
-struct Pending {
+struct PendingCheckpoint {
     checkpoint: Checkpoint,
     /// What has changed since the last durable checkpoint; `None` if that is not known by itself, or would
     /// be more than the whole state, which is written in its place.
     delta: Option<Delta>,
 }
 
-impl Pending {
+impl PendingCheckpoint {
     fn new(state: NewState) -> Self {
         let delta = Delta {
             previous: state.previous,
@@ -116,13 +128,13 @@ impl Pending {
     }
 }
 
-impl Writer {
+impl CheckpointWriter {
     /// Writes to `repository`, and tells what becomes of it.
-    pub fn new(repository: Arc<Repository>, tell: impl Fn(Told) + Send + 'static) -> Self {
+    pub fn new(repository: Arc<Repository>, tell: impl Fn(WriterEvent) + Send + 'static) -> Self {
         Self {
             repository,
             tell: Box::new(tell),
-            gathered: Gathered::default(),
+            gathered: PendingCheckpoints::default(),
             failing: false,
         }
     }
@@ -133,7 +145,7 @@ impl Writer {
     }
 
     /// Where what is to be written is put.
-    pub fn gathered(&self) -> &Gathered {
+    pub fn gathered(&self) -> &PendingCheckpoints {
         &self.gathered
     }
 
@@ -155,7 +167,7 @@ impl Writer {
                         let text = "a checkpoint could not be read, and is replaced";
                         self.notice(Level::Warning, format!("{text}: {problem}"));
                     }
-                    (self.tell)(Told::Durable(partition, pending.checkpoint.next));
+                    (self.tell)(WriterEvent::Durable(partition, pending.checkpoint.next));
                 }
                 Err(error) => {
                     store_fails = error.is_of_store();
@@ -178,6 +190,6 @@ impl Writer {
     }
 
     fn notice(&self, level: Level, text: String) {
-        (self.tell)(Told::Notice(level, text));
+        (self.tell)(WriterEvent::Notice(level, text));
     }
 }

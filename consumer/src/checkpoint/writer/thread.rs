@@ -1,7 +1,5 @@
 //! The thread that makes checkpoints durable, so that no batch waits for a disk.
 
-mod writer;
-
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -9,11 +7,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
-use super::repository::Repository;
+use super::{CheckpointWriter, NewState, PendingCheckpoints, WriterEvent};
+use crate::checkpoint::repository::Repository;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
-
-pub use self::writer::{Gathered, NewState, Writer};
 
 /// Between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(2);
@@ -22,18 +19,9 @@ const LAST: Duration = Duration::from_secs(10);
 /// How long one that is being written then may take more.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// What is told of checkpoints.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Told {
-    /// This partition is durable up to there.
-    Durable(TopicPartition, Offset),
-    /// Something that a person would want to know.
-    Notice(Level, String),
-}
-
 /// The running thread.
-pub struct Keeper {
-    gathered: Gathered,
+pub struct WriterThread {
+    pending: PendingCheckpoints,
     wake: Sender<()>,
     /// Nothing comes from it; it is closed when the thread ends.
     ended: Receiver<()>,
@@ -41,19 +29,19 @@ pub struct Keeper {
     thread: JoinHandle<bool>,
 }
 
-impl Keeper {
+impl WriterThread {
     /// Starts it.
     ///
     /// # Errors
     /// If the operating system gives no thread.
     pub fn start(
         repository: Arc<Repository>,
-        tell: impl Fn(Told) + Send + 'static,
+        tell: impl Fn(WriterEvent) + Send + 'static,
     ) -> io::Result<Self> {
         let (wake, woken) = bounded(1);
         let (ends, ended) = bounded(0);
-        let mut writer = Writer::new(repository, tell);
-        let gathered = writer.gathered().clone();
+        let mut writer = CheckpointWriter::new(repository, tell);
+        let pending = writer.gathered().clone();
         let thread = thread::Builder::new()
             .name("checkpoints".to_owned())
             .spawn(move || {
@@ -61,7 +49,7 @@ impl Keeper {
                 run(|| writer.write(), &woken, RETRY, LAST)
             })?;
         Ok(Self {
-            gathered,
+            pending,
             wake,
             ended,
             thread,
@@ -71,7 +59,7 @@ impl Keeper {
     /// Has `state` written; `false` if the thread has broken down.
     #[must_use]
     pub fn keep(&self, state: NewState) -> bool {
-        self.gathered.add(state);
+        self.pending.add(state);
         // If it is full the thread is going to look anyway.
         !matches!(self.wake.try_send(()), Err(TrySendError::Disconnected(())))
     }
@@ -91,7 +79,7 @@ impl Keeper {
 }
 
 /// Has all written that comes, by `write`, which tells whether it could be; what could not is tried again after
-/// `retry`, and what comes until then is gathered. Ends when nobody wakes it any more, after `last` at the latest if
+/// `retry`, and what comes until then is pending. Ends when nobody wakes it any more, after `last` at the latest if
 /// something cannot be written. Whether all has been.
 fn run(
     mut write: impl FnMut() -> bool,
@@ -142,9 +130,9 @@ mod tests {
         let partition = TopicPartition::new("t", 0);
         let durable = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&durable);
-        let keeper = Keeper::start(counting.repository(), move |event| match event {
-            Told::Durable(_, next) => told.lock().unwrap().push(next.0),
-            Told::Notice(_, text) => panic!("{text}"),
+        let thread = WriterThread::start(counting.repository(), move |event| match event {
+            WriterEvent::Durable(_, next) => told.lock().unwrap().push(next.0),
+            WriterEvent::Notice(_, text) => panic!("{text}"),
         })
         .unwrap();
         let mut taken = TakenOver {
@@ -157,9 +145,9 @@ mod tests {
         for batch in 1..=50 {
             let state = counting.read(&taken, &[0, batch]);
             taken.from = state.checkpoint.clone();
-            assert!(keeper.keep(state));
+            assert!(thread.keep(state));
         }
-        assert!(keeper.finish().unwrap());
+        assert!(thread.finish().unwrap());
 
         let durable = durable.lock().unwrap();
         assert!(durable.is_sorted() && durable.last() == Some(&100));
@@ -177,7 +165,7 @@ mod tests {
         let partition = TopicPartition::new("t", 0);
         // Its thread waits behind the first checkpoint, as for a store that does not answer.
         let (answer, answers) = bounded::<()>(0);
-        let keeper = Keeper::start(counting.repository(), move |_told| {
+        let thread = WriterThread::start(counting.repository(), move |_told| {
             let _ = answers.recv();
         })
         .unwrap();
@@ -193,14 +181,14 @@ mod tests {
         for _ in 0..200 {
             let state = counting.read(&taken, &numbers);
             taken.from = state.checkpoint.clone();
-            assert!(keeper.keep(state));
+            assert!(thread.keep(state));
             most = most.max(counting.held());
         }
         let one = taken.from.state.bytes();
         assert!(most < 12 * one, "{most} bytes for states of {one}");
 
         drop(answer);
-        assert!(keeper.finish().unwrap());
+        assert!(thread.finish().unwrap());
         let newest = counting.repository().newest(&partition).unwrap().checkpoint;
         let newest = newest.unwrap();
         assert_eq!(newest.next, Offset(1_000_000));

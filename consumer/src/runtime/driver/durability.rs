@@ -1,11 +1,11 @@
-//! Which checkpoints are handed to the keeper, and when.
+//! Which checkpoints are handed to the writer, and when.
 
 use std::mem;
 
 use crossbeam_channel::{Receiver, never, select};
 
 use super::Driver;
-use crate::checkpoint::keeper::NewState;
+use crate::checkpoint::writer::NewState;
 use crate::command::Command;
 use crate::event::{Delivery, Level};
 use crate::runtime::StreamingError;
@@ -13,8 +13,8 @@ use crate::runtime::StreamingError;
 impl Driver {
     /// Has a checkpoint made durable, if any is kept.
     pub(super) fn keep(&self, state: NewState) -> Result<(), StreamingError> {
-        match &self.keeper {
-            Some(keeper) if !keeper.keep(state) => Err(StreamingError::Panicked),
+        match &self.writer {
+            Some(writer) if !writer.keep(state) => Err(StreamingError::Panicked),
             _ => Ok(()),
         }
     }
