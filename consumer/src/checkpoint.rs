@@ -8,11 +8,11 @@
 
 pub mod aggregate;
 pub mod chain;
-pub mod claim;
 pub mod commit;
 pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
+pub mod lease;
 pub mod listing;
 pub mod location;
 pub mod name;

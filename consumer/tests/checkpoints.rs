@@ -11,8 +11,8 @@ use std::time::SystemTime;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use consumer::checkpoint::chain::{self, Delta, NewCheckpoint, Tip};
-use consumer::checkpoint::claim;
 use consumer::checkpoint::fingerprint::Identity;
+use consumer::checkpoint::lease;
 use consumer::checkpoint::location::Location;
 use consumer::checkpoint::name::{Folder, Name};
 use consumer::checkpoint::store::Store;
@@ -38,7 +38,7 @@ impl Kept {
         let columns = TableSchema::parse("brand STRING").unwrap();
         let identity = Identity::new(&["t".to_owned()], columns.columns(), PLAN);
         let folder = Folder {
-            fingerprint: claim::claim(&store, &identity, &columns).unwrap(),
+            fingerprint: lease::take(&store, &identity, &columns).unwrap(),
             partition: TopicPartition::new("t", 0),
         };
         Self {

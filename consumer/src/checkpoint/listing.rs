@@ -12,8 +12,8 @@ use thiserror::Error;
 
 use super::aggregate::Aggregate;
 use super::chain::{self, Newest, Recovered};
-use super::claim;
 use super::fingerprint::Fingerprint;
+use super::lease;
 use super::name::Folder;
 use super::store::{Store, StoreError};
 use crate::position::{Offset, TopicPartition};
@@ -236,7 +236,7 @@ fn query(store: &Store) -> Result<ListedQuery, ListingError> {
         location: location(),
         text: current.excerpt(),
     })?;
-    let identity = claim::described(store, Some(fingerprint))?;
+    let identity = lease::described(store, Some(fingerprint))?;
     Ok(ListedQuery {
         fingerprint,
         described: identity.map(|identity| Described {

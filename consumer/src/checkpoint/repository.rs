@@ -96,7 +96,7 @@ struct Known {
 }
 
 impl Repository {
-    /// Those of `query` in `store`, which it has claimed as `fingerprint`.
+    /// Those of `query` in `store`, which it has taken as `fingerprint`.
     pub fn new(store: Store, fingerprint: Fingerprint, query: Query) -> Self {
         Self {
             store,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex};
 
-use consumer::checkpoint::claim::claim;
 use consumer::checkpoint::commit::{Advanced, advance};
+use consumer::checkpoint::lease;
 use consumer::checkpoint::repository::Repository;
 use consumer::checkpoint::store::Store;
 use consumer::checkpoint::writer::{CheckpointWriter, NewState, WriterEvent};
@@ -87,7 +87,7 @@ impl Process {
         topic: &Topic,
     ) -> Checked<Option<Self>> {
         let store = store(objects, &trouble);
-        let Ok(fingerprint) = claim(&store, &settings.identity, &settings.table) else {
+        let Ok(fingerprint) = lease::take(&store, &settings.identity, &settings.table) else {
             return Ok(None);
         };
         let kept = Arc::new(Repository::new(store, fingerprint, settings.query.clone()));

@@ -19,7 +19,7 @@ fn taken() -> (Store, Folder) {
     let store = Store::new(Arc::new(InMemory::new()), Path::from("x"), "memory:///x").unwrap();
     let columns = TableSchema::parse("key STRING, n BIGINT").unwrap();
     let identity = Identity::new(&["t".to_owned()], columns.columns(), PLAN);
-    let fingerprint = claim::claim(&store, &identity, &columns).unwrap();
+    let fingerprint = lease::take(&store, &identity, &columns).unwrap();
     let partition = TopicPartition::new("t", 0);
     let folder = Folder {
         fingerprint,

@@ -9,7 +9,7 @@ use kafka_access::escape::escaped;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
-use crate::checkpoint::claim;
+use crate::checkpoint::lease;
 use crate::checkpoint::store::Store;
 use crate::config::{Config, TriggerMode};
 use crate::event::Level;
@@ -138,7 +138,7 @@ impl SchemaSearch<'_, '_> {
     /// Whether a schema is kept by now that can be read.
     pub(in crate::runtime) fn is_kept(&self) -> bool {
         let topics = &self.config.topics;
-        let kept = self.store.map(|store| claim::kept_schema(store, topics));
+        let kept = self.store.map(|store| lease::kept_schema(store, topics));
         matches!(kept, Some(Ok(Some(Ok(_schema)))))
     }
 
@@ -152,7 +152,7 @@ impl SchemaSearch<'_, '_> {
         let Some(store) = self.store else {
             return Ok(None);
         };
-        let kept = claim::kept_schema(store, &self.config.topics).map_err(RestoreError::from)?;
+        let kept = lease::kept_schema(store, &self.config.topics).map_err(RestoreError::from)?;
         match kept.transpose() {
             Ok(None) => Ok(None),
             Ok(Some(schema)) => {

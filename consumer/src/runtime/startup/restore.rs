@@ -6,8 +6,8 @@ use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::checkpoint::claim::{self, ClaimError};
 use crate::checkpoint::fingerprint::{Fingerprint, Identity};
+use crate::checkpoint::lease::{self, LeaseError};
 use crate::checkpoint::repository::{Repository, RepositoryError};
 use crate::checkpoint::store::{Store, StoreError};
 use crate::checkpoint::{Checkpoint, Checkpoints};
@@ -26,7 +26,7 @@ use crate::source::topics::Extent;
 pub enum RestoreError {
     /// The location is another query's, for instance.
     #[error(transparent)]
-    Claim(#[from] ClaimError),
+    Lease(#[from] LeaseError),
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -72,7 +72,7 @@ pub enum RestoreError {
 impl RestoreError {
     /// Whether the user named the wrong location.
     pub(in crate::runtime) fn is_wrong_usage(&self) -> bool {
-        matches!(self, Self::Claim(ClaimError::OtherQuery { .. }))
+        matches!(self, Self::Lease(LeaseError::OtherQuery { .. }))
     }
 }
 
@@ -109,8 +109,8 @@ pub(in crate::runtime) fn take(
         }
     };
     Ok(match config.reset {
-        true => claim::reset(store, &identity, schema)?,
-        false => claim::claim(store, &identity, schema)?,
+        true => lease::reset(store, &identity, schema)?,
+        false => lease::take(store, &identity, schema)?,
     })
 }
 

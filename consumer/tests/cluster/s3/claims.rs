@@ -3,8 +3,8 @@
 use std::sync::Barrier;
 use std::thread;
 
-use consumer::checkpoint::claim::{self, ClaimError};
 use consumer::checkpoint::fingerprint::{Fingerprint, Identity};
+use consumer::checkpoint::lease::{self, LeaseError};
 use consumer::checkpoint::store::Store;
 use consumer::schema::TableSchema;
 use libtest_mimic::Trial;
@@ -31,7 +31,7 @@ fn identity(aggregate: &str) -> Identity {
     Identity::new(&["t".to_owned()], schema().columns(), aggregate)
 }
 
-fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, LeaseError> {
     claim::claim(store, identity, &schema())
 }
 
@@ -40,7 +40,7 @@ fn at_once(
     server: &Server,
     location: &str,
     identities: &[Identity],
-) -> Vec<Result<Fingerprint, ClaimError>> {
+) -> Vec<Result<Fingerprint, LeaseError>> {
     let ready = Barrier::new(identities.len());
     thread::scope(|scope| {
         let claims: Vec<_> = identities
@@ -68,7 +68,7 @@ fn two_queries(server: &Server) {
         assert!(
             matches!(
                 lost[0],
-                Err(ClaimError::Contended { .. } | ClaimError::OtherQuery { .. })
+                Err(LeaseError::Contended { .. } | LeaseError::OtherQuery { .. })
             ),
             "{lost:?}"
         );

@@ -11,7 +11,7 @@ use crate::schema::{SchemaError, TableSchema};
 
 /// Why a location cannot be used by a query.
 #[derive(Debug, Error)]
-pub enum ClaimError {
+pub enum LeaseError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -44,14 +44,14 @@ pub enum ClaimError {
 ///
 /// # Errors
 /// If it keeps another query's checkpoints, with the difference; or the store fails.
-pub fn claim(
+pub fn take(
     store: &Store,
     identity: &Identity,
     schema: &TableSchema,
-) -> Result<Fingerprint, ClaimError> {
+) -> Result<Fingerprint, LeaseError> {
     let fingerprint = identity.fingerprint()?;
     let Some(current) = store.current()? else {
-        return take(store, None, identity, schema, fingerprint);
+        return write_current(store, None, identity, schema, fingerprint);
     };
     let kept = described(store, current.text.parse().ok())?;
     if current.text == fingerprint.to_string() && kept.as_ref().is_none_or(|kept| kept == identity)
@@ -62,7 +62,7 @@ pub fn claim(
         keep_schema(store, fingerprint, schema)?;
         return Ok(fingerprint);
     }
-    Err(ClaimError::OtherQuery {
+    Err(LeaseError::OtherQuery {
         location: store.location().to_owned(),
         difference: match kept {
             Some(kept) => identity.difference(&kept),
@@ -80,7 +80,7 @@ pub fn reset(
     store: &Store,
     identity: &Identity,
     schema: &TableSchema,
-) -> Result<Fingerprint, ClaimError> {
+) -> Result<Fingerprint, LeaseError> {
     let fingerprint = identity.fingerprint()?;
     let current = store.current()?;
     let kept = current.as_ref().and_then(|kept| kept.text.parse().ok());
@@ -88,23 +88,23 @@ pub fn reset(
         store.forget(kept)?;
     }
     store.forget(fingerprint)?;
-    take(store, current.as_ref(), identity, schema, fingerprint)
+    write_current(store, current.as_ref(), identity, schema, fingerprint)
 }
 
-fn take(
+fn write_current(
     store: &Store,
     previous: Option<&Current>,
     identity: &Identity,
     schema: &TableSchema,
     fingerprint: Fingerprint,
-) -> Result<Fingerprint, ClaimError> {
+) -> Result<Fingerprint, LeaseError> {
     // Before `current`, so that what that names can be explained, and planned again.
     store.set_identity(fingerprint, serde_json::to_vec(identity)?.into())?;
     keep_schema(store, fingerprint, schema)?;
     if store.set_current(previous, &fingerprint.to_string())? {
         Ok(fingerprint)
     } else {
-        Err(ClaimError::Contended {
+        Err(LeaseError::Contended {
             location: store.location().to_owned(),
         })
     }
@@ -183,19 +183,19 @@ mod tests {
         Identity::new(&["t".to_owned()], schema().columns(), aggregate)
     }
 
-    fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
-        super::claim(store, identity, &schema())
+    fn take(store: &Store, identity: &Identity) -> Result<Fingerprint, LeaseError> {
+        super::lease(store, identity, &schema())
     }
 
-    fn reset(store: &Store, identity: &Identity) -> Result<Fingerprint, ClaimError> {
+    fn reset(store: &Store, identity: &Identity) -> Result<Fingerprint, LeaseError> {
         super::reset(store, identity, &schema())
     }
 
     #[test]
     fn a_query_finds_its_own_location_again() {
         let store = store();
-        let fingerprint = claim(&store, &identity("sum")).unwrap();
-        assert_eq!(claim(&store, &identity("sum")).unwrap(), fingerprint);
+        let fingerprint = take(&store, &identity("sum")).unwrap();
+        assert_eq!(take(&store, &identity("sum")).unwrap(), fingerprint);
         assert_eq!(
             store.current().unwrap().unwrap().text,
             fingerprint.to_string()
@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn another_query_is_told_the_difference_and_the_way_on() {
         let store = store();
-        let kept = claim(&store, &identity("sum")).unwrap();
-        let error = claim(&store, &identity("avg")).unwrap_err();
+        let kept = take(&store, &identity("sum")).unwrap();
+        let error = take(&store, &identity("avg")).unwrap_err();
         assert_eq!(
             error.to_string(),
             "CHECKPOINT_LOCATION=memory:///x: it keeps the checkpoints of another query: its aggregate \
@@ -219,28 +219,28 @@ mod tests {
     fn a_query_that_cannot_be_described_is_another_one() {
         let store = store();
         assert!(store.set_current(None, "rubbish").unwrap());
-        let error = claim(&store, &identity("sum")).unwrap_err().to_string();
+        let error = take(&store, &identity("sum")).unwrap_err().to_string();
         assert!(error.contains("rubbish, cannot be read"), "{error}");
     }
 
     #[test]
     fn a_description_that_is_lost_is_written_again() {
         let store = store();
-        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        let fingerprint = take(&store, &identity("sum")).unwrap();
         store.set_identity(fingerprint, "torn{".into()).unwrap();
-        assert_eq!(claim(&store, &identity("sum")).unwrap(), fingerprint);
-        let error = claim(&store, &identity("avg")).unwrap_err().to_string();
+        assert_eq!(take(&store, &identity("sum")).unwrap(), fingerprint);
+        let error = take(&store, &identity("avg")).unwrap_err().to_string();
         assert!(error.contains("its aggregate is sum"), "{error}");
     }
 
     #[test]
     fn after_a_reset_the_location_is_another_querys() {
         let store = store();
-        let old = claim(&store, &identity("sum")).unwrap();
+        let old = take(&store, &identity("sum")).unwrap();
         let new = reset(&store, &identity("avg")).unwrap();
-        assert_eq!(claim(&store, &identity("avg")).unwrap(), new);
+        assert_eq!(take(&store, &identity("avg")).unwrap(), new);
         assert!(store.identity(old).unwrap().is_none());
-        assert!(claim(&store, &identity("sum")).is_err());
+        assert!(take(&store, &identity("sum")).is_err());
     }
 
     #[test]
@@ -255,10 +255,10 @@ mod tests {
             "`a b` DECIMAL(18,2), s STRUCT<x: BIGINT NOT NULL>, amount DOUBLE",
         ] {
             let schema = TableSchema::parse(ddl).unwrap();
-            super::claim(&store, &sum, &schema).unwrap();
+            super::lease(&store, &sum, &schema).unwrap();
             assert_eq!(kept(), Some(Ok(schema)));
         }
-        assert!(super::claim(&store, &identity("avg"), &schema()).is_err());
+        assert!(super::lease(&store, &identity("avg"), &schema()).is_err());
         assert_ne!(kept(), Some(Ok(schema())), "of another query");
         super::reset(&store, &identity("avg"), &schema()).unwrap();
         assert_eq!(kept(), Some(Ok(schema())));
@@ -270,10 +270,10 @@ mod tests {
     fn a_schema_that_is_damaged_is_written_again() {
         let store = store();
         let topics = ["t".to_owned()];
-        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        let fingerprint = take(&store, &identity("sum")).unwrap();
         store.set_schema(fingerprint, "torn STR".into()).unwrap();
         assert!(kept_schema(&store, &topics).unwrap().unwrap().is_err());
-        claim(&store, &identity("sum")).unwrap();
+        take(&store, &identity("sum")).unwrap();
         let kept = kept_schema(&store, &topics).unwrap();
         assert_eq!(kept, Some(Ok(schema())));
     }
@@ -281,10 +281,10 @@ mod tests {
     #[test]
     fn two_queries_of_one_fingerprint_are_told_apart() {
         let store = store();
-        let fingerprint = claim(&store, &identity("sum")).unwrap();
+        let fingerprint = take(&store, &identity("sum")).unwrap();
         let other = serde_json::to_vec(&identity("avg")).unwrap();
         store.set_identity(fingerprint, other.into()).unwrap();
-        let error = claim(&store, &identity("sum")).unwrap_err().to_string();
+        let error = take(&store, &identity("sum")).unwrap_err().to_string();
         assert!(error.contains("its aggregate is avg"), "{error}");
     }
 
@@ -295,7 +295,7 @@ mod tests {
             fingerprint,
             partition: TopicPartition::new("t", 0),
         };
-        let own = claim(&store, &identity("sum")).unwrap();
+        let own = take(&store, &identity("sum")).unwrap();
         let base = Name::Base(Offset(1));
         store.create(&folder(own), base, "old".into()).unwrap();
         let current = store.current().unwrap();
