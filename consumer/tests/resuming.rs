@@ -176,21 +176,17 @@ impl<'a> Run<'a> {
     }
 
     fn batch(&mut self) {
-        let mut contributions = Vec::new();
+        let mut batches = Vec::new();
         for worker in 0..WORKERS {
             for action in self.step(worker, Event::Trigger) {
-                if let Action::HandOver {
-                    contributions: parts,
-                    ..
-                } = action
-                {
-                    contributions.extend(parts);
+                if let Action::HandOver { batches: parts, .. } = action {
+                    batches.extend(parts);
                 }
             }
         }
-        let handed = contributions.len();
+        let handed = batches.len();
         let gathered = self.writer.gathered();
-        let advanced = advance(&self.checkpoints, contributions, |state| {
+        let advanced = advance(&self.checkpoints, batches, |state| {
             gathered.add(state);
             Ok::<_, ()>(())
         });

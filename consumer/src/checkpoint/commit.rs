@@ -3,14 +3,14 @@
 use crate::checkpoint::writer::NewState;
 use crate::checkpoint::{Checkpoint, Checkpoints, Epoch};
 use crate::engine::state::State;
-use crate::engine::worker::{Contribution, Output};
+use crate::engine::worker::{Output, PartitionBatch};
 use crate::position::TopicPartition;
 
 /// What became of what workers handed over.
 #[derive(Debug, Default)]
 pub struct Advanced {
     /// What has moved a checkpoint on, sorted by partition.
-    pub parts: Vec<Contribution>,
+    pub parts: Vec<PartitionBatch>,
     /// What came from a worker that has lost the partition meanwhile; its successor reads it again.
     pub refused: Vec<(TopicPartition, Epoch)>,
 }
@@ -21,11 +21,11 @@ pub struct Advanced {
 /// If one cannot be taken to be kept.
 pub fn advance<E>(
     checkpoints: &Checkpoints,
-    contributions: Vec<Contribution>,
+    batches: Vec<PartitionBatch>,
     mut keep: impl FnMut(NewState) -> Result<(), E>,
 ) -> Result<Advanced, E> {
     let mut advanced = Advanced::default();
-    for part in contributions {
+    for part in batches {
         let (state, groups) = match &part.output {
             Output::State(state, groups) => (state.clone(), groups.clone()),
             Output::Rows(_) => (State::default(), Vec::new()),

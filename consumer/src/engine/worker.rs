@@ -12,7 +12,7 @@
 //!   [`Event::Proceed`].
 
 mod allowance;
-mod contribution;
+mod partition_batch;
 mod raw_record;
 mod reader;
 
@@ -29,7 +29,7 @@ use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
 
 pub use self::allowance::Allowance;
-pub use self::contribution::{Contribution, Output};
+pub use self::partition_batch::{Output, PartitionBatch};
 pub use self::raw_record::RawRecord;
 
 /// What happens to a worker.
@@ -114,9 +114,9 @@ pub enum Action {
     /// Take what each partition has read.
     HandOver {
         /// One a partition that has read anything.
-        contributions: Vec<Contribution>,
+        batches: Vec<PartitionBatch>,
         /// Whether others keep theirs back until dead letters are written that are on their way.
-        kept_back: bool,
+        is_deferred: bool,
     },
 }
 
@@ -394,14 +394,14 @@ impl Worker {
 
     fn hand_over(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         self.in_batch = true;
-        let mut contributions = Vec::with_capacity(self.readers.len());
+        let mut batches = Vec::with_capacity(self.readers.len());
         for reader in &mut self.readers {
-            contributions.extend(reader.hand_over(actions)?);
+            batches.extend(reader.hand_over(actions)?);
         }
-        let kept_back = self.readers.iter().any(Reader::keeps_back);
+        let is_deferred = self.readers.iter().any(Reader::keeps_back);
         actions.push(Action::HandOver {
-            contributions,
-            kept_back,
+            batches,
+            is_deferred,
         });
         Ok(())
     }

@@ -22,7 +22,7 @@ use self::polling::Member;
 use super::topic_ids::TopicIds;
 use super::topics::Extent;
 use crate::checkpoint::{Checkpoints, Epoch};
-use crate::engine::worker::{Contribution, WorkerPlan};
+use crate::engine::worker::{PartitionBatch, WorkerPlan};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::sink::dead_letters::{DeadLetters, Refusal};
@@ -66,10 +66,10 @@ pub enum Report {
     /// On [`Command::Trigger`].
     HandedOver {
         /// What it has read.
-        contributions: Vec<Contribution>,
+        batches: Vec<PartitionBatch>,
         /// Whether there is more, which waits for dead letters that are on their way;
         /// [`Report::BatchFull`] comes when it does no longer.
-        kept_back: bool,
+        is_deferred: bool,
     },
     /// Partitions that are its own from now on.
     Assigned(Vec<TopicPartition>),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 
 use consumer::checkpoint::{Checkpoints, Epoch, TakenOver};
-use consumer::engine::worker::{Action, Contribution, Event, Worker, WorkerError, WorkerPlan};
+use consumer::engine::worker::{Action, Event, PartitionBatch, Worker, WorkerError, WorkerPlan};
 use consumer::format::metadata::RecordMeta;
 use consumer::position::{Offset, TopicPartition};
 use consumer::source::topics::Extent;
@@ -46,7 +46,7 @@ pub enum Command {
 /// To the process.
 #[derive(Debug)]
 pub enum Report {
-    HandedOver(Vec<Contribution>, bool),
+    HandedOver(Vec<PartitionBatch>, bool),
     BatchFull,
     /// What it has gathered goes on its way.
     Letters(Vec<Letter>),
@@ -351,13 +351,13 @@ impl Member {
                     checkpoint,
                 } => around.checkpoints.compact(&partition, epoch, checkpoint),
                 Action::HandOver {
-                    contributions,
-                    kept_back,
+                    batches,
+                    is_deferred,
                 } => {
-                    if kept_back {
+                    if is_deferred {
                         self.send_letters(around);
                     }
-                    let handed_over = Report::HandedOver(contributions, kept_back);
+                    let handed_over = Report::HandedOver(batches, is_deferred);
                     around.reports.push(handed_over);
                 }
                 Action::RejectedLetter { record, epoch, .. } => {

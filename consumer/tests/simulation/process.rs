@@ -11,7 +11,7 @@ use consumer::checkpoint::store::Store;
 use consumer::checkpoint::writer::{CheckpointWriter, NewState, WriterEvent};
 use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::{OnRecordError, Query};
-use consumer::engine::worker::{Allowance, Contribution, Output as Made, WorkerPlan};
+use consumer::engine::worker::{Allowance, Output as Made, PartitionBatch, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::runtime::delivery::Deliveries;
 use consumer::source::topics::Extent;
@@ -45,8 +45,8 @@ enum Phase {
     PendingCheckpoints,
 }
 
-/// A contribution, and which member has made it.
-type Handed = (usize, Contribution);
+/// A partition_batch, and which member has made it.
+type Handed = (usize, PartitionBatch);
 
 pub struct Process {
     pub serial: u64,
@@ -212,12 +212,12 @@ impl Process {
                 self.owners.insert(taken.partition.clone(), number);
                 self.check_state(&taken.partition, topic)?;
             }
-            Report::HandedOver(contributions, kept_back) => {
-                let handed = contributions.into_iter().map(|part| (number, part));
+            Report::HandedOver(batches, is_deferred) => {
+                let handed = batches.into_iter().map(|part| (number, part));
                 self.handed.extend(handed);
                 if let Phase::Gathering { awaited, more } = &mut self.phase {
                     *awaited -= 1;
-                    *more |= kept_back;
+                    *more |= is_deferred;
                 }
             }
         }
@@ -268,7 +268,7 @@ impl Process {
     }
 
     /// Moves the checkpoints on; the parts that do.
-    pub fn advance(&mut self, handed: Vec<Handed>, topic: &Topic) -> Checked<Vec<Contribution>> {
+    pub fn advance(&mut self, handed: Vec<Handed>, topic: &Topic) -> Checked<Vec<PartitionBatch>> {
         let from =
             |(number, part): &Handed| (*number, part.partition.clone(), part.start, part.end);
         let made: Vec<_> = handed.iter().map(from).collect();
@@ -294,7 +294,7 @@ impl Process {
         }
         self.tell_all(&Command::Proceed);
         for part in &parts {
-            let Contribution {
+            let PartitionBatch {
                 partition,
                 start,
                 end,
@@ -334,7 +334,7 @@ impl Process {
     }
 
     /// Rows go to the output; behind them the checkpoints are kept that pass them.
-    fn give_out(&mut self, parts: &[Contribution], held: Vec<NewState>) -> Checked {
+    fn give_out(&mut self, parts: &[PartitionBatch], held: Vec<NewState>) -> Checked {
         let Some(deliveries) = &mut self.deliveries else {
             return Ok(());
         };

@@ -13,7 +13,7 @@ use datafusion_execution::memory_pool::MemoryReservation;
 use self::chunk_records::ChunkRecords;
 use self::chunk_size::ChunkSize;
 use self::letters::Letters;
-use super::{Action, Contribution, Output, WorkerError, WorkerPlan};
+use super::{Action, Output, PartitionBatch, WorkerError, WorkerPlan};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
 use crate::engine::memory::is_exhausted;
 use crate::engine::query::{Partial, Query};
@@ -280,7 +280,7 @@ impl Reader {
     pub(super) fn hand_over(
         &mut self,
         actions: &mut Vec<Action>,
-    ) -> Result<Option<Contribution>, WorkerError> {
+    ) -> Result<Option<PartitionBatch>, WorkerError> {
         // Dead letters may come of it.
         self.aggregate(actions)?;
         if self.letters.count > 0 {
@@ -312,7 +312,7 @@ impl Reader {
         };
         self.full = false;
         self.told_full = false;
-        Ok(Some(Contribution {
+        Ok(Some(PartitionBatch {
             partition: self.partition.clone(),
             epoch: self.epoch,
             start: mem::replace(&mut self.start, self.next),

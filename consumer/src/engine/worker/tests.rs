@@ -131,16 +131,16 @@ impl Bench {
         self.said(|action| matches!(action, Action::BatchFull))
     }
 
-    /// What a trigger brings, and whether something is kept back.
-    fn trigger(&mut self) -> (Vec<Contribution>, bool) {
+    /// What a trigger brings, and whether something is deferred.
+    fn trigger(&mut self) -> (Vec<PartitionBatch>, bool) {
         self.step(Event::Trigger);
         let mut handed_over = None;
         for action in std::mem::take(&mut self.actions) {
             match action {
                 Action::HandOver {
-                    contributions,
-                    kept_back,
-                } => handed_over = Some((contributions, kept_back)),
+                    batches,
+                    is_deferred,
+                } => handed_over = Some((batches, is_deferred)),
                 other => self.actions.push(other),
             }
         }
@@ -159,9 +159,9 @@ impl Bench {
         compacted.next()
     }
 
-    /// The count that the contributions' states stand for.
-    fn count(&self, contributions: &[Contribution]) -> i64 {
-        let states = contributions.iter().flat_map(|part| match &part.output {
+    /// The count that the batches' states stand for.
+    fn count(&self, batches: &[PartitionBatch]) -> i64 {
+        let states = batches.iter().flat_map(|part| match &part.output {
             Output::State(state, _) => state.batches().collect::<Vec<_>>(),
             Output::Rows(_) => panic!("no state"),
         });

@@ -15,7 +15,7 @@ use crate::checkpoint::writer::NewState;
 use crate::engine::memory::is_exhausted;
 use crate::engine::query::error_text;
 use crate::engine::state::State;
-use crate::engine::worker::{Contribution, Output};
+use crate::engine::worker::{Output, PartitionBatch};
 use crate::event::{Batch, Event, Receipt};
 use crate::runtime::StreamingError;
 use crate::runtime::changelog::ShownStates;
@@ -25,7 +25,7 @@ use crate::source::member::{Command as MemberCommand, Report};
 /// What a batch begins with.
 struct HandedOver {
     /// What moves the checkpoints on.
-    parts: Vec<Contribution>,
+    parts: Vec<PartitionBatch>,
     /// What was there before, if what changes is looked up in it.
     before: Option<ShownStates>,
     /// Checkpoints that may be kept once the batch's rows are written.
@@ -46,14 +46,14 @@ impl Driver {
         let all = self.workers.counters.records.load(Ordering::Relaxed);
         self.offsets.begin_batch(all);
         let HandedOver {
-            parts: contributions,
+            parts: batches,
             before,
             held,
         } = self.hand_over(started + letters)?;
         let gathered = started.elapsed();
-        let records: u64 = contributions.iter().map(|part| part.records).sum();
+        let records: u64 = batches.iter().map(|part| part.records).sum();
         let starts = self.offsets.next().clone();
-        let read: BTreeMap<_, _> = contributions
+        let read: BTreeMap<_, _> = batches
             .iter()
             .map(|part| (part.partition.clone(), part.end))
             .collect();
@@ -73,13 +73,13 @@ impl Driver {
         let mut facts = BatchFacts {
             timestamp,
             records,
-            bad: contributions.iter().map(|part| part.bad).sum(),
-            tombstones: contributions.iter().map(|part| part.tombstones).sum(),
+            bad: batches.iter().map(|part| part.bad).sum(),
+            tombstones: batches.iter().map(|part| part.tombstones).sum(),
             starts,
             ..BatchFacts::default()
         };
         let (mut rows, mut made) = (Vec::new(), Vec::new());
-        for part in contributions {
+        for part in batches {
             facts
                 .starts
                 .entry(part.partition.clone())
@@ -154,20 +154,19 @@ impl Driver {
     /// Lets every worker hand over, and moves the checkpoints on; those of rows are kept later. What comes from one
     /// that has lost the partition meanwhile is dropped: its successor reads it again.
     fn hand_over(&mut self, deadline: Instant) -> Result<HandedOver, StreamingError> {
-        let mut contributions = Vec::new();
-        while self.gather(&mut contributions)? && self.await_full(deadline)? {}
+        let mut batches = Vec::new();
+        while self.gather(&mut batches)? && self.await_full(deadline)? {}
         let before = self.changelog.is_some().then(|| self.shown());
-        let taken = contributions.iter().map(|part| part.allowed).sum();
+        let taken = batches.iter().map(|part| part.allowed).sum();
         let mut held = Vec::new();
-        let Advanced { parts, refused } = advance(&self.checkpoints, contributions, |state| {
-            match &self.deliveries {
+        let Advanced { parts, refused } =
+            advance(&self.checkpoints, batches, |state| match &self.deliveries {
                 Some(_) => {
                     held.push(state);
                     Ok(())
                 }
                 None => self.keep(state),
-            }
-        })?;
+            })?;
         self.allowance.give_back(taken);
         for (partition, epoch) in refused {
             self.workers
@@ -200,7 +199,7 @@ impl Driver {
     }
 
     /// Takes what the workers have read; whether there is more that waits for dead letters.
-    fn gather(&mut self, into: &mut Vec<Contribution>) -> Result<bool, StreamingError> {
+    fn gather(&mut self, into: &mut Vec<PartitionBatch>) -> Result<bool, StreamingError> {
         self.trigger.empty();
         self.backpressure.begin();
         self.workers.tell(|| MemberCommand::Trigger);
@@ -211,12 +210,12 @@ impl Driver {
                 (
                     _,
                     Report::HandedOver {
-                        contributions,
-                        kept_back,
+                        batches,
+                        is_deferred,
                     },
                 ) => {
-                    into.extend(contributions);
-                    more |= kept_back;
+                    into.extend(batches);
+                    more |= is_deferred;
                     awaited -= 1;
                 }
                 (number, report) => self.report(number, report)?,

@@ -192,8 +192,8 @@ impl Member {
             match inbox.recv_deadline(until) {
                 Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
                 Ok(Command::Trigger) => self.report(Report::HandedOver {
-                    contributions: Vec::new(),
-                    kept_back: false,
+                    batches: Vec::new(),
+                    is_deferred: false,
                 }),
                 Ok(Command::Proceed(batches)) => self.batches = batches,
                 Ok(_) => {}

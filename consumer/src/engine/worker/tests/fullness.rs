@@ -17,8 +17,8 @@ fn rows_that_fill_a_batch_ask_for_a_trigger_though_no_record_follows() {
     let partition = bench.partition.clone();
     bench.step(Event::ReachedEnd(&partition, Offset(3)));
     assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
-    let (contributions, _) = bench.trigger();
-    let Output::Rows(rows) = &contributions[0].output else {
+    let (batches, _) = bench.trigger();
+    let Output::Rows(rows) = &batches[0].output else {
         panic!("a state");
     };
     assert_eq!(rows.iter().map(|rows| rows.num_rows()).sum::<usize>(), 2);

@@ -12,8 +12,8 @@ fn what_was_read_stays_and_reading_goes_on_behind_what_is_gone() {
     assert_eq!(bench.worker.next(&partition), Some(Offset(40)));
     bench.next = 40;
     assert!(bench.record(GOOD));
-    let (contributions, _) = bench.trigger();
-    let [part] = &contributions[..] else {
+    let (batches, _) = bench.trigger();
+    let [part] = &batches[..] else {
         panic!("one partition");
     };
     // No record is counted that was not read, and none again.
@@ -21,7 +21,7 @@ fn what_was_read_stays_and_reading_goes_on_behind_what_is_gone() {
         (part.start, part.end, part.records),
         (Offset(0), Offset(41), 3)
     );
-    assert_eq!(bench.count(&contributions), 3);
+    assert_eq!(bench.count(&batches), 3);
 
     // What lies before where reading is takes nothing back.
     bench.step(Event::Gone(&partition, Offset(7)));
@@ -39,8 +39,8 @@ fn a_partition_whose_last_records_are_gone_has_caught_up() {
         // What came after the start is not available-now's to pass over.
         let next = if stop_at_end { 10 } else { 25 };
         assert_eq!(bench.worker.next(&partition), Some(Offset(next)));
-        let (contributions, _) = bench.trigger();
-        assert_eq!(contributions[0].end, Offset(next));
-        assert_eq!(bench.count(&contributions), 1);
+        let (batches, _) = bench.trigger();
+        assert_eq!(batches[0].end, Offset(next));
+        assert_eq!(bench.count(&batches), 1);
     }
 }

@@ -7,8 +7,8 @@ fn a_partition_whose_letters_are_on_their_way_at_each_trigger_hands_over() {
     let mut bench = Bench::new(COUNT, 0, None, false);
     bench.record(GOOD);
     bench.record("bad");
-    let (contributions, kept_back) = bench.trigger();
-    assert!(contributions.is_empty() && kept_back);
+    let (batches, is_deferred) = bench.trigger();
+    assert!(batches.is_empty() && is_deferred);
     bench.step(Event::Proceed);
 
     // More bad records come; without an end to them nothing would ever be handed over.
@@ -16,10 +16,10 @@ fn a_partition_whose_letters_are_on_their_way_at_each_trigger_hands_over() {
     assert!(!bench.said_full());
     bench.settled();
     assert!(bench.said_full());
-    let (contributions, kept_back) = bench.trigger();
-    assert!(!kept_back);
-    assert_eq!(bench.count(&contributions), 1);
-    assert_eq!((contributions[0].records, contributions[0].bad), (2, 1));
+    let (batches, is_deferred) = bench.trigger();
+    assert!(!is_deferred);
+    assert_eq!(bench.count(&batches), 1);
+    assert_eq!((batches[0].records, batches[0].bad), (2, 1));
 
     bench.step(Event::Proceed);
     assert!(bench.said(|action| matches!(action, Action::Resume(_))));
@@ -42,8 +42,8 @@ fn stuck_letters_are_not_waited_for_and_come_later() {
 
     bench.settled();
     assert!(bench.said_full());
-    let (contributions, _) = bench.trigger();
-    assert_eq!(bench.count(&contributions), 1);
+    let (batches, _) = bench.trigger();
+    assert_eq!(bench.count(&batches), 1);
     bench.step(Event::Proceed);
     assert_eq!(bench.worker.paused(), 0);
 }
@@ -58,8 +58,8 @@ fn letters_of_an_earlier_owner_do_not_count() {
     bench.record("bad");
     bench.step(Event::LettersSettled(&partition, earlier, 1));
     bench.step(Event::LettersStuck(&partition, earlier));
-    let (contributions, kept_back) = bench.trigger();
-    assert!(contributions.is_empty() && kept_back);
+    let (batches, is_deferred) = bench.trigger();
+    assert!(batches.is_empty() && is_deferred);
 }
 
 /// Whoever triggers forgets what was full before the batch was done.
@@ -67,14 +67,14 @@ fn letters_of_an_earlier_owner_do_not_count() {
 fn what_settles_before_the_batch_is_done_is_told_after_it() {
     let mut bench = Bench::new(COUNT, 10, None, false);
     bench.record("no JSON");
-    let (parts, kept_back) = bench.trigger();
-    assert!(parts.is_empty() && kept_back);
+    let (parts, is_deferred) = bench.trigger();
+    assert!(parts.is_empty() && is_deferred);
     bench.settled();
     assert!(bench.said_full());
     bench.step(Event::Proceed);
     assert!(bench.said_full());
-    let (parts, kept_back) = bench.trigger();
-    assert_eq!((parts.len(), kept_back), (1, false));
+    let (parts, is_deferred) = bench.trigger();
+    assert_eq!((parts.len(), is_deferred), (1, false));
     bench.step(Event::Proceed);
     assert!(!bench.said_full());
 }

@@ -27,8 +27,8 @@ fn a_partition_that_finds_memory_short_hands_over_before_it_takes_more() {
     assert!(!bench.said_memory_short(), "it says so once a batch");
     assert_eq!(bench.worker.paused(), 1);
 
-    let (contributions, _) = bench.trigger();
-    assert_eq!(contributions[0].records, first as u64);
+    let (batches, _) = bench.trigger();
+    assert_eq!(batches[0].records, first as u64);
     // What is handed over takes less than what it was made of.
     assert!(memory.held() < memory.room().unwrap());
     bench.step(Event::Proceed);
@@ -48,8 +48,8 @@ fn a_partition_goes_on_without_a_batch_when_memory_is_no_longer_short() {
     assert!(bench.said(|action| matches!(action, Action::Resume(_))));
     let second = bench.fill();
     assert!(second > 0 && bench.said_memory_short(), "it says so again");
-    let (contributions, _) = bench.trigger();
-    assert_eq!(contributions[0].records, (first + second) as u64);
+    let (batches, _) = bench.trigger();
+    assert_eq!(batches[0].records, (first + second) as u64);
 }
 
 #[test]

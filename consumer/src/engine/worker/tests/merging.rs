@@ -13,8 +13,8 @@ fn large_merges_wait_until_a_batch_is_done_and_nothing_else_is_to_do() {
         for i in brands {
             assert!(bench.record(&format!(r#"{{"brand":"b{i}"}}"#)));
         }
-        let (contributions, _) = bench.trigger();
-        let part = &contributions[0];
+        let (batches, _) = bench.trigger();
+        let part = &batches[0];
         let Output::State(state, _) = &part.output else {
             panic!("rows");
         };
@@ -51,8 +51,8 @@ fn large_merges_do_not_wait_where_memory_is_scarce() {
             for i in brands {
                 assert!(bench.record(&format!(r#"{{"brand":"b{i}"}}"#)));
             }
-            let (contributions, _) = bench.trigger();
-            let Output::State(state, _) = &contributions[0].output else {
+            let (batches, _) = bench.trigger();
+            let Output::State(state, _) = &batches[0].output else {
                 panic!("rows");
             };
             groups = state.groups();

@@ -12,18 +12,15 @@ fn an_end_that_was_seen_before_a_pause_is_not_the_end() {
     bench.step(Event::ReachedEnd(&partition, Offset(10)));
     assert!(!bench.said(|action| matches!(action, Action::CaughtUp(_))));
 
-    let (contributions, _) = bench.trigger();
-    assert_eq!(contributions[0].end, Offset(1));
+    let (batches, _) = bench.trigger();
+    assert_eq!(batches[0].end, Offset(1));
     bench.worker.plan.allowance.give_back(1);
     bench.step(Event::Proceed);
     assert!(bench.record(GOOD));
     bench.step(Event::ReachedEnd(&partition, Offset(10)));
     assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
-    let (contributions, _) = bench.trigger();
-    assert_eq!(
-        (contributions[0].start, contributions[0].end),
-        (Offset(1), Offset(10))
-    );
+    let (batches, _) = bench.trigger();
+    assert_eq!((batches[0].start, batches[0].end), (Offset(1), Offset(10)));
 }
 
 #[test]
@@ -33,8 +30,8 @@ fn hidden_records_are_behind_the_next_offset_once_their_end_is_reached() {
         bench.record(GOOD);
         let partition = bench.partition.clone();
         bench.step(Event::ReachedEnd(&partition, Offset(5)));
-        let (contributions, _) = bench.trigger();
-        assert_eq!(contributions[0].end, Offset(end));
+        let (batches, _) = bench.trigger();
+        assert_eq!(batches[0].end, Offset(end));
     }
 }
 
@@ -54,9 +51,9 @@ fn state_goes_on_from_the_checkpoint() {
     for _ in 0..3 {
         bench.record(GOOD);
     }
-    let (contributions, _) = bench.trigger();
-    let [part] = contributions.as_slice() else {
-        panic!("{contributions:?}");
+    let (batches, _) = bench.trigger();
+    let [part] = batches.as_slice() else {
+        panic!("{batches:?}");
     };
     let Output::State(state, _) = &part.output else {
         panic!("rows");
@@ -77,8 +74,8 @@ fn state_goes_on_from_the_checkpoint() {
     bench.assign(0);
     assert_eq!(bench.next, 3);
     bench.record(GOOD);
-    let (contributions, _) = bench.trigger();
-    assert_eq!(bench.count(&contributions), 4);
+    let (batches, _) = bench.trigger();
+    assert_eq!(bench.count(&batches), 4);
 }
 
 #[test]
@@ -93,8 +90,8 @@ fn a_record_that_comes_again_or_of_a_lost_partition_is_not_counted() {
     assert!(ignored(&mut bench));
     bench.record(GOOD);
     assert!(!ignored(&mut bench));
-    let (contributions, _) = bench.trigger();
-    assert_eq!(contributions[0].records, 2);
+    let (batches, _) = bench.trigger();
+    assert_eq!(batches[0].records, 2);
     let partition = bench.partition.clone();
     bench.step(Event::Revoked(&partition));
     bench.record(GOOD);

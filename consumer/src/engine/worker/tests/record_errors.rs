@@ -59,8 +59,8 @@ fn a_record_that_the_query_fails_on_is_a_dead_letter_as_it_came_and_its_neighbou
     assert!(rejected(&mut bench).is_empty());
 
     // Nothing is handed over before the letter is written.
-    let (contributions, kept_back) = bench.trigger();
-    assert!(contributions.is_empty() && kept_back);
+    let (batches, is_deferred) = bench.trigger();
+    assert!(batches.is_empty() && is_deferred);
     let rejected = rejected(&mut bench);
     assert_eq!(rejected.len(), 1);
     let (record, reason) = &rejected[0];
@@ -80,10 +80,10 @@ fn a_record_that_the_query_fails_on_is_a_dead_letter_as_it_came_and_its_neighbou
 
     bench.settled();
     assert!(bench.said_full());
-    let (contributions, kept_back) = bench.trigger();
-    assert!(!kept_back);
-    assert_eq!((contributions[0].records, contributions[0].bad), (3, 1));
-    assert_eq!(bench.count(&contributions), 2);
+    let (batches, is_deferred) = bench.trigger();
+    assert!(!is_deferred);
+    assert_eq!((batches[0].records, batches[0].bad), (3, 1));
+    assert_eq!(bench.count(&batches), 2);
 }
 
 #[test]
@@ -101,12 +101,9 @@ fn a_chunk_of_records_that_all_fail_makes_a_letter_of_each_and_the_next_one_coun
     for _ in 0..8192 {
         bench.settled();
     }
-    let (contributions, _) = bench.trigger();
-    assert_eq!(
-        (contributions[0].records, contributions[0].bad),
-        (8193, 8192)
-    );
-    assert_eq!(bench.count(&contributions), 1);
+    let (batches, _) = bench.trigger();
+    assert_eq!((batches[0].records, batches[0].bad), (8193, 8192));
+    assert_eq!(bench.count(&batches), 1);
 }
 
 #[test]
@@ -119,8 +116,8 @@ fn a_partition_has_not_caught_up_before_the_letters_of_its_last_records_are_writ
     assert_eq!(rejected(&mut bench).len(), 1);
     bench.settled();
     assert!(bench.said(caught_up));
-    let (contributions, _) = bench.trigger();
-    assert_eq!(bench.count(&contributions), 1);
+    let (batches, _) = bench.trigger();
+    assert_eq!(bench.count(&batches), 1);
 }
 
 #[test]

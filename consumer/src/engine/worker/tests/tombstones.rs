@@ -13,16 +13,16 @@ fn a_tombstone_is_passed_over_and_counted_apart_from_bad_records() {
     assert!(bench.record(""));
     assert!(bench.said(|action| matches!(action, Action::DeadLetter { .. })));
     bench.settled();
-    let (contributions, _) = bench.trigger();
-    let part = &contributions[0];
+    let (batches, _) = bench.trigger();
+    let part = &batches[0];
     assert_eq!((part.records, part.bad, part.tombstones), (5, 1, 2));
     assert_eq!(part.end, Offset(5));
-    assert_eq!(bench.count(&contributions), 2);
+    assert_eq!(bench.count(&batches), 2);
     bench.step(Event::Proceed);
 
     bench.tombstone();
-    let (contributions, _) = bench.trigger();
-    let part = &contributions[0];
+    let (batches, _) = bench.trigger();
+    let part = &batches[0];
     assert_eq!((part.records, part.bad, part.tombstones), (1, 0, 1));
 }
 

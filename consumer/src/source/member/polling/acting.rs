@@ -119,16 +119,16 @@ impl Member {
                     self.has_more = true;
                 }
                 Action::HandOver {
-                    contributions,
-                    kept_back,
+                    batches,
+                    is_deferred,
                 } => {
                     self.has_news = false;
-                    if kept_back {
+                    if is_deferred {
                         self.outbox.send();
                     }
                     self.report(Report::HandedOver {
-                        contributions,
-                        kept_back,
+                        batches,
+                        is_deferred,
                     });
                 }
                 Action::RejectedLetter {

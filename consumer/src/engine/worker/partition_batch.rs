@@ -8,7 +8,7 @@ use crate::position::{Offset, TopicPartition};
 
 /// What a partition has read for a batch.
 #[derive(Debug)]
-pub struct Contribution {
+pub struct PartitionBatch {
     /// Which partition.
     pub partition: TopicPartition,
     /// As whose.
