@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use consumer::checkpoint::commit::advance;
+use consumer::checkpoint::commit::commit;
 use consumer::checkpoint::fingerprint::Identity;
 use consumer::checkpoint::repository::Repository;
 use consumer::checkpoint::store::Store;
@@ -186,7 +186,7 @@ impl<'a> Run<'a> {
         }
         let handed = batches.len();
         let gathered = self.writer.gathered();
-        let advanced = advance(&self.checkpoints, batches, |state| {
+        let advanced = commit(&self.checkpoints, batches, |state| {
             gathered.add(state);
             Ok::<_, ()>(())
         });

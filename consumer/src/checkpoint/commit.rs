@@ -1,4 +1,4 @@
-//! What workers hand over moves the checkpoints on.
+//! Commits what workers hand over to the checkpoints in memory, and has each new one made durable.
 
 use crate::checkpoint::writer::NewState;
 use crate::checkpoint::{Checkpoint, Checkpoints, Epoch};
@@ -8,7 +8,7 @@ use crate::position::TopicPartition;
 
 /// What became of what workers handed over.
 #[derive(Debug, Default)]
-pub struct Advanced {
+pub struct Committed {
     /// What has moved a checkpoint on, sorted by partition.
     pub parts: Vec<PartitionBatch>,
     /// What came from a worker that has lost the partition meanwhile; its successor reads it again.
@@ -19,12 +19,12 @@ pub struct Advanced {
 ///
 /// # Errors
 /// If one cannot be taken to be kept.
-pub fn advance<E>(
+pub fn commit<E>(
     checkpoints: &Checkpoints,
     batches: Vec<PartitionBatch>,
     mut keep: impl FnMut(NewState) -> Result<(), E>,
-) -> Result<Advanced, E> {
-    let mut advanced = Advanced::default();
+) -> Result<Committed, E> {
+    let mut committed = Committed::default();
     for part in batches {
         let (state, groups) = match &part.output {
             Output::State(state, groups) => (state.clone(), groups.clone()),
@@ -42,11 +42,13 @@ pub fn advance<E>(
                 checkpoint,
                 groups,
             })?;
-            advanced.parts.push(part);
+            committed.parts.push(part);
         } else {
-            advanced.refused.push((part.partition, part.epoch));
+            committed.refused.push((part.partition, part.epoch));
         }
     }
-    advanced.parts.sort_by(|a, b| a.partition.cmp(&b.partition));
-    Ok(advanced)
+    committed
+        .parts
+        .sort_by(|a, b| a.partition.cmp(&b.partition));
+    Ok(committed)
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex};
 
-use consumer::checkpoint::commit::{Advanced, advance};
+use consumer::checkpoint::commit::{Committed, commit};
 use consumer::checkpoint::lease;
 use consumer::checkpoint::repository::Repository;
 use consumer::checkpoint::store::Store;
@@ -278,7 +278,7 @@ impl Process {
         let holds_back = self.deliveries.is_some() && self.sabotage != Some(Sabotage::RowsLast);
         let mut held = Vec::new();
         let offset_first = self.sabotage == Some(Sabotage::OffsetFirst);
-        let Advanced { parts, refused } = advance(&self.checkpoints, parts, |mut state| {
+        let Committed { parts, refused } = commit(&self.checkpoints, parts, |mut state| {
             if offset_first {
                 state.checkpoint.next = state.checkpoint.next.next();
             }

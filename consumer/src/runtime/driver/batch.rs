@@ -10,7 +10,7 @@ use chrono::Utc;
 use datafusion_common::DataFusionError;
 
 use super::Driver;
-use crate::checkpoint::commit::{Advanced, advance};
+use crate::checkpoint::commit::{Committed, commit};
 use crate::checkpoint::writer::NewState;
 use crate::engine::memory::is_exhausted;
 use crate::engine::query::error_text;
@@ -159,7 +159,7 @@ impl Driver {
         let before = self.changelog.is_some().then(|| self.shown());
         let taken = batches.iter().map(|part| part.allowed).sum();
         let mut held = Vec::new();
-        let Advanced { parts, refused } =
+        let Committed { parts, refused } =
             advance(&self.checkpoints, batches, |state| match &self.deliveries {
                 Some(_) => {
                     held.push(state);
