@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use consumer::command::Command;
-use consumer::event::{Batch, Broker, Event, Heartbeat, Level, Notice, Receipt, Started};
+use consumer::command::QueryCommand;
+use consumer::event::{Batch, Broker, Heartbeat, Level, Notice, QueryEvent, Receipt, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 use consumer::ui::terminal::{self, theme::Theme};
@@ -95,7 +95,11 @@ impl Query {
         (self.random >> 11) as f64 / (1u64 << 53) as f64
     }
 
-    fn run(mut self, events: &Sender<Event>, asked: &Receiver<Command>) -> Result<(), ArrowError> {
+    fn run(
+        mut self,
+        events: &Sender<QueryEvent>,
+        asked: &Receiver<QueryCommand>,
+    ) -> Result<(), ArrowError> {
         let tell = |event| drop(events.send(event));
         let demo = match self.is("demo") {
             true => vec![
@@ -104,7 +108,7 @@ impl Query {
             ],
             false => Vec::new(),
         };
-        tell(Event::Started(Arc::new(Started {
+        tell(QueryEvent::Started(Arc::new(Started {
             name: "card-brands".into(),
             topics: vec!["transactions".into()],
             query: "SELECT card_brand, count(*) AS transactions,\n       sum(amount) AS total, max(amount) AS largest\nFROM transactions\nWHERE currency = 'EUR'\nGROUP BY card_brand\nORDER BY transactions DESC".into(),
@@ -112,7 +116,7 @@ impl Query {
             interval: Some(self.interval),
             demo,
         })));
-        tell(Event::Reading);
+        tell(QueryEvent::Reading);
         self.brokers(events, true);
         self.note(events, Level::Info, "assigned: transactions 0–11");
         let start = Instant::now();
@@ -126,12 +130,12 @@ impl Query {
         let (mut id, mut next, mut lost, mut taken) = (0, first, None, 0);
         loop {
             match asked.recv_timeout(Duration::from_millis(200)) {
-                Ok(Command::Stop) => {
+                Ok(QueryCommand::Stop) => {
                     std::thread::sleep(Duration::from_millis(700));
-                    tell(Event::Stopped);
+                    tell(QueryEvent::Stopped);
                     return Ok(());
                 }
-                Ok(Command::SetInterval(interval)) => {
+                Ok(QueryCommand::SetInterval(interval)) => {
                     self.interval = interval;
                     next = next.min(Instant::now() + interval);
                 }
@@ -181,12 +185,12 @@ impl Query {
                 let duration =
                     9 + (self.random() * 14.0) as u64 + if passed % 40 == 36 { 1100 } else { 0 };
                 let batch = self.batch(id, taken, duration)?;
-                tell(Event::Batch(Arc::new(batch)));
+                tell(QueryEvent::Batch(Arc::new(batch)));
                 (id, taken) = (id + 1, 0);
                 next = Instant::now() + self.interval;
             }
             let wait = next.saturating_duration_since(Instant::now());
-            tell(Event::Heartbeat(Heartbeat {
+            tell(QueryEvent::Heartbeat(Heartbeat {
                 records: self.records,
                 bytes: self.records * 341,
                 dead_letters: self.dead,
@@ -203,21 +207,21 @@ impl Query {
         }
     }
 
-    fn note(&self, events: &Sender<Event>, level: Level, text: &str) {
-        drop(events.send(Event::Notice(Notice {
+    fn note(&self, events: &Sender<QueryEvent>, level: Level, text: &str) {
+        drop(events.send(QueryEvent::Notice(Notice {
             at: Utc::now(),
             level,
             text: text.into(),
         })));
     }
 
-    fn brokers(&self, events: &Sender<Event>, all: bool) {
+    fn brokers(&self, events: &Sender<QueryEvent>, all: bool) {
         let broker = |id: i32| Broker {
             id,
             address: format!("localhost:{}", 9091 + id),
             up: all || id != 3,
         };
-        drop(events.send(Event::Brokers((1..=3).map(broker).collect())));
+        drop(events.send(QueryEvent::Brokers((1..=3).map(broker).collect())));
     }
 
     fn read(&mut self, records: u64) {

@@ -21,7 +21,7 @@ pub use self::receipt::{Delivery, Receipt};
 
 /// One thing that happened to the query.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum QueryEvent {
     /// The query has been started; its topics, its schema and what is kept of it are yet to be found. Comes
     /// first, once.
     Started(Arc<Started>),

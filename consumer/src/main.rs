@@ -15,12 +15,12 @@ use chrono::Utc;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use consumer::checkpoint::listing::{self, ListingError};
-use consumer::command::Command;
+use consumer::command::QueryCommand;
 use consumer::config::cli::{
     CheckpointsFormat, Cli, Command as CliCommand, OutputFormat, Shown as ShownCheckpoints,
 };
 use consumer::demo::{self, Demo};
-use consumer::event::Event;
+use consumer::event::QueryEvent;
 use consumer::job_control::{NOBODY, can_be_continued};
 use consumer::runtime::{self, StreamingError};
 use consumer::schema::TableSchema;
@@ -180,7 +180,7 @@ fn show_checkpoints(shown: ShownCheckpoints) -> anyhow::Result<()> {
 }
 
 /// The log goes to standard error, and while the dashboard has the screen, to its events.
-fn start_log(format: OutputFormat, events: &Sender<Event>) -> anyhow::Result<()> {
+fn start_log(format: OutputFormat, events: &Sender<QueryEvent>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let log = tracing_subscriber::registry().with(filter);
     match format {
@@ -201,8 +201,8 @@ enum Shown {
 
 fn show(
     format: OutputFormat,
-    events: Receiver<Event>,
-    commands: &Sender<Command>,
+    events: Receiver<QueryEvent>,
+    commands: &Sender<QueryCommand>,
 ) -> anyhow::Result<Shown> {
     match format {
         OutputFormat::Dashboard { rows } => {
@@ -231,8 +231,8 @@ fn show(
 
 fn print_all(
     mut output: impl Output,
-    events: &Receiver<Event>,
-    commands: &Sender<Command>,
+    events: &Receiver<QueryEvent>,
+    commands: &Sender<QueryCommand>,
 ) -> anyhow::Result<Shown> {
     let mut file = RegularFile::behind(&io::stdout());
     file.end_torn_line(STDOUT).map_err(OutputError::from)?;
@@ -244,7 +244,7 @@ fn print_all(
             shown = Ok(Shown::Left);
             break;
         }
-        if matches!(event, Event::Stopped) {
+        if matches!(event, QueryEvent::Stopped) {
             break;
         }
     }
@@ -264,7 +264,7 @@ fn goes_on(printed: Result<(), OutputError>) -> Result<bool, OutputError> {
     }
 }
 
-fn stop_on_signals(commands: Sender<Command>) -> anyhow::Result<(Handle, JoinHandle<()>)> {
+fn stop_on_signals(commands: Sender<QueryCommand>) -> anyhow::Result<(Handle, JoinHandle<()>)> {
     let mut signals =
         Signals::new([SIGINT, SIGTERM]).context("cannot take the signals SIGINT and SIGTERM")?;
     if !can_be_continued() {
@@ -285,7 +285,7 @@ fn stop_on_signals(commands: Sender<Command>) -> anyhow::Result<(Handle, JoinHan
                 signal_hook::low_level::exit(128 + signal);
             }
             // The query may have ended by itself.
-            let _ = commands.send(Command::Stop);
+            let _ = commands.send(QueryCommand::Stop);
         }
     };
     let thread = thread::Builder::new()

@@ -2,17 +2,17 @@
 //!
 //! ```no_run
 //! # fn config() -> consumer::config::Config { unimplemented!() }
-//! use consumer::event::Event;
+//! use consumer::event::QueryEvent;
 //!
 //! let (sender, events) = crossbeam_channel::unbounded();
 //! let query = consumer::runtime::start(config(), sender)?;
 //! for event in &events {
 //!     match event {
-//!         Event::Batch(batch) => {
+//!         QueryEvent::Batch(batch) => {
 //!             // … batch.rows, batch.progress …
 //!             batch.acknowledge();
 //!         }
-//!         Event::Stopped => break,
+//!         QueryEvent::Stopped => break,
 //!         _ => {}
 //!     }
 //! }
@@ -47,9 +47,9 @@ use kafka_access::topic::TopicError;
 use rdkafka::error::KafkaError;
 use thiserror::Error;
 
-use crate::command::Command;
+use crate::command::QueryCommand;
 use crate::config::Config;
-use crate::event::Event;
+use crate::event::QueryEvent;
 use crate::number;
 use crate::schema::infer::InferError;
 use crate::source::member::MemberError;
@@ -181,13 +181,13 @@ impl StreamingError {
 
 /// A query that has been started. It stops when this, and with it the way to command it, is dropped.
 pub struct StreamingQuery {
-    commands: Sender<Command>,
+    commands: Sender<QueryCommand>,
     thread: JoinHandle<Result<(), StreamingError>>,
 }
 
 impl StreamingQuery {
     /// Where commands to it go.
-    pub fn commands(&self) -> &Sender<Command> {
+    pub fn commands(&self) -> &Sender<QueryCommand> {
         &self.commands
     }
 
@@ -200,16 +200,16 @@ impl StreamingQuery {
     }
 }
 
-/// Starts a query; what happens to it, from [`Event::Started`] to [`Event::Stopped`], goes to `events`,
+/// Starts a query; what happens to it, from [`QueryEvent::Started`] to [`QueryEvent::Stopped`], goes to `events`,
 /// which others may feed too. What can be checked at once is: the query, if its schema is given, and whether
 /// brokers answer.
 ///
 /// # Errors
 /// If it cannot be started. What turns out later ends the query: [`StreamingQuery::join`] tells.
-pub fn start(config: Config, events: Sender<Event>) -> Result<StreamingQuery, StreamingError> {
+pub fn start(config: Config, events: Sender<QueryEvent>) -> Result<StreamingQuery, StreamingError> {
     planning::check(&config)?;
     let (commands, inbox) = unbounded();
-    opening::reach(&config)?;
+    startup::reach(&config)?;
     let thread = thread::Builder::new()
         .name("query".to_owned())
         .spawn(move || {
@@ -220,11 +220,11 @@ pub fn start(config: Config, events: Sender<Event>) -> Result<StreamingQuery, St
 }
 
 /// Tells that the query has ended, whatever ends it.
-struct TellStopped(Sender<Event>);
+struct TellStopped(Sender<QueryEvent>);
 
 impl Drop for TellStopped {
     fn drop(&mut self) {
         // Whoever started it may have stopped listening.
-        let _ = self.0.send(Event::Stopped);
+        let _ = self.0.send(QueryEvent::Stopped);
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use arrow::error::ArrowError;
 use thiserror::Error;
 
-use crate::event::Event;
+use crate::event::QueryEvent;
 
 pub mod cell;
 pub mod checkpoints;
@@ -26,7 +26,7 @@ pub mod terminal;
 /// Takes a query's events and shows them in its own way.
 pub trait Output {
     /// Shows `event`, and has written it out when it returns.
-    fn event(&mut self, event: &Event) -> Result<(), OutputError>;
+    fn event(&mut self, event: &QueryEvent) -> Result<(), OutputError>;
 }
 
 /// Has `output` show `event`. Rows that a checkpoint waits for are acknowledged when they are written and `sync` has
@@ -36,11 +36,11 @@ pub trait Output {
 /// If it cannot be shown; its rows are not acknowledged then.
 pub fn deliver(
     output: &mut impl Output,
-    event: &Event,
+    event: &QueryEvent,
     sync: impl FnOnce() -> io::Result<()>,
 ) -> Result<(), OutputError> {
     output.event(event)?;
-    if let Event::Batch(batch) = event
+    if let QueryEvent::Batch(batch) = event
         && batch.receipt.is_awaited()
     {
         sync()?;
@@ -91,7 +91,7 @@ mod tests {
             receipt: Receipt::new(7, tell),
             ..(*brands(0, &[("Visa", 1, 1)])).clone()
         };
-        let event = Event::Batch(Arc::new(batch));
+        let event = QueryEvent::Batch(Arc::new(batch));
         let written = deliver(&mut Json::new(out, io::sink()), &event, sync);
         drop(event);
         let told: Vec<_> = told.iter().collect();

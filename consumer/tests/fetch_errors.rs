@@ -9,7 +9,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use consumer::config::{Config, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::engine::query::OnRecordError;
-use consumer::event::{Event, Level};
+use consumer::event::{Level, QueryEvent};
 use consumer::runtime::{self, StreamingError};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
@@ -83,17 +83,17 @@ fn counted(
     let (mut count, mut warnings) = (0, Vec::new());
     loop {
         match events.recv_deadline(deadline) {
-            Ok(Event::Batch(batch)) => {
+            Ok(QueryEvent::Batch(batch)) => {
                 let counts = batch.rows.column(0).as_primitive::<Int64Type>();
                 count = counts.value(0);
             }
-            Ok(Event::Notice(notice)) if notice.level == Level::Warning => {
+            Ok(QueryEvent::Notice(notice)) if notice.level == Level::Warning => {
                 warnings.push(notice.text);
                 if is_enough(&warnings) {
                     return (Ok(count), warnings);
                 }
             }
-            Ok(Event::Stopped) => return (query.join().map(|()| count), warnings),
+            Ok(QueryEvent::Stopped) => return (query.join().map(|()| count), warnings),
             Ok(_) => {}
             Err(_) => panic!("it does not end: {count} records, {warnings:?}"),
         }

@@ -14,7 +14,7 @@ use consumer::checkpoint::store::Store;
 use consumer::checkpoint::writer::CheckpointWriter;
 use consumer::checkpoint::{Checkpoint, Checkpoints};
 use consumer::engine::query::{OnRecordError, Query};
-use consumer::engine::worker::{Action, Allowance, Event, Worker, WorkerPlan};
+use consumer::engine::worker::{Action, Allowance, Worker, WorkerEvent, WorkerPlan};
 use consumer::format::metadata::RecordMeta;
 use consumer::position::{Offset, TopicPartition};
 use consumer::schema::TableSchema;
@@ -139,10 +139,10 @@ impl<'a> Run<'a> {
         let taken_over = self.checkpoints.take_over(partition(number), Offset(0));
         self.owners[number] = (worker, taken_over.from.next.0 as usize);
         let until = Offset(0);
-        self.step(worker, Event::Assigned { taken_over, until });
+        self.step(worker, WorkerEvent::Assigned { taken_over, until });
     }
 
-    fn step(&mut self, worker: usize, event: Event<'_>) -> Vec<Action> {
+    fn step(&mut self, worker: usize, event: WorkerEvent<'_>) -> Vec<Action> {
         let mut actions = Vec::new();
         self.workers[worker].step(event, &mut actions).unwrap();
         actions
@@ -162,10 +162,10 @@ impl<'a> Run<'a> {
                 headers: &[],
             };
             let payload = Some(payload.as_bytes());
-            for action in self.step(worker, Event::Record { meta, payload }) {
+            for action in self.step(worker, WorkerEvent::Record { meta, payload }) {
                 match action {
                     Action::DeadLetter { epoch, .. } => {
-                        self.step(worker, Event::LettersSettled(&partition, epoch, 1));
+                        self.step(worker, WorkerEvent::LettersSettled(&partition, epoch, 1));
                     }
                     Action::CaughtUp(_) => {}
                     other => panic!("{other:?}"),
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
     fn batch(&mut self) {
         let mut batches = Vec::new();
         for worker in 0..WORKERS {
-            for action in self.step(worker, Event::Trigger) {
+            for action in self.step(worker, WorkerEvent::Trigger) {
                 if let Action::HandOver { batches: parts, .. } = action {
                     batches.extend(parts);
                 }
@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
             }
             Step::Move(number) => {
                 let (worker, _) = run.owners[number];
-                run.step(worker, Event::Revoked(&partition(number)));
+                run.step(worker, WorkerEvent::Revoked(&partition(number)));
                 run.assign(number, (worker + 1) % WORKERS);
             }
             Step::Restart => return Self::start(&run.plan, run.logs, run.objects),

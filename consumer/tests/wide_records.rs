@@ -10,7 +10,7 @@ use arrow::datatypes::Int64Type;
 use clap::Parser;
 use consumer::config::Config;
 use consumer::config::cli::Cli;
-use consumer::event::{Event, Level};
+use consumer::event::{Level, QueryEvent};
 use consumer::runtime::{self, StreamingError};
 use crossbeam_channel::unbounded;
 use rdkafka::config::ClientConfig;
@@ -201,16 +201,16 @@ fn run(brokers: &Brokers, query: &str) -> Result<Told, StreamingError> {
     let mut told = Told::default();
     loop {
         match events.recv_deadline(deadline) {
-            Ok(Event::Batch(batch)) => {
+            Ok(QueryEvent::Batch(batch)) => {
                 let numbers = batch.rows.column(0).as_primitive::<Int64Type>();
                 told.rows = numbers.values().to_vec();
                 told.bad = batch.progress.num_bad_rows;
             }
-            Ok(Event::Notice(notice)) if notice.level == Level::Info => {
+            Ok(QueryEvent::Notice(notice)) if notice.level == Level::Info => {
                 told.infos.push(notice.text)
             }
-            Ok(Event::Notice(notice)) => told.warnings.push(notice.text),
-            Ok(Event::Stopped) => return query.join().map(|()| told),
+            Ok(QueryEvent::Notice(notice)) => told.warnings.push(notice.text),
+            Ok(QueryEvent::Stopped) => return query.join().map(|()| told),
             Ok(_) => {}
             Err(_) => panic!("it does not end: {told:?}"),
         }

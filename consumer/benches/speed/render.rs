@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, Decimal128Array, Int64Array, RecordBatch, StringArray};
 use chrono::{DateTime, Utc};
-use consumer::event::{Batch, Event, Receipt, Started};
+use consumer::event::{Batch, QueryEvent, Receipt, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress};
 use consumer::ui::terminal::render::render;
@@ -44,7 +44,7 @@ fn snapshot(bencher: Bencher<'_, '_>, rows: i64) {
 
 fn after_batches(rows: i64) -> Updater {
     let mut updater = Updater::default();
-    let started = Event::Started(Arc::new(Started {
+    let started = QueryEvent::Started(Arc::new(Started {
         name: "bench".to_owned(),
         topics: vec!["transactions".to_owned()],
         query: consumer::config::DEFAULT_QUERY.to_owned(),
@@ -59,7 +59,7 @@ fn after_batches(rows: i64) -> Updater {
     updater
 }
 
-fn batch(id: u64, rows: i64) -> Event {
+fn batch(id: u64, rows: i64) -> QueryEvent {
     let names = StringArray::from_iter_values((0..rows).map(|row| format!("brand {row}")));
     let counts = Int64Array::from_iter_values((0..rows).map(|row| 1000 * row + id as i64));
     let totals = (0..rows).map(|row| i128::from(row * 12_345) + i128::from(id));
@@ -71,7 +71,7 @@ fn batch(id: u64, rows: i64) -> Event {
         ("transactions", Arc::new(counts)),
         ("total", Arc::new(totals)),
     ];
-    Event::Batch(Arc::new(Batch {
+    QueryEvent::Batch(Arc::new(Batch {
         rows: RecordBatch::try_from_iter(columns).expect("rows"),
         mode: OutputMode::Complete,
         sorted_by: None,

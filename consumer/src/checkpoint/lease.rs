@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn take(store: &Store, identity: &Identity) -> Result<Fingerprint, LeaseError> {
-        super::lease(store, identity, &schema())
+        super::take(store, identity, &schema())
     }
 
     fn reset(store: &Store, identity: &Identity) -> Result<Fingerprint, LeaseError> {
@@ -255,10 +255,10 @@ mod tests {
             "`a b` DECIMAL(18,2), s STRUCT<x: BIGINT NOT NULL>, amount DOUBLE",
         ] {
             let schema = TableSchema::parse(ddl).unwrap();
-            super::lease(&store, &sum, &schema).unwrap();
+            super::take(&store, &sum, &schema).unwrap();
             assert_eq!(kept(), Some(Ok(schema)));
         }
-        assert!(super::lease(&store, &identity("avg"), &schema()).is_err());
+        assert!(super::take(&store, &identity("avg"), &schema()).is_err());
         assert_ne!(kept(), Some(Ok(schema())), "of another query");
         super::reset(&store, &identity("avg"), &schema()).unwrap();
         assert_eq!(kept(), Some(Ok(schema())));

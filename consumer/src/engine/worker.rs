@@ -9,7 +9,7 @@
 //! - A partition with dead letters that are not written yet hands over nothing until they are, and
 //!   takes no more records once a trigger has found it so.
 //! - A record that is not taken ([`Action::Hold`]) has left no trace and comes again after
-//!   [`Event::Proceed`].
+//!   [`WorkerEvent::Proceed`].
 
 mod allowance;
 mod partition_batch;
@@ -34,7 +34,7 @@ pub use self::raw_record::RawRecord;
 
 /// What happens to a worker.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum WorkerEvent<'a> {
     /// The partition is this worker's from now on.
     Assigned {
         /// Which, and its newest state.
@@ -100,7 +100,7 @@ pub enum Action {
     /// A trigger should come: a partition has no place for more, or what it kept back can be handed over.
     BatchFull,
     /// A partition takes no more, since memory is short: a trigger should come, or, when it is no longer
-    /// short, [`Event::Proceed`].
+    /// short, [`WorkerEvent::Proceed`].
     MemoryShort,
     /// The checkpoint that ends where this does has a state that is the same in fewer layers.
     Compacted {
@@ -223,38 +223,44 @@ impl Worker {
     /// # Errors
     /// If the query fails; the worker is of no use after that.
     #[inline]
-    pub fn step(&mut self, event: Event<'_>, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
+    pub fn step(
+        &mut self,
+        event: WorkerEvent<'_>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), WorkerError> {
         match event {
-            Event::Record { meta, payload } => self.record(&meta, payload, actions),
-            Event::Idle => self.idle(actions),
-            Event::Assigned { taken_over, until } => self.assigned(taken_over, until, actions),
-            Event::Revoked(partition) => {
+            WorkerEvent::Record { meta, payload } => self.record(&meta, payload, actions),
+            WorkerEvent::Idle => self.idle(actions),
+            WorkerEvent::Assigned { taken_over, until } => {
+                self.assigned(taken_over, until, actions)
+            }
+            WorkerEvent::Revoked(partition) => {
                 self.drop_reader(partition);
                 Ok(())
             }
-            Event::ReachedEnd(partition, end) => {
+            WorkerEvent::ReachedEnd(partition, end) => {
                 if let Some(reader) = self.reader(&partition.topic, partition.partition) {
                     reader.reached_end(end);
                     tell_caught_up(reader, actions)?;
                 }
                 Ok(())
             }
-            Event::Gone(partition, first) => {
+            WorkerEvent::Gone(partition, first) => {
                 if let Some(reader) = self.reader(&partition.topic, partition.partition) {
                     reader.gone_before(first);
                     tell_caught_up(reader, actions)?;
                 }
                 Ok(())
             }
-            Event::Trigger => self.hand_over(actions),
-            Event::Proceed => {
+            WorkerEvent::Trigger => self.hand_over(actions),
+            WorkerEvent::Proceed => {
                 self.in_batch = false;
                 for reader in &mut self.readers {
                     reader.proceed(actions);
                 }
                 Ok(())
             }
-            Event::LettersSettled(partition, epoch, count) => {
+            WorkerEvent::LettersSettled(partition, epoch, count) => {
                 if let Some(index) = self.owned(partition, epoch) {
                     let reader = &mut self.readers[index];
                     reader.letters_settled(count, actions);
@@ -262,7 +268,7 @@ impl Worker {
                 }
                 Ok(())
             }
-            Event::LettersStuck(partition, epoch) => {
+            WorkerEvent::LettersStuck(partition, epoch) => {
                 if let Some(index) = self.owned(partition, epoch) {
                     let Self { readers, plan, .. } = self;
                     let reader = &mut readers[index];

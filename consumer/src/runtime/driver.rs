@@ -31,14 +31,14 @@ use super::worker_pool::WorkerPool;
 use super::{MemberError, StreamingError};
 use crate::checkpoint::Checkpoints;
 use crate::checkpoint::writer::WriterThread;
-use crate::command::Command;
+use crate::command::QueryCommand;
 use crate::config::{Config, TriggerMode};
 use crate::engine::query::Query;
 use crate::engine::worker::{Allowance, WorkerError};
-use crate::event::{Delivery, Event, Level, Started};
+use crate::event::{Delivery, Level, QueryEvent, Started};
 use crate::position::{TopicPartition, names};
 use crate::source::identity::Identity;
-use crate::source::member::{Command as MemberCommand, Report};
+use crate::source::member::{MemberCommand, Report};
 
 /// How long a batch waits for dead letters that are on their way: without them it would lack whatever
 /// their partitions have read.
@@ -49,15 +49,15 @@ const LAST_LETTERS: Duration = Duration::from_secs(5);
 /// Runs a query until it is stopped, done, or fails.
 pub(super) fn run(
     config: &Config,
-    events: &Sender<Event>,
-    inbox: &Receiver<Command>,
+    events: &Sender<QueryEvent>,
+    inbox: &Receiver<QueryCommand>,
 ) -> Result<(), StreamingError> {
     let tell = EventSender(events.clone());
     let interval = match config.trigger {
         TriggerMode::Interval(interval) => Some(interval),
         TriggerMode::AvailableNow => None,
     };
-    tell.event(Event::Started(Arc::new(Started {
+    tell.event(QueryEvent::Started(Arc::new(Started {
         name: config.group_id.clone(),
         topics: config.topics.clone(),
         query: config.query.clone(),
@@ -71,7 +71,7 @@ pub(super) fn run(
     };
     let shows_kept = startup.has_kept && interval.is_some();
     let mut driver = Driver::start(config, startup, tell)?;
-    driver.tell.event(Event::Reading);
+    driver.tell.event(QueryEvent::Reading);
     let outcome = driver.run(inbox, shows_kept);
     // A query that has failed waits, too: its rows are written all the same, and would come once more.
     let written = driver.await_written(inbox);
@@ -163,7 +163,7 @@ impl Driver {
             mode: config.trigger,
             is_limited: config.max_records_per_batch.is_some(),
             is_kept: startup.repository.is_some(),
-            has_repository: startup.has_kept,
+            has_kept: startup.has_kept,
         });
         if let Some(interval) = startup.asked_interval {
             trigger.set_interval(interval, Instant::now());
@@ -217,7 +217,11 @@ impl Driver {
     }
 
     /// Runs until the end; whether what was kept is to be shown first.
-    fn run(&mut self, inbox: &Receiver<Command>, shows_kept: bool) -> Result<(), StreamingError> {
+    fn run(
+        &mut self,
+        inbox: &Receiver<QueryCommand>,
+        shows_kept: bool,
+    ) -> Result<(), StreamingError> {
         if shows_kept {
             let now = Instant::now();
             self.send_heartbeat(now);
@@ -262,11 +266,11 @@ impl Driver {
                     Err(_) => self.log_looks = never(),
                 },
                 recv(inbox) -> command => match command {
-                    Ok(Command::SetInterval(interval)) => {
+                    Ok(QueryCommand::SetInterval(interval)) => {
                         self.trigger.set_interval(interval, Instant::now());
                     }
                     // What has been read is shown before the end.
-                    Ok(Command::Stop) | Err(_) => {
+                    Ok(QueryCommand::Stop) | Err(_) => {
                         self.is_stopping = true;
                         return self.batch(Instant::now(), false, LAST_LETTERS);
                     }
@@ -311,7 +315,7 @@ impl Driver {
             Report::Brokers(brokers) if number == 0 => {
                 let up = brokers.iter().any(|broker| broker.up);
                 self.assignment.saw_brokers(up, Instant::now());
-                self.tell.event(Event::Brokers(brokers));
+                self.tell.event(QueryEvent::Brokers(brokers));
             }
             // One of a batch that is over is no news.
             Report::BatchFull(_)

@@ -4,20 +4,20 @@ use chrono::Utc;
 use crossbeam_channel::Sender;
 
 use crate::checkpoint::writer::WriterEvent;
-use crate::event::{Event, Level, Notice};
-use crate::source::member::{Command as MemberCommand, MemberRemote};
+use crate::event::{Level, Notice, QueryEvent};
+use crate::source::member::{MemberCommand, MemberRemote};
 
 /// Tells events to whoever started the query, who may have stopped listening.
 #[derive(Clone)]
-pub(super) struct EventSender(pub(super) Sender<Event>);
+pub(super) struct EventSender(pub(super) Sender<QueryEvent>);
 
 impl EventSender {
-    pub(super) fn event(&self, event: Event) {
+    pub(super) fn event(&self, event: QueryEvent) {
         let _ = self.0.send(event);
     }
 
     pub(super) fn notice(&self, level: Level, text: String) {
-        self.event(Event::Notice(Notice {
+        self.event(QueryEvent::Notice(Notice {
             at: Utc::now(),
             level,
             text,

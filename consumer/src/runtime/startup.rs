@@ -23,7 +23,7 @@ use super::open_transactions;
 use super::planning::{PlannedQuery, SchemaSearch, planned};
 use crate::checkpoint::repository::Repository;
 use crate::checkpoint::{Checkpoint, Checkpoints};
-use crate::command::Command;
+use crate::command::QueryCommand;
 use crate::config::{Config, TriggerMode};
 use crate::engine::query::Query;
 use crate::event::Level;
@@ -79,7 +79,7 @@ pub(super) fn reach(config: &Config) -> Result<(), StreamingError> {
 /// Opens what the settings name. `None` if a stop was asked for while waiting.
 pub(super) fn open(
     config: &Config,
-    inbox: &Receiver<Command>,
+    inbox: &Receiver<QueryCommand>,
     mut tell: impl FnMut(Level, String),
 ) -> Result<Option<Startup>, StreamingError> {
     let servers = config.kafka.bootstrap_servers();

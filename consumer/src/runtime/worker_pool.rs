@@ -19,7 +19,7 @@ use crate::position::TopicPartition;
 use crate::sink::dead_letters::{self, DeadLetterSettings};
 use crate::source::identity::STATIC_NAME;
 use crate::source::member::{
-    self, Command, Counters, MemberHandle, MemberRemote, MemberSettings, Report, Subscription,
+    self, Counters, MemberCommand, MemberHandle, MemberRemote, MemberSettings, Report, Subscription,
 };
 use crate::source::topics::Extent;
 
@@ -96,7 +96,7 @@ impl WorkerPool {
     }
 
     /// Tells all the same.
-    pub(super) fn tell(&self, command: impl Fn() -> Command) {
+    pub(super) fn tell(&self, command: impl Fn() -> MemberCommand) {
         for member in &self.handles {
             member.remote.send(command());
         }
@@ -121,7 +121,7 @@ impl WorkerPool {
 
     /// Stops all and waits for them.
     pub(super) fn stop(mut self) -> Result<(), StreamingError> {
-        self.tell(|| Command::Stop);
+        self.tell(|| MemberCommand::Stop);
         let mut outcome = Ok(());
         for member in self.handles.drain(..) {
             outcome = outcome.and(member.join().map_err(StreamingError::from));
@@ -137,7 +137,7 @@ impl WorkerPool {
 
 impl Drop for WorkerPool {
     fn drop(&mut self) {
-        self.tell(|| Command::Stop);
+        self.tell(|| MemberCommand::Stop);
     }
 }
 

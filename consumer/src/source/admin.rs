@@ -203,13 +203,13 @@ impl Request {
         }
     }
 
-    fn result(&self, answer: Duration) -> Result<Event, RDKafkaErrorCode> {
+    fn result(&self, answer: Duration) -> Result<AdminEvent, RDKafkaErrorCode> {
         // SAFETY: the queue is alive, and the event is ours.
         let event = unsafe { sys::rd_kafka_queue_poll(self.queue, millis(answer + GRACE)) };
         if event.is_null() {
             return Err(RDKafkaErrorCode::OperationTimedOut);
         }
-        let event = Event(event);
+        let event = AdminEvent(event);
         // SAFETY: it is alive.
         let code = unsafe { sys::rd_kafka_event_error(event.0) };
         match code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
@@ -229,9 +229,9 @@ impl Drop for Request {
     }
 }
 
-struct Event(*mut sys::rd_kafka_event_t);
+struct AdminEvent(*mut sys::rd_kafka_event_t);
 
-impl Drop for Event {
+impl Drop for AdminEvent {
     fn drop(&mut self) {
         // SAFETY: it is ours, and nobody has any of it any more.
         unsafe { sys::rd_kafka_event_destroy(self.0) }

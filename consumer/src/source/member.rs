@@ -40,7 +40,7 @@ pub enum Subscription {
 
 /// What a member is told.
 #[derive(Debug)]
-pub enum Command {
+pub enum MemberCommand {
     /// Hand over what has been read.
     Trigger,
     /// The batch is done; so many are.
@@ -63,7 +63,7 @@ pub enum Command {
 /// What a member tells.
 #[derive(Debug)]
 pub enum Report {
-    /// On [`Command::Trigger`].
+    /// On [`MemberCommand::Trigger`].
     HandedOver {
         /// What it has read.
         batches: Vec<PartitionBatch>,
@@ -79,7 +79,7 @@ pub enum Report {
     CaughtUp(TopicPartition),
     /// It has records, and nothing more to read for now.
     Waiting,
-    /// It waits for a trigger. The last [`Command::Proceed`]'s number: what was full before a later one is no
+    /// It waits for a trigger. The last [`MemberCommand::Proceed`]'s number: what was full before a later one is no
     /// longer, or is told again.
     BatchFull(u64),
     /// It waits for a trigger, or for memory.
@@ -136,13 +136,13 @@ pub struct MemberSettings {
 /// Sends commands to a member and wakes it.
 #[derive(Clone, Debug)]
 pub struct MemberRemote {
-    commands: Sender<Command>,
+    commands: Sender<MemberCommand>,
     wake: Sender<()>,
 }
 
 impl MemberRemote {
     /// Sends a command. One to a member that has ended is lost; it has told why.
-    pub fn send(&self, command: Command) {
+    pub fn send(&self, command: MemberCommand) {
         if self.commands.send(command).is_ok() {
             wake(&self.wake);
         }

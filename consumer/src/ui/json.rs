@@ -14,7 +14,7 @@ use super::json_text::write_json;
 use super::json_value::write_struct;
 use super::notes::Notes;
 use super::{Output, OutputError};
-use crate::event::{Batch, Event, Level};
+use crate::event::{Batch, Level, QueryEvent};
 
 /// Bytes of a line that are written together.
 const PART: usize = 64 << 10;
@@ -79,9 +79,9 @@ impl<W: Write, N: Write> Json<W, N> {
 }
 
 impl<W: Write, N: Write> Output for Json<W, N> {
-    fn event(&mut self, event: &Event) -> Result<(), OutputError> {
+    fn event(&mut self, event: &QueryEvent) -> Result<(), OutputError> {
         match event {
-            Event::Batch(batch) => self.batch(batch),
+            QueryEvent::Batch(batch) => self.batch(batch),
             other => {
                 // Without standard error there is nobody to warn, and the result is as good.
                 let _ = self.notes.event(other, &mut self.warned);
@@ -103,7 +103,7 @@ mod tests {
     fn one_line_a_batch_with_progress_and_exact_rows() {
         let (mut out, mut warned) = (Vec::new(), Vec::new());
         let mut json = Json::new(&mut out, &mut warned);
-        json.event(&Event::Batch(brands(
+        json.event(&QueryEvent::Batch(brands(
             0,
             &[("Visa", 3, 1250), ("日本\x1b\u{9b}2J", 1, 5)],
         )))
@@ -111,10 +111,10 @@ mod tests {
         for (level, text) in [(Level::Info, "as ever"), (Level::Warning, "not\x1b whole")] {
             let text = text.to_owned();
             let at = DateTime::UNIX_EPOCH;
-            json.event(&Event::Notice(Notice { at, level, text }))
+            json.event(&QueryEvent::Notice(Notice { at, level, text }))
                 .unwrap();
         }
-        json.event(&Event::Batch(brands(1, &[]))).unwrap();
+        json.event(&QueryEvent::Batch(brands(1, &[]))).unwrap();
         let warned = String::from_utf8(warned).unwrap();
         assert_eq!(warned, "00:00:00 warning: not\\u{1b} whole\n");
         let text = String::from_utf8(out).unwrap();
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_gone_is_a_quiet_end() {
-        let end = Json::new(ClosedPipe, ClosedPipe).event(&Event::Batch(brands(0, &[])));
+        let end = Json::new(ClosedPipe, ClosedPipe).event(&QueryEvent::Batch(brands(0, &[])));
         assert!(matches!(end, Err(OutputError::Closed)));
     }
 }

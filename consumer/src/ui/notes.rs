@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use kafka_access::escape::escaped;
 
-use crate::event::{Broker, Event, Level, Notice};
+use crate::event::{Broker, Level, Notice, QueryEvent};
 
 /// Writes notices, and the coming and going of brokers.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ impl Notes {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn event(&mut self, event: &Event, out: &mut impl Write) -> io::Result<()> {
+    pub fn event(&mut self, event: &QueryEvent, out: &mut impl Write) -> io::Result<()> {
         match event {
-            Event::Notice(notice) => self.notice(notice, out),
-            Event::Brokers(brokers) => {
+            QueryEvent::Notice(notice) => self.notice(notice, out),
+            QueryEvent::Brokers(brokers) => {
                 for (level, text) in Broker::changes(&self.brokers, brokers) {
                     if level >= self.least {
                         writeln!(out, "{}", escaped(&text))?;

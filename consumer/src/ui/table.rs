@@ -13,7 +13,7 @@ use super::grid;
 use super::notes::Notes;
 use super::{Output, OutputError};
 use crate::behind::LagTrend;
-use crate::event::{Batch, Event, Level, PeersPart, Started};
+use crate::event::{Batch, Level, PeersPart, QueryEvent, Started};
 use crate::number::{self, counted};
 use crate::output_mode::OutputMode;
 use crate::progress::Progress;
@@ -156,10 +156,10 @@ impl<W: Write> Table<W> {
 }
 
 impl<W: Write> Output for Table<W> {
-    fn event(&mut self, event: &Event) -> Result<(), OutputError> {
+    fn event(&mut self, event: &QueryEvent) -> Result<(), OutputError> {
         match event {
-            Event::Started(started) => self.started(started)?,
-            Event::Batch(batch) => self.batch(&Shown::of(batch, self.rows)?)?,
+            QueryEvent::Started(started) => self.started(started)?,
+            QueryEvent::Batch(batch) => self.batch(&Shown::of(batch, self.rows)?)?,
             other => self.notes.event(other, &mut self.out)?,
         }
         Ok(self.out.flush()?)
@@ -201,7 +201,7 @@ mod tests {
     use crate::event::samples::{ClosedPipe, brands};
     use crate::event::{Batch, Broker, Notice};
 
-    fn printed(rows: usize, events: &[Event]) -> String {
+    fn printed(rows: usize, events: &[QueryEvent]) -> String {
         let mut out = Vec::new();
         let mut table = Table::new(&mut out, rows);
         for event in events {
@@ -220,7 +220,7 @@ mod tests {
                 ("x".repeat(80).as_str(), 1, -1),
             ],
         );
-        insta::assert_snapshot!(printed(20, &[Event::Batch(batch)]));
+        insta::assert_snapshot!(printed(20, &[QueryEvent::Batch(batch)]));
     }
 
     #[test]
@@ -228,7 +228,7 @@ mod tests {
         let first_line = |tombstones| {
             let mut batch = (*brands(0, &[])).clone();
             batch.progress.num_tombstones = tombstones;
-            let text = printed(20, &[Event::Batch(batch.into())]);
+            let text = printed(20, &[QueryEvent::Batch(batch.into())]);
             text.trim_start().lines().next().unwrap().to_owned()
         };
         assert!(first_line(0).ends_with(" · 2 dead letters"));
@@ -240,7 +240,7 @@ mod tests {
     fn rows_beyond_the_limit_are_counted() {
         let text = printed(
             1,
-            &[Event::Batch(brands(
+            &[QueryEvent::Batch(brands(
                 0,
                 &[("Visa", 1, 1), ("Amex", 1, 1), ("JCB", 1, 1)],
             ))],
@@ -254,7 +254,7 @@ mod tests {
         let batch = |held_back| {
             let mut batch = Batch::clone(&brands(0, &[]));
             batch.progress.sources[0].held_back = held_back;
-            printed(20, &[Event::Batch(Arc::new(batch))])
+            printed(20, &[QueryEvent::Batch(Arc::new(batch))])
         };
         assert!(batch(0).contains(" · lag 34 · "));
         let text = batch(1_200);
@@ -267,7 +267,7 @@ mod tests {
     #[test]
     fn what_happened_stands_between_the_tables() {
         let broker = |up| {
-            Event::Brokers(vec![Broker {
+            QueryEvent::Brokers(vec![Broker {
                 id: 2,
                 address: "b:9092".into(),
                 up,
@@ -284,9 +284,9 @@ mod tests {
             &[
                 broker(true),
                 broker(false),
-                Event::Notice(notice),
+                QueryEvent::Notice(notice),
                 broker(true),
-                Event::Batch(brands(0, &[])),
+                QueryEvent::Batch(brands(0, &[])),
             ],
         );
         assert!(
@@ -298,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_has_gone_is_a_quiet_end() {
-        let end = Table::new(ClosedPipe, 20).event(&Event::Batch(brands(0, &[])));
+        let end = Table::new(ClosedPipe, 20).event(&QueryEvent::Batch(brands(0, &[])));
         assert!(matches!(end, Err(OutputError::Closed)));
     }
 }

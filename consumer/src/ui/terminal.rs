@@ -20,8 +20,8 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::command::Command;
-use crate::event::Event;
+use crate::command::QueryCommand;
+use crate::event::QueryEvent;
 use crate::job_control::{NOBODY, can_be_continued};
 use crate::ui::table::Shown;
 
@@ -65,7 +65,7 @@ pub enum End {
     Stopped,
     /// The user leaves without waiting for the query to end.
     Left,
-    /// The query's events ended without [`Event::Stopped`]: it has failed.
+    /// The query's events ended without [`QueryEvent::Stopped`]: it has failed.
     Lost,
 }
 
@@ -90,8 +90,8 @@ pub enum DashboardError {
 /// process's first thread, as [`Screen::suspend`] says. Once taken, the three signals no longer end the process by
 /// themselves, even after this has returned: a caller that goes on for long handles them too.
 pub fn run(
-    events: Receiver<Event>,
-    commands: Sender<Command>,
+    events: Receiver<QueryEvent>,
+    commands: Sender<QueryCommand>,
     theme: Theme,
     rows: usize,
 ) -> Result<Ended, DashboardError> {
@@ -114,7 +114,7 @@ async fn show(
     screen: &mut Screen,
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     mut signalled: mpsc::UnboundedReceiver<Signalled>,
-    commands: &Sender<Command>,
+    commands: &Sender<QueryCommand>,
     theme: Theme,
 ) -> Result<End, DashboardError> {
     let mut view = View::new(theme);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use consumer::checkpoint::location::Location;
 use consumer::config::Config;
-use consumer::event::Event;
+use consumer::event::QueryEvent;
 use consumer::runtime::{self, StreamingError};
 use consumer::schema::TableSchema;
 use crossbeam_channel::unbounded;
@@ -197,11 +197,11 @@ fn backlog(brokers: &Brokers) {
     let (mut batches, mut ids) = (0, Vec::new());
     loop {
         match events.recv_timeout(DEADLINE).unwrap() {
-            Event::Batch(batch) => {
+            QueryEvent::Batch(batch) => {
                 batches += 1;
                 ids.extend(texts(&batch.rows, "transaction_id"));
             }
-            Event::Stopped => break,
+            QueryEvent::Stopped => break,
             _ => {}
         }
     }

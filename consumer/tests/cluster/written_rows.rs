@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use consumer::config::Config;
-use consumer::event::{Event, Level};
+use consumer::event::{Level, QueryEvent};
 use consumer::runtime;
 use consumer::schema::TableSchema;
 use crossbeam_channel::unbounded;
@@ -241,18 +241,18 @@ fn dropped(brokers: &Brokers) {
     let (mut acknowledged, mut batches, mut is_told) = (0, 0, false);
     loop {
         match events.recv_timeout(DEADLINE).unwrap() {
-            Event::Batch(batch) => {
+            QueryEvent::Batch(batch) => {
                 batches += 1;
                 if batches <= 3 {
                     batch.acknowledge();
                     acknowledged += batch.progress.num_input_rows;
                 }
             }
-            Event::Notice(notice) => {
+            QueryEvent::Notice(notice) => {
                 let is_it = notice.text.contains("rows were dropped");
                 is_told |= is_it && notice.level == Level::Warning;
             }
-            Event::Stopped => break,
+            QueryEvent::Stopped => break,
             _ => {}
         }
     }
@@ -276,19 +276,19 @@ fn never(brokers: &Brokers) {
     let (mut held, mut read) = (Vec::new(), 0);
     for event in &events {
         match event {
-            Event::Batch(batch) => {
+            QueryEvent::Batch(batch) => {
                 read += batch.progress.num_input_rows;
                 held.push(batch);
                 if read == IN_BATCH {
                     for _ in 0..2 {
                         query
                             .commands()
-                            .send(consumer::command::Command::Stop)
+                            .send(consumer::command::QueryCommand::Stop)
                             .unwrap();
                     }
                 }
             }
-            Event::Stopped => break,
+            QueryEvent::Stopped => break,
             _ => {}
         }
     }

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use consumer::checkpoint::location::Location;
-use consumer::command::Command;
+use consumer::command::QueryCommand;
 use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::engine::query::OnRecordError;
-use consumer::event::{Batch, Broker, Event, Heartbeat, Level, Notice};
+use consumer::event::{Batch, Broker, Heartbeat, Level, Notice, QueryEvent};
 use consumer::runtime::{self, StreamingError, StreamingQuery};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
@@ -60,7 +60,7 @@ pub fn kept_in(folder: &TempDir, config: Config) -> Config {
 /// A query that has been started.
 pub struct Running {
     query: Option<StreamingQuery>,
-    events: Receiver<Event>,
+    events: Receiver<QueryEvent>,
     pub told: Told,
 }
 
@@ -75,17 +75,17 @@ pub struct Told {
 }
 
 impl Told {
-    fn hear(&mut self, event: Event) {
+    fn hear(&mut self, event: QueryEvent) {
         match event {
-            Event::Started(_) | Event::Reading => {}
-            Event::Batch(batch) => {
+            QueryEvent::Started(_) | QueryEvent::Reading => {}
+            QueryEvent::Batch(batch) => {
                 batch.acknowledge();
                 self.batches.push(batch);
             }
-            Event::Heartbeat(heartbeat) => self.heartbeat = heartbeat,
-            Event::Brokers(brokers) => self.brokers = brokers,
-            Event::Notice(notice) => self.notices.push(notice),
-            Event::Stopped => self.stopped = true,
+            QueryEvent::Heartbeat(heartbeat) => self.heartbeat = heartbeat,
+            QueryEvent::Brokers(brokers) => self.brokers = brokers,
+            QueryEvent::Notice(notice) => self.notices.push(notice),
+            QueryEvent::Stopped => self.stopped = true,
         }
     }
 
@@ -184,7 +184,7 @@ impl Running {
     /// Asks it to end, and waits until it has.
     pub fn stop(mut self) -> Told {
         let query = self.query.as_ref().unwrap();
-        query.commands().send(Command::Stop).unwrap();
+        query.commands().send(QueryCommand::Stop).unwrap();
         self.until("the query stops", |told| told.stopped);
         self.query.take().unwrap().join().unwrap();
         self.told

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 
 use consumer::checkpoint::{Checkpoints, Epoch, TakenOver};
-use consumer::engine::worker::{Action, Event, PartitionBatch, Worker, WorkerError, WorkerPlan};
+use consumer::engine::worker::{
+    Action, PartitionBatch, Worker, WorkerError, WorkerEvent, WorkerPlan,
+};
 use consumer::format::metadata::RecordMeta;
 use consumer::position::{Offset, TopicPartition};
 use consumer::source::topics::Extent;
@@ -174,12 +176,12 @@ impl Member {
                     self.fetch_again(&partition);
                     let extent = around.extents.get(&partition);
                     let until = extent.map_or(Offset(0), |extent| extent.end);
-                    self.step(Event::Assigned { taken_over, until }, around)?;
+                    self.step(WorkerEvent::Assigned { taken_over, until }, around)?;
                 }
             }
             Some(Seen::Revoked(partitions)) => {
                 for partition in &partitions {
-                    self.step(Event::Revoked(partition), around)?;
+                    self.step(WorkerEvent::Revoked(partition), around)?;
                     self.take_held(partition);
                 }
             }
@@ -235,11 +237,11 @@ impl Member {
             let until = extent.map_or(Offset(0), |extent| extent.end);
             let is_read = log.read(next).is_empty() && !self.paused.contains(&partition);
             if is_read && log.end() >= until {
-                self.step(Event::ReachedEnd(&partition, log.end()), around)?;
+                self.step(WorkerEvent::ReachedEnd(&partition, log.end()), around)?;
                 self.send_letters(around);
             }
         }
-        self.step(Event::Idle, around)
+        self.step(WorkerEvent::Idle, around)
     }
 
     fn gather(
@@ -279,13 +281,14 @@ impl Member {
                 self.is_broken |= self.worker.has(&partition, epoch);
                 Ok(())
             }
-            Some(Command::Trigger) => self.step(Event::Trigger, around),
-            Some(Command::Proceed) => self.step(Event::Proceed, around),
-            Some(Command::LettersSettled(partition, epoch, count)) => {
-                self.step(Event::LettersSettled(&partition, epoch, count), around)
-            }
+            Some(Command::Trigger) => self.step(WorkerEvent::Trigger, around),
+            Some(Command::Proceed) => self.step(WorkerEvent::Proceed, around),
+            Some(Command::LettersSettled(partition, epoch, count)) => self.step(
+                WorkerEvent::LettersSettled(&partition, epoch, count),
+                around,
+            ),
             Some(Command::LettersStuck(partition, epoch)) => {
-                self.step(Event::LettersStuck(&partition, epoch), around)
+                self.step(WorkerEvent::LettersStuck(&partition, epoch), around)
             }
         }
     }
@@ -305,7 +308,7 @@ impl Member {
             headers: &[],
         };
         let payload = record.payload.as_ref().map(String::as_bytes);
-        let event = Event::Record { meta, payload };
+        let event = WorkerEvent::Record { meta, payload };
         self.worker.step(event, &mut self.actions)?;
         let mut others = Vec::new();
         for action in mem::take(&mut self.actions) {
@@ -325,7 +328,7 @@ impl Member {
         self.act(around)
     }
 
-    fn step(&mut self, event: Event<'_>, around: &mut Around<'_>) -> Done {
+    fn step(&mut self, event: WorkerEvent<'_>, around: &mut Around<'_>) -> Done {
         self.worker.step(event, &mut self.actions)?;
         self.act(around)
     }

@@ -9,8 +9,6 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 
 use super::{CheckpointWriter, NewState, PendingCheckpoints, WriterEvent};
 use crate::checkpoint::repository::Repository;
-use crate::event::Level;
-use crate::position::{Offset, TopicPartition};
 
 /// Between two tries to write what could not be written.
 const RETRY: Duration = Duration::from_secs(2);
@@ -123,6 +121,7 @@ mod tests {
     use super::*;
     use crate::checkpoint::counting::Counting;
     use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
+    use crate::position::{Offset, TopicPartition};
 
     #[test]
     fn what_is_kept_is_recovered_and_told_in_order() {

@@ -80,13 +80,13 @@ impl Bench {
             .take_over(self.partition.clone(), Offset(0));
         self.epoch = taken_over.epoch;
         self.next = taken_over.from.next.0;
-        self.step(Event::Assigned {
+        self.step(WorkerEvent::Assigned {
             taken_over,
             until: Offset(until),
         });
     }
 
-    fn step(&mut self, event: Event<'_>) {
+    fn step(&mut self, event: WorkerEvent<'_>) {
         self.worker.step(event, &mut self.actions).unwrap();
     }
 
@@ -110,7 +110,7 @@ impl Bench {
             headers: &[],
         };
         self.worker
-            .step(Event::Record { meta, payload }, &mut self.actions)
+            .step(WorkerEvent::Record { meta, payload }, &mut self.actions)
             .unwrap();
         let taken = !self.said(|action| matches!(action, Action::Hold));
         self.next += i64::from(taken);
@@ -119,7 +119,7 @@ impl Bench {
 
     fn settled(&mut self) {
         let (partition, epoch) = (self.partition.clone(), self.epoch);
-        self.step(Event::LettersSettled(&partition, epoch, 1));
+        self.step(WorkerEvent::LettersSettled(&partition, epoch, 1));
     }
 
     /// Whether it has said this; it is then forgotten.
@@ -133,7 +133,7 @@ impl Bench {
 
     /// What a trigger brings, and whether something is deferred.
     fn trigger(&mut self) -> (Vec<PartitionBatch>, bool) {
-        self.step(Event::Trigger);
+        self.step(WorkerEvent::Trigger);
         let mut handed_over = None;
         for action in std::mem::take(&mut self.actions) {
             match action {

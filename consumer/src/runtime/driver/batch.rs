@@ -16,11 +16,11 @@ use crate::engine::memory::is_exhausted;
 use crate::engine::query::error_text;
 use crate::engine::state::State;
 use crate::engine::worker::{Output, PartitionBatch};
-use crate::event::{Batch, Event, Receipt};
+use crate::event::{Batch, QueryEvent, Receipt};
 use crate::runtime::StreamingError;
 use crate::runtime::changelog::ShownStates;
 use crate::runtime::report::BatchFacts;
-use crate::source::member::{Command as MemberCommand, Report};
+use crate::source::member::{MemberCommand, Report};
 
 /// What a batch begins with.
 struct HandedOver {
@@ -146,7 +146,7 @@ impl Driver {
             },
         });
         self.backpressure.give_out(&batch, Instant::now());
-        self.tell.event(Event::Batch(batch));
+        self.tell.event(QueryEvent::Batch(batch));
         self.heartbeat_at = Instant::now();
         Ok(())
     }
@@ -160,7 +160,7 @@ impl Driver {
         let taken = batches.iter().map(|part| part.allowed).sum();
         let mut held = Vec::new();
         let Committed { parts, refused } =
-            advance(&self.checkpoints, batches, |state| match &self.deliveries {
+            commit(&self.checkpoints, batches, |state| match &self.deliveries {
                 Some(_) => {
                     held.push(state);
                     Ok(())

@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, never, select};
 
 use super::Driver;
 use crate::checkpoint::writer::NewState;
-use crate::command::Command;
+use crate::command::QueryCommand;
 use crate::event::{Delivery, Level};
 use crate::runtime::StreamingError;
 
@@ -44,7 +44,7 @@ impl Driver {
     /// stay with this process: whoever had them would read these rows again.
     pub(super) fn await_written(
         &mut self,
-        inbox: &Receiver<Command>,
+        inbox: &Receiver<QueryCommand>,
     ) -> Result<(), StreamingError> {
         // What members tell counts no longer.
         let mut reports = self.workers.reports.clone();
@@ -59,9 +59,9 @@ impl Driver {
                     reports = never();
                 },
                 recv(inbox) -> command => match command {
-                    Ok(Command::SetInterval(_)) => {}
-                    Ok(Command::Stop) if !mem::replace(&mut self.is_stopping, true) => {}
-                    Ok(Command::Stop) | Err(_) => return Ok(()),
+                    Ok(QueryCommand::SetInterval(_)) => {}
+                    Ok(QueryCommand::Stop) if !mem::replace(&mut self.is_stopping, true) => {}
+                    Ok(QueryCommand::Stop) | Err(_) => return Ok(()),
                 },
             }
         }

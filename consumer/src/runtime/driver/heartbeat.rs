@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use crate::event::{Event, Heartbeat, Level};
+use crate::event::{Heartbeat, Level, QueryEvent};
 use crate::position::TopicPartition;
 
 /// Between two heartbeats.
@@ -42,7 +42,7 @@ impl Driver {
                 .map(|next| next.saturating_duration_since(now)),
             interval,
         };
-        self.tell.event(Event::Heartbeat(heartbeat));
+        self.tell.event(QueryEvent::Heartbeat(heartbeat));
     }
 
     /// Partitions that others of the group read are not in the result shown here.

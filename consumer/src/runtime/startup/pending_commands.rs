@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use crate::command::Command;
+use crate::command::QueryCommand;
 
 /// Commands while a query is not yet there to take them.
 pub(in crate::runtime) struct PendingCommands<'a> {
-    inbox: &'a Receiver<Command>,
+    inbox: &'a Receiver<QueryCommand>,
     /// The interval that was asked for last.
     pub interval: Option<Duration>,
 }
 
 impl<'a> PendingCommands<'a> {
-    pub(in crate::runtime) fn new(inbox: &'a Receiver<Command>) -> Self {
+    pub(in crate::runtime) fn new(inbox: &'a Receiver<QueryCommand>) -> Self {
         Self {
             inbox,
             interval: None,
@@ -26,8 +26,8 @@ impl<'a> PendingCommands<'a> {
         let deadline = Instant::now() + within;
         loop {
             match self.inbox.recv_deadline(deadline) {
-                Ok(Command::SetInterval(interval)) => self.interval = Some(interval),
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(QueryCommand::SetInterval(interval)) => self.interval = Some(interval),
+                Ok(QueryCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
                 Err(RecvTimeoutError::Timeout) => return false,
             }
         }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rdkafka::message::Message;
 
-use super::{Command, MemberRemote};
+use super::{MemberCommand, MemberRemote};
 use crate::checkpoint::Epoch;
 use crate::position::TopicPartition;
 use crate::sink::dead_letters::{DeadLetters, Fate, Letter, Origin};
@@ -69,9 +69,9 @@ impl Outbox {
             let tell = move |fate| {
                 let of = of.clone();
                 remote.send(match fate {
-                    Fate::Settled(count) => Command::LettersSettled(of, epoch, count),
-                    Fate::Stuck => Command::LettersStuck(of, epoch),
-                    Fate::Refused(refusal) => Command::LetterRefused(of, epoch, refusal),
+                    Fate::Settled(count) => MemberCommand::LettersSettled(of, epoch, count),
+                    Fate::Stuck => MemberCommand::LettersStuck(of, epoch),
+                    Fate::Refused(refusal) => MemberCommand::LetterRefused(of, epoch, refusal),
                 });
             };
             self.origins.push(Origin::new(partition, epoch, tell));

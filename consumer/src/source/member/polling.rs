@@ -21,8 +21,8 @@ use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 use self::uncounted::Uncounted;
 use super::fetching::Fetching;
 use super::outbox::Outbox;
-use super::{Command, MemberError, MemberRemote, MemberSettings, Report, Subscription, wake};
-use crate::engine::worker::{Action, Event, Worker};
+use super::{MemberCommand, MemberError, MemberRemote, MemberSettings, Report, Subscription, wake};
+use crate::engine::worker::{Action, Worker, WorkerEvent};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::schema::metadata::MetadataColumn;
@@ -112,7 +112,7 @@ impl Member {
     /// Reads until it is told to stop.
     pub(super) fn run(
         &mut self,
-        inbox: &Receiver<Command>,
+        inbox: &Receiver<MemberCommand>,
         wake_up: &Sender<()>,
         woken: &Receiver<()>,
     ) -> Result<(), MemberError> {
@@ -186,16 +186,16 @@ impl Member {
     }
 
     /// Waits before the next client is made; `true` if it is to stop.
-    fn back_off(&mut self, inbox: &Receiver<Command>) -> bool {
+    fn back_off(&mut self, inbox: &Receiver<MemberCommand>) -> bool {
         let until = Instant::now() + BACKOFF;
         loop {
             match inbox.recv_deadline(until) {
-                Ok(Command::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-                Ok(Command::Trigger) => self.report(Report::HandedOver {
+                Ok(MemberCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
+                Ok(MemberCommand::Trigger) => self.report(Report::HandedOver {
                     batches: Vec::new(),
                     is_deferred: false,
                 }),
-                Ok(Command::Proceed(batches)) => self.batches = batches,
+                Ok(MemberCommand::Proceed(batches)) => self.batches = batches,
                 Ok(_) => {}
                 Err(RecvTimeoutError::Timeout) => return false,
             }
@@ -206,7 +206,7 @@ impl Member {
         &mut self,
         consumer: &GroupConsumer,
         mut records: Records<'_>,
-        inbox: &Receiver<Command>,
+        inbox: &Receiver<MemberCommand>,
         woken: &Receiver<()>,
     ) -> Result<End, MemberError> {
         loop {
@@ -246,7 +246,7 @@ impl Member {
                 return Ok(End::Anew(reason));
             }
             if drained {
-                self.step(consumer, Event::Idle)?;
+                self.step(consumer, WorkerEvent::Idle)?;
                 self.tell_waiting();
                 let has_more = mem::take(&mut self.has_more);
                 busy |= has_more;
@@ -254,10 +254,12 @@ impl Member {
             }
             while let Ok(command) = inbox.try_recv() {
                 match &command {
-                    Command::Stop => return Ok(End::Stopped),
+                    MemberCommand::Stop => return Ok(End::Stopped),
                     // Told of assignments by librdkafka in another order than the group made them, another
                     // worker may have taken over last what this one has been given since.
-                    Command::Refused(partition, epoch) if self.worker.has(partition, *epoch) => {
+                    MemberCommand::Refused(partition, epoch)
+                        if self.worker.has(partition, *epoch) =>
+                    {
                         return Ok(End::Anew(format!(
                             "another worker has taken {partition} over"
                         )));
@@ -298,31 +300,36 @@ impl Member {
         Ok(None)
     }
 
-    fn command(&mut self, consumer: &GroupConsumer, command: Command) -> Result<(), MemberError> {
+    fn command(
+        &mut self,
+        consumer: &GroupConsumer,
+        command: MemberCommand,
+    ) -> Result<(), MemberError> {
         match command {
-            Command::Trigger => self.step(consumer, Event::Trigger),
-            Command::Proceed(batches) => {
+            MemberCommand::Trigger => self.step(consumer, WorkerEvent::Trigger),
+            MemberCommand::Proceed(batches) => {
                 self.batches = batches;
-                self.step(consumer, Event::Proceed)
+                self.step(consumer, WorkerEvent::Proceed)
             }
-            Command::LettersSettled(partition, epoch, count) => {
-                self.step(consumer, Event::LettersSettled(&partition, epoch, count))
-            }
-            Command::LetterRefused(partition, epoch, refusal)
+            MemberCommand::LettersSettled(partition, epoch, count) => self.step(
+                consumer,
+                WorkerEvent::LettersSettled(&partition, epoch, count),
+            ),
+            MemberCommand::LetterRefused(partition, epoch, refusal)
                 if self.settings.plan.stop_at_end && self.worker.has(&partition, epoch) =>
             {
                 // What is there is to be taken, and can never be.
                 Err(MemberError::refused_letter(partition, &refusal))
             }
-            Command::LettersStuck(partition, epoch)
-            | Command::LetterRefused(partition, epoch, _) => {
-                self.step(consumer, Event::LettersStuck(&partition, epoch))
+            MemberCommand::LettersStuck(partition, epoch)
+            | MemberCommand::LetterRefused(partition, epoch, _) => {
+                self.step(consumer, WorkerEvent::LettersStuck(&partition, epoch))
             }
-            Command::Commit(partition, next) => {
+            MemberCommand::Commit(partition, next) => {
                 self.commit(consumer, &partition, next);
                 Ok(())
             }
-            Command::Stop | Command::Refused(..) => Ok(()),
+            MemberCommand::Stop | MemberCommand::Refused(..) => Ok(()),
         }
     }
 

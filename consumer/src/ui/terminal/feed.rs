@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::snapshot::Snapshot;
 use super::updater::Updater;
-use crate::event::{Batch, Event, Receipt};
+use crate::event::{Batch, QueryEvent, Receipt};
 use crate::ui::table::Shown;
 
 /// The running thread.
@@ -23,7 +23,7 @@ pub struct Feed {
 impl Feed {
     /// Starts to publish what `events` amount to. Of the last batch it keeps so many `rows`, as text.
     pub fn start(
-        events: Receiver<Event>,
+        events: Receiver<QueryEvent>,
         publish: watch::Sender<Arc<Snapshot>>,
         rows: usize,
     ) -> io::Result<Self> {
@@ -43,7 +43,7 @@ impl Feed {
 }
 
 fn feed(
-    events: &Receiver<Event>,
+    events: &Receiver<QueryEvent>,
     stopped: &Receiver<()>,
     publish: &watch::Sender<Arc<Snapshot>>,
     rows: usize,
@@ -64,7 +64,7 @@ fn feed(
                 .try_iter()
                 .take(1_000)
                 .filter_map(|event| match event {
-                    Event::Batch(batch) => Some(batch),
+                    QueryEvent::Batch(batch) => Some(batch),
                     _ => None,
                 });
             return match batches.last() {
@@ -76,9 +76,9 @@ fn feed(
         let (mut changed, mut ended, now) = (false, false, Utc::now());
         let (mut newest, mut taken_in) = (None, Vec::new());
         for event in std::iter::once(first).chain(events.try_iter().take(1_000)) {
-            ended |= matches!(event, Event::Stopped);
+            ended |= matches!(event, QueryEvent::Stopped);
             changed |= updater.apply(&event, now);
-            if let Event::Batch(batch) = event {
+            if let QueryEvent::Batch(batch) = event {
                 taken_in.push(batch.receipt.clone());
                 newest = Some(batch);
             }
@@ -116,7 +116,7 @@ mod tests {
         let feed = Feed::start(events, publish, 1).unwrap();
         let batch = brands(7, &[]);
         let held = Arc::downgrade(&batch);
-        sender.send(Event::Batch(batch)).unwrap();
+        sender.send(QueryEvent::Batch(batch)).unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         while snapshots.borrow().batch.is_none() || held.strong_count() > 0 {
             assert!(Instant::now() < deadline, "{} hold it", held.strong_count());
@@ -136,7 +136,7 @@ mod tests {
                 receipt: Receipt::new(id, tell.clone()),
                 ..(*brands(id, &[])).clone()
             };
-            sender.send(Event::Batch(Arc::new(batch))).unwrap();
+            sender.send(QueryEvent::Batch(Arc::new(batch))).unwrap();
             let told = told.recv_timeout(Duration::from_secs(30));
             assert_eq!(told, Ok(Delivery::Written(id)));
             let snapshot = snapshots.borrow();
@@ -152,7 +152,7 @@ mod tests {
         for _ in 0..20 {
             let (sender, events) = crossbeam_channel::unbounded();
             let (stop, stopped) = crossbeam_channel::bounded(0);
-            sender.send(Event::Batch(brands(7, &[]))).unwrap();
+            sender.send(QueryEvent::Batch(brands(7, &[]))).unwrap();
             drop(stop);
             let (publish, _snapshots) = watch::channel(Arc::default());
             let last = feed(&events, &stopped, &publish, 1);

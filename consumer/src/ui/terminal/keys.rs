@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::snapshot::Snapshot;
 use super::view::{Sort, View};
-use crate::command::Command;
+use crate::command::QueryCommand;
 
 /// All keys and what they do: for the help, and in this order.
 pub const KEYS: [(&str, &str); 12] = [
@@ -46,7 +46,7 @@ pub enum Asked {
     /// Nothing.
     Nothing,
     /// This, of the query.
-    Query(Command),
+    Query(QueryCommand),
     /// To leave now, whatever the query does.
     Leave,
     /// To give the terminal back to the shell and stand still until that says otherwise.
@@ -118,7 +118,7 @@ fn stop(view: &mut View) -> Asked {
         return Asked::Leave;
     }
     view.stopping = true;
-    Asked::Query(Command::Stop)
+    Asked::Query(QueryCommand::Stop)
 }
 
 /// One step back: the help, then the freeze, then row and order.
@@ -178,7 +178,7 @@ fn interval(view: &mut View, snapshot: &Snapshot, longer: bool) -> Asked {
     match next {
         Some(next) => {
             view.asked = Some(next);
-            Asked::Query(Command::SetInterval(next))
+            Asked::Query(QueryCommand::SetInterval(next))
         }
         None => Asked::Nothing,
     }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
     use crate::event::samples::brands;
-    use crate::event::{Event, Heartbeat};
+    use crate::event::{Heartbeat, QueryEvent};
     use crate::ui::terminal::theme::Theme;
     use crate::ui::terminal::updater::Updater;
 
@@ -205,9 +205,9 @@ mod tests {
                 interval: Some(Duration::from_secs(1)),
                 ..Heartbeat::default()
             };
-            updater.apply(&Event::Heartbeat(heartbeat), DateTime::UNIX_EPOCH);
+            updater.apply(&QueryEvent::Heartbeat(heartbeat), DateTime::UNIX_EPOCH);
             let rows = [("Visa", 5, 1000), ("Amex", 9, 500), ("JCB", 1, 7)];
-            updater.apply(&Event::Batch(brands(0, &rows)), DateTime::UNIX_EPOCH);
+            updater.apply(&QueryEvent::Batch(brands(0, &rows)), DateTime::UNIX_EPOCH);
             Self {
                 view: View::new(Theme::plain()),
                 snapshot: updater.snapshot().clone(),
@@ -235,7 +235,10 @@ mod tests {
     #[test]
     fn first_q_stops_the_query_second_leaves() {
         let mut seat = Seat::new();
-        assert_eq!(seat.press(KeyCode::Char('q')), Asked::Query(Command::Stop));
+        assert_eq!(
+            seat.press(KeyCode::Char('q')),
+            Asked::Query(QueryCommand::Stop)
+        );
         assert!(seat.view.stopping);
         let interrupt = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert_eq!(
@@ -274,7 +277,7 @@ mod tests {
     #[test]
     fn interval_goes_in_steps_that_add_up() {
         let mut seat = Seat::new();
-        let set = |ms| Asked::Query(Command::SetInterval(Duration::from_millis(ms)));
+        let set = |ms| Asked::Query(QueryCommand::SetInterval(Duration::from_millis(ms)));
         assert_eq!(seat.press(KeyCode::Char('+')), set(2_000));
         assert_eq!(seat.press(KeyCode::Char('+')), set(5_000));
         for expected in [2_000, 1_000, 500, 200, 100, 50, 20, 10] {
@@ -300,12 +303,12 @@ mod tests {
         seat.snapshot.interval_ms = 1500;
         assert_eq!(
             seat.press(KeyCode::Char('-')),
-            Asked::Query(Command::SetInterval(Duration::from_secs(1)))
+            Asked::Query(QueryCommand::SetInterval(Duration::from_secs(1)))
         );
         seat.view.asked = None;
         assert_eq!(
             seat.press(KeyCode::Char('+')),
-            Asked::Query(Command::SetInterval(Duration::from_secs(2)))
+            Asked::Query(QueryCommand::SetInterval(Duration::from_secs(2)))
         );
     }
 

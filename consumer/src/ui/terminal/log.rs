@@ -14,14 +14,14 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::event::{Event, Level, Notice};
+use crate::event::{Level, Notice, QueryEvent};
 
 /// A layer that sends warnings and errors to `events`.
 ///
 /// It never blocks: with a bounded channel that is full, a line is dropped rather than the program held up.
 ///
 /// It filters for itself alone: other layers see what they want to see.
-pub fn layer<S>(events: Sender<Event>) -> impl Layer<S>
+pub fn layer<S>(events: Sender<QueryEvent>) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -29,7 +29,7 @@ where
 }
 
 struct Notices {
-    events: Sender<Event>,
+    events: Sender<QueryEvent>,
 }
 
 impl<S: Subscriber> Layer<S> for Notices {
@@ -41,7 +41,7 @@ impl<S: Subscriber> Layer<S> for Notices {
         let mut line = Text::default();
         event.record(&mut line);
         // A receiver that has gone, or is not keeping up, is no reason to fail.
-        let _ = self.events.try_send(Event::Notice(Notice {
+        let _ = self.events.try_send(QueryEvent::Notice(Notice {
             at: Utc::now(),
             level,
             text: line.finish(),
@@ -101,7 +101,7 @@ mod tests {
         let lines: Vec<_> = receiver
             .try_iter()
             .map(|event| match event {
-                Event::Notice(notice) => (notice.level, notice.text),
+                QueryEvent::Notice(notice) => (notice.level, notice.text),
                 other => panic!("{other:?}"),
             })
             .collect();

@@ -11,7 +11,7 @@ use super::history::{self, Rate};
 use super::snapshot::*;
 use super::table;
 use crate::behind::LagTrend;
-use crate::event::{Batch, Broker, Event, Heartbeat, Level, Started};
+use crate::event::{Batch, Broker, Heartbeat, Level, QueryEvent, Started};
 use crate::time::millis;
 
 /// Batches kept for the chart of durations.
@@ -35,15 +35,15 @@ impl Updater {
     }
 
     /// Takes in an event that arrived at `now`; whether that changes the picture.
-    pub fn apply(&mut self, event: &Event, now: DateTime<Utc>) -> bool {
+    pub fn apply(&mut self, event: &QueryEvent, now: DateTime<Utc>) -> bool {
         match event {
-            Event::Started(started) => self.started(started),
-            Event::Reading => self.snapshot.phase = Phase::CatchingUp,
-            Event::Batch(batch) => self.batch(batch, now),
-            Event::Heartbeat(heartbeat) => return self.heartbeat(heartbeat, now),
-            Event::Brokers(brokers) => self.brokers(brokers, now),
-            Event::Notice(notice) => self.note(notice.at, notice.level, &notice.text),
-            Event::Stopped => self.snapshot.phase = Phase::Stopped,
+            QueryEvent::Started(started) => self.started(started),
+            QueryEvent::Reading => self.snapshot.phase = Phase::CatchingUp,
+            QueryEvent::Batch(batch) => self.batch(batch, now),
+            QueryEvent::Heartbeat(heartbeat) => return self.heartbeat(heartbeat, now),
+            QueryEvent::Brokers(brokers) => self.brokers(brokers, now),
+            QueryEvent::Notice(notice) => self.note(notice.at, notice.level, &notice.text),
+            QueryEvent::Stopped => self.snapshot.phase = Phase::Stopped,
         }
         true
     }
@@ -223,7 +223,7 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::milliseconds(ms)
     }
 
-    fn after(events: &[Event]) -> Snapshot {
+    fn after(events: &[QueryEvent]) -> Snapshot {
         let mut updater = Updater::default();
         for event in events {
             updater.apply(event, at(0));
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn the_first_result_is_not_marked_as_new() {
-        let snapshot = after(&[Event::Batch(brands(0, &[("Visa", 5, 1000)]))]);
+        let snapshot = after(&[QueryEvent::Batch(brands(0, &[("Visa", 5, 1000)]))]);
         assert!(!snapshot.result.rows[0].new);
         assert_eq!(snapshot.phase, Phase::Running);
         assert_eq!(snapshot.batch.unwrap().groups, Some(6));
@@ -243,7 +243,7 @@ mod tests {
     fn pulses_make_a_rate_and_a_deadline() {
         let mut updater = Updater::default();
         let heartbeat = |records| {
-            Event::Heartbeat(Heartbeat {
+            QueryEvent::Heartbeat(Heartbeat {
                 records,
                 next_trigger: Some(Duration::from_millis(300)),
                 interval: Some(Duration::from_secs(2)),
@@ -264,7 +264,7 @@ mod tests {
     fn a_pulse_that_shows_nothing_new_changes_no_picture() {
         let mut updater = Updater::default();
         let heartbeat = |records, next_ms| {
-            Event::Heartbeat(Heartbeat {
+            QueryEvent::Heartbeat(Heartbeat {
                 records,
                 next_trigger: Some(Duration::from_millis(next_ms)),
                 ..Heartbeat::default()
@@ -284,24 +284,24 @@ mod tests {
     fn charts_begin_anew_once_what_was_there_is_read() {
         let mut updater = Updater::default();
         let heartbeat = |records| {
-            Event::Heartbeat(Heartbeat {
+            QueryEvent::Heartbeat(Heartbeat {
                 records,
                 ..Heartbeat::default()
             })
         };
         updater.apply(&heartbeat(0), at(0));
         updater.apply(&heartbeat(900_000), at(1000));
-        updater.apply(&Event::Batch(brands(0, &[])), at(1000));
+        updater.apply(&QueryEvent::Batch(brands(0, &[])), at(1000));
         updater.apply(&heartbeat(900_500), at(1100));
         updater.apply(&heartbeat(900_600), at(2100));
-        updater.apply(&Event::Batch(brands(1, &[])), at(2200));
+        updater.apply(&QueryEvent::Batch(brands(1, &[])), at(2200));
         assert_eq!(updater.snapshot().throughput, [100.0]);
     }
 
     #[test]
     fn a_broker_lost_and_back_is_told() {
         let broker = |up| {
-            Event::Brokers(vec![Broker {
+            QueryEvent::Brokers(vec![Broker {
                 id: 2,
                 address: "b:9092".into(),
                 up,
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn repeated_events_are_one_line() {
         let notice = |at| {
-            Event::Notice(Notice {
+            QueryEvent::Notice(Notice {
                 at,
                 level: Level::Error,
                 text: "no\x07".into(),
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_is_json_for_other_viewers() {
-        let snapshot = after(&[Event::Batch(brands(0, &[("Visa", 5, 1000)]))]);
+        let snapshot = after(&[QueryEvent::Batch(brands(0, &[("Visa", 5, 1000)]))]);
         let json = serde_json::to_value(&snapshot).unwrap();
         assert_eq!(json["result"]["rows"][0]["cells"][2]["text"], "10.00");
         assert_eq!(json["phase"], "running");

@@ -9,13 +9,13 @@ fn rows_that_fill_a_batch_ask_for_a_trigger_though_no_record_follows() {
     bench.record(&large);
     bench.record(&large);
     assert!(!bench.said_full());
-    bench.step(Event::Idle);
+    bench.step(WorkerEvent::Idle);
     assert!(bench.said_full());
-    bench.step(Event::Idle);
+    bench.step(WorkerEvent::Idle);
     assert!(!bench.said_full(), "it is told once");
     // The last one is hidden: it was part of a transaction that was aborted.
     let partition = bench.partition.clone();
-    bench.step(Event::ReachedEnd(&partition, Offset(3)));
+    bench.step(WorkerEvent::ReachedEnd(&partition, Offset(3)));
     assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
     let (batches, _) = bench.trigger();
     let Output::Rows(rows) = &batches[0].output else {
@@ -43,7 +43,7 @@ fn rows_that_a_filter_leaves_out_fill_nothing() {
     let large = format!(r#"{{"brand":"{}"}}"#, "x".repeat(9 << 20));
     for _ in 0..3 {
         assert!(bench.record(&large));
-        bench.step(Event::Idle);
+        bench.step(WorkerEvent::Idle);
     }
     assert!(!bench.said_full());
 }

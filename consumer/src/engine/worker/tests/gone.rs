@@ -7,7 +7,7 @@ fn what_was_read_stays_and_reading_goes_on_behind_what_is_gone() {
     let mut bench = Bench::new(COUNT, 100, None, false);
     assert!(bench.record(GOOD) && bench.record(GOOD));
     let partition = bench.partition.clone();
-    bench.step(Event::Gone(&partition, Offset(40)));
+    bench.step(WorkerEvent::Gone(&partition, Offset(40)));
     assert!(!bench.said(|action| matches!(action, Action::CaughtUp(_))));
     assert_eq!(bench.worker.next(&partition), Some(Offset(40)));
     bench.next = 40;
@@ -24,7 +24,7 @@ fn what_was_read_stays_and_reading_goes_on_behind_what_is_gone() {
     assert_eq!(bench.count(&batches), 3);
 
     // What lies before where reading is takes nothing back.
-    bench.step(Event::Gone(&partition, Offset(7)));
+    bench.step(WorkerEvent::Gone(&partition, Offset(7)));
     assert_eq!(bench.worker.next(&partition), Some(Offset(41)));
 }
 
@@ -34,7 +34,7 @@ fn a_partition_whose_last_records_are_gone_has_caught_up() {
         let mut bench = Bench::new(COUNT, 10, None, stop_at_end);
         assert!(bench.record(GOOD));
         let partition = bench.partition.clone();
-        bench.step(Event::Gone(&partition, Offset(25)));
+        bench.step(WorkerEvent::Gone(&partition, Offset(25)));
         assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
         // What came after the start is not available-now's to pass over.
         let next = if stop_at_end { 10 } else { 25 };

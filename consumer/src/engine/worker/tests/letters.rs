@@ -9,7 +9,7 @@ fn a_partition_whose_letters_are_on_their_way_at_each_trigger_hands_over() {
     bench.record("bad");
     let (batches, is_deferred) = bench.trigger();
     assert!(batches.is_empty() && is_deferred);
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
 
     // More bad records come; without an end to them nothing would ever be handed over.
     assert!(!bench.record("bad"));
@@ -21,7 +21,7 @@ fn a_partition_whose_letters_are_on_their_way_at_each_trigger_hands_over() {
     assert_eq!(bench.count(&batches), 1);
     assert_eq!((batches[0].records, batches[0].bad), (2, 1));
 
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
     assert!(bench.said(|action| matches!(action, Action::Resume(_))));
     assert!(bench.record(GOOD));
 }
@@ -32,7 +32,7 @@ fn stuck_letters_are_not_waited_for_and_come_later() {
     bench.record("bad");
     bench.record(GOOD);
     let (partition, epoch) = (bench.partition.clone(), bench.epoch);
-    bench.step(Event::LettersStuck(&partition, epoch));
+    bench.step(WorkerEvent::LettersStuck(&partition, epoch));
     assert!(!bench.said(|action| matches!(action, Action::Pause(_))));
     assert_eq!(bench.worker.paused(), 1);
     assert!(!bench.record(GOOD));
@@ -44,7 +44,7 @@ fn stuck_letters_are_not_waited_for_and_come_later() {
     assert!(bench.said_full());
     let (batches, _) = bench.trigger();
     assert_eq!(bench.count(&batches), 1);
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
     assert_eq!(bench.worker.paused(), 0);
 }
 
@@ -53,11 +53,11 @@ fn letters_of_an_earlier_owner_do_not_count() {
     let mut bench = Bench::new(COUNT, 0, None, false);
     bench.record("bad");
     let (partition, earlier) = (bench.partition.clone(), bench.epoch);
-    bench.step(Event::Revoked(&partition));
+    bench.step(WorkerEvent::Revoked(&partition));
     bench.assign(0);
     bench.record("bad");
-    bench.step(Event::LettersSettled(&partition, earlier, 1));
-    bench.step(Event::LettersStuck(&partition, earlier));
+    bench.step(WorkerEvent::LettersSettled(&partition, earlier, 1));
+    bench.step(WorkerEvent::LettersStuck(&partition, earlier));
     let (batches, is_deferred) = bench.trigger();
     assert!(batches.is_empty() && is_deferred);
 }
@@ -71,10 +71,10 @@ fn what_settles_before_the_batch_is_done_is_told_after_it() {
     assert!(parts.is_empty() && is_deferred);
     bench.settled();
     assert!(bench.said_full());
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
     assert!(bench.said_full());
     let (parts, is_deferred) = bench.trigger();
     assert_eq!((parts.len(), is_deferred), (1, false));
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
     assert!(!bench.said_full());
 }

@@ -31,7 +31,7 @@ fn a_partition_that_finds_memory_short_hands_over_before_it_takes_more() {
     assert_eq!(batches[0].records, first as u64);
     // What is handed over takes less than what it was made of.
     assert!(memory.held() < memory.room().unwrap());
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
     assert!(bench.said(|action| matches!(action, Action::Resume(_))));
     assert!(bench.fill() > 0);
 }
@@ -44,7 +44,7 @@ fn a_partition_goes_on_without_a_batch_when_memory_is_no_longer_short() {
     let first = bench.fill();
     assert!(bench.said_memory_short());
     others.free();
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
     assert!(bench.said(|action| matches!(action, Action::Resume(_))));
     let second = bench.fill();
     assert!(second > 0 && bench.said_memory_short(), "it says so again");
@@ -59,10 +59,10 @@ fn memory_that_is_short_again_is_told_again_though_no_record_was_refused() {
     for _ in 0..2 {
         others.grow(7_000_000);
         bench.record(GOOD);
-        bench.step(Event::Idle);
+        bench.step(WorkerEvent::Idle);
         assert!(bench.said_memory_short());
         others.free();
-        bench.step(Event::Proceed);
+        bench.step(WorkerEvent::Proceed);
     }
 }
 
@@ -73,7 +73,7 @@ fn groups_that_memory_does_not_hold_end_the_worker_by_name() {
     let others = memory.reserve("something else");
     others.grow(16_000_000);
     let (partition, next) = (bench.partition.clone(), bench.next);
-    let error = bench.worker.step(Event::Trigger, &mut bench.actions);
+    let error = bench.worker.step(WorkerEvent::Trigger, &mut bench.actions);
     match error.unwrap_err() {
         WorkerError::OutOfMemory {
             partition: at,
@@ -94,7 +94,7 @@ fn dead_letters_on_their_way_and_decoded_records_are_counted() {
     bench.settled();
     assert_eq!(memory.held(), before);
     bench.record(GOOD);
-    bench.step(Event::Idle);
+    bench.step(WorkerEvent::Idle);
     assert!(memory.held() > before);
     bench.worker.clear();
     bench.actions.clear();

@@ -20,7 +20,7 @@ fn large_merges_wait_until_a_batch_is_done_and_nothing_else_is_to_do() {
         };
         assert_eq!(state.groups(), kept);
         // What was handed over is not yet a checkpoint, whose state could be replaced.
-        bench.step(Event::Idle);
+        bench.step(WorkerEvent::Idle);
         assert!(bench.compacted().is_none());
         let checkpoint = Checkpoint {
             next: part.end,
@@ -29,15 +29,15 @@ fn large_merges_wait_until_a_batch_is_done_and_nothing_else_is_to_do() {
         let (partition, epoch) = (bench.partition.clone(), bench.epoch);
         let checkpoints = bench.checkpoints.clone();
         assert!(checkpoints.advance(&partition, epoch, part.start, checkpoint));
-        bench.step(Event::Proceed);
-        bench.step(Event::Idle);
+        bench.step(WorkerEvent::Proceed);
+        bench.step(WorkerEvent::Idle);
         let answer = bench.compacted();
         let groups = answer.as_ref().map(|checkpoint| checkpoint.state.groups());
         assert_eq!(groups, compacted);
         if let Some(checkpoint) = answer {
             assert!(checkpoints.advance(&partition, epoch, part.end, checkpoint));
         }
-        bench.step(Event::Idle);
+        bench.step(WorkerEvent::Idle);
         assert!(bench.compacted().is_none());
     }
 }
@@ -56,7 +56,7 @@ fn large_merges_do_not_wait_where_memory_is_scarce() {
                 panic!("rows");
             };
             groups = state.groups();
-            bench.step(Event::Proceed);
+            bench.step(WorkerEvent::Proceed);
         }
         assert_eq!(groups, kept, "{limit}");
     }

@@ -9,15 +9,15 @@ fn an_end_that_was_seen_before_a_pause_is_not_the_end() {
     assert!(!bench.record(GOOD));
     assert!(bench.said_full());
     let partition = bench.partition.clone();
-    bench.step(Event::ReachedEnd(&partition, Offset(10)));
+    bench.step(WorkerEvent::ReachedEnd(&partition, Offset(10)));
     assert!(!bench.said(|action| matches!(action, Action::CaughtUp(_))));
 
     let (batches, _) = bench.trigger();
     assert_eq!(batches[0].end, Offset(1));
     bench.worker.plan.allowance.give_back(1);
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
     assert!(bench.record(GOOD));
-    bench.step(Event::ReachedEnd(&partition, Offset(10)));
+    bench.step(WorkerEvent::ReachedEnd(&partition, Offset(10)));
     assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
     let (batches, _) = bench.trigger();
     assert_eq!((batches[0].start, batches[0].end), (Offset(1), Offset(10)));
@@ -29,7 +29,7 @@ fn hidden_records_are_behind_the_next_offset_once_their_end_is_reached() {
         let mut bench = Bench::new(COUNT, 2, None, stop_at_end);
         bench.record(GOOD);
         let partition = bench.partition.clone();
-        bench.step(Event::ReachedEnd(&partition, Offset(5)));
+        bench.step(WorkerEvent::ReachedEnd(&partition, Offset(5)));
         let (batches, _) = bench.trigger();
         assert_eq!(batches[0].end, Offset(end));
     }
@@ -40,7 +40,7 @@ fn a_partition_that_is_lost_gives_back_its_share() {
     let mut bench = Bench::new(COUNT, 0, Some(2), false);
     assert!(bench.record(GOOD) && bench.record(GOOD) && !bench.record(GOOD));
     let partition = bench.partition.clone();
-    bench.step(Event::Revoked(&partition));
+    bench.step(WorkerEvent::Revoked(&partition));
     bench.assign(0);
     assert!(bench.record(GOOD) && bench.record(GOOD) && !bench.record(GOOD));
 }
@@ -70,7 +70,7 @@ fn state_goes_on_from_the_checkpoint() {
     // What has been read since is dropped, and read again.
     bench.record(GOOD);
     let partition = bench.partition.clone();
-    bench.step(Event::Revoked(&partition));
+    bench.step(WorkerEvent::Revoked(&partition));
     bench.assign(0);
     assert_eq!(bench.next, 3);
     bench.record(GOOD);
@@ -93,7 +93,7 @@ fn a_record_that_comes_again_or_of_a_lost_partition_is_not_counted() {
     let (batches, _) = bench.trigger();
     assert_eq!(batches[0].records, 2);
     let partition = bench.partition.clone();
-    bench.step(Event::Revoked(&partition));
+    bench.step(WorkerEvent::Revoked(&partition));
     bench.record(GOOD);
     assert!(ignored(&mut bench));
 }

@@ -53,7 +53,7 @@ fn a_record_that_the_query_fails_on_is_a_dead_letter_as_it_came_and_its_neighbou
         headers: &headers,
     };
     let payload = Some(value.as_bytes());
-    bench.step(Event::Record { meta, payload });
+    bench.step(WorkerEvent::Record { meta, payload });
     bench.next = 8;
     bench.record(&part(2));
     assert!(rejected(&mut bench).is_empty());
@@ -129,7 +129,7 @@ fn where_it_ends_the_query_the_first_record_that_fails_is_named() {
     }
     let error = bench
         .worker
-        .step(Event::Trigger, &mut bench.actions)
+        .step(WorkerEvent::Trigger, &mut bench.actions)
         .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("the record of t-0 at offset 223: "), "{text}");

@@ -18,7 +18,7 @@ fn a_tombstone_is_passed_over_and_counted_apart_from_bad_records() {
     assert_eq!((part.records, part.bad, part.tombstones), (5, 1, 2));
     assert_eq!(part.end, Offset(5));
     assert_eq!(bench.count(&batches), 2);
-    bench.step(Event::Proceed);
+    bench.step(WorkerEvent::Proceed);
 
     bench.tombstone();
     let (batches, _) = bench.trigger();

@@ -3,6 +3,7 @@
 use arrow::datatypes::TimestampMicrosecondType;
 
 use super::*;
+use crate::format::metadata::Header;
 
 #[test]
 fn columns_come_in_projected_order() {

@@ -6,6 +6,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 
 use super::*;
+use crate::format::metadata::Header;
 
 /// Runs `query` over three records with all their columns.
 fn query(query: &str) -> Vec<Vec<String>> {

@@ -7,7 +7,7 @@ use rdkafka::Timestamp;
 use rdkafka::message::{Header as KafkaHeader, Headers, Message, OwnedHeaders, OwnedMessage};
 
 use super::{GroupConsumer, Member};
-use crate::engine::worker::{Action, Event, RawRecord};
+use crate::engine::worker::{Action, RawRecord, WorkerEvent};
 use crate::format::metadata::{Header, RecordMeta};
 use crate::position::TopicPartition;
 use crate::source::member::{MemberError, Report};
@@ -47,7 +47,7 @@ impl Member {
             headers: &headers,
         };
         self.worker
-            .step(Event::Record { meta, payload }, &mut self.actions)?;
+            .step(WorkerEvent::Record { meta, payload }, &mut self.actions)?;
         if self.actions.is_empty() {
             return Ok(true);
         }
@@ -86,7 +86,7 @@ impl Member {
     pub(super) fn step(
         &mut self,
         consumer: &GroupConsumer,
-        event: Event<'_>,
+        event: WorkerEvent<'_>,
     ) -> Result<(), MemberError> {
         self.worker.step(event, &mut self.actions)?;
         self.act(consumer)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::consumer::Consumer;
 
 use super::{End, GroupConsumer, Member};
-use crate::engine::worker::Event;
+use crate::engine::worker::WorkerEvent;
 use crate::event::Level;
 use crate::number::counted;
 use crate::position::{Offset, TopicPartition};
@@ -74,7 +74,7 @@ impl Member {
         next: Offset,
         first: Offset,
     ) -> Result<(), MemberError> {
-        self.step(consumer, Event::Gone(partition, first))?;
+        self.step(consumer, WorkerEvent::Gone(partition, first))?;
         // Of what came after the start available-now reads nothing, nor misses anything.
         let on = self.worker.next(partition).unwrap_or(first);
         let text = format!(

@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::{End, GroupConsumer, Member};
 use crate::checkpoint::TakenOver;
-use crate::engine::worker::Event;
+use crate::engine::worker::WorkerEvent;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 use crate::source::group_context::Seen;
@@ -26,7 +26,7 @@ impl Member {
             }
             Seen::Revoked(partitions) => {
                 for partition in &partitions {
-                    self.step(consumer, Event::Revoked(partition))?;
+                    self.step(consumer, WorkerEvent::Revoked(partition))?;
                     self.outbox.forget(partition);
                     self.fetching.drop_held(partition);
                 }
@@ -84,7 +84,7 @@ impl Member {
         }
         self.told.retain(|(_, of)| of.as_ref() != Some(partition));
         // Dead letters may come of it.
-        self.step(consumer, Event::ReachedEnd(partition, end))?;
+        self.step(consumer, WorkerEvent::ReachedEnd(partition, end))?;
         self.outbox.send();
         Ok(())
     }
@@ -109,7 +109,7 @@ impl Member {
             self.fetching
                 .resume(consumer, &taken_over.partition, next)?;
             let until = consumer.context().end(&taken_over.partition);
-            self.step(consumer, Event::Assigned { taken_over, until })?;
+            self.step(consumer, WorkerEvent::Assigned { taken_over, until })?;
         }
         Ok(())
     }

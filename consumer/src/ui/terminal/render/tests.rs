@@ -12,7 +12,9 @@ use ratatui::style::{Color, Style};
 
 use super::render;
 use crate::event::samples::{brands, progress};
-use crate::event::{Batch, Broker, Event, Heartbeat, HeldBack, Level, Notice, Receipt, Started};
+use crate::event::{
+    Batch, Broker, Heartbeat, HeldBack, Level, Notice, QueryEvent, Receipt, Started,
+};
 use crate::output_mode::OutputMode;
 use crate::ui::terminal::theme::Theme;
 use crate::ui::terminal::updater::Updater;
@@ -34,7 +36,7 @@ impl Stage {
             view: View::new(Theme::coloured()),
             now,
         };
-        stage.tell(Event::Started(Arc::new(Started {
+        stage.tell(QueryEvent::Started(Arc::new(Started {
             name: "card-brands".into(),
             topics: vec!["transactions".into()],
             query: "SELECT card_brand, count(*) AS transactions, sum(amount) AS total\n\
@@ -50,7 +52,7 @@ impl Stage {
     /// A query that has just begun to read.
     fn started(demo: &[&str]) -> Self {
         let mut stage = Self::opening(demo);
-        stage.tell(Event::Reading);
+        stage.tell(QueryEvent::Reading);
         stage.brokers(&[1, 2, 3]);
         stage
     }
@@ -78,18 +80,18 @@ impl Stage {
                 rows.swap(0, 1);
                 rows.push(("JCB", 1, 995));
             }
-            stage.tell(Event::Batch(brands(id, &rows)));
+            stage.tell(QueryEvent::Batch(brands(id, &rows)));
         }
         stage
     }
 
-    fn tell(&mut self, event: Event) {
+    fn tell(&mut self, event: QueryEvent) {
         self.updater.apply(&event, self.now);
     }
 
     fn pass(&mut self, time: Duration, records: u64, next_trigger: Option<Duration>) {
         self.now += time;
-        self.tell(Event::Heartbeat(Heartbeat {
+        self.tell(QueryEvent::Heartbeat(Heartbeat {
             records,
             bytes: records * 341,
             dead_letters: records / 500,
@@ -111,7 +113,7 @@ impl Stage {
             address: format!("kafka-{id}:9092"),
             up: up.contains(&id),
         };
-        self.tell(Event::Brokers((1..=3).map(broker).collect()));
+        self.tell(QueryEvent::Brokers((1..=3).map(broker).collect()));
     }
 
     fn buffer(&self, width: u16, height: u16) -> Buffer {
@@ -150,7 +152,7 @@ fn before_anything_is_known() {
 fn a_topic_is_waited_for() {
     let mut stage = Stage::opening(&[]);
     let text = "there is no topic transactions yet; waiting for it".into();
-    stage.tell(Event::Notice(Notice {
+    stage.tell(QueryEvent::Notice(Notice {
         at: stage.now,
         level: Level::Warning,
         text,
@@ -175,7 +177,7 @@ fn reading_what_is_there() {
     let mut stage = Stage::started(&[]);
     for (records, lag) in [(0, 5_000_000), (1_234_567, 3_765_433)] {
         stage.now += Duration::from_secs(1);
-        stage.tell(Event::Heartbeat(Heartbeat {
+        stage.tell(QueryEvent::Heartbeat(Heartbeat {
             records,
             lag,
             partitions: 12,
@@ -189,7 +191,7 @@ fn reading_what_is_there() {
 fn tombstones_are_shown_where_there_are_any() {
     let mut stage = Stage::running(&[]);
     assert!(!stage.picture(200, 60).contains("tombstones"));
-    stage.tell(Event::Heartbeat(Heartbeat {
+    stage.tell(QueryEvent::Heartbeat(Heartbeat {
         tombstones: 1_234,
         ..Heartbeat::default()
     }));
@@ -202,7 +204,7 @@ fn tombstones_are_shown_where_there_are_any() {
 fn what_waits_behind_a_transaction_is_seen_beside_the_lag() {
     let mut stage = Stage::running(&[]);
     stage.now += Duration::from_secs(1);
-    stage.tell(Event::Heartbeat(Heartbeat {
+    stage.tell(QueryEvent::Heartbeat(Heartbeat {
         records: 4_000_000,
         held_back: Some(HeldBack {
             records: 1_234,
@@ -229,7 +231,7 @@ fn behind(step: i64) -> Stage {
     let mut stage = Stage::running(&[]);
     for i in 0..=20 {
         stage.now += Duration::from_millis(250);
-        stage.tell(Event::Heartbeat(Heartbeat {
+        stage.tell(QueryEvent::Heartbeat(Heartbeat {
             records: 4_000_000,
             lag: (3_900_000 + step * i).unsigned_abs(),
             partitions: 12,
@@ -280,7 +282,7 @@ fn a_broker_is_lost() {
     let mut stage = Stage::running(&[]);
     stage.brokers(&[1, 3]);
     let text = "partitions 4–7 revoked".into();
-    stage.tell(Event::Notice(Notice {
+    stage.tell(QueryEvent::Notice(Notice {
         at: stage.now,
         level: Level::Info,
         text,
@@ -351,7 +353,7 @@ fn a_wide_and_long_result_scrolls() {
         ));
     }
     let rows = RecordBatch::try_from_iter(columns).unwrap();
-    stage.tell(Event::Batch(Arc::new(Batch {
+    stage.tell(QueryEvent::Batch(Arc::new(Batch {
         rows,
         mode: OutputMode::Complete,
         sorted_by: None,
@@ -368,7 +370,7 @@ fn a_wide_and_long_result_scrolls() {
 fn null_is_dimmed_and_a_text_that_looks_like_it_is_not() {
     let mut stage = Stage::started(&[]);
     let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("NULL"), None]));
-    stage.tell(Event::Batch(Arc::new(Batch {
+    stage.tell(QueryEvent::Batch(Arc::new(Batch {
         rows: RecordBatch::try_from_iter([("merchant", texts)]).unwrap(),
         ..(*brands(0, &[])).clone()
     })));
@@ -402,9 +404,9 @@ fn what_comes_from_outside_cannot_break_the_picture() {
         ("\u{202e}asiV", 2, 1),
         ("بطاقة", 1, 1),
     ];
-    stage.tell(Event::Batch(brands(0, &rows)));
+    stage.tell(QueryEvent::Batch(brands(0, &rows)));
     let text = "log line\r\n\x1b[31mwith colours".into();
-    stage.tell(Event::Notice(Notice {
+    stage.tell(QueryEvent::Notice(Notice {
         at: stage.now,
         level: Level::Error,
         text,
