@@ -16,6 +16,7 @@
 mod batch;
 mod bursts;
 mod cards;
+pub mod cli;
 mod damage;
 mod dice;
 mod enqueue;

@@ -5,7 +5,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod cli;
 mod console;
 
 use std::process::ExitCode;
@@ -14,6 +13,7 @@ use std::thread::{self, JoinHandle};
 use anyhow::Context;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use producer::cli::Cli;
 use producer::usage::usage_error;
 use producer::{Report, Settings, Stop};
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -56,12 +56,12 @@ fn read_settings() -> Result<Settings, ExitCode> {
         console::fail(reason);
         ExitCode::from(WRONG_USAGE)
     };
-    let cli = cli::Cli::try_parse().map_err(|error| match error.kind() {
+    let cli = Cli::try_parse().map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(FAILED),
         },
-        _ => wrong(&usage_error(&error, &cli::Cli::command())),
+        _ => wrong(&usage_error(&error, &Cli::command())),
     })?;
     cli.settings().map_err(|error| wrong(&error.to_string()))
 }
