@@ -30,3 +30,8 @@ pub mod source;
 pub mod streaming;
 pub mod time;
 pub mod width;
+
+/// The program of docs/library.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/library.md")]
+struct LibraryPage;
