@@ -97,7 +97,7 @@ pub struct Cli {
     )]
     query_file: String,
 
-    /// Columns of a record, such as "card_brand STRING, amount DECIMAL(12,2)" [default: as kept
+    /// Columns of a record, such as "card_brand STRING, amount DECIMAL(12,2)" [default: as stored
     /// with the checkpoints, else inferred from the topic's first records]
     #[arg(
         long,
@@ -182,7 +182,7 @@ pub struct Cli {
     )]
     checkpoint_location: Secret,
 
-    /// Forget what is kept at CHECKPOINT_LOCATION and begin anew; refused while another process of the group
+    /// Forget the checkpoints at CHECKPOINT_LOCATION and begin anew; refused while another process of the group
     /// runs, or while brokers do not tell whether one does
     #[arg(long)]
     reset: bool,
