@@ -18,9 +18,10 @@ COPY Cargo.toml Cargo.lock ./
 COPY producer/Cargo.toml producer/
 COPY sql/Cargo.toml sql/
 COPY consumer/Cargo.toml consumer/
+COPY testkit/Cargo.toml testkit/
 COPY fuzz/properties/Cargo.toml fuzz/properties/
 # A manifest that names a test or bench is wrong without its file.
-RUN for crate in producer sql consumer fuzz/properties; do \
+RUN for crate in producer sql consumer testkit fuzz/properties; do \
       mkdir -p $crate/src $crate/tests $crate/benches; \
       touch $crate/src/lib.rs; \
       case $crate in producer | consumer) echo 'fn main() {}' > $crate/src/main.rs ;; esac; \
