@@ -1,7 +1,7 @@
 //! What the tests of several crates share.
 //!
-//! Each module stands alone: a program that is run as a user runs it, what it refuses, and secrets that it must not
-//! say. Nothing here knows the consumer, so its unit tests can use all of it, too. Where something
+//! Each module stands alone: a program that is run as a user runs it, brokers and their topics, what the result has to
+//! be. Nothing here knows the consumer, so its unit tests can use all of it, too. Where something
 //! goes wrong here, the test that asked for it fails: functions panic, and return no errors.
 
 #![allow(
@@ -13,9 +13,21 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "kafka")]
+pub mod brokers;
+#[cfg(feature = "kafka")]
+pub mod expected;
+#[cfg(feature = "kafka")]
+pub mod load;
+#[cfg(feature = "kafka")]
+pub mod mock_brokers;
 pub mod program;
+#[cfg(feature = "kafka")]
+pub mod records;
 pub mod refusal;
 pub mod secrets;
+#[cfg(feature = "kafka")]
+pub mod topic;
 
 /// Longer than anything in a test takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(120);
