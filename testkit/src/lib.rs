@@ -1,7 +1,7 @@
 //! What the tests of several crates share.
 //!
 //! Each module stands alone: a program that is run as a user runs it, brokers and their topics, what the result has to
-//! be. Nothing here knows the consumer, so its unit tests can use all of it, too. Where something
+//! be, and stores that fail. Nothing here knows the consumer, so its unit tests can use all of it, too. Where something
 //! goes wrong here, the test that asked for it fails: functions panic, and return no errors.
 
 #![allow(
@@ -17,6 +17,8 @@ use std::time::Duration;
 pub mod brokers;
 #[cfg(feature = "kafka")]
 pub mod expected;
+#[cfg(feature = "store")]
+pub mod failing_store;
 #[cfg(feature = "kafka")]
 pub mod load;
 #[cfg(feature = "kafka")]
