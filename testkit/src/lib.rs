@@ -23,6 +23,8 @@ pub mod failing_store;
 pub mod load;
 #[cfg(feature = "kafka")]
 pub mod mock_brokers;
+#[cfg(feature = "oracle")]
+pub mod oracle;
 pub mod program;
 #[cfg(feature = "kafka")]
 pub mod records;
