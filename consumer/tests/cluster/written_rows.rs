@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ChildStdout, Command};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use consumer::config::Config;
 use consumer::event::{Event, Level};
@@ -18,6 +18,7 @@ use libtest_mimic::Trial;
 use producer::Pace;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use rustix::io::ioctl_fionread;
 use serde_json::Value;
 use tempfile::TempDir;
 use testkit::DEADLINE;
@@ -35,6 +36,9 @@ const RECORDS: u64 = 20_000;
 
 /// A line has the rows of so many records, and a pipe holds one line or two.
 const IN_BATCH: u64 = 500;
+
+/// Bytes in a pipe that holds 64 KiB, and no further part of a line.
+const FULL: u64 = 60_000;
 const SCHEMA: &str = "transaction_id STRING";
 const QUERY: &str = "SELECT _partition, _offset, transaction_id FROM transactions";
 
@@ -69,6 +73,15 @@ impl Pipe {
             *rows.entry(place.into()).or_default() += 1;
         }
         Some(())
+    }
+
+    /// Waits until the program is held up: what it has written fills the pipe.
+    fn await_full(&self) {
+        let deadline = Instant::now() + DEADLINE;
+        while ioctl_fionread(self.0.get_ref()).unwrap() < FULL {
+            assert!(Instant::now() < deadline, "it writes too little");
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn rest(&mut self, rows: &mut Rows) {
@@ -169,6 +182,7 @@ fn stopped(brokers: &Brokers) {
     let (folder, mut rows) = (TempDir::new().unwrap(), Rows::new());
     let (mut program, mut pipe) = piped(consumer(brokers, TOPIC, &folder));
     pipe.line(&mut rows);
+    pipe.await_full();
     program.signal("TERM");
     // A program that does not wait for its rows has long ended by then.
     let ended = program.end_within(Duration::from_secs(1));
