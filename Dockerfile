@@ -19,11 +19,13 @@ COPY kafka-access/Cargo.toml kafka-access/
 COPY producer/Cargo.toml producer/
 COPY sql/Cargo.toml sql/
 COPY consumer/Cargo.toml consumer/
+COPY testkit/Cargo.toml testkit/
+COPY fuzz/properties/Cargo.toml fuzz/properties/
 # A manifest that names a test or bench is wrong without its file.
-RUN for crate in kafka-access producer sql consumer; do \
+RUN for crate in kafka-access producer sql consumer testkit fuzz/properties; do \
       mkdir -p $crate/src $crate/tests $crate/benches; \
       touch $crate/src/lib.rs; \
-      case $crate in producer|consumer) echo 'fn main() {}' > $crate/src/main.rs;; esac; \
+      case $crate in producer | consumer) echo 'fn main() {}' > $crate/src/main.rs ;; esac; \
       for name in $(sed -n '/^\[\[test\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/tests/$name.rs; done; \
       for name in $(sed -n '/^\[\[bench\]\]/,/^$/s/^name = "\(.*\)"/\1/p' $crate/Cargo.toml); do touch $crate/benches/$name.rs; done; \
     done

@@ -88,12 +88,12 @@ def clean_environment():
 
 @functools.cache
 def settings():
-    """The names of all settings of the consumer and the producer, as README.md lists them with their flags."""
-    tables = (REPOSITORY / "README.md").read_text()
+    """The names of all settings of the consumer and the producer, as docs/settings.md lists them with their flags."""
+    tables = (REPOSITORY / "docs/settings.md").read_text()
     names = frozenset(re.findall(r"^\| ([A-Z][A-Z_]*) \| `--", tables, re.MULTILINE))
     # One of each program, so that tables of another form are not taken for none.
     if not {"MEMORY_LIMIT", "BAD_RATIO"} <= names:
-        raise Failure("README.md lists no settings, so those of this environment would get through")
+        raise Failure("docs/settings.md lists no settings, so those of this environment would get through")
     return names
 
 

@@ -28,3 +28,8 @@ pub mod source;
 pub mod time;
 pub mod ui;
 pub mod width;
+
+/// The program of docs/library.md compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/library.md")]
+struct LibraryPage;

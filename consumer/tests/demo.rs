@@ -3,99 +3,26 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-#[path = "../../producer/tests/program/pipe.rs"]
-mod pipe;
-
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::process::ChildStdout;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pipe::all_of;
 use serde_json::Value;
+use testkit::DEADLINE;
+use testkit::program::{Ended, Program, command};
 
-/// Longer than anything here takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
-
-/// A demo that ends with the test.
-struct Demo {
-    program: Child,
-    /// All of standard error, when it has ended.
-    said: Receiver<String>,
+/// A demo with `settings` in its environment and nothing else.
+fn demo(settings: &[(&str, &str)]) -> Program {
+    let mut demo = command(env!("CARGO_BIN_EXE_consumer"), settings);
+    Program::start(demo.env("BATCH_INTERVAL", "10ms"))
 }
 
-impl Demo {
-    /// With `settings` in its environment and nothing else; and its standard output.
-    fn start(settings: &[(&str, &str)]) -> (Self, ChildStdout) {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
-            .env_clear()
-            .env("RUST_BACKTRACE", "1")
-            .env("BATCH_INTERVAL", "10ms")
-            .envs(settings.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdout = program.stdout.take().unwrap();
-        let said = all_of(program.stderr.take().unwrap());
-        (Self { program, said }, stdout)
-    }
-
-    fn signal(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.program.id());
-        let status = Command::new("sh").args(["-c", &kill]).status();
-        assert!(status.unwrap().success());
-    }
-
-    /// Its exit code, and that it has said nothing on its way.
-    fn ends_with(&mut self, code: i32) {
-        let said = self.said.recv_timeout(DEADLINE).expect("it runs on");
-        assert_eq!(said, "");
-        assert_eq!(self.program.wait().unwrap().code(), Some(code));
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
-}
-
-/// Lines as they come.
-struct Lines(Receiver<String>);
-
-impl Lines {
-    fn of(stdout: ChildStdout) -> Self {
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines() {
-                if sender.send(line.unwrap()).is_err() {
-                    break;
-                }
-            }
-        });
-        Self(lines)
-    }
-
-    fn next(&self) -> String {
-        self.0.recv_timeout(DEADLINE).expect("no line has come")
-    }
-
-    /// Those that are left when the program has ended.
-    fn rest(&self) -> Vec<String> {
-        let deadline = Instant::now() + DEADLINE;
-        let left = || deadline.saturating_duration_since(Instant::now());
-        std::iter::from_fn(|| match self.0.recv_timeout(left()) {
-            Ok(line) => Some(line),
-            Err(mpsc::RecvTimeoutError::Disconnected) => None,
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("its output does not end"),
-        })
-        .collect()
-    }
+/// Holds the demo to ending well, and to having said nothing on its way.
+fn ends_well(mut demo: Program) {
+    let Ended { status, said } = demo.end();
+    assert_eq!((status.code(), said.as_str()), (Some(0), ""));
 }
 
 /// Adds up what batches say that they have read.
@@ -146,8 +73,8 @@ impl Sum {
 
 #[test]
 fn batches_are_lines_of_json_whose_totals_add_up() {
-    let (mut demo, stdout) = Demo::start(&[("OUTPUT", "json")]);
-    let lines = Lines::of(stdout);
+    let mut demo = demo(&[("OUTPUT", "json")]);
+    let lines = demo.lines();
     let mut sum = Sum::default();
     // The second shows that totals go on from the first.
     for _ in 0..2 {
@@ -157,13 +84,13 @@ fn batches_are_lines_of_json_whose_totals_add_up() {
     for line in lines.rest() {
         sum.add(&line);
     }
-    demo.ends_with(0);
+    ends_well(demo);
 }
 
 #[test]
 fn without_a_terminal_the_output_is_a_table() {
-    let (mut demo, stdout) = Demo::start(&[]);
-    let lines = Lines::of(stdout);
+    let mut demo = demo(&[]);
+    let lines = demo.lines();
     let first = lines.next();
     assert_eq!(
         first,
@@ -182,52 +109,60 @@ fn without_a_terminal_the_output_is_a_table() {
     assert!(header.starts_with("card_brand  "), "{header}");
     demo.signal("INT");
     lines.rest();
-    demo.ends_with(0);
+    ends_well(demo);
+}
+
+/// What `read` makes of the pipe of standard output, once it has done so.
+fn read_of<T: Send + 'static>(
+    mut stdout: ChildStdout,
+    read: impl FnOnce(&mut ChildStdout) -> T + Send + 'static,
+) -> (T, ChildStdout) {
+    let (sender, done) = mpsc::channel();
+    thread::spawn(move || {
+        let made = read(&mut stdout);
+        let _ = sender.send((made, stdout));
+    });
+    done.recv_timeout(DEADLINE).expect("no line has come")
 }
 
 #[test]
 fn a_second_interrupt_ends_it_at_once() {
     // It cannot end by itself while nobody takes its line, which is longer than a pipe is wide.
     let query = "SELECT count(*) AS n, repeat('x', 2000000) AS x FROM transactions";
-    let (mut demo, mut stdout) = Demo::start(&[("OUTPUT", "json"), ("QUERY", query)]);
-    let (sender, begun) = mpsc::channel();
-    thread::spawn(move || {
-        stdout.read_exact(&mut [0]).unwrap();
-        let _ = sender.send(stdout);
-    });
-    let _open = begun.recv_timeout(DEADLINE).expect("no line has begun");
+    let mut demo = demo(&[("OUTPUT", "json"), ("QUERY", query)]);
+    let begins = |stdout: &mut ChildStdout| stdout.read_exact(&mut [0]).unwrap();
+    let ((), _open) = read_of(demo.stdout(), begins);
     let deadline = Instant::now() + DEADLINE;
-    let said = loop {
+    let ended = loop {
         // Two that come close together may be taken for one.
         demo.signal("INT");
-        match demo.said.recv_timeout(Duration::from_millis(20)) {
-            Ok(said) => break said,
-            Err(_) => assert!(Instant::now() < deadline, "it runs on"),
+        match demo.end_within(Duration::from_millis(20)) {
+            Some(ended) => break ended,
+            None => assert!(Instant::now() < deadline, "it runs on"),
         }
     };
-    assert_eq!(said, "");
-    assert_eq!(demo.program.wait().unwrap().code(), Some(128 + 2));
+    assert_eq!(ended.said, "");
+    assert_eq!(ended.status.code(), Some(128 + 2));
 }
 
 #[test]
 fn a_reader_that_leaves_after_the_first_line_ends_it() {
     for output in ["json", "table"] {
-        let (mut demo, stdout) = Demo::start(&[("OUTPUT", output)]);
-        let (sender, left) = mpsc::channel();
-        thread::spawn(move || {
+        let mut demo = demo(&[("OUTPUT", output)]);
+        let (line, stdout) = read_of(demo.stdout(), |stdout| {
             let mut line = String::new();
             BufReader::new(stdout).read_line(&mut line).unwrap();
-            let _ = sender.send(line);
+            line
         });
-        let line = left.recv_timeout(DEADLINE).expect("no line has come");
+        drop(stdout);
         assert!(line.ends_with('\n'), "{line}");
-        demo.ends_with(0);
+        ends_well(demo);
     }
 }
 
 #[test]
 fn output_that_nobody_reads_ends_it() {
-    let (mut demo, stdout) = Demo::start(&[("OUTPUT", "json")]);
-    drop(stdout);
-    demo.ends_with(0);
+    let mut demo = demo(&[("OUTPUT", "json")]);
+    drop(demo.stdout());
+    ends_well(demo);
 }

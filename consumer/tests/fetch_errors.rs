@@ -16,30 +16,16 @@ use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
 use crossbeam_channel::unbounded;
 use kafka_access::KafkaSettings;
-use rdkafka::config::ClientConfig;
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use testkit::DEADLINE;
+use testkit::mock_brokers::{MockBrokers, one_with};
 
-/// Longer than anything here takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
 const RECORDS: i64 = 10;
 
 /// A broker that has some records of the topic `t` and answers requests with these `errors` first.
-fn brokers(
-    request: RDKafkaApiKey,
-    errors: &[RDKafkaRespErr],
-) -> MockCluster<'static, DefaultProducerContext> {
-    let brokers = MockCluster::new(1).unwrap();
-    brokers.create_topic("t", 1, 1).unwrap();
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers.bootstrap_servers());
-    let producer: BaseProducer = config.create().unwrap();
-    for _ in 0..RECORDS {
-        let record = BaseRecord::<(), _>::to("t").payload(r#"{"card_brand":"Visa","amount":1}"#);
-        producer.send(record).map_err(|(error, _)| error).unwrap();
-    }
-    producer.flush(DEADLINE).unwrap();
+fn brokers(request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> MockBrokers {
+    let record = r#"{"card_brand":"Visa","amount":1}"#;
+    let brokers = one_with("t", (0..RECORDS).map(|_| record));
     brokers.request_errors(request, errors);
     brokers
 }
@@ -50,7 +36,7 @@ fn schema() -> Option<TableSchema> {
 
 /// Counts the records until the query ends or `is_enough` of the warnings, with how many were counted.
 fn counted(
-    brokers: &MockCluster<'static, DefaultProducerContext>,
+    brokers: &MockBrokers,
     trigger: TriggerMode,
     schema: Option<TableSchema>,
     is_enough: impl Fn(&[String]) -> bool,

@@ -5,19 +5,17 @@
 
 use std::net::TcpListener;
 
-#[path = "../../producer/tests/program/refusal.rs"]
-mod refusal;
-#[path = "../../producer/tests/program/secrets.rs"]
-mod secrets;
+use testkit::refusal::{self, FAILED, WRONG_USAGE, is_about};
+use testkit::secrets;
 
-use refusal::{FAILED, WRONG_USAGE, is_about};
+const PROGRAM: &str = env!("CARGO_BIN_EXE_consumer");
 
 fn told(settings: &[(&str, &str)], flags: &[&str], code: i32) -> String {
-    refusal::told(env!("CARGO_BIN_EXE_consumer"), settings, flags, code)
+    refusal::told(PROGRAM, settings, flags, code)
 }
 
 fn refuses(setting: &str, value: &str, mend: &str) {
-    refusal::refuses(env!("CARGO_BIN_EXE_consumer"), setting, value, mend);
+    refusal::refuses(PROGRAM, setting, value, mend);
 }
 
 /// `-X pair` cannot be, which the program says together with `mend`.
@@ -413,38 +411,17 @@ fn a_port_at_which_nobody_answers_is_a_failure() {
 
 #[test]
 fn a_secret_is_not_in_what_is_said_of_a_wrong_setting() {
-    secrets::is_never_said(env!("CARGO_BIN_EXE_consumer"), secrets::WRONG);
+    secrets::is_never_said(PROGRAM, secrets::WRONG);
 }
 
 #[test]
 fn a_secret_is_not_in_the_help() {
-    let settings = [
-        ("KAFKA_PROPERTIES", "sasl.password=hunter2"),
-        ("KAFKA_BOOTSTRAP_SERVERS", "user:hunter2@host:9092"),
-        ("CHECKPOINT_LOCATION", "s3://key:hunter2@bucket/x"),
-    ];
-    for flag in ["--help", "-h"] {
-        secrets::is_never_said(
-            env!("CARGO_BIN_EXE_consumer"),
-            [(&settings[..], &[flag][..])],
-        );
-    }
+    secrets::is_not_in_the_help(PROGRAM);
 }
 
 #[test]
 fn a_secret_is_not_in_the_log_however_much_is_asked_for() {
-    // All at once: each waits for brokers that do not answer.
-    std::thread::scope(|scope| {
-        for properties in secrets::TAKEN {
-            scope.spawn(move || {
-                let settings = [
-                    ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
-                    ("KAFKA_PROPERTIES", properties),
-                ];
-                secrets::is_never_said(env!("CARGO_BIN_EXE_consumer"), [(&settings[..], &[][..])]);
-            });
-        }
-    });
+    secrets::is_not_in_the_log(PROGRAM);
 }
 
 #[test]
@@ -461,10 +438,7 @@ fn a_secret_is_not_in_what_is_said_of_a_place_for_checkpoints() {
     for place in places {
         let settings = [("CHECKPOINT_LOCATION", place)];
         let cases: [&[&str]; 2] = [&[], &["checkpoints"]];
-        secrets::is_never_said(
-            env!("CARGO_BIN_EXE_consumer"),
-            cases.map(|flags| (&settings[..], flags)),
-        );
+        secrets::is_never_said(PROGRAM, cases.map(|flags| (&settings[..], flags)));
     }
 }
 
@@ -478,5 +452,5 @@ fn a_secret_is_not_said_while_a_query_runs() {
         ("AWS_SECRET_ACCESS_KEY", "hunter2"),
         ("TRIGGER", "available-now"),
     ];
-    secrets::is_never_said(env!("CARGO_BIN_EXE_consumer"), [(&settings[..], &[][..])]);
+    secrets::is_never_said(PROGRAM, [(&settings[..], &[][..])]);
 }

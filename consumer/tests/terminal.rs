@@ -6,13 +6,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// Longer than anything here takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
+use testkit::DEADLINE;
+use testkit::program::signal;
 
 /// What the program writes to have the second screen, and to leave it.
 const TAKES: &str = "\x1b[?1049h";
@@ -76,13 +77,13 @@ impl Terminal {
     }
 
     /// The demo, with a picture on the screen; the process's id.
-    fn runs_demo(&mut self) -> String {
+    fn runs_demo(&mut self) -> u32 {
         let folder = tempfile::tempdir().unwrap();
         let id = folder.path().join("id");
         let demo = env!("CARGO_BIN_EXE_consumer");
         self.runs(&format!("sh -c 'echo $$ > {}; exec {demo}'", id.display()));
         self.waits_for(PICTURE);
-        fs::read_to_string(id).unwrap().trim().to_owned()
+        number_in(&id)
     }
 
     /// The demo takes the terminal, draws, and gives it back at `q`.
@@ -141,6 +142,11 @@ impl Drop for Terminal {
     }
 }
 
+/// The number that a file holds.
+fn number_in(file: &Path) -> u32 {
+    fs::read_to_string(file).unwrap().trim().parse().unwrap()
+}
+
 #[test]
 fn ctrl_z_suspends_and_fg_goes_on() {
     let mut terminal = Terminal::with_shell();
@@ -163,10 +169,7 @@ fn ctrl_z_suspends_and_fg_goes_on() {
 fn whoever_stopped_it_fg_draws_all_anew() {
     let mut terminal = Terminal::with_shell();
     let id = terminal.runs_demo();
-    let stopped = Command::new("sh")
-        .args(["-c", &format!("kill -STOP {id}")])
-        .status();
-    assert!(stopped.unwrap().success());
+    signal(id, "STOP");
     terminal.waits_for("Stopped");
     terminal.waits_for("ready> ");
     terminal.runs("fg");
@@ -232,15 +235,10 @@ fn without_a_shell_nothing_stops_it_and_sigterm_ends_it() {
         let mut terminal = Terminal::running(&format!("stty rows 24 cols 80; {told}"));
         terminal.waits_for(TAKES);
         terminal.waits_for(PICTURE);
-        let id = fs::read_to_string(id).unwrap();
-        let signal = |name: &str| {
-            let kill = format!("kill -{name} {}", id.trim());
-            let sent = Command::new("sh").args(["-c", &kill]).status();
-            assert!(sent.unwrap().success(), "{kill}");
-        };
-        signal("TSTP");
+        let id = number_in(&id);
+        signal(id, "TSTP");
         terminal.waits_for(NOBODY);
-        signal("TERM");
+        signal(id, "TERM");
         terminal.waits_for(GIVES_BACK);
         assert!(terminal.script.wait().unwrap().success(), "{command}");
     }

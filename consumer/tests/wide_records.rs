@@ -3,7 +3,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
@@ -13,13 +13,10 @@ use consumer::config::cli::Cli;
 use consumer::event::{Level, QueryEvent};
 use consumer::runtime::{self, StreamingError};
 use crossbeam_channel::unbounded;
-use rdkafka::config::ClientConfig;
-use rdkafka::mocking::MockCluster;
-use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Producer};
 use serde_json::{Value, json};
+use testkit::DEADLINE;
+use testkit::mock_brokers::{MockBrokers, one_with};
 
-/// Longer than anything here takes on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(60);
 const EVENTS: usize = 300;
 
 /// An object with a URL for each of `names`, and `others`.
@@ -148,24 +145,8 @@ fn event(number: usize) -> Value {
     }
 }
 
-type Brokers = MockCluster<'static, DefaultProducerContext>;
-
-fn brokers(records: impl IntoIterator<Item = Vec<u8>>) -> Brokers {
-    let brokers = MockCluster::new(1).unwrap();
-    brokers.create_topic("t", 1, 1).unwrap();
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers.bootstrap_servers());
-    let producer: BaseProducer = config.create().unwrap();
-    for record in records {
-        let record = BaseRecord::<(), _>::to("t").payload(&record);
-        producer.send(record).map_err(|(error, _)| error).unwrap();
-    }
-    producer.flush(DEADLINE).unwrap();
-    brokers
-}
-
-fn webhooks() -> Brokers {
-    brokers((0..EVENTS).map(|number| event(number).to_string().into_bytes()))
+fn webhooks() -> MockBrokers {
+    one_with("t", (0..EVENTS).map(|number| event(number).to_string()))
 }
 
 #[derive(Debug, Default)]
@@ -178,7 +159,7 @@ struct Told {
 }
 
 /// What a query over all that is there tells.
-fn run(brokers: &Brokers, query: &str) -> Result<Told, StreamingError> {
+fn run(brokers: &MockBrokers, query: &str) -> Result<Told, StreamingError> {
     let servers = brokers.bootstrap_servers();
     let flags = [
         "",
@@ -218,7 +199,7 @@ fn run(brokers: &Brokers, query: &str) -> Result<Told, StreamingError> {
 }
 
 /// Why the query is refused.
-fn refusal(brokers: &Brokers, query: &str) -> String {
+fn refusal(brokers: &MockBrokers, query: &str) -> String {
     match run(brokers, query) {
         Err(error) if error.is_wrong_usage() => error.to_string(),
         other => panic!("{other:?}"),
@@ -324,7 +305,7 @@ fn records_that_are_not_quite_json_are_looked_at_as_they_are_read() {
         r#"{"n":2,"x":NaN}"#,
         r#"{"n":3,"x":-Infinity,"text":"half of a pair: \ud83d"}"#,
     ];
-    let brokers = brokers(records.map(|record| record.as_bytes().to_vec()));
+    let brokers = one_with("t", records);
     let told = run(&brokers, "SELECT sum(n) FROM t WHERE x IS NOT NULL").unwrap();
     assert_eq!((told.rows, told.bad), (vec![6], 0));
     let schema = "SCHEMA inferred from 3 records: n BIGINT, x DOUBLE, text STRING";
@@ -338,7 +319,7 @@ fn records_that_are_not_quite_json_are_looked_at_as_they_are_read() {
 #[test]
 fn a_schema_registrys_prefix_before_all_first_records_is_told_in_one_line() {
     let record = |n: i32| format!("\0\0\0\0\u{7}{{\"n\":{n}}}").into_bytes();
-    let told = run(&brokers((0..20).map(record)), "SELECT sum(n) FROM t");
+    let told = run(&one_with("t", (0..20).map(record)), "SELECT sum(n) FROM t");
     assert_eq!(
         told.unwrap_err().to_string(),
         "SCHEMA cannot be inferred: all of the first 20 records begin with a schema registry's prefix (a zero byte and \

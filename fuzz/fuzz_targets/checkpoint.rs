@@ -1,8 +1,6 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-
-#[path = "../properties/checkpoint.rs"]
-mod checkpoint;
+use properties::checkpoint;
 
 fuzz_target!(|input: &[u8]| checkpoint::check(input));

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Datelike, Utc};
 use clap::Parser;
+
+use crate::{Bursts, GeneratorSettings, Pace, Ratio, Settings};
 use kafka_access::secret::Secret;
 use kafka_access::{KafkaSettings, SettingsError, TopicSettings};
-use producer::{Bursts, GeneratorSettings, Pace, Ratio, Settings};
 
 const DEFAULT_BOOTSTRAP_SERVERS: &str = kafka_access::kafka::DEFAULT_BOOTSTRAP_SERVERS;
 const DEFAULT_TOPIC: &str = "transactions";
@@ -130,15 +131,15 @@ pub struct Cli {
     #[arg(long, env = "EVENT_TIME_START", value_name = "RFC 3339", default_value = DEFAULT_EVENT_TIME_START)]
     event_time_start: String,
 
-    /// Records whose event time lies 1 to 15 minutes back, from 0 to 1
+    /// Share of the records whose event time lies 1 to 15 minutes back, from 0 to 1
     #[arg(long, env = "LATE_RATIO", value_name = "RATIO", default_value = DEFAULT_RATIO)]
     late_ratio: String,
 
-    /// Records that come after later ones, within 2 seconds of event time, from 0 to 1
+    /// Share of the records that come after later ones, within 2 seconds of event time, from 0 to 1
     #[arg(long, env = "OUT_OF_ORDER", value_name = "RATIO", default_value = DEFAULT_RATIO)]
     out_of_order: String,
 
-    /// Records that are truncated, not JSON, empty or otherwise damaged, from 0 to 1
+    /// Share of the records that are truncated, not JSON, empty or otherwise damaged, from 0 to 1
     #[arg(long, env = "BAD_RATIO", value_name = "RATIO", default_value = DEFAULT_RATIO)]
     bad_ratio: String,
 

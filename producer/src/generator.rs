@@ -331,5 +331,4 @@ fn decline_reason(channel: Channel, dice: &mut Dice) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "generator_tests.rs"]
 mod tests;

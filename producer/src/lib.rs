@@ -17,6 +17,7 @@
 mod batch;
 mod bursts;
 mod cards;
+pub mod cli;
 mod damage;
 mod dice;
 mod enqueue;

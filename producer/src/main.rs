@@ -5,7 +5,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-mod cli;
 mod console;
 
 use std::process::ExitCode;
@@ -16,6 +15,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use kafka_access::Stop;
 use kafka_access::usage::usage_error;
+use producer::cli::Cli;
 use producer::{Report, Settings};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
@@ -57,12 +57,12 @@ fn read_settings() -> Result<Settings, ExitCode> {
         console::fail(reason);
         ExitCode::from(WRONG_USAGE)
     };
-    let cli = cli::Cli::try_parse().map_err(|error| match error.kind() {
+    let cli = Cli::try_parse().map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::from(FAILED),
         },
-        _ => wrong(&usage_error(&error, &cli::Cli::command())),
+        _ => wrong(&usage_error(&error, &Cli::command())),
     })?;
     cli.settings().map_err(|error| wrong(&error.to_string()))
 }

@@ -97,7 +97,7 @@ pub struct Cli {
     )]
     query_file: String,
 
-    /// Columns of a record, such as "card_brand STRING, amount DECIMAL(12,2)" [default: as kept
+    /// Columns of a record, such as "card_brand STRING, amount DECIMAL(12,2)" [default: as stored
     /// with the checkpoints, else inferred from the topic's first records]
     #[arg(
         long,
@@ -121,7 +121,8 @@ pub struct Cli {
     #[arg(long, env, value_name = "MODE", default_value = DEFAULT_OUTPUT_MODE)]
     output_mode: String,
 
-    /// The most records that a batch takes [default: no limit]
+    /// The most records that a batch takes; records that waited for their dead letters come on top [default:
+    /// no limit]
     #[arg(
         long,
         env,
@@ -131,8 +132,8 @@ pub struct Cli {
     )]
     max_records_per_batch: String,
 
-    /// The most memory that the query may hold, such as 512MB or 2GiB, beside some 50 MB of the program
-    /// itself [default: three quarters of the machine's or its cgroup's; none where neither is known]
+    /// The most memory that the query may hold, such as 512MB or 2GiB, from 32MB; the program itself takes some
+    /// 50 MB more [default: three quarters of the memory of the machine or its cgroup; no limit where neither is known]
     #[arg(
         long,
         env,
@@ -146,11 +147,11 @@ pub struct Cli {
     #[arg(long, env, value_name = "OFFSETS", default_value = DEFAULT_STARTING_OFFSETS)]
     starting_offsets: String,
 
-    /// Group members in this process, each on its own thread
+    /// Group members in this process, each on its own thread; at most 256
     #[arg(long, env, value_name = "NUMBER", default_value = DEFAULT_WORKERS)]
     workers: String,
 
-    /// Where bad records go [default: the topic's name with .dead-letters]
+    /// Topic to which bad records go [default: the first topic's name with .dead-letters]
     #[arg(
         long,
         env,
@@ -181,12 +182,13 @@ pub struct Cli {
     )]
     checkpoint_location: Secret,
 
-    /// Forget what is kept at CHECKPOINT_LOCATION and begin anew
+    /// Forget the checkpoints at CHECKPOINT_LOCATION and begin anew; refused while another process of the group
+    /// runs, or while brokers do not tell whether one does
     #[arg(long)]
     reset: bool,
 
-    /// When retention has deleted records that were still to be read, at the start or later: 'fail', or 'continue' with
-    /// the oldest there is
+    /// When retention has deleted records that were still to be read, at the start or later: 'fail', or
+    /// 'continue' with the oldest there is and say how many are gone
     #[arg(long, env, value_name = "WHAT", default_value = DEFAULT_ON_DATA_LOSS)]
     on_data_loss: String,
 

@@ -14,12 +14,13 @@ use kafka_access::Stop;
 use libtest_mimic::Trial;
 use producer::{Generator, Pace};
 use tempfile::TempDir;
+use testkit::brokers::Brokers;
+use testkit::expected::{Adder, generated};
+use testkit::load::{StopAtEnd, generator, publish, publish_until};
+use testkit::records::{Record, write};
+use testkit::topic::{create_topic, ends};
 
-use crate::brokers::Brokers;
-use crate::expected::{Adder, decimals, generated, integers, texts};
-use crate::published::{
-    Record, StopAtEnd, create_topic, ends, generator, publish, publish_until, write,
-};
+use crate::results::{decimals, integers, texts};
 use crate::running::{INTERVAL, Told, config, kept_in, run, start};
 use crate::trial;
 

@@ -4,12 +4,14 @@ use consumer::config::{Config, TriggerMode};
 use libtest_mimic::Trial;
 use producer::Pace;
 use rdkafka::producer::Producer;
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::expected::{Adder, ByBrand};
+use testkit::load::{generator, publish};
+use testkit::records::{Record, send, transactional, write};
+use testkit::topic::{await_ends, create_topic};
 
-use crate::brokers::Brokers;
-use crate::expected::{Adder, ByBrand, integers};
-use crate::published::{
-    DEADLINE, Record, await_ends, create_topic, generator, publish, send, transactional, write,
-};
+use crate::results::integers;
 use crate::running::{INTERVAL, config, run, start};
 use crate::trial;
 

@@ -9,12 +9,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use consumer::config::Config;
 use libtest_mimic::Trial;
 use producer::{Pace, Ratio};
+use testkit::brokers::Brokers;
+use testkit::expected::{Adder, generated};
+use testkit::load::{generator, publish, publish_until};
+use testkit::records::{Record, hour_ago, read, write};
+use testkit::topic::{create_topic, topic_setting};
 
-use crate::brokers::Brokers;
-use crate::expected::{Adder, generated};
-use crate::published::{
-    Record, create_topic, generator, publish, publish_until, read, topic_setting, write,
-};
 use crate::running::{INTERVAL, config, run, start};
 use crate::trial;
 
@@ -99,11 +99,7 @@ fn as_they_came(brokers: &Brokers) {
         PARTITIONS,
         &[("message.timestamp.type", "CreateTime")],
     );
-    let hour_ago = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_millis() as i64
-        - 3_600_000;
+    let hour_ago = hour_ago();
     let mut records = Vec::new();
     let mut bad = Vec::new();
     let mut adder = Adder::default();

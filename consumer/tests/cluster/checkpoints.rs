@@ -2,25 +2,24 @@
 //! counted once.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use consumer::config::{Config, DEFAULT_QUERY, OnDataLoss};
 use consumer::event::Level;
-use consumer::runtime;
 use libtest_mimic::Trial;
 use producer::{GeneratorSettings, Pace};
 use rdkafka::TopicPartitionList;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tempfile::TempDir;
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::expected::generated;
+use testkit::load::{generator, publish};
+use testkit::topic::delete_records;
 
-use crate::brokers::Brokers;
-use crate::expected::generated;
-use crate::published::{DEADLINE, delete_records, generator, publish};
-use crate::running::{INTERVAL, config, kept_in, run, start};
+use crate::program::{consumer_kept_in, is_killed_after};
+use crate::running::{INTERVAL, config, fails, kept_in, run, start};
 use crate::trial;
 
 const PARTITIONS: i32 = 6;
@@ -55,8 +54,15 @@ fn killed(brokers: &Brokers) {
         Pace::Max,
     );
     let folder = TempDir::new().unwrap();
+    // Hundreds of batches, of which it can run ahead by a few.
+    let consumer = || {
+        let mut consumer = consumer_kept_in(folder.path(), brokers, TOPIC);
+        consumer.env("MAX_RECORDS_PER_BATCH", "200");
+        consumer
+    };
     let mut kills = 0;
-    while kills < MOST_KILLS && killed_once(brokers, TOPIC, &folder) {
+    // The first batch shows what is kept, or the first records; some more are progress.
+    while kills < MOST_KILLS && is_killed_after(3, &mut consumer()) {
         kills += 1;
         assert!(kills == 1 || !objects(folder.path()).is_empty());
     }
@@ -68,38 +74,6 @@ fn killed(brokers: &Brokers) {
     let told = run(kept_in(&folder, config(brokers, TOPIC)));
     assert_eq!(told.records(), 0);
     assert_eq!(told.totals(), generated(&generator, RECORDS));
-}
-
-/// Starts the program, and kills it after some batches; `false` if it was through before.
-fn killed_once(brokers: &Brokers, topic: &str, folder: &TempDir) -> bool {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
-        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
-        .env("TOPIC", topic)
-        .env("GROUP_ID", topic)
-        .env("OUTPUT", "json")
-        .env("TRIGGER", "available-now")
-        // Hundreds of batches, of which it can run ahead by a few.
-        .env("MAX_RECORDS_PER_BATCH", "200")
-        .env(
-            "CHECKPOINT_LOCATION",
-            format!("file://{}", folder.path().display()),
-        )
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-    // The first shows what is kept, or the first records; some batches more are progress.
-    for _ in 0..3 {
-        let Some(line) = lines.next() else {
-            assert!(program.wait().unwrap().success());
-            return false;
-        };
-        let batch: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
-        assert!(batch["result"].is_array());
-    }
-    program.kill().unwrap();
-    program.wait().unwrap().signal() == Some(9)
 }
 
 fn torn(brokers: &Brokers) {
@@ -197,13 +171,6 @@ fn committed(brokers: &Brokers) {
     let offsets = committed.elements().into_iter();
     let sum: i64 = offsets.map(|of| of.offset().to_raw().unwrap()).sum();
     assert_eq!(sum, RECORDS as i64);
-}
-
-/// Why a query ends.
-fn fails(config: Config) -> consumer::runtime::StreamingError {
-    let (events, _told) = crossbeam_channel::unbounded();
-    let query = runtime::start(config, events).unwrap();
-    query.join().unwrap_err()
 }
 
 /// The checkpoints of all partitions, by name.

@@ -8,10 +8,12 @@ use consumer::config::Config;
 use kafka_access::KafkaSettings;
 use libtest_mimic::Trial;
 use rdkafka::producer::Producer;
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::expected::Adder;
+use testkit::records::{Record, producer, send};
+use testkit::topic::create_topic;
 
-use crate::brokers::Brokers;
-use crate::expected::Adder;
-use crate::published::{DEADLINE, Record, create_topic, producer, send};
 use crate::running::{INTERVAL, config, start};
 use crate::trial;
 

@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 use consumer::config::Config;
 use libtest_mimic::Trial;
 use producer::Pace;
+use testkit::brokers::Brokers;
+use testkit::expected::{ByBrand, generated};
+use testkit::load::{generator, publish};
 
-use crate::brokers::Brokers;
-use crate::expected::{ByBrand, generated};
-use crate::published::{generator, publish};
 use crate::running::{INTERVAL, config, run, start};
 use crate::trial;
 

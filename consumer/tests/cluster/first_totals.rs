@@ -1,16 +1,17 @@
 //! How long the program takes from its start to the first totals.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use producer::Pace;
+use testkit::brokers::Brokers;
+use testkit::expected::generated;
+use testkit::load::{generator, publish};
+use testkit::program::Program;
 
-use crate::brokers::Brokers;
 use crate::disturbing_trial;
-use crate::expected::generated;
-use crate::published::{generator, publish};
+use crate::program::consumer;
 
 const TOPIC: &str = "first-totals";
 const RECORDS: u64 = 500;
@@ -32,27 +33,17 @@ fn first_totals(brokers: &Brokers, mode: &str) {
     let topic = format!("{TOPIC}-{mode}");
     publish(brokers, &topic, 6, generator(), RECORDS, Pace::Max);
     let start = Instant::now();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
-        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
-        .env("TOPIC", &topic)
-        .env("GROUP_ID", &topic)
-        .env("TRIGGER", mode)
-        .env("OUTPUT", "json")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut program = Program::start(consumer(brokers, &topic).env("TRIGGER", mode));
     let mut line = String::new();
-    let mut lines = BufReader::new(program.stdout.take().unwrap());
+    let mut lines = BufReader::new(program.stdout());
     lines.read_line(&mut line).unwrap();
     let took = start.elapsed();
     // Its reader has gone: that ends it.
     drop(lines);
-    if mode == "interval" {
-        program.kill().unwrap();
+    if mode == "available-now" {
+        let ended = program.end();
+        assert!(ended.status.success(), "{}", ended.said);
     }
-    let status = program.wait().unwrap();
-    assert!(mode == "interval" || status.success());
     eprintln!("first totals, {mode}: {took:?}");
     assert!(took < AT_MOST, "{took:?}");
 

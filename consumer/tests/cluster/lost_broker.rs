@@ -6,11 +6,11 @@ use std::thread;
 use consumer::config::Config;
 use libtest_mimic::Trial;
 use producer::Pace;
+use testkit::brokers::Brokers;
+use testkit::expected::generated;
+use testkit::load::{generator, publish};
 
-use crate::brokers::Brokers;
 use crate::disturbing_trial;
-use crate::expected::generated;
-use crate::published::{generator, publish};
 use crate::running::{INTERVAL, config, start};
 
 const TOPIC: &str = "lost-broker";

@@ -1,25 +1,23 @@
 //! A topic that was deleted and made anew with a longer log: the offsets that were kept of the old one are none of
 //! the new one's, though that has them all.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use consumer::config::{Config, OnDataLoss};
 use consumer::event::Level;
-use consumer::runtime;
 use libtest_mimic::Trial;
 use producer::Pace;
 use tempfile::TempDir;
+use testkit::brokers::Brokers;
+use testkit::expected::generated;
+use testkit::load::{generator, publish};
+use testkit::program::Program;
+use testkit::records::{Record, write};
+use testkit::topic::{add_partitions, create_topic, recreate_topic};
 
-use crate::brokers::Brokers;
-use crate::expected::generated;
-use crate::published::{
-    DEADLINE, Record, add_partitions, create_topic, generator, publish, recreate_topic, write,
-};
-use crate::running::{INTERVAL, config, kept_in, run, start};
+use crate::program::consumer_kept_in;
+use crate::running::{INTERVAL, config, fails, kept_in, run, start};
 use crate::trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -76,6 +74,7 @@ fn at_a_start(brokers: &Brokers) {
             on_data_loss,
             ..kept()
         });
+        let error = error.to_string();
         for words in [TOPIC, "made anew", "--reset"] {
             assert!(error.contains(words), "{error}");
         }
@@ -103,7 +102,7 @@ fn one_of_two_topics(brokers: &Brokers) {
     };
     assert_eq!(run(kept()).records(), 200);
     make_anew(brokers, TOPICS[1], 500);
-    let error = fails(kept());
+    let error = fails(kept()).to_string();
     assert!(error.contains(TOPICS[1]), "{error}");
     assert!(!error.contains(TOPICS[0]), "{error}");
 }
@@ -126,7 +125,7 @@ fn while_running(brokers: &Brokers) {
         assert!(error.contains(words), "{error}");
     }
     // What it kept meanwhile is the old topic's.
-    let error = fails(kept_in(&folder, config(brokers, TOPIC)));
+    let error = fails(kept_in(&folder, config(brokers, TOPIC))).to_string();
     assert!(error.contains("made anew"), "{error}");
 }
 
@@ -152,54 +151,24 @@ fn asleep(brokers: &Brokers) {
     const TOPIC: &str = "anew-asleep";
     publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);
     let folder = TempDir::new().unwrap();
-    let url = format!("file://{}", folder.path().display());
-    let printed = TempDir::new().unwrap();
-    let [rows, errors] = ["rows", "errors"].map(|name| printed.path().join(name));
-    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
-        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
-        .env("TOPIC", TOPIC)
-        .env("GROUP_ID", TOPIC)
-        .env("OUTPUT", "json")
-        .env("BATCH_INTERVAL", "200ms")
-        .env("CHECKPOINT_LOCATION", url)
-        .stdout(File::create(&rows).unwrap())
-        .stderr(File::create(&errors).unwrap())
-        .spawn()
-        .unwrap();
-    await_fact(&mut program, "it has read", |_| {
-        fs::metadata(&rows).unwrap().len() > 0
-    });
-    signal(&program, "-STOP");
+    let mut consumer = consumer_kept_in(folder.path(), brokers, TOPIC);
+    consumer.env("TRIGGER", "interval");
+    let mut program = Program::start(consumer.env("BATCH_INTERVAL", "200ms"));
+    let lines = program.lines();
+    // Once it has read.
+    lines.next();
+    program.signal("STOP");
     make_anew(brokers, TOPIC, 5_000);
-    signal(&program, "-CONT");
-    await_fact(&mut program, "it ends", |program| {
-        program.try_wait().unwrap().is_some()
-    });
-    let error = fs::read_to_string(&errors).unwrap();
-    assert_eq!(program.wait().unwrap().code(), Some(1), "{error}");
+    program.signal("CONT");
+    let ended = program.end();
+    let error = ended.said;
+    assert_eq!(ended.status.code(), Some(1), "{error}");
     assert!(
         error.contains("made anew") && error.contains("has the id"),
         "{error}"
     );
-    let error = fails(kept_in(&folder, config(brokers, TOPIC)));
+    let error = fails(kept_in(&folder, config(brokers, TOPIC))).to_string();
     assert!(error.contains("made anew"), "{error}");
-}
-
-fn await_fact(program: &mut Child, fact: &str, mut is_so: impl FnMut(&mut Child) -> bool) {
-    let deadline = Instant::now() + DEADLINE;
-    while !is_so(program) {
-        if Instant::now() >= deadline {
-            program.kill().unwrap();
-            panic!("not so: {fact}");
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn signal(program: &Child, signal: &str) {
-    let pid = program.id().to_string();
-    let done = Command::new("kill").args([signal, &pid]).status();
-    assert!(done.unwrap().success());
 }
 
 /// The release before kept no ids.
@@ -215,7 +184,7 @@ fn without_an_id(brokers: &Brokers) {
     publish(brokers, TOPIC, PARTITIONS, generator(), 50, Pace::Max);
     assert_eq!(run(kept()).records(), 50);
     make_anew(brokers, TOPIC, 500);
-    let error = fails(kept());
+    let error = fails(kept()).to_string();
     assert!(error.contains("made anew"), "{error}");
 }
 
@@ -236,13 +205,6 @@ fn more_partitions(brokers: &Brokers) {
     assert!(!told.told(Level::Warning, &["anew"]));
     let again = run(kept_in(&folder, config(brokers, TOPIC)));
     assert_eq!(again.records(), 0);
-}
-
-/// Why a query ends.
-fn fails(config: Config) -> String {
-    let (events, _told) = crossbeam_channel::unbounded();
-    let query = runtime::start(config, events).unwrap();
-    query.join().unwrap_err().to_string()
 }
 
 /// The folder in which the ids of topics are kept.

@@ -37,21 +37,15 @@ mod stuck_letters;
 mod updates;
 mod written_rows;
 
-#[path = "../real_brokers/brokers.rs"]
-mod brokers;
-#[path = "../real_brokers/expected.rs"]
-mod expected;
-#[path = "../real_brokers/published.rs"]
-mod published;
-#[path = "../real_brokers/running.rs"]
+mod program;
+mod results;
 mod running;
 
 use std::process::ExitCode;
 use std::sync::{PoisonError, RwLock};
 
 use libtest_mimic::{Arguments, Trial};
-
-use crate::brokers::Brokers;
+use testkit::brokers::{self, Brokers};
 
 /// Held for writing while brokers are taken away.
 static DISTURBANCE: RwLock<()> = RwLock::new(());

@@ -17,10 +17,12 @@ use crossbeam_channel::unbounded;
 use libtest_mimic::Trial;
 use producer::{Generator, Pace};
 use tempfile::TempDir;
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::load::{generator, publish};
 
-use crate::brokers::Brokers;
-use crate::expected::{integers, texts};
-use crate::published::{DEADLINE, generator, publish};
+use crate::program::{consumer, consumer_kept_in};
+use crate::results::{integers, texts};
 use crate::running::{config, run, start};
 use crate::trial;
 
@@ -53,15 +55,12 @@ fn outgrown(brokers: &Brokers) {
         checkpoint_location: Some(Location::parse(&location, []).unwrap()),
         ..config(brokers, TOPIC)
     };
-    let ended = program(&[
-        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
-        ("TOPIC", TOPIC),
-        ("GROUP_ID", TOPIC),
+    let mut consumer = consumer_kept_in(folder.path(), brokers, TOPIC);
+    let ended = watched(consumer.envs([
         ("QUERY", BY_ID),
         ("SCHEMA", SCHEMA),
         ("MEMORY_LIMIT", &LIMIT.to_string()),
-        ("CHECKPOINT_LOCATION", &location),
-    ]);
+    ]));
     assert_eq!(ended.code, Some(1), "{}", ended.said);
     assert_eq!(ended.said.matches('\n').count(), 1, "{}", ended.said);
     for words in ["error: MEMORY_LIMIT", "groups", "checkpoints are good"] {
@@ -97,13 +96,11 @@ fn outgrown(brokers: &Brokers) {
 /// What the program takes over the same records when it keeps next to nothing: its code, and what librdkafka
 /// fetches.
 fn empty(brokers: &Brokers, topic: &str) -> u64 {
-    let ended = program(&[
-        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
-        ("TOPIC", topic),
+    let ended = watched(consumer(brokers, topic).envs([
         ("QUERY", "SELECT count(*) FROM transactions"),
         ("SCHEMA", SCHEMA),
         ("MEMORY_LIMIT", "32MB"),
-    ]);
+    ]));
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     ended.most_bytes
 }
@@ -116,12 +113,9 @@ struct Ended {
     most_bytes: u64,
 }
 
-/// Runs the program over what is there, to its end.
-fn program(settings: &[(&str, &str)]) -> Ended {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
-        .envs(settings.iter().copied())
-        .env("TRIGGER", "available-now")
-        .env("OUTPUT", "json")
+/// Runs a consumer to its end, and watches how much memory it has.
+fn watched(consumer: &mut Command) -> Ended {
+    let mut program = consumer
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -180,13 +174,11 @@ fn backlog(brokers: &Brokers) {
         memory_limit: Some(LIMIT),
         ..config(brokers, TOPIC)
     };
-    let ended = program(&[
-        ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
-        ("TOPIC", TOPIC),
+    let ended = watched(consumer(brokers, TOPIC).envs([
         ("QUERY", query),
         ("SCHEMA", SCHEMA),
         ("MEMORY_LIMIT", &LIMIT.to_string()),
-    ]);
+    ]));
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     let most = LIMIT + empty(brokers, TOPIC);
     assert!(ended.most_bytes < most, "{} of {most}", ended.most_bytes);

@@ -1,12 +1,12 @@
 //! Kafka's timestamps are milliseconds. Records of a program that writes microseconds or nanoseconds end nothing: their
 //! times are shown as what they are.
 
-use std::process::Command;
-
 use libtest_mimic::Trial;
+use testkit::brokers::Brokers;
+use testkit::records::{Record, write};
+use testkit::topic::create_topic;
 
-use crate::brokers::Brokers;
-use crate::published::{Record, create_topic, write};
+use crate::program::consumer;
 use crate::trial;
 
 /// 2026-01-31T12:00:00Z.
@@ -67,12 +67,8 @@ fn shown(brokers: &Brokers) {
 
 /// What the program prints of all that is there, to its good end.
 fn prints(brokers: &Brokers, topic: &str, query: &str, output: &str) -> String {
-    let ended = Command::new(env!("CARGO_BIN_EXE_consumer"))
-        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
-        .env("TOPIC", topic)
-        .env("GROUP_ID", topic)
+    let ended = consumer(brokers, topic)
         .env("SCHEMA", "n INT")
-        .env("TRIGGER", "available-now")
         .env("QUERY", query)
         .env("OUTPUT", output)
         .output()

@@ -1,15 +1,15 @@
 //! Records behind a transaction that is open: they are there, and cannot be read until it ends.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use consumer::config::Config;
 use consumer::event::Level;
 use libtest_mimic::Trial;
 use rdkafka::producer::{BaseProducer, Producer};
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::records::{Record, hour_ago, send, transactional, write};
+use testkit::topic::create_topic;
 
-use crate::brokers::Brokers;
-use crate::published::{DEADLINE, Record, create_topic, send, transactional, write};
 use crate::running::{INTERVAL, config, run, start};
 use crate::trial;
 
@@ -42,9 +42,17 @@ fn good(partition: i32) -> Record {
 
 /// Opens a transaction in both partitions, with others' records behind it in the first.
 fn opened(brokers: &Brokers, topic: &str) -> BaseProducer {
+    opened_at(None, brokers, topic)
+}
+
+/// The same, where the transaction's records have a time of their own, in milliseconds.
+fn opened_at(time: Option<i64>, brokers: &Brokers, topic: &str) -> BaseProducer {
     let producer = transactional(brokers, topic);
     producer.begin_transaction().unwrap();
-    let own: Vec<_> = [0, 0, 0, 1, 1].map(good).to_vec();
+    let own = [0, 0, 0, 1, 1].map(|partition| Record {
+        timestamp: time,
+        ..good(partition)
+    });
     send(&producer, topic, &own);
     producer.flush(DEADLINE).unwrap();
     write(brokers, topic, &[good(0), good(0)]);
@@ -87,12 +95,10 @@ fn while_running(brokers: &Brokers) {
 
 fn at_the_start(brokers: &Brokers) {
     const TOPIC: &str = "transaction-at-the-start";
-    create_topic(brokers, TOPIC, PARTITIONS, &[]);
-    let before = Utc::now();
-    let producer = opened(brokers, TOPIC);
-    let after = Utc::now();
-    // Its time is not that of the start.
-    std::thread::sleep(Duration::from_secs(3));
+    let keeps_times = [("message.timestamp.type", "CreateTime")];
+    create_topic(brokers, TOPIC, PARTITIONS, &keeps_times);
+    let hour_ago = hour_ago();
+    let producer = opened_at(Some(hour_ago), brokers, TOPIC);
     let mut running = start(Config {
         trigger: INTERVAL,
         ..config(brokers, TOPIC)
@@ -105,8 +111,8 @@ fn at_the_start(brokers: &Brokers) {
     let since = text.split("since ").nth(1).unwrap();
     let since = since.split([' ', ',', ';']).next().unwrap();
     let since: DateTime<Utc> = since.parse().unwrap();
-    let slack = chrono::TimeDelta::seconds(1);
-    assert!(before - slack <= since && since <= after + slack, "{since}");
+    // It is told in whole seconds.
+    assert_eq!(since.timestamp(), hour_ago / 1_000, "{since}");
     producer.abort_transaction(DEADLINE).unwrap();
     // What was aborted is never read; what others wrote behind it is.
     running.until_records(2);

@@ -11,13 +11,13 @@ use producer::Pace;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::Producer;
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::expected::{Adder, generated};
+use testkit::load::{StopAtEnd, generator, publish, publish_until};
+use testkit::records::{Record, send, transactional};
+use testkit::topic::create_topic;
 
-use crate::brokers::Brokers;
-use crate::expected::{Adder, generated};
-use crate::published::{
-    DEADLINE, Record, StopAtEnd, create_topic, generator, publish, publish_until, send,
-    transactional,
-};
 use crate::running::{INTERVAL, config, start};
 use crate::trial;
 

@@ -3,18 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Output};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::process::Output;
 
 use consumer::config::Config;
 use consumer::engine::query::OnRecordError;
 use consumer::schema::TableSchema;
 use libtest_mimic::Trial;
 use tempfile::TempDir;
+use testkit::brokers::Brokers;
+use testkit::expected::Adder;
+use testkit::records::{Record, hour_ago, read, write};
+use testkit::topic::create_topic;
 
-use crate::brokers::Brokers;
-use crate::expected::Adder;
-use crate::published::{Record, create_topic, read, write};
+use crate::program::consumer_kept_in;
 use crate::running::{config, kept_in, run};
 use crate::trial;
 
@@ -60,21 +61,12 @@ fn failing_query(brokers: &Brokers, topic: &str) -> Config {
 
 /// The program itself, without a setting for such records, or with one.
 fn program(brokers: &Brokers, topic: &str, folder: &Path, setting: Option<&str>) -> Output {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"));
+    let mut program = consumer_kept_in(folder, brokers, topic);
     program
-        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
-        .env("TOPIC", topic)
-        .env("GROUP_ID", topic)
         .env("QUERY", QUERY)
         .env("SCHEMA", SCHEMA)
-        .env("OUTPUT", "json")
-        .env("TRIGGER", "available-now")
         .env("WORKERS", "2")
-        .env("MAX_RECORDS_PER_BATCH", "1000")
-        .env(
-            "CHECKPOINT_LOCATION",
-            format!("file://{}", folder.display()),
-        );
+        .env("MAX_RECORDS_PER_BATCH", "1000");
     if let Some(setting) = setting {
         program.env("ON_RECORD_ERROR", setting);
     }
@@ -90,8 +82,7 @@ fn change(brokers: &Brokers) {
         PARTITIONS,
         &[("message.timestamp.type", "CreateTime")],
     );
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let hour_ago = since_1970.as_millis() as i64 - 3_600_000;
+    let hour_ago = hour_ago();
     let mut records = Vec::new();
     let mut failing = BTreeMap::new();
     let mut adder = Adder::default();

@@ -7,9 +7,10 @@ use consumer::event::Level;
 use libtest_mimic::Trial;
 use producer::Pace;
 use tempfile::TempDir;
+use testkit::brokers::Brokers;
+use testkit::load::{generator, publish};
+use testkit::topic::{delete_records, ends};
 
-use crate::brokers::Brokers;
-use crate::published::{delete_records, ends, generator, publish};
 use crate::running::{INTERVAL, Running, Told, config, kept_in, run, start};
 use crate::trial;
 

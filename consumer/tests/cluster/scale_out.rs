@@ -9,11 +9,15 @@ use kafka_access::KafkaSettings;
 use libtest_mimic::Trial;
 use producer::Pace;
 use tempfile::TempDir;
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::expected::Adder;
+use testkit::load::{generator, publish};
+use testkit::records::{Record, write};
+use testkit::topic::{add_partitions, create_topic};
 
-use crate::brokers::Brokers;
-use crate::expected::{Adder, integers};
-use crate::published::{DEADLINE, Record, add_partitions, create_topic, generator, publish, write};
 use crate::rebalance::intrude;
+use crate::results::integers;
 use crate::running::{INTERVAL, Running, Told, config, kept_in, start};
 use crate::trial;
 

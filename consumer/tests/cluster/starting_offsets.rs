@@ -7,10 +7,11 @@ use consumer::config::Config;
 use consumer::event::Level;
 use consumer::source::topics::StartingOffsets;
 use libtest_mimic::Trial;
+use testkit::brokers::Brokers;
+use testkit::expected::{Adder, ByBrand};
+use testkit::records::{Record, write};
+use testkit::topic::create_topic;
 
-use crate::brokers::Brokers;
-use crate::expected::{Adder, ByBrand};
-use crate::published::{Record, create_topic, write};
 use crate::running::{INTERVAL, config, run, start};
 use crate::trial;
 

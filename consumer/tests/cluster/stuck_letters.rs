@@ -7,10 +7,11 @@ use consumer::config::Config;
 use consumer::event::Level;
 use consumer::sink::dead_letters::OnFailure;
 use libtest_mimic::Trial;
+use testkit::brokers::Brokers;
+use testkit::expected::Adder;
+use testkit::records::{Record, read, write};
+use testkit::topic::{alter_topic, create_topic};
 
-use crate::brokers::Brokers;
-use crate::expected::Adder;
-use crate::published::{Record, alter_topic, create_topic, read, write};
 use crate::running::{INTERVAL, config, run, start};
 use crate::trial;
 

@@ -7,10 +7,13 @@ use consumer::output_mode::OutputMode;
 use libtest_mimic::Trial;
 use producer::Pace;
 use tempfile::TempDir;
+use testkit::brokers::Brokers;
+use testkit::expected::{Adder, ByBrand, generated};
+use testkit::load::{generator, publish};
+use testkit::records::{Record, write};
+use testkit::topic::create_topic;
 
-use crate::brokers::Brokers;
-use crate::expected::{Adder, ByBrand, generated, resulted};
-use crate::published::{Record, create_topic, generator, publish, write};
+use crate::results::resulted;
 use crate::running::{INTERVAL, Told, config, kept_in, run, start};
 use crate::trial;
 

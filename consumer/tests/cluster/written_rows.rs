@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use consumer::config::Config;
 use consumer::event::{Level, QueryEvent};
@@ -18,11 +18,16 @@ use libtest_mimic::Trial;
 use producer::Pace;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
+use rustix::io::ioctl_fionread;
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::load::{generator, publish};
+use testkit::program::Program;
+use testkit::topic::ends;
 
-use crate::brokers::Brokers;
-use crate::published::{DEADLINE, ends, generator, publish};
+use crate::program::consumer_kept_in;
 use crate::running::{INTERVAL, config, kept_in, run, start};
 use crate::trial;
 
@@ -31,6 +36,9 @@ const RECORDS: u64 = 20_000;
 
 /// A line has the rows of so many records, and a pipe holds one line or two.
 const IN_BATCH: u64 = 500;
+
+/// Bytes in a pipe that holds 64 KiB, and no further part of a line.
+const FULL: u64 = 60_000;
 const SCHEMA: &str = "transaction_id STRING";
 const QUERY: &str = "SELECT _partition, _offset, transaction_id FROM transactions";
 
@@ -67,40 +75,33 @@ impl Pipe {
         Some(())
     }
 
+    /// Waits until the program is held up: what it has written fills the pipe.
+    fn await_full(&self) {
+        let deadline = Instant::now() + DEADLINE;
+        while ioctl_fionread(self.0.get_ref()).unwrap() < FULL {
+            assert!(Instant::now() < deadline, "it writes too little");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn rest(&mut self, rows: &mut Rows) {
         while self.line(rows).is_some() {}
     }
 }
 
-fn program(brokers: &Brokers, topic: &str, folder: &TempDir) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_consumer"));
+fn consumer(brokers: &Brokers, topic: &str, folder: &TempDir) -> Command {
+    let mut command = consumer_kept_in(folder.path(), brokers, topic);
     command
-        .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
-        .env("TOPIC", topic)
-        .env("GROUP_ID", topic)
         .env("QUERY", QUERY)
         .env("SCHEMA", SCHEMA)
-        .env("OUTPUT", "json")
-        .env("TRIGGER", "available-now")
-        .env("MAX_RECORDS_PER_BATCH", IN_BATCH.to_string())
-        .env(
-            "CHECKPOINT_LOCATION",
-            format!("file://{}", folder.path().display()),
-        )
-        .stderr(Stdio::piped());
+        .env("MAX_RECORDS_PER_BATCH", IN_BATCH.to_string());
     command
 }
 
-fn piped(mut command: Command) -> (Child, Pipe) {
-    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let pipe = Pipe(BufReader::new(child.stdout.take().unwrap()));
-    (child, pipe)
-}
-
-fn signal(child: &Child, name: &str) {
-    let kill = format!("kill -{name} {}", child.id());
-    let sent = Command::new("sh").args(["-c", &kill]).status();
-    assert!(sent.unwrap().success(), "{kill}");
+fn piped(mut command: Command) -> (Program, Pipe) {
+    let mut program = Program::start(&mut command);
+    let pipe = Pipe(BufReader::new(program.stdout()));
+    (program, pipe)
 }
 
 /// The rows that were never written.
@@ -110,15 +111,9 @@ fn missing(brokers: &Brokers, topic: &str, rows: &Rows) -> Vec<(i64, i64)> {
     all.filter(|place| !rows.contains_key(place)).collect()
 }
 
-fn ends_well(mut child: Child) {
-    let mut said = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
-    assert!(child.wait().unwrap().success(), "{said}");
+fn ends_well(mut program: Program) {
+    let ended = program.end();
+    assert!(ended.status.success(), "{}", ended.said);
 }
 
 /// Whoever reads takes some lines and then none for a while; then comes kill -9, or two signals of which the second
@@ -134,9 +129,9 @@ fn killed(brokers: &Brokers) {
     let mut dice = ChaCha8Rng::seed_from_u64(seed);
     let (folder, mut rows) = (TempDir::new().unwrap(), Rows::new());
     for round in 0..7 {
-        let mut command = program(brokers, TOPIC, &folder);
+        let mut command = consumer(brokers, TOPIC, &folder);
         command.env("WORKERS", dice.random_range(1..3).to_string());
-        let (mut child, mut pipe) = piped(command);
+        let (mut program, mut pipe) = piped(command);
         for _ in 0..dice.random_range(0..5) {
             pipe.line(&mut rows);
         }
@@ -149,13 +144,13 @@ fn killed(brokers: &Brokers) {
         thread::sleep(Duration::from_millis(pause));
         let twice = dice.random_bool(0.3);
         if twice {
-            signal(&child, "TERM");
-            signal(&child, "TERM");
+            program.signal("TERM");
+            program.signal("TERM");
         } else {
-            signal(&child, "KILL");
+            program.signal("KILL");
         }
         pipe.rest(&mut rows);
-        let status = child.wait().unwrap();
+        let status = program.end().status;
         // It may have been through before, or not so far that it takes signals.
         let is_killed = match twice {
             true => status.signal() == Some(15) || status.code() == Some(128 + 15),
@@ -163,9 +158,9 @@ fn killed(brokers: &Brokers) {
         };
         assert!(is_killed || status.success(), "{status}");
     }
-    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    let (program, mut pipe) = piped(consumer(brokers, TOPIC, &folder));
     pipe.rest(&mut rows);
-    ends_well(child);
+    ends_well(program);
     let missing = missing(brokers, TOPIC, &rows);
     assert!(
         missing.is_empty(),
@@ -173,10 +168,10 @@ fn killed(brokers: &Brokers) {
         missing.len()
     );
     // The last checkpoint stands behind the last row.
-    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    let (program, mut pipe) = piped(consumer(brokers, TOPIC, &folder));
     let mut again = Rows::new();
     pipe.rest(&mut again);
-    ends_well(child);
+    ends_well(program);
     assert!(again.is_empty(), "{} are written once more", again.len());
 }
 
@@ -185,16 +180,18 @@ fn stopped(brokers: &Brokers) {
     const TOPIC: &str = "written-stopped";
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
     let (folder, mut rows) = (TempDir::new().unwrap(), Rows::new());
-    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    let (mut program, mut pipe) = piped(consumer(brokers, TOPIC, &folder));
     pipe.line(&mut rows);
-    signal(&child, "TERM");
-    // As long as a program that does not wait for its rows would take to end.
-    thread::sleep(Duration::from_secs(1));
+    pipe.await_full();
+    program.signal("TERM");
+    // A program that does not wait for its rows has long ended by then.
+    let ended = program.end_within(Duration::from_secs(1));
+    assert!(ended.is_none(), "{ended:?}");
     pipe.rest(&mut rows);
-    ends_well(child);
-    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    ends_well(program);
+    let (program, mut pipe) = piped(consumer(brokers, TOPIC, &folder));
     pipe.rest(&mut rows);
-    ends_well(child);
+    ends_well(program);
     assert!(missing(brokers, TOPIC, &rows).is_empty());
     assert!(rows.values().all(|times| *times == 1));
 }
@@ -206,15 +203,15 @@ fn full_disk(brokers: &Brokers) {
     let (folder, mut rows) = (TempDir::new().unwrap(), Rows::new());
     for format in ["json", "table"] {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut command = program(brokers, TOPIC, &folder);
+        let mut command = consumer(brokers, TOPIC, &folder);
         let ended = command.env("OUTPUT", format).stdout(full).output().unwrap();
         let said = String::from_utf8_lossy(&ended.stderr);
         assert_eq!(ended.status.code(), Some(1), "{said}");
         assert!(said.contains("cannot write the result"), "{said}");
     }
-    let (child, mut pipe) = piped(program(brokers, TOPIC, &folder));
+    let (program, mut pipe) = piped(consumer(brokers, TOPIC, &folder));
     pipe.rest(&mut rows);
-    ends_well(child);
+    ends_well(program);
     assert!(missing(brokers, TOPIC, &rows).is_empty());
 }
 

@@ -4,14 +4,15 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use testkit::DEADLINE;
+use testkit::topic::ends;
 
 use crate::process::{Place, Process, State, Told};
-use crate::published::{DEADLINE, ends};
 use crate::schedule::Dice;
 
 /// The processes that were ever started. No two run at the same time that do not share a group.
 pub struct Group<'a> {
-    place: Place<'a>,
+    place: &'a Place<'a>,
     /// By number, in the order in which they were started.
     pub processes: Vec<Process>,
     /// The furthest that any process has read, by partition.
@@ -24,7 +25,7 @@ pub struct Group<'a> {
 }
 
 impl<'a> Group<'a> {
-    pub fn new(place: Place<'a>, partitions: i32) -> Self {
+    pub fn new(place: &'a Place<'a>, partitions: i32) -> Self {
         let (tell, told) = unbounded();
         Self {
             place,
@@ -45,7 +46,7 @@ impl<'a> Group<'a> {
     /// Starts a process, and returns its number.
     pub fn start(&mut self, workers: usize) -> usize {
         let number = self.processes.len();
-        let process = Process::start(&self.place, workers, number, &self.tell);
+        let process = Process::start(self.place, workers, number, &self.tell);
         self.processes.push(process);
         number
     }

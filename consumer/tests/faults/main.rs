@@ -35,20 +35,9 @@ mod form;
 mod group;
 mod process;
 mod recovery;
+mod result;
 mod schedule;
 mod steps;
-
-#[path = "../real_brokers/brokers.rs"]
-mod brokers;
-#[allow(dead_code, reason = "more of it is for the tests of the cluster")]
-#[path = "../real_brokers/expected.rs"]
-mod expected;
-#[allow(dead_code, reason = "more of it is for the tests of the cluster")]
-#[path = "../real_brokers/published.rs"]
-mod published;
-#[allow(dead_code, reason = "more of it is for the tests of the cluster")]
-#[path = "../real_brokers/running.rs"]
-mod running;
 
 use std::process::ExitCode;
 use std::thread;
@@ -56,15 +45,16 @@ use std::thread;
 use kafka_access::Stop;
 use libtest_mimic::Arguments;
 use producer::{GeneratorSettings, Pace, Ratio};
+use testkit::brokers::{self, Brokers};
+use testkit::expected::generated;
+use testkit::load::{StopAtEnd, publish_until};
+use testkit::topic::{create_topic, ends};
 
-use crate::brokers::Brokers;
-use crate::expected::generated;
 use crate::form::Form;
 use crate::group::Group;
 use crate::process::Place;
-use crate::published::{StopAtEnd, create_topic, ends, publish_until};
 use crate::recovery::Recoveries;
-use crate::running::{config, kept_in, run};
+use crate::result::result;
 use crate::schedule::{Dice, FIRST};
 use crate::steps::{RESTARTS, Run};
 
@@ -104,7 +94,7 @@ fn whatever_dies(brokers: &Brokers) {
         topic: TOPIC,
         folder: folder.path(),
     };
-    let mut group = Group::new(place, PARTITIONS);
+    let mut group = Group::new(&place, PARTITIONS);
     let mut recoveries = Recoveries::default();
     let stop = &Stop::new();
     let published = thread::scope(|scope| {
@@ -143,9 +133,9 @@ fn whatever_dies(brokers: &Brokers) {
     assert_eq!(written, published as i64, "the producer repeats or loses");
 
     let shown: i64 = group.kept().iter().sum();
-    let told = run(kept_in(&folder, config(brokers, TOPIC)));
-    let again = told.records();
-    assert_eq!(told.totals(), generated(&generator, published));
+    let result = result(&place);
+    let again = result.records;
+    assert_eq!(result.totals, generated(&generator, published));
     assert!(
         again <= published - shown as u64,
         "{again} records are in no checkpoint, and {shown} of {published} were shown by processes that \
@@ -156,8 +146,8 @@ fn whatever_dies(brokers: &Brokers) {
         "{again} of {published} are read again"
     );
     let all = group.processes.iter().flat_map(|process| &process.said);
-    let told = told.notices.iter().map(|notice| &notice.text);
-    for said in all.chain(told.filter(|text| !text.starts_with("goes on"))) {
+    let all = all.map(String::as_str);
+    for said in all.chain(result.said.lines()) {
         let is_fine = !said.contains("checkpoint") && !said.contains("panicked");
         assert!(is_fine, "{said}");
     }

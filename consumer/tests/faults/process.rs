@@ -9,8 +9,8 @@ use std::time::Instant;
 
 use crossbeam_channel::Sender;
 use serde_json::Value;
-
-use crate::brokers::Brokers;
+use testkit::brokers::Brokers;
+use testkit::program::{command, signal};
 
 /// Short, so that a fault comes upon a batch that has begun and a checkpoint that is being written.
 const BATCH_INTERVAL: &str = "200ms";
@@ -66,6 +66,21 @@ pub struct Place<'a> {
     pub folder: &'a Path,
 }
 
+impl Place<'_> {
+    /// A consumer there, whose batches are lines of JSON.
+    pub fn consumer(&self) -> Command {
+        let url = format!("file://{}", self.folder.display());
+        let settings = [
+            ("KAFKA_BOOTSTRAP_SERVERS", self.brokers.servers()),
+            ("TOPIC", self.topic),
+            ("GROUP_ID", self.topic),
+            ("OUTPUT", "json"),
+            ("CHECKPOINT_LOCATION", &url),
+        ];
+        command(env!("CARGO_BIN_EXE_consumer"), &settings)
+    }
+}
+
 impl Process {
     /// Starts one that tells under its `number`.
     pub fn start(
@@ -74,20 +89,10 @@ impl Process {
         number: usize,
         tell: &Sender<(usize, Told)>,
     ) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_consumer"))
-            .env_clear()
-            .env("RUST_BACKTRACE", "1")
-            .env("KAFKA_BOOTSTRAP_SERVERS", place.brokers.servers())
-            .env("TOPIC", place.topic)
-            .env("GROUP_ID", place.topic)
-            .env("OUTPUT", "json")
+        let mut child = place
+            .consumer()
             .env("BATCH_INTERVAL", BATCH_INTERVAL)
             .env("WORKERS", workers.to_string())
-            .env(
-                "CHECKPOINT_LOCATION",
-                format!("file://{}", place.folder.display()),
-            )
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -115,10 +120,8 @@ impl Process {
     }
 
     /// Sends a signal, such as TERM.
-    pub fn signal(&self, signal: &str) {
-        let kill = format!("kill -{signal} {}", self.child.id());
-        let status = Command::new("sh").args(["-c", &kill]).status();
-        assert!(status.unwrap().success(), "{kill}");
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
     }
 
     /// Takes in what it has told.

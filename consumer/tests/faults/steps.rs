@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::brokers::Brokers;
+use testkit::brokers::Brokers;
+
 use crate::form::Form;
 use crate::group::Group;
 use crate::recovery::Recoveries;

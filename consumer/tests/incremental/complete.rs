@@ -5,8 +5,9 @@ use arrow::compute::concat_batches;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use proptest::prelude::*;
+use testkit::oracle::comparable;
 
-use super::at_once::{at_once, comparable};
+use super::at_once::at_once;
 use super::stream::{Record, rows, schema, stream};
 
 /// Queries that are kept, as DataFusion and we both read them.

@@ -8,8 +8,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, ListArray, RecordBatch, String
 use arrow::datatypes::Int64Type;
 use consumer::engine::query::{OnRecordError, Query};
 use proptest::prelude::*;
-
-use super::at_once::comparable;
+use testkit::oracle::comparable;
 
 #[derive(Clone, Debug)]
 struct Record {

@@ -9,8 +9,9 @@ use consumer::engine::changelog::ChangedGroups;
 use consumer::engine::query::Query;
 use consumer::engine::state::State;
 use proptest::prelude::*;
+use testkit::oracle::comparable;
 
-use super::at_once::{at_once, comparable};
+use super::at_once::at_once;
 use super::stream::{Record, rows, schema, stream};
 
 /// A query whose groups are shown as they change.

@@ -20,14 +20,14 @@ use object_store::path::Path;
 
 use super::dice::Dice;
 use super::member::{Around, Command, Letter, Member, Rebalance, Report};
-use super::objects::{Line, Trouble};
+use super::objects::{Trouble, line};
 use super::output::Output;
 use super::settings::{Sabotage, Settings};
 use super::topic::Topic;
 use super::totals::Totals;
 
 pub fn store(objects: &Arc<InMemory>, trouble: &Arc<Mutex<Trouble>>) -> Store {
-    let line = Line::new(Arc::clone(objects), Arc::clone(trouble));
+    let line = line(Arc::clone(objects), Arc::clone(trouble));
     Store::new(Arc::new(line), Path::from("x"), "memory:///x").unwrap()
 }
 

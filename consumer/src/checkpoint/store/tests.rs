@@ -1,19 +1,12 @@
 //! The same of objects in memory and of local files.
 
-use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::sync::mpsc;
 use std::thread;
 
-use async_trait::async_trait;
-use futures::future;
-use futures::stream::BoxStream;
 use object_store::memory::InMemory;
-use object_store::{
-    CopyOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, PutMultipartOptions,
-    PutPayload, PutResult, Result,
-};
 use tempfile::TempDir;
+use testkit::failing_store::{FailingStore, Fault};
 
 use super::*;
 use crate::checkpoint::location::Location;
@@ -260,7 +253,10 @@ fn a_disk_that_does_not_answer_is_given_up() {
 
 #[test]
 fn a_store_that_does_not_answer_is_given_up_whatever_it_is_asked() {
-    let store = || Store::new(Arc::new(Silent), Path::from("a"), "silent:///a").unwrap();
+    let store = || {
+        let silent = FailingStore::new(Arc::default(), |_request| Some(Fault::Silent));
+        Store::new(Arc::new(silent), Path::from("a"), "silent:///a").unwrap()
+    };
     let one = Stored {
         name: base(1),
         bytes: 5,
@@ -285,53 +281,5 @@ fn a_store_that_does_not_answer_is_given_up_whatever_it_is_asked() {
             store.limits = QUICK;
             assert!(ask(&store, one));
         });
-    }
-}
-
-/// Objects of which nothing is ever heard.
-#[derive(Debug)]
-struct Silent;
-
-impl Display for Silent {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "silent")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Silent {
-    async fn put_opts(&self, _: &Path, _: PutPayload, _: PutOptions) -> Result<PutResult> {
-        future::pending().await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        _: &Path,
-        _: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        future::pending().await
-    }
-
-    async fn get_opts(&self, _: &Path, _: GetOptions) -> Result<GetResult> {
-        future::pending().await
-    }
-
-    fn delete_stream(
-        &self,
-        _: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        stream::pending().boxed()
-    }
-
-    fn list(&self, _: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        stream::pending().boxed()
-    }
-
-    async fn list_with_delimiter(&self, _: Option<&Path>) -> Result<ListResult> {
-        future::pending().await
-    }
-
-    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        future::pending().await
     }
 }

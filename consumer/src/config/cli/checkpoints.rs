@@ -15,7 +15,7 @@ const SETTING: &str = "CHECKPOINT_LOCATION";
 /// As users write them. Nothing is written to the location, and no broker asked.
 #[derive(Debug, Args)]
 pub struct CheckpointsFlags {
-    /// Where they are kept, as a URL such as file:///var/lib/cardstream
+    /// Where checkpoints are kept, as a URL such as file:///var/lib/cardstream [default: none, so it must be set]
     #[arg(
         long,
         env,

@@ -1,19 +1,18 @@
 //! The consumer itself, killed with -9, goes on from what it has kept.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 use std::sync::PoisonError;
 
 use consumer::config::Config;
 use libtest_mimic::Trial;
 use producer::Pace;
+use testkit::brokers::{Brokers, on_brokers};
+use testkit::expected::generated;
+use testkit::load::{generator, publish};
 
 use super::on_server;
 use super::server::Server;
 use crate::DISTURBANCE;
-use crate::brokers::{Brokers, on_brokers};
-use crate::expected::generated;
-use crate::published::{generator, publish};
+use crate::program::{consumer, is_killed_after};
 use crate::running::{config, run};
 
 const TOPIC: &str = "kept-in-s3";
@@ -38,31 +37,16 @@ pub fn trials() -> Vec<Trial> {
 fn killed(brokers: &Brokers, server: &Server) {
     publish(brokers, TOPIC, 6, generator(), RECORDS, Pace::Max);
     for _ in 0..KILLS {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_consumer"))
-            .env("KAFKA_BOOTSTRAP_SERVERS", brokers.servers())
-            .env("TOPIC", TOPIC)
-            .env("GROUP_ID", TOPIC)
-            .env("OUTPUT", "json")
-            .env("TRIGGER", "available-now")
+        let mut consumer = consumer(brokers, TOPIC);
+        consumer
             .env("MAX_RECORDS_PER_BATCH", "2000")
             .env("CHECKPOINT_LOCATION", server.url(TOPIC))
-            .envs(server.environment())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
-        // The first shows what is kept, or the first records; some batches more are progress.
-        for _ in 0..3 {
-            let line = lines
-                .next()
-                .expect("it ends before it has read all")
-                .unwrap();
-            let batch: serde_json::Value = serde_json::from_str(&line).unwrap();
-            assert!(batch["result"].is_array());
-        }
-        program.kill().unwrap();
-        program.wait().unwrap();
+            .envs(server.environment());
+        // The first batch shows what is kept, or the first records; some more are progress.
+        assert!(
+            is_killed_after(3, &mut consumer),
+            "it ends before it has read all"
+        );
     }
     let resumed = || {
         run(Config {

@@ -18,8 +18,7 @@ use std::thread;
 
 use consumer::checkpoint::location::Location;
 use consumer::checkpoint::store::Store;
-
-use crate::published::DEADLINE;
+use testkit::DEADLINE;
 
 const REQUIRE: &str = "CARDSTREAM_REQUIRE_S3";
 const REQUIREMENTS: &str = include_str!("requirements.txt");

@@ -1,152 +1,67 @@
-//! A store whose writes go wrong.
+//! A store whose writes go wrong in an order, and whose deletes end after some.
 
 use std::collections::VecDeque;
-use std::fmt::{self, Display, Formatter};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 
-use async_trait::async_trait;
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
-use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta,
-    ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-};
+use testkit::failing_store::{FailingStore, Fault, Request};
 
-/// What becomes of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It fails, and has changed nothing.
-    Fails,
-    /// It is done, but its answer is lost, and it is told that it failed.
-    AnswerLost,
-    /// It is done, its answer is lost, and it is sent again.
-    Repeated,
-    /// A part of it is done, and it fails: a file system after a power failure.
-    Torn(u8),
-    /// It is told that it is done, and a part of it is: a disk that lies.
-    TornSilently(u8),
-    /// It is told that it is done, and nothing is.
-    Lost,
+use super::*;
+
+/// What is still to go wrong on the way to some objects.
+#[derive(Default)]
+pub struct Faults(Mutex<Ordered>);
+
+#[derive(Default)]
+struct Ordered {
+    /// Each write is met by the next one.
+    writes: VecDeque<Option<Fault>>,
+    /// So many more requests can delete, if not all.
+    deletes: Option<usize>,
 }
 
-impl Fault {
-    /// Whether the store says that it has kept what it has not: no chain can be trusted then.
-    pub fn lies(self) -> bool {
-        matches!(self, Self::TornSilently(_) | Self::Lost)
+impl Faults {
+    /// A store on empty objects, and what is to go wrong there.
+    pub fn with_store() -> (Arc<Self>, Store) {
+        let faults = Arc::new(Self::default());
+        let asked = Arc::clone(&faults);
+        let objects = Arc::new(InMemory::new());
+        let objects = FailingStore::new(objects, move |request| asked.next(request));
+        let store = Store::new(Arc::new(objects), Path::from("x"), "memory:///x");
+        (faults, store.unwrap())
     }
-}
 
-/// A store in memory; each write is met by the next of the faults that have been ordered.
-#[derive(Debug, Default)]
-pub struct Faulty {
-    objects: object_store::memory::InMemory,
-    faults: Mutex<VecDeque<Option<Fault>>>,
-    /// How many objects can still be deleted, if not all.
-    deletes: Mutex<Option<usize>>,
-}
+    fn ordered(&self) -> MutexGuard<'_, Ordered> {
+        self.0.lock().unwrap()
+    }
 
-impl Faulty {
+    /// Orders the fault of the next write that has none.
     pub fn order(&self, fault: Option<Fault>) {
-        self.faults.lock().unwrap().push_back(fault);
+        self.ordered().writes.push_back(fault);
     }
 
+    /// Lets so many more requests delete, or all.
     pub fn allow_deletes(&self, deletes: Option<usize>) {
-        *self.deletes.lock().unwrap() = deletes;
+        self.ordered().deletes = deletes;
     }
 
+    /// Forgets the faults that no write has met.
     pub fn clear(&self) {
-        self.faults.lock().unwrap().clear();
+        self.ordered().writes.clear();
     }
-}
 
-fn error() -> Error {
-    Error::Generic {
-        store: "faulty",
-        source: "no answer".into(),
-    }
-}
-
-fn part(payload: &PutPayload, of_256: u8) -> PutPayload {
-    let bytes: bytes::Bytes = payload.clone().into();
-    let length = bytes.len() * usize::from(of_256) / 256;
-    bytes.slice(..length).into()
-}
-
-impl Display for Faulty {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("faulty")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Faulty {
-    async fn put_opts(
-        &self,
-        location: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> Result<PutResult> {
-        let fault = self.faults.lock().unwrap().pop_front().flatten();
-        let put = |payload| self.objects.put_opts(location, payload, options.clone());
-        let done = PutResult {
-            e_tag: None,
-            version: None,
-        };
-        match fault {
-            None => put(payload).await,
-            Some(Fault::Fails) => Err(error()),
-            Some(Fault::AnswerLost) => put(payload).await.and(Err(error())),
-            Some(Fault::Repeated) => {
-                put(payload.clone()).await?;
-                put(payload).await
+    fn next(&self, request: Request<'_>) -> Option<Fault> {
+        let mut ordered = self.ordered();
+        match request {
+            Request::Write(_) => ordered.writes.pop_front().flatten(),
+            Request::Read => None,
+            Request::Delete => {
+                let left = ordered.deletes.as_mut()?;
+                if *left == 0 {
+                    return Some(Fault::Fails);
+                }
+                *left -= 1;
+                None
             }
-            Some(Fault::Torn(of_256)) => put(part(&payload, of_256)).await.and(Err(error())),
-            Some(Fault::TornSilently(of_256)) => put(part(&payload, of_256)).await,
-            Some(Fault::Lost) if options.mode == PutMode::Overwrite => Ok(done),
-            // One that is there is found by whatever store.
-            Some(Fault::Lost) => match self.objects.get_opts(location, GetOptions::default()).await
-            {
-                Ok(_) => put(payload).await,
-                Err(_) => Ok(done),
-            },
         }
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        location: &Path,
-        options: PutMultipartOptions,
-    ) -> Result<Box<dyn MultipartUpload>> {
-        self.objects.put_multipart_opts(location, options).await
-    }
-
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.objects.get_opts(location, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, Result<Path>>,
-    ) -> BoxStream<'static, Result<Path>> {
-        if let Some(left) = self.deletes.lock().unwrap().as_mut() {
-            if *left == 0 {
-                return stream::once(async { Err(error()) }).boxed();
-            }
-            *left -= 1;
-        }
-        self.objects.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.objects.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.objects.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.objects.copy_opts(from, to, options).await
     }
 }

@@ -36,13 +36,12 @@ fn torn_chains_do_not_count_as_kept() {
 
 #[test]
 fn a_crash_while_old_ones_go_leaves_no_half_of_a_chain() {
-    let objects = Arc::new(faults::Faulty::default());
-    let store = Store::new(Arc::clone(&objects) as _, Path::from("x"), "memory:///x").unwrap();
+    let (faults, store) = faults::Faults::with_store();
     for ends in [&[1, 2, 3][..], &[4], &[5], &[6]] {
         chain(&store, ends);
     }
     for left in [&["1-base", "2-delta"][..], &["1-base"], &[]] {
-        objects.allow_deletes(Some(1));
+        faults.allow_deletes(Some(1));
         let _ = retire(&store, &folder());
         assert_eq!(
             names(&store),

@@ -3,8 +3,9 @@
 //! right one.
 
 use proptest::prelude::*;
+use testkit::failing_store::Fault;
 
-use super::faults::{Fault, Faulty};
+use super::faults::Faults;
 use super::*;
 
 /// A step of a schedule.
@@ -65,7 +66,7 @@ struct Writer {
 }
 
 struct Run {
-    objects: Arc<Faulty>,
+    faults: Arc<Faults>,
     store: Store,
     writers: Vec<Writer>,
     /// The newest offset that a writer was told is kept.
@@ -74,11 +75,10 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
-        let objects = Arc::new(Faulty::default());
-        let store = Store::new(Arc::clone(&objects) as _, Path::from("x"), "memory:///x");
+        let (faults, store) = Faults::with_store();
         Self {
-            objects,
-            store: store.unwrap(),
+            faults,
+            store,
             writers: vec![Writer::default(); WRITERS],
             acknowledged: None,
         }
@@ -100,9 +100,9 @@ impl Run {
                 };
             }
             Step::Retire { deletes } => {
-                self.objects.allow_deletes(deletes);
+                self.faults.allow_deletes(deletes);
                 let _ = retire(&self.store, &folder());
-                self.objects.allow_deletes(None);
+                self.faults.allow_deletes(None);
             }
         }
     }
@@ -112,9 +112,9 @@ impl Run {
         writer.read += records;
         let previous = writer.tip.as_ref().map(|tip| tip.next().0);
         let new = checkpoint(0, previous, writer.read);
-        self.objects.order(fault);
+        self.faults.order(fault);
         let written = write(&self.store, &folder(), writer.tip.as_ref(), &new);
-        self.objects.clear();
+        self.faults.clear();
         // One that failed is tried again with the next batch, by the same writer.
         if let Ok(written) = written {
             writer.tip = Some(written.tip);
@@ -148,7 +148,7 @@ proptest! {
         let mut furthest = 0;
         let mut lied = false;
         for step in &steps {
-            lied |= matches!(step, Step::Write { fault: Some(fault), .. } if fault.lies());
+            lied |= matches!(step, Step::Write { fault: Some(fault), .. } if fault.is_lie());
             run.step(step);
             furthest = run.furthest().max(furthest);
             let (next, problems) = recovered(&run.store);

@@ -1,9 +1,6 @@
 //! The columns' types under DataFusion's SQL: comparisons need no casts.
 
-use std::sync::Arc;
-
-use datafusion::datasource::MemTable;
-use datafusion::prelude::SessionContext;
+use testkit::oracle;
 
 use super::*;
 use crate::format::metadata::Header;
@@ -47,16 +44,7 @@ fn query(query: &str) -> Vec<Vec<String>> {
         decoder.push(record.as_bytes(), &meta).unwrap();
     }
     let batch = decoder.flush().unwrap();
-    let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).unwrap();
-    let context = SessionContext::new();
-    context
-        .register_table("transactions", Arc::new(table))
-        .unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    let batches = runtime.block_on(async { context.sql(query).await?.collect().await });
-    batches.unwrap().iter().flat_map(rows).collect()
+    rows(&oracle::at_once(query, &batch, |_context| {}))
 }
 
 #[test]

@@ -12,8 +12,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
 use consumer::checkpoint::format::{self, Header, Kind};
 use consumer::position::{Offset, TopicPartition};
-
-use crate::checkpoint::folder;
+use properties::checkpoint::folder;
 
 const DELTA: u8 = 1;
 const SEALED: u8 = 2;

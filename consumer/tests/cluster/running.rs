@@ -14,10 +14,11 @@ use consumer::sink::dead_letters::OnFailure;
 use consumer::source::topics::StartingOffsets;
 use crossbeam_channel::{Receiver, unbounded};
 use tempfile::TempDir;
+use testkit::DEADLINE;
+use testkit::brokers::Brokers;
+use testkit::expected::ByBrand;
 
-use crate::brokers::Brokers;
-use crate::expected::{ByBrand, resulted};
-use crate::published::DEADLINE;
+use crate::results::resulted;
 
 /// Often, so that tests see many batches.
 pub const INTERVAL: TriggerMode = TriggerMode::Interval(Duration::from_millis(200));
@@ -143,6 +144,11 @@ pub fn run(config: Config) -> Told {
     running.until("the query ends", |told| told.stopped);
     running.query.take().unwrap().join().unwrap();
     running.told
+}
+
+/// Why a query ends that fails.
+pub fn fails(config: Config) -> StreamingError {
+    start(config).fails().0
 }
 
 impl Running {

@@ -1,21 +1,20 @@
-//! A secret in every place where one may be written, and all that a program says: shared by the tests of both
-//! programs.
+//! A secret in every place where one may be written, and all that a program says.
 
-use std::process::{Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
-use super::refusal::pipe::all_of;
+use crate::program::{Program, command};
 
 /// What must not be said.
 pub const SECRET: &str = "hunter2";
 
-/// By then a program has ended, or is ended.
+/// A program that still runs after so long is killed.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Settings and flags of one start.
 pub type Start<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
 
-/// Each has the secret in another place.
+/// Wrong settings, each with the secret in another place.
 pub const WRONG: [Start<'_>; 27] = [
     (&[("KAFKA_PROPERTIES", "sasl.password=a;hunter2")], &[]),
     (&[("KAFKA_PROPERTIES", "sasl.password=a;hunter2=b")], &[]),
@@ -78,7 +77,7 @@ pub const WRONG: [Start<'_>; 27] = [
 
 /// Settings that a program takes, with a secret in each, and all that librdkafka has to say: the broker's port is
 /// closed.
-pub const TAKEN: [&str; 4] = [
+const TAKEN: [&str; 4] = [
     "security.protocol=sasl_plaintext;sasl.mechanisms=PLAIN;sasl.username=hunter2;sasl.password=hunter2;debug=all",
     "security.protocol=sasl_plaintext\nsasl.mechanisms=SCRAM-SHA-256\nsasl.username=u\nsasl.password='a;hunter2'\ndebug=all",
     "security.protocol=sasl_plaintext;sasl.mechanisms=OAUTHBEARER;enable.sasl.oauthbearer.unsecure.jwt=true;\
@@ -86,31 +85,19 @@ pub const TAKEN: [&str; 4] = [
     "security.protocol=ssl;ssl.key.pem=hunter2;ssl.key.password=hunter2;debug=all",
 ];
 
-/// All that `program` says, with `settings` in its environment and nothing else.
-pub fn said(program: &str, settings: &[(&str, &str)], flags: &[&str]) -> String {
-    let mut program = Command::new(program)
-        .args(flags)
-        .env_clear()
-        .env("RUST_BACKTRACE", "1")
-        .env("RUST_LOG", "trace")
-        .envs(settings.iter().copied())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let printed = all_of(program.stdout.take().unwrap());
-    let said = all_of(program.stderr.take().unwrap());
-    let ended = said.recv_timeout(DEADLINE);
-    let said = ended.unwrap_or_else(|_late| {
-        program.kill().unwrap();
-        said.recv().unwrap()
+/// All that the binary at `program` says, with `settings` in its environment and nothing else, and RUST_LOG=trace.
+fn said(program: &str, settings: &[(&str, &str)], flags: &[&str]) -> String {
+    let mut command = command(program, settings);
+    let mut program = Program::start(command.args(flags).env("RUST_LOG", "trace"));
+    let lines = program.lines();
+    let ended = program.end_within(DEADLINE).unwrap_or_else(|| {
+        program.kill();
+        program.end()
     });
-    program.wait().unwrap();
-    said + &printed.recv_timeout(DEADLINE).unwrap()
+    ended.said + &lines.rest().join("\n")
 }
 
-/// `program` says something of each of these, and not the secret.
+/// Holds the program to saying something of each of these starts, and never the secret.
 pub fn is_never_said<'a>(program: &str, starts: impl IntoIterator<Item = Start<'a>>) {
     let mut leaks = Vec::new();
     for (settings, flags) in starts {
@@ -121,4 +108,33 @@ pub fn is_never_said<'a>(program: &str, starts: impl IntoIterator<Item = Start<'
         }
     }
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
+}
+
+/// Holds the program to a help without the secrets that its settings have.
+pub fn is_not_in_the_help(program: &str) {
+    let settings = [
+        ("KAFKA_PROPERTIES", "sasl.password=hunter2"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "user:hunter2@host:9092"),
+        ("CHECKPOINT_LOCATION", "s3://key:hunter2@bucket/x"),
+    ];
+    for flag in ["--help", "-h"] {
+        is_never_said(program, [(&settings[..], &[flag][..])]);
+    }
+}
+
+/// Holds the program to a log without the secrets in its properties, all that librdkafka says included.
+pub fn is_not_in_the_log(program: &str) {
+    // All at once: each waits for brokers that do not answer.
+    thread::scope(|scope| {
+        for properties in TAKEN {
+            scope.spawn(move || {
+                // Nobody listens at the port of tcpmux.
+                let settings = [
+                    ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+                    ("KAFKA_PROPERTIES", properties),
+                ];
+                is_never_said(program, [(&settings[..], &[][..])]);
+            });
+        }
+    });
 }

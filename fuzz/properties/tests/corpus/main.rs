@@ -7,15 +7,13 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
-#[path = "../../../fuzz/properties/checkpoint.rs"]
-mod checkpoint;
-#[path = "../../../fuzz/properties/decoder.rs"]
-mod decoder;
+use properties::{checkpoint, decoder};
+
 mod seeds;
 
 fn folder(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fuzz/corpus")
+        .join("../corpus")
         .join(target)
 }
 

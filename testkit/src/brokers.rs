@@ -1,4 +1,7 @@
-//! One cluster for all tests of a target, started by the first one that needs it.
+//! Real brokers: one cluster of three and their ZooKeeper for all tests of a target, started by the first test that needs
+//! it. `zookeeper-kafka/cluster` does it, with ports of its own and its data in a folder of its own.
+//!
+//! Without Java or Maven these tests are ignored, with the reason, unless CARDSTREAM_REQUIRE_CLUSTER=1.
 //!
 //! However the tests end, interrupted or killed, the cluster goes too: a shell that holds the other end
 //! of a pipe to this process cleans up when the pipe closes.
@@ -20,7 +23,7 @@ const BROKERS: u16 = 3;
 static CLUSTER: OnceLock<Result<Brokers, String>> = OnceLock::new();
 static CLEANER: Mutex<Option<Child>> = Mutex::new(None);
 
-/// Three brokers.
+/// Three brokers, numbered from 1.
 pub struct Brokers {
     servers: String,
     /// Where each node has a folder, with its log files in `data`.
@@ -35,12 +38,12 @@ enum Presence {
     Failed(String),
 }
 
-/// A test with the brokers; ignored, with the reason, where they cannot be.
+/// A test with the brokers, which is ignored, with the reason, where they cannot be.
 pub fn trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
     Trial::ignorable_test(name, move || on_brokers(&test))
 }
 
-/// Runs a test with the brokers, or says why they cannot be.
+/// Runs a test with the brokers, or returns why they cannot be.
 pub fn on_brokers(test: impl FnOnce(&Brokers)) -> Result<Completion, Failed> {
     match presence() {
         Presence::Here(brokers) => {
@@ -158,12 +161,13 @@ impl Brokers {
         &self.servers
     }
 
+    /// The settings of a client that needs no more than the addresses.
     pub fn settings(&self) -> KafkaSettings {
         KafkaSettings::parse(&self.servers, "", &[]).unwrap()
     }
 
-    /// `zookeeper-kafka/cluster` does `command` to a node, a broker's number or `zookeeper`. After `start`
-    /// it serves.
+    /// Does `command` to a node, which is a broker's number or `zookeeper`: `kill`, `start`, `pause` or `resume`, as
+    /// `zookeeper-kafka/cluster` has them. After `start` the node serves.
     pub fn cluster(&self, command: &str, node: impl Display) {
         let done = self.command(command).arg(node.to_string()).output();
         succeeded(&format!("cluster {command} {node}"), done).unwrap();

@@ -1,0 +1,74 @@
+//! What a last process makes of the group's checkpoints and of the records behind them.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use testkit::expected::{AVERAGE_SCALE, ByBrand, CENT_SCALE, Totals};
+use testkit::program::Program;
+
+use crate::process::Place;
+
+/// What a process has told that was to read all that is there.
+pub struct Outcome {
+    /// The last batch's rows.
+    pub totals: ByBrand,
+    /// The records that it has read itself.
+    pub records: u64,
+    /// All that it has said on standard error.
+    pub said: String,
+}
+
+/// A line of JSON.
+#[derive(Deserialize)]
+struct Batch {
+    #[serde(rename = "numInputRows")]
+    records: u64,
+    result: Vec<Row>,
+}
+
+/// Decimals as they are written, since a float would change them.
+#[derive(Deserialize)]
+struct Row {
+    card_brand: String,
+    transactions: i64,
+    total: Box<RawValue>,
+    average: Box<RawValue>,
+    smallest: Box<RawValue>,
+    largest: Box<RawValue>,
+}
+
+/// Runs a process until it has read all that is there.
+pub fn result(place: &Place<'_>) -> Outcome {
+    let mut program = Program::start(place.consumer().env("TRIGGER", "available-now"));
+    let lines = program.lines();
+    let ended = program.end();
+    assert!(ended.status.success(), "{}", ended.said);
+    let lines = lines.rest();
+    let batches = lines
+        .iter()
+        .map(|line| serde_json::from_str(line).expect(line));
+    let batches: Vec<Batch> = batches.collect();
+    let last = batches.last().expect("a batch that shows all");
+    Outcome {
+        totals: last.result.iter().map(totals).collect(),
+        records: batches.iter().map(|batch| batch.records).sum(),
+        said: ended.said,
+    }
+}
+
+fn totals(row: &Row) -> (String, Totals) {
+    let totals = Totals {
+        count: row.transactions,
+        sum: decimal(&row.total, CENT_SCALE),
+        average: decimal(&row.average, AVERAGE_SCALE),
+        smallest: decimal(&row.smallest, CENT_SCALE),
+        largest: decimal(&row.largest, CENT_SCALE),
+    };
+    (row.card_brand.clone(), totals)
+}
+
+/// A decimal as a whole number of 10^-`scale`, which has to be the number of its digits behind the point.
+fn decimal(value: &RawValue, scale: i8) -> i128 {
+    let (whole, rest) = value.get().split_once('.').expect(value.get());
+    assert_eq!(rest.len(), scale as usize, "{value}");
+    format!("{whole}{rest}").parse().expect(value.get())
+}
