@@ -4,13 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
+use ratatui::widgets::{RenderDirection, Sparkline, SparklineBar, Widget};
 
 use super::{Theme, pane::styled};
 
 /// Blocks filled from the left, in eighths.
 const LEFT: [&str; 8] = [" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-/// Blocks filled from below, in eighths.
-const BELOW: [&str; 9] = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 /// Braille dots of the left and right half of a cell, from below.
 const DOTS: [[u32; 4]; 2] = [[0x40, 0x04, 0x02, 0x01], [0x80, 0x20, 0x10, 0x08]];
 
@@ -70,23 +69,16 @@ pub fn curve(buffer: &mut Buffer, area: Rect, values: &[f64], largest: f64, styl
 /// Fills `area` with a column for each of `values` with its style, the last at the right edge.
 pub fn columns(buffer: &mut Buffer, area: Rect, values: &[(f64, Style)], largest: f64) {
     let eighths = usize::from(area.height) * 8;
-    for (i, (value, style)) in values
-        .iter()
-        .rev()
-        .take(usize::from(area.width))
-        .enumerate()
-    {
-        let height = scaled(*value, largest, eighths);
-        let column = area.right() - 1 - i as u16;
-        for (row, y) in (area.top()..area.bottom()).rev().enumerate() {
-            let filled = height.saturating_sub(row * 8).min(8);
-            if filled > 0 {
-                buffer[(column, y)]
-                    .set_symbol(BELOW[filled])
-                    .set_style(*style);
-            }
-        }
-    }
+    // The sparkline would round a small value to nothing, so that it is scaled here.
+    let bar = |(value, style): &(f64, Style)| {
+        let height = scaled(*value, largest, eighths) as u64;
+        SparklineBar::from(height).style(*style)
+    };
+    Sparkline::default()
+        .data(values.iter().rev().map(bar))
+        .max(eighths as u64)
+        .direction(RenderDirection::RightToLeft)
+        .render(area, buffer);
 }
 
 /// `value` in steps of which `largest` takes `steps`; at least one for what is not zero.
