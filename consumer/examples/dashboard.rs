@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use consumer::command::QueryCommand;
-use consumer::event::{Batch, Broker, Heartbeat, Level, Notice, QueryEvent, Receipt, Started};
+use consumer::event::{
+    Batch, Broker, Heartbeat, Level, NamedEvent, Notice, QueryEvent, Receipt, Started,
+};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 use consumer::ui::terminal::{self, theme::Theme};
@@ -59,6 +61,11 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+fn named(event: QueryEvent) -> NamedEvent {
+    let query = "card-brands".into();
+    NamedEvent { query, event }
+}
+
 struct Query {
     flags: Vec<String>,
     random: u64,
@@ -97,10 +104,10 @@ impl Query {
 
     fn run(
         mut self,
-        events: &Sender<QueryEvent>,
+        events: &Sender<NamedEvent>,
         asked: &Receiver<QueryCommand>,
     ) -> Result<(), ArrowError> {
-        let tell = |event| drop(events.send(event));
+        let tell = |event| drop(events.send(named(event)));
         let demo = match self.is("demo") {
             true => vec![
                 "embedded broker, made-up cards".into(),
@@ -207,21 +214,22 @@ impl Query {
         }
     }
 
-    fn note(&self, events: &Sender<QueryEvent>, level: Level, text: &str) {
-        drop(events.send(QueryEvent::Notice(Notice {
+    fn note(&self, events: &Sender<NamedEvent>, level: Level, text: &str) {
+        drop(events.send(named(QueryEvent::Notice(Notice {
             at: Utc::now(),
             level,
             text: text.into(),
-        })));
+        }))));
     }
 
-    fn brokers(&self, events: &Sender<QueryEvent>, all: bool) {
+    fn brokers(&self, events: &Sender<NamedEvent>, all: bool) {
         let broker = |id: i32| Broker {
             id,
             address: format!("localhost:{}", 9091 + id),
             up: all || id != 3,
         };
-        drop(events.send(QueryEvent::Brokers((1..=3).map(broker).collect())));
+        let brokers = (1..=3).map(broker).collect();
+        drop(events.send(named(QueryEvent::Brokers(brokers))));
     }
 
     fn read(&mut self, records: u64) {

@@ -4,6 +4,7 @@
 //! else of the query. What comes from records (text in rows) is as it came; whoever shows it escapes it. One
 //! thing comes back: that the rows of a batch are written ([`Batch::acknowledge`]).
 
+mod query_name;
 mod receipt;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -17,9 +18,19 @@ use chrono::{DateTime, Utc};
 use crate::output_mode::OutputMode;
 use crate::progress::Progress;
 
+pub use self::query_name::QueryName;
 pub use self::receipt::{Delivery, Receipt};
 
-/// One thing that happened to the query.
+/// What goes over a channel: an event with the name of its query, since a process may run several.
+#[derive(Clone, Debug)]
+pub struct NamedEvent {
+    /// The query that it happened to.
+    pub query: QueryName,
+    /// What happened.
+    pub event: QueryEvent,
+}
+
+/// One thing that happened to a query.
 #[derive(Clone, Debug)]
 pub enum QueryEvent {
     /// The query has been started; its topics, its schema and what is kept of it are yet to be found. Comes

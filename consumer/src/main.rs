@@ -20,7 +20,7 @@ use consumer::config::cli::{
     CheckpointsFormat, Cli, Command as CliCommand, OutputFormat, Shown as ShownCheckpoints,
 };
 use consumer::demo::{self, Demo};
-use consumer::event::QueryEvent;
+use consumer::event::{NamedEvent, QueryEvent};
 use consumer::job_control::{NOBODY, can_be_continued};
 use consumer::runtime::{self, StreamingError};
 use consumer::schema::TableSchema;
@@ -116,17 +116,18 @@ fn fail(reason: &str) {
 fn run(cli: &Cli) -> anyhow::Result<()> {
     let format = cli.output(io::stdout().is_terminal())?;
     let (events, received) = unbounded();
-    start_log(format, &events)?;
+    // Wrong settings are told before the demo's brokers are started for them.
+    let servers = cli.is_demo().then_some(DEFAULT_BOOTSTRAP_SERVERS);
+    let mut config = cli.config(servers)?;
+    start_log(format, &config.group_id, &events)?;
     let demo = if cli.is_demo() {
-        // Wrong settings are told before brokers are started for them.
-        let config = cli.config(Some(DEFAULT_BOOTSTRAP_SERVERS))?;
         Demo::check(&config.topics)?;
         Some(Demo::start(&config.dead_letter_topic)?)
     } else {
         None
     };
-    let mut config = cli.config(demo.as_ref().map(Demo::servers))?;
-    if demo.is_some() {
+    if let Some(demo) = &demo {
+        config = cli.config(Some(demo.servers()))?;
         config.demo = Demo::hints();
         config.schema = Some(match config.schema {
             Some(schema) => schema,
@@ -180,11 +181,13 @@ fn show_checkpoints(shown: ShownCheckpoints) -> anyhow::Result<()> {
 }
 
 /// The log goes to standard error, and while the dashboard has the screen, to its events.
-fn start_log(format: OutputFormat, events: &Sender<QueryEvent>) -> anyhow::Result<()> {
+fn start_log(format: OutputFormat, query: &str, events: &Sender<NamedEvent>) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(QUIET));
     let log = tracing_subscriber::registry().with(filter);
     match format {
-        OutputFormat::Dashboard { .. } => log.with(terminal::log::layer(events.clone())).try_init(),
+        OutputFormat::Dashboard { .. } => log
+            .with(terminal::log::layer(query.into(), events.clone()))
+            .try_init(),
         OutputFormat::Table { .. } | OutputFormat::Json => log
             .with(tracing_subscriber::fmt::layer().with_writer(io::stderr))
             .try_init(),
@@ -201,7 +204,7 @@ enum Shown {
 
 fn show(
     format: OutputFormat,
-    events: Receiver<QueryEvent>,
+    events: Receiver<NamedEvent>,
     commands: &Sender<QueryCommand>,
 ) -> anyhow::Result<Shown> {
     match format {
@@ -231,14 +234,14 @@ fn show(
 
 fn print_all(
     mut output: impl Output,
-    events: &Receiver<QueryEvent>,
+    events: &Receiver<NamedEvent>,
     commands: &Sender<QueryCommand>,
 ) -> anyhow::Result<Shown> {
     let mut file = RegularFile::behind(&io::stdout());
     file.end_torn_line(STDOUT).map_err(OutputError::from)?;
     let (handle, signals) = stop_on_signals(commands.clone())?;
     let mut shown = Ok(Shown::Ended);
-    for event in events {
+    for NamedEvent { event, .. } in events {
         let written = ui::deliver(&mut output, &event, || file.sync());
         if !goes_on(written)? {
             shown = Ok(Shown::Left);

@@ -2,11 +2,11 @@
 //!
 //! ```no_run
 //! # fn config() -> consumer::config::Config { unimplemented!() }
-//! use consumer::event::QueryEvent;
+//! use consumer::event::{NamedEvent, QueryEvent};
 //!
 //! let (sender, events) = crossbeam_channel::unbounded();
 //! let query = consumer::runtime::start(config(), sender)?;
-//! for event in &events {
+//! for NamedEvent { event, .. } in &events {
 //!     match event {
 //!         QueryEvent::Batch(batch) => {
 //!             // … batch.rows, batch.progress …
@@ -49,11 +49,13 @@ use thiserror::Error;
 
 use crate::command::QueryCommand;
 use crate::config::Config;
-use crate::event::QueryEvent;
+use crate::event::{NamedEvent, QueryEvent};
 use crate::number;
 use crate::schema::infer::InferError;
 use crate::source::member::MemberError;
 use crate::source::topics::TopicsError;
+
+use self::event_sender::EventSender;
 
 pub use self::startup::restore::RestoreError;
 
@@ -200,31 +202,31 @@ impl StreamingQuery {
     }
 }
 
-/// Starts a query; what happens to it, from [`QueryEvent::Started`] to [`QueryEvent::Stopped`], goes to `events`,
-/// which others may feed too. What can be checked at once is: the query, if its schema is given, and whether
+/// Starts a query; what happens to it, from [`QueryEvent::Started`] to [`QueryEvent::Stopped`], goes to `events`
+/// under its name, so that several queries may share a channel. What can be checked at once is: the query, if its schema is given, and whether
 /// brokers answer.
 ///
 /// # Errors
 /// If it cannot be started. What turns out later ends the query: [`StreamingQuery::join`] tells.
-pub fn start(config: Config, events: Sender<QueryEvent>) -> Result<StreamingQuery, StreamingError> {
+pub fn start(config: Config, events: Sender<NamedEvent>) -> Result<StreamingQuery, StreamingError> {
     planning::check(&config)?;
     let (commands, inbox) = unbounded();
     startup::reach(&config)?;
     let thread = thread::Builder::new()
         .name("query".to_owned())
         .spawn(move || {
-            let events = TellStopped(events);
-            driver::run(&config, &events.0, &inbox)
+            let query = config.group_id.as_str().into();
+            let tell = TellStopped(EventSender::new(query, events));
+            driver::run(&config, tell.0.clone(), &inbox)
         })?;
     Ok(StreamingQuery { commands, thread })
 }
 
 /// Tells that the query has ended, whatever ends it.
-struct TellStopped(Sender<QueryEvent>);
+struct TellStopped(EventSender);
 
 impl Drop for TellStopped {
     fn drop(&mut self) {
-        // Whoever started it may have stopped listening.
-        let _ = self.0.send(QueryEvent::Stopped);
+        self.0.event(QueryEvent::Stopped);
     }
 }

@@ -68,7 +68,7 @@ fn counted(
     let deadline = Instant::now() + DEADLINE;
     let (mut count, mut warnings) = (0, Vec::new());
     loop {
-        match events.recv_deadline(deadline) {
+        match events.recv_deadline(deadline).map(|named| named.event) {
             Ok(QueryEvent::Batch(batch)) => {
                 let counts = batch.rows.column(0).as_primitive::<Int64Type>();
                 count = counts.value(0);

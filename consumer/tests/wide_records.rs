@@ -181,7 +181,7 @@ fn run(brokers: &MockBrokers, query: &str) -> Result<Told, StreamingError> {
     let deadline = Instant::now() + DEADLINE;
     let mut told = Told::default();
     loop {
-        match events.recv_deadline(deadline) {
+        match events.recv_deadline(deadline).map(|named| named.event) {
             Ok(QueryEvent::Batch(batch)) => {
                 let numbers = batch.rows.column(0).as_primitive::<Int64Type>();
                 told.rows = numbers.values().to_vec();

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use crossbeam_channel::{Receiver, Sender, never, select};
+use crossbeam_channel::{Receiver, never, select};
 
 use super::assignment::Assignment;
 use super::backpressure::{Backpressure, Relief};
@@ -49,10 +49,9 @@ const LAST_LETTERS: Duration = Duration::from_secs(5);
 /// Runs a query until it is stopped, done, or fails.
 pub(super) fn run(
     config: &Config,
-    events: &Sender<QueryEvent>,
+    tell: EventSender,
     inbox: &Receiver<QueryCommand>,
 ) -> Result<(), StreamingError> {
-    let tell = EventSender(events.clone());
     let interval = match config.trigger {
         TriggerMode::Interval(interval) => Some(interval),
         TriggerMode::AvailableNow => None,

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
 use crate::command::QueryCommand;
-use crate::event::QueryEvent;
+use crate::event::NamedEvent;
 use crate::job_control::{NOBODY, can_be_continued};
 use crate::ui::table::Shown;
 
@@ -65,7 +65,7 @@ pub enum End {
     Stopped,
     /// The user leaves without waiting for the query to end.
     Left,
-    /// The query's events ended without [`QueryEvent::Stopped`]: it has failed.
+    /// The query's events ended without [`QueryEvent::Stopped`](crate::event::QueryEvent::Stopped): it has failed.
     Lost,
 }
 
@@ -90,7 +90,7 @@ pub enum DashboardError {
 /// process's first thread, as [`Screen::suspend`] says. Once taken, the three signals no longer end the process by
 /// themselves, even after this has returned: a caller that goes on for long handles them too.
 pub fn run(
-    events: Receiver<QueryEvent>,
+    events: Receiver<NamedEvent>,
     commands: Sender<QueryCommand>,
     theme: Theme,
     rows: usize,

@@ -188,7 +188,7 @@ fn backlog(brokers: &Brokers) {
     let query = runtime::start(limited, sender).unwrap();
     let (mut batches, mut ids) = (0, Vec::new());
     loop {
-        match events.recv_timeout(DEADLINE).unwrap() {
+        match events.recv_timeout(DEADLINE).unwrap().event {
             QueryEvent::Batch(batch) => {
                 batches += 1;
                 ids.extend(texts(&batch.rows, "transaction_id"));

@@ -7,7 +7,7 @@ use consumer::checkpoint::location::Location;
 use consumer::command::QueryCommand;
 use consumer::config::{Config, DEFAULT_QUERY, DEFAULT_SCHEMA, OnDataLoss, TriggerMode};
 use consumer::engine::query::OnRecordError;
-use consumer::event::{Batch, Broker, Heartbeat, Level, Notice, QueryEvent};
+use consumer::event::{Batch, Broker, Heartbeat, Level, NamedEvent, Notice, QueryEvent};
 use consumer::runtime::{self, StreamingError, StreamingQuery};
 use consumer::schema::TableSchema;
 use consumer::sink::dead_letters::OnFailure;
@@ -61,7 +61,7 @@ pub fn kept_in(folder: &TempDir, config: Config) -> Config {
 /// A query that has been started.
 pub struct Running {
     query: Option<StreamingQuery>,
-    events: Receiver<QueryEvent>,
+    events: Receiver<NamedEvent>,
     pub told: Told,
 }
 
@@ -157,7 +157,7 @@ impl Running {
         let deadline = Instant::now() + DEADLINE;
         while !shows(&self.told) {
             match self.events.recv_deadline(deadline) {
-                Ok(event) => self.told.hear(event),
+                Ok(named) => self.told.hear(named.event),
                 Err(_) => panic!(
                     "not so: {fact}; {} records in {} batches, {:?}, {:?}",
                     self.told.records(),

@@ -237,7 +237,7 @@ fn dropped(brokers: &Brokers) {
     let query = runtime::start(kept(), sender).unwrap();
     let (mut acknowledged, mut batches, mut is_told) = (0, 0, false);
     loop {
-        match events.recv_timeout(DEADLINE).unwrap() {
+        match events.recv_timeout(DEADLINE).unwrap().event {
             QueryEvent::Batch(batch) => {
                 batches += 1;
                 if batches <= 3 {
@@ -271,8 +271,8 @@ fn never(brokers: &Brokers) {
     let (sender, events) = unbounded();
     let query = runtime::start(kept(), sender).unwrap();
     let (mut held, mut read) = (Vec::new(), 0);
-    for event in &events {
-        match event {
+    for named in &events {
+        match named.event {
             QueryEvent::Batch(batch) => {
                 read += batch.progress.num_input_rows;
                 held.push(batch);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::snapshot::Snapshot;
 use super::updater::Updater;
-use crate::event::{Batch, QueryEvent, Receipt};
+use crate::event::{Batch, NamedEvent, QueryEvent, Receipt};
 use crate::ui::table::Shown;
 
 /// The running thread.
@@ -23,7 +23,7 @@ pub struct Feed {
 impl Feed {
     /// Starts to publish what `events` amount to. Of the last batch it keeps so many `rows`, as text.
     pub fn start(
-        events: Receiver<QueryEvent>,
+        events: Receiver<NamedEvent>,
         publish: watch::Sender<Arc<Snapshot>>,
         rows: usize,
     ) -> io::Result<Self> {
@@ -43,7 +43,7 @@ impl Feed {
 }
 
 fn feed(
-    events: &Receiver<QueryEvent>,
+    events: &Receiver<NamedEvent>,
     stopped: &Receiver<()>,
     publish: &watch::Sender<Arc<Snapshot>>,
     rows: usize,
@@ -63,7 +63,7 @@ fn feed(
             let batches = events
                 .try_iter()
                 .take(1_000)
-                .filter_map(|event| match event {
+                .filter_map(|named| match named.event {
                     QueryEvent::Batch(batch) => Some(batch),
                     _ => None,
                 });
@@ -75,7 +75,8 @@ fn feed(
         // What has arrived makes one snapshot; so much at most that a flood cannot hold the next one up.
         let (mut changed, mut ended, now) = (false, false, Utc::now());
         let (mut newest, mut taken_in) = (None, Vec::new());
-        for event in std::iter::once(first).chain(events.try_iter().take(1_000)) {
+        for named in std::iter::once(first).chain(events.try_iter().take(1_000)) {
+            let event = named.event;
             ended |= matches!(event, QueryEvent::Stopped);
             changed |= updater.apply(&event, now);
             if let QueryEvent::Batch(batch) = event {
@@ -108,6 +109,11 @@ mod tests {
     use crate::event::Delivery;
     use crate::event::samples::brands;
 
+    fn named(event: QueryEvent) -> NamedEvent {
+        let query = "card-brands".into();
+        NamedEvent { query, event }
+    }
+
     /// A result that somebody holds counts as one that has not been shown yet.
     #[test]
     fn a_batch_that_is_shown_is_held_no_longer() {
@@ -116,7 +122,7 @@ mod tests {
         let feed = Feed::start(events, publish, 1).unwrap();
         let batch = brands(7, &[]);
         let held = Arc::downgrade(&batch);
-        sender.send(QueryEvent::Batch(batch)).unwrap();
+        sender.send(named(QueryEvent::Batch(batch))).unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         while snapshots.borrow().batch.is_none() || held.strong_count() > 0 {
             assert!(Instant::now() < deadline, "{} hold it", held.strong_count());
@@ -136,7 +142,9 @@ mod tests {
                 receipt: Receipt::new(id, tell.clone()),
                 ..(*brands(id, &[])).clone()
             };
-            sender.send(QueryEvent::Batch(Arc::new(batch))).unwrap();
+            sender
+                .send(named(QueryEvent::Batch(Arc::new(batch))))
+                .unwrap();
             let told = told.recv_timeout(Duration::from_secs(30));
             assert_eq!(told, Ok(Delivery::Written(id)));
             let snapshot = snapshots.borrow();
@@ -152,7 +160,9 @@ mod tests {
         for _ in 0..20 {
             let (sender, events) = crossbeam_channel::unbounded();
             let (stop, stopped) = crossbeam_channel::bounded(0);
-            sender.send(QueryEvent::Batch(brands(7, &[]))).unwrap();
+            sender
+                .send(named(QueryEvent::Batch(brands(7, &[]))))
+                .unwrap();
             drop(stop);
             let (publish, _snapshots) = watch::channel(Arc::default());
             let last = feed(&events, &stopped, &publish, 1);

@@ -14,22 +14,23 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::event::{Level, Notice, QueryEvent};
+use crate::event::{Level, NamedEvent, Notice, QueryEvent, QueryName};
 
-/// A layer that sends warnings and errors to `events`.
+/// A layer that sends warnings and errors to `events`, as notices of `query`.
 ///
 /// It never blocks: with a bounded channel that is full, a line is dropped rather than the program held up.
 ///
 /// It filters for itself alone: other layers see what they want to see.
-pub fn layer<S>(events: Sender<QueryEvent>) -> impl Layer<S>
+pub fn layer<S>(query: QueryName, events: Sender<NamedEvent>) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
-    Notices { events }.with_filter(LevelFilter::WARN)
+    Notices { query, events }.with_filter(LevelFilter::WARN)
 }
 
 struct Notices {
-    events: Sender<QueryEvent>,
+    query: QueryName,
+    events: Sender<NamedEvent>,
 }
 
 impl<S: Subscriber> Layer<S> for Notices {
@@ -41,11 +42,14 @@ impl<S: Subscriber> Layer<S> for Notices {
         let mut line = Text::default();
         event.record(&mut line);
         // A receiver that has gone, or is not keeping up, is no reason to fail.
-        let _ = self.events.try_send(QueryEvent::Notice(Notice {
-            at: Utc::now(),
-            level,
-            text: line.finish(),
-        }));
+        let _ = self.events.try_send(NamedEvent {
+            query: self.query.clone(),
+            event: QueryEvent::Notice(Notice {
+                at: Utc::now(),
+                level,
+                text: line.finish(),
+            }),
+        });
     }
 }
 
@@ -92,7 +96,7 @@ mod tests {
     #[test]
     fn warnings_become_notices_and_less_does_not() {
         let (sender, receiver) = crossbeam_channel::unbounded();
-        let subscriber = tracing_subscriber::registry().with(layer(sender));
+        let subscriber = tracing_subscriber::registry().with(layer("q".into(), sender));
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!("not this");
             tracing::warn!(broker = 2, why = "timed out", "broker lost");
@@ -100,7 +104,7 @@ mod tests {
         });
         let lines: Vec<_> = receiver
             .try_iter()
-            .map(|event| match event {
+            .map(|named| match named.event {
                 QueryEvent::Notice(notice) => (notice.level, notice.text),
                 other => panic!("{other:?}"),
             })
