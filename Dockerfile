@@ -5,7 +5,7 @@
 
 FROM rust:1.95-slim-bookworm AS manifests
 # librdkafka is compiled from source, with Debian's OpenSSL, zlib and Zstandard, and the allocator is Debian's jemalloc:
-# to compile these as well takes five minutes of a core, and a build with --pull --no-cache has what Debian has mended in
+# to compile these as well takes some minutes of a core, and a build with --pull --no-cache has what Debian has mended in
 # them.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
@@ -16,6 +16,8 @@ ENV OPENSSL_NO_VENDOR=1 ZSTD_SYS_USE_PKG_CONFIG=1 JEMALLOC_OVERRIDE=/usr/lib/x86
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY kafka-access/Cargo.toml kafka-access/
+# How the C libraries are built.
+COPY .cargo .cargo
 COPY producer/Cargo.toml producer/
 COPY sql/Cargo.toml sql/
 COPY consumer/Cargo.toml consumer/
