@@ -6,7 +6,6 @@
 
 #![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 
-pub mod behind;
 pub mod checkpoint;
 pub mod command;
 pub mod config;
@@ -25,6 +24,7 @@ pub mod runtime;
 pub mod schema;
 pub mod sink;
 pub mod source;
+pub mod status;
 pub mod time;
 pub mod ui;
 pub mod width;

@@ -12,11 +12,11 @@ use kafka_access::escape::escaped;
 use super::grid;
 use super::notes::Notes;
 use super::{Output, OutputError};
-use crate::behind::LagTrend;
 use crate::event::{Batch, Level, PeersPart, QueryEvent, Started};
 use crate::number::{self, counted};
 use crate::output_mode::OutputMode;
 use crate::progress::Progress;
+use crate::status::behind::LagTrend;
 
 /// What a table shows of a batch, in texts of its own: nothing of the batch's memory is held.
 #[derive(Debug)]

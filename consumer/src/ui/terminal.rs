@@ -27,7 +27,6 @@ use crate::ui::table::Shown;
 
 pub mod change;
 mod feed;
-pub mod history;
 pub mod keys;
 pub mod log;
 pub mod render;

@@ -11,9 +11,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 
-use crate::behind::Behind;
 use crate::event::Level;
 use crate::output_mode::OutputMode;
+use crate::status::behind::Behind;
 use crate::time;
 
 /// What is to be seen of a query at one moment.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use kafka_access::escape::escaped;
 
-use super::history::{self, Rate};
 use super::snapshot::*;
 use super::table;
-use crate::behind::LagTrend;
 use crate::event::{Batch, Broker, Heartbeat, Level, QueryEvent, Started};
+use crate::status::behind::LagTrend;
+use crate::status::history::{self, Rate};
 use crate::time::millis;
 
 /// Batches kept for the chart of durations.
