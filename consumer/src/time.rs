@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
 
 /// For instance `2026-01-31T12:00:00.250Z`.
 pub fn rfc3339(at: DateTime<Utc>) -> String {
@@ -13,23 +12,4 @@ pub fn rfc3339(at: DateTime<Utc>) -> String {
 /// Whole milliseconds.
 pub fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// A field as [`rfc3339`] has it.
-///
-/// # Errors
-/// The serializer's.
-pub fn serialize<S: Serializer>(at: &DateTime<Utc>, out: S) -> Result<S::Ok, S::Error> {
-    rfc3339(*at).serialize(out)
-}
-
-/// The same of one that may be none, which is null then.
-///
-/// # Errors
-/// The serializer's.
-pub fn serialize_option<S: Serializer>(
-    at: &Option<DateTime<Utc>>,
-    out: S,
-) -> Result<S::Ok, S::Error> {
-    at.map(rfc3339).serialize(out)
 }

@@ -1,4 +1,4 @@
-//! A frame of the dashboard, and what a batch changes in the snapshot that is drawn.
+//! A frame of the dashboard, what a batch changes in the snapshot, and the texts that are made of it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,9 +9,12 @@ use chrono::{DateTime, Utc};
 use consumer::event::{Batch, QueryEvent, Receipt, Started};
 use consumer::output_mode::OutputMode;
 use consumer::progress::{DurationMs, Progress};
+use consumer::status::result::QueryResult;
+use consumer::status::updater::Updater;
 use consumer::ui::terminal::render::render;
+use consumer::ui::terminal::table::ResultTable;
+use consumer::ui::terminal::terminal_snapshot::TerminalSnapshot;
 use consumer::ui::terminal::theme::Theme;
-use consumer::ui::terminal::updater::Updater;
 use consumer::ui::terminal::view::View;
 use divan::Bencher;
 use ratatui::Terminal;
@@ -23,12 +26,12 @@ const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 /// A frame of 120 columns and 40 lines, for a result of so many rows.
 #[divan::bench(args = [6, 5000])]
 fn frame(bencher: Bencher<'_, '_>, rows: i64) {
-    let updater = after_batches(rows);
+    let shown = TerminalSnapshot::default().after(&mut after_batches(rows), NOW);
     let view = View::new(Theme::coloured());
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
     bencher.bench_local(|| {
         terminal
-            .draw(|frame| render(frame, updater.snapshot(), &view, NOW))
+            .draw(|frame| render(frame, &shown, &view, NOW))
             .expect("a frame")
             .count
     });
@@ -40,6 +43,14 @@ fn snapshot(bencher: Bencher<'_, '_>, rows: i64) {
     let mut updater = after_batches(rows);
     let event = batch(3, rows);
     bencher.bench_local(|| updater.apply(&event, NOW));
+}
+
+/// The texts of a result, made once a batch.
+#[divan::bench(args = [6, 5000])]
+fn table(bencher: Bencher<'_, '_>, rows: i64) {
+    let updater = after_batches(rows);
+    let result: &QueryResult = &updater.snapshot().result;
+    bencher.bench_local(|| ResultTable::default().after(result).expect("texts"));
 }
 
 fn after_batches(rows: i64) -> Updater {

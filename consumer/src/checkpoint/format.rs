@@ -29,7 +29,7 @@ use super::fingerprint::Fingerprint;
 use super::name::Name;
 use crate::position::{Offset, TopicPartition};
 
-mod compact;
+pub(crate) mod compact;
 mod ipc;
 mod messages;
 

@@ -7,9 +7,6 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
-
-use crate::time;
 
 /// The line is fitted to so many seconds.
 const WINDOW: TimeDelta = TimeDelta::seconds(15);
@@ -21,13 +18,11 @@ const LASTING: TimeDelta = TimeDelta::seconds(3);
 const LONGEST: f64 = 7.0 * 24.0 * 3600.0;
 
 /// How far behind reading is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Behind {
     /// Records that are not read yet.
     pub records: u64,
     /// When none will be left; `None` if that is never at the present rate.
-    #[serde(serialize_with = "time::serialize_option")]
     pub caught_up_at: Option<DateTime<Utc>>,
 }
 

@@ -3,16 +3,16 @@
 //! Shared by everything that draws results: the printed table and the dashboard. The text is escaped,
 //! so it may go to a terminal as it is.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{Array, Float64Array, RecordBatch};
 use arrow::buffer::NullBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type};
+use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use kafka_access::escape::escaped;
 
 use crate::engine::quantity::as_it_stands;
 use crate::number;
+use crate::status::numbers::{numbers, scale};
 use crate::ui::instant::{beyond_calendar, holds_beyond_calendar};
 use crate::ui::json_value::write_value;
 
@@ -27,7 +27,7 @@ pub struct Cells<'a> {
     as_json: bool,
     formatter: ArrayFormatter<'a>,
     nulls: Option<NullBuffer>,
-    numbers: Option<ArrayRef>,
+    numbers: Option<Float64Array>,
     scale: Option<usize>,
     separated: bool,
 }
@@ -57,23 +57,7 @@ impl<'a> Cells<'a> {
             .with_null(NULL)
             .with_timestamp_format(Some(LOCAL))
             .with_timestamp_tz_format(Some(zoned));
-        let kind = match array.data_type() {
-            DataType::Dictionary(_, value) => value,
-            kind => kind,
-        };
-        let numbers = if kind.is_numeric() {
-            Some(cast(array, &DataType::Float64)?)
-        } else {
-            None
-        };
-        let scale = match kind {
-            DataType::Decimal32(_, s)
-            | DataType::Decimal64(_, s)
-            | DataType::Decimal128(_, s)
-            | DataType::Decimal256(_, s) => Some(usize::try_from(*s).unwrap_or(0)),
-            kind if kind.is_integer() => Some(0),
-            _ => None,
-        };
+        let numbers = numbers(array)?;
         Ok(Self {
             name: escaped(field.name()).into_owned(),
             array,
@@ -82,7 +66,7 @@ impl<'a> Cells<'a> {
             nulls: array.logical_nulls(),
             separated: numbers.is_some() && !as_it_stands(field),
             numbers,
-            scale,
+            scale: scale(array.data_type()),
         })
     }
 
@@ -108,7 +92,7 @@ impl<'a> Cells<'a> {
 
     /// The value in `row` as a number, near enough for a bar or a change; `None` for NULL and for text.
     pub fn value(&self, row: usize) -> Option<f64> {
-        let numbers = self.numbers.as_ref()?.as_primitive::<Float64Type>();
+        let numbers = self.numbers.as_ref()?;
         numbers.is_valid(row).then(|| numbers.value(row))
     }
 
@@ -140,7 +124,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{
-        Date32Array, Decimal128Array, DictionaryArray, Float64Array, Int64Array, ListBuilder,
+        ArrayRef, Date32Array, Decimal128Array, DictionaryArray, Int64Array, ListBuilder,
         StringArray, TimestampMicrosecondArray, TimestampMicrosecondBuilder,
         TimestampMillisecondArray,
     };

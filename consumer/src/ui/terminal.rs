@@ -1,11 +1,11 @@
 //! The query, live in the terminal.
 //!
 //! ```text
-//! events ──▶ updater ──▶ watch (snapshot) ──▶ render      keys ──▶ view, commands
+//! events ──▶ status ──▶ watch (snapshot, table) ──▶ render      keys ──▶ view, commands
 //! ```
 //!
-//! Events are folded into a [`snapshot`](snapshot::Snapshot) by one [`updater`]; the latest is in a watch
-//! channel, from where it is drawn, purely, as this viewer's [`view`] looks at it. Nothing is drawn unless
+//! Events are folded into a [`Snapshot`](crate::status::snapshot::Snapshot), whose result becomes a [`table`] of texts;
+//! the latest of both is in a watch channel, from where it is drawn, purely, as this viewer's [`view`] looks at it. Nothing is drawn unless
 //! something has changed, and then at most ten times a second. The query never waits for any of this.
 
 use std::io;
@@ -23,25 +23,24 @@ use tokio::time::{Instant, sleep_until};
 use crate::command::QueryCommand;
 use crate::event::NamedEvent;
 use crate::job_control::{NOBODY, can_be_continued};
+use crate::status::snapshot::Phase;
 use crate::ui::table::Shown;
 
-pub mod change;
 mod feed;
 pub mod keys;
 pub mod log;
 pub mod render;
 pub mod screen;
 mod signals;
-pub mod snapshot;
-mod table;
+pub mod table;
+pub mod terminal_snapshot;
 pub mod theme;
-pub mod updater;
 pub mod view;
 
 use keys::Asked;
 use screen::Screen;
 use signals::Signalled;
-use snapshot::{Phase, Snapshot};
+use terminal_snapshot::TerminalSnapshot;
 use theme::Theme;
 use view::View;
 
@@ -98,7 +97,7 @@ pub fn run(
         .enable_time()
         .build()
         .map_err(DashboardError::Start)?;
-    let (publish, snapshots) = watch::channel(Arc::new(Snapshot::default()));
+    let (publish, snapshots) = watch::channel(Arc::new(TerminalSnapshot::default()));
     let feed = feed::Feed::start(events, publish, rows).map_err(DashboardError::Start)?;
     let (signals, signalled) = signals::Signals::start().map_err(DashboardError::Start)?;
     let mut screen = Screen::enter().map_err(DashboardError::Terminal)?;
@@ -111,7 +110,7 @@ pub fn run(
 
 async fn show(
     screen: &mut Screen,
-    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    mut snapshots: watch::Receiver<Arc<TerminalSnapshot>>,
     mut signalled: mpsc::UnboundedReceiver<Signalled>,
     commands: &Sender<QueryCommand>,
     theme: Theme,
@@ -159,7 +158,7 @@ async fn show(
             },
             changed = snapshots.changed() => {
                 let latest = snapshots.borrow_and_update().clone();
-                if latest.phase == Phase::Stopped {
+                if latest.status.phase == Phase::Stopped {
                     return Ok(End::Stopped);
                 }
                 if changed.is_err() {
@@ -167,7 +166,7 @@ async fn show(
                 }
                 if view.frozen.is_none() {
                     shown = latest;
-                    view.asked = view.asked.filter(|asked| *asked != shown.interval());
+                    view.asked = view.asked.filter(|asked| Some(*asked) != shown.status.interval);
                     due = due.min(drawn + FRAME);
                 }
                 None
@@ -196,9 +195,10 @@ async fn show(
 }
 
 /// How long the picture stays right without any event: until the countdown's next step.
-fn idle(shown: &Snapshot, view: &View) -> Duration {
+fn idle(shown: &TerminalSnapshot, view: &View) -> Duration {
+    let shown = &shown.status;
     let counts = shown.next_trigger.is_some_and(|due| due > Utc::now()) && view.frozen.is_none();
-    match counts && shown.interval() <= Duration::from_secs(10) {
+    match counts && shown.interval.unwrap_or_default() <= Duration::from_secs(10) {
         true => Duration::from_millis(200),
         false => Duration::from_secs(1),
     }

@@ -9,9 +9,9 @@ use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, select};
 use tokio::sync::watch;
 
-use super::snapshot::Snapshot;
-use super::updater::Updater;
+use super::terminal_snapshot::TerminalSnapshot;
 use crate::event::{Batch, NamedEvent, QueryEvent, Receipt};
+use crate::status::updater::Updater;
 use crate::ui::table::Shown;
 
 /// The running thread.
@@ -24,7 +24,7 @@ impl Feed {
     /// Starts to publish what `events` amount to. Of the last batch it keeps so many `rows`, as text.
     pub fn start(
         events: Receiver<NamedEvent>,
-        publish: watch::Sender<Arc<Snapshot>>,
+        publish: watch::Sender<Arc<TerminalSnapshot>>,
         rows: usize,
     ) -> io::Result<Self> {
         let (stop, stopped) = crossbeam_channel::bounded(0);
@@ -45,7 +45,7 @@ impl Feed {
 fn feed(
     events: &Receiver<NamedEvent>,
     stopped: &Receiver<()>,
-    publish: &watch::Sender<Arc<Snapshot>>,
+    publish: &watch::Sender<Arc<TerminalSnapshot>>,
     rows: usize,
 ) -> Option<Shown> {
     // Whoever holds a batch has not shown it yet, and a large one holds up the next. One that cannot be shown
@@ -88,7 +88,8 @@ fn feed(
             }
         }
         if changed {
-            publish.send_replace(Arc::new(updater.snapshot().clone()));
+            let next = publish.borrow().after(&mut updater, now);
+            publish.send_replace(Arc::new(next));
         }
         // A dashboard shows what comes last: given out is what has become part of a snapshot.
         taken_in.iter().for_each(Receipt::acknowledge);
@@ -124,7 +125,7 @@ mod tests {
         let held = Arc::downgrade(&batch);
         sender.send(named(QueryEvent::Batch(batch))).unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
-        while snapshots.borrow().batch.is_none() || held.strong_count() > 0 {
+        while snapshots.borrow().status.progress.is_none() || held.strong_count() > 0 {
             assert!(Instant::now() < deadline, "{} hold it", held.strong_count());
             thread::yield_now();
         }
@@ -148,7 +149,8 @@ mod tests {
             let told = told.recv_timeout(Duration::from_secs(30));
             assert_eq!(told, Ok(Delivery::Written(id)));
             let snapshot = snapshots.borrow();
-            let shown = snapshot.batch.as_ref().map(|shown| shown.id);
+            let progress = snapshot.status.progress.as_ref();
+            let shown = progress.map(|progress| progress.batch_id);
             assert_eq!(shown, Some(id));
         }
         drop(feed.stop());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-use super::snapshot::Snapshot;
+use super::terminal_snapshot::TerminalSnapshot;
 use super::view::{Sort, View};
 use crate::command::QueryCommand;
 
@@ -54,7 +54,12 @@ pub enum Asked {
 }
 
 /// Applies `key` to `view`, which shows `snapshot`, at `now`.
-pub fn press(key: KeyEvent, view: &mut View, snapshot: &Snapshot, now: DateTime<Utc>) -> Asked {
+pub fn press(
+    key: KeyEvent,
+    view: &mut View,
+    snapshot: &TerminalSnapshot,
+    now: DateTime<Utc>,
+) -> Asked {
     if key.kind == KeyEventKind::Release {
         return Asked::Nothing;
     }
@@ -66,7 +71,7 @@ pub fn press(key: KeyEvent, view: &mut View, snapshot: &Snapshot, now: DateTime<
             _ => Asked::Nothing,
         };
     }
-    let table = &snapshot.result;
+    let table = &snapshot.table;
     match key.code {
         KeyCode::Char('q' | 'Q') => return stop(view),
         KeyCode::Char('?') | KeyCode::F(1) => view.help = !view.help,
@@ -163,12 +168,12 @@ fn sort_by(view: &mut View, column: Option<usize>) {
     };
 }
 
-fn interval(view: &mut View, snapshot: &Snapshot, longer: bool) -> Asked {
-    if snapshot.interval().is_zero() {
+fn interval(view: &mut View, snapshot: &TerminalSnapshot, longer: bool) -> Asked {
+    let Some(interval) = snapshot.status.interval else {
         return Asked::Nothing;
-    }
+    };
     // Steps add up while the query has not answered yet.
-    let now = view.asked.unwrap_or(snapshot.interval());
+    let now = view.asked.unwrap_or(interval);
     let mut steps = INTERVALS_MS.map(Duration::from_millis).into_iter();
     let next = if longer {
         steps.find(|step| *step > now)
@@ -190,12 +195,12 @@ mod tests {
     use crate::config::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
     use crate::event::samples::brands;
     use crate::event::{Heartbeat, QueryEvent};
+    use crate::status::updater::Updater;
     use crate::ui::terminal::theme::Theme;
-    use crate::ui::terminal::updater::Updater;
 
     struct Seat {
         view: View,
-        snapshot: Snapshot,
+        snapshot: TerminalSnapshot,
     }
 
     impl Seat {
@@ -210,7 +215,7 @@ mod tests {
             updater.apply(&QueryEvent::Batch(brands(0, &rows)), DateTime::UNIX_EPOCH);
             Self {
                 view: View::new(Theme::plain()),
-                snapshot: updater.snapshot().clone(),
+                snapshot: TerminalSnapshot::default().after(&mut updater, DateTime::UNIX_EPOCH),
             }
         }
 
@@ -225,7 +230,7 @@ mod tests {
 
         fn first_column(&self) -> Vec<&str> {
             self.view
-                .ordered(&self.snapshot.result)
+                .ordered(&self.snapshot.table)
                 .iter()
                 .map(|row| row.cells[0].text.as_str())
                 .collect()
@@ -300,7 +305,7 @@ mod tests {
     #[test]
     fn an_interval_between_the_steps_goes_to_the_next_one() {
         let mut seat = Seat::new();
-        seat.snapshot.interval_ms = 1500;
+        seat.snapshot.status.interval = Some(Duration::from_millis(1500));
         assert_eq!(
             seat.press(KeyCode::Char('-')),
             Asked::Query(QueryCommand::SetInterval(Duration::from_secs(1)))
@@ -332,7 +337,7 @@ mod tests {
     #[test]
     fn columns_are_chosen_within_the_table() {
         let mut seat = Seat::new();
-        assert_eq!(seat.view.chosen(&seat.snapshot.result), Some(1));
+        assert_eq!(seat.view.chosen(&seat.snapshot.table), Some(1));
         for expected in [2, 2] {
             seat.press(KeyCode::Right);
             assert_eq!(seat.view.column, Some(expected));
@@ -354,7 +359,7 @@ mod tests {
         assert_eq!(seat.view.cursor, Some(0));
         seat.press(KeyCode::End);
         assert_eq!(seat.view.cursor, Some(2));
-        seat.snapshot = Snapshot::default();
+        seat.snapshot = TerminalSnapshot::default();
         seat.press(KeyCode::Down);
         assert_eq!(seat.view.cursor, None);
         seat.press(KeyCode::Right);

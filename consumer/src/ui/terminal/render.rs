@@ -1,4 +1,4 @@
-//! The picture: a snapshot, how one looks at it and the time, drawn. Pure, one widget a file.
+//! The picture: a snapshot with its table, how one looks at it and the time, drawn. Pure, one widget a file.
 //!
 //! Three layouts: *compact* from 60×16 on (what is least needed goes first), the same with taller charts
 //! where there are more rows, and *rich* from 130×34 on, with the charts beside the result.
@@ -7,9 +7,11 @@ use chrono::{DateTime, Utc};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::snapshot::Snapshot;
+use super::table::ResultTable;
+use super::terminal_snapshot::TerminalSnapshot;
 use super::theme::Theme;
 use super::view::View;
+use crate::status::snapshot::Snapshot;
 
 mod columns;
 mod durations;
@@ -36,16 +38,18 @@ pub const SMALLEST: (u16, u16) = (60, 16);
 #[derive(Clone, Copy)]
 struct Scene<'a> {
     snapshot: &'a Snapshot,
+    table: &'a ResultTable,
     view: &'a View,
     theme: &'a Theme,
     now: DateTime<Utc>,
 }
 
-/// Draws `snapshot` as `view` looks at it at `now`.
-pub fn render(frame: &mut Frame<'_>, snapshot: &Snapshot, view: &View, now: DateTime<Utc>) {
+/// Draws `shown` as `view` looks at it at `now`.
+pub fn render(frame: &mut Frame<'_>, shown: &TerminalSnapshot, view: &View, now: DateTime<Utc>) {
     let area = frame.area();
     let scene = Scene {
-        snapshot,
+        snapshot: &shown.status,
+        table: &shown.table,
         view,
         theme: &view.theme,
         now,
@@ -111,7 +115,7 @@ fn rich(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let [left, right] =
         Layout::horizontal([Constraint::Fill(62), Constraint::Fill(38)]).areas(area);
     // A short result leaves room to the chart, a long one takes it down to a third.
-    let rows = u16::try_from(scene.snapshot.result.rows.len() + 3).unwrap_or(u16::MAX);
+    let rows = u16::try_from(scene.table.rows.len() + 3).unwrap_or(u16::MAX);
     let result = rows.clamp(area.height / 2, area.height * 2 / 3);
     let [result, throughput] =
         Layout::vertical([Constraint::Length(result), Constraint::Fill(1)]).areas(left);

@@ -1,151 +1,218 @@
-//! The rows to show after a batch, and what in them is new or has changed.
+//! The result as the terminal shows it: a text a cell, escaped, and how wide it is.
+//!
+//! Made once a result and not once a picture: a large one takes longer than a key may wait.
 
 use arrow::error::ArrowError;
 
-use super::change;
-use super::snapshot::{Cell, Column, ResultTable, Row};
-use crate::event::Batch;
+use crate::number;
 use crate::output_mode::OutputMode;
+use crate::status::result::QueryResult;
 use crate::ui::cell::Cells;
 use crate::width::width;
 
-/// Rows kept for scrolling; what is beyond is counted.
-const ROWS: usize = 5_000;
+/// The rows of a result, as texts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ResultTable {
+    /// The columns, in the query's order.
+    pub columns: Vec<Column>,
+    /// The rows, in the query's order; of rows that only ever add up, the newest first.
+    pub rows: Vec<Row>,
+    /// How many rows there are, more than are here if the result is large.
+    pub total_rows: u64,
+    /// Which rows each batch has: those of a query that appends come on top of the ones before, others replace them.
+    pub mode: OutputMode,
+    /// The column that the query sorts by, in the first place.
+    pub sorted_by: Option<usize>,
+}
 
-/// The table to show after `batch`, where `before` was shown.
-///
-/// # Errors
-/// If a value cannot be shown.
-pub fn after(batch: &Batch, before: &ResultTable) -> Result<ResultTable, ArrowError> {
-    let all = batch.rows.num_rows();
-    // Of rows that add up the newest matter, of a result its first.
-    let kept = match batch.mode {
-        OutputMode::Append => batch.rows.slice(all - all.min(ROWS), all.min(ROWS)),
-        OutputMode::Complete | OutputMode::Update => batch.rows.slice(0, all.min(ROWS)),
-    };
-    let cells = Cells::of(&kept)?;
-    let mut rows = Vec::with_capacity(kept.num_rows());
-    for row in 0..kept.num_rows() {
-        let cell = |column: &Cells<'_>| {
-            Ok(Cell {
-                text: column.text(row)?,
-                value: column.value(row),
-                null: column.is_null(row),
-                change: None,
+/// One column of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Column {
+    /// Its name, escaped.
+    pub name: String,
+    /// Whether it holds numbers.
+    pub numeric: bool,
+    /// Digits after the point, if it has a fixed number of them.
+    pub scale: Option<usize>,
+    /// Terminal columns that its widest cell takes, the name not counted.
+    pub width: usize,
+}
+
+/// One row of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// One a column.
+    pub cells: Vec<Cell>,
+    /// Not there before the last batch.
+    pub new: bool,
+}
+
+/// One value of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cell {
+    /// For reading: escaped, all digits, thousands of a quantity separated.
+    pub text: String,
+    /// For bars and sorting; `None` for text and NULL.
+    pub value: Option<f64>,
+    /// Whether it is NULL, which a text may look like.
+    pub null: bool,
+    /// What the last batch added to it; `None` if nothing that its text shows, or if the row is new.
+    pub change: Option<f64>,
+}
+
+impl ResultTable {
+    /// The table of `result`, where `self` was shown before: of rows that add up only those that came since are made.
+    ///
+    /// # Errors
+    /// If a value cannot be shown.
+    pub fn after(&self, result: &QueryResult) -> Result<Self, ArrowError> {
+        let cells = Cells::of(&result.rows)?;
+        let mut columns: Vec<Column> = cells
+            .iter()
+            .map(|column| Column {
+                name: column.name().into(),
+                numeric: column.is_numeric(),
+                scale: column.scale(),
+                width: 0,
             })
-        };
-        rows.push(Row {
-            cells: cells.iter().map(cell).collect::<Result<_, ArrowError>>()?,
-            new: false,
-        });
-    }
-    let mut columns: Vec<Column> = cells
-        .iter()
-        .map(|column| Column {
-            name: column.name().into(),
-            numeric: column.is_numeric(),
-            scale: column.scale(),
-            width: 0,
+            .collect();
+        let count = result.rows.num_rows();
+        let made = count - self.still_shown(&columns, result);
+        let mut rows = Vec::with_capacity(count);
+        for row in 0..made {
+            let cell = |(i, column): (usize, &Cells<'_>)| {
+                let (text, value) = (column.text(row)?, column.value(row));
+                let before = result.changes.before(i, row);
+                let change = value.zip(before).map(|(now, then)| now - then);
+                // A float has digits that are not shown.
+                let is_seen = column.scale().is_some()
+                    || before.is_some_and(|before| number::float(before) != text);
+                Ok(Cell {
+                    change: change.filter(|_| is_seen),
+                    null: column.is_null(row),
+                    text,
+                    value,
+                })
+            };
+            let cells = cells.iter().enumerate().map(cell);
+            rows.push(Row {
+                cells: cells.collect::<Result<_, ArrowError>>()?,
+                new: result.changes.is_new(row),
+            });
+        }
+        rows.extend((made..count).zip(&self.rows).map(|(row, shown)| Row {
+            new: result.changes.is_new(row),
+            ..shown.clone()
+        }));
+        for (i, column) in columns.iter_mut().enumerate() {
+            let widths = rows.iter().map(|row| width(&row.cells[i].text));
+            column.width = widths.max().unwrap_or(0);
+        }
+        Ok(Self {
+            columns,
+            rows,
+            total_rows: result.total_rows,
+            mode: result.mode,
+            sorted_by: result.sorted_by,
         })
-        .collect();
-    let is_known = columns.len() == before.columns.len()
-        && columns
-            .iter()
-            .zip(&before.columns)
-            .all(|(now, then)| now.name == then.name);
-    let mut total_rows = all as u64;
-    match batch.mode {
-        OutputMode::Append => {
-            rows.iter_mut().for_each(|row| row.new = true);
-            rows.reverse();
-            if is_known {
-                total_rows += before.total_rows;
-                rows.extend(before.rows.iter().take(ROWS - rows.len()).map(|row| Row {
-                    new: false,
-                    ..row.clone()
-                }));
+    }
+
+    /// How many of the first rows shown are the last ones of `result`.
+    fn still_shown(&self, columns: &[Column], result: &QueryResult) -> usize {
+        let is_same = |(now, shown): (&Column, &Column)| {
+            (&now.name, now.numeric, now.scale) == (&shown.name, shown.numeric, shown.scale)
+        };
+        let appends = result.mode == OutputMode::Append
+            && self.mode == OutputMode::Append
+            && columns.len() == self.columns.len()
+            && columns.iter().zip(&self.columns).all(is_same);
+        let added = result.total_rows.checked_sub(self.total_rows);
+        match added.map(usize::try_from) {
+            Some(Ok(added)) if appends => {
+                let others = result.rows.num_rows().saturating_sub(added);
+                others.min(self.rows.len())
             }
+            _ => 0,
         }
-        OutputMode::Complete if is_known && !before.rows.is_empty() => {
-            change::mark(&columns, &before.rows, &mut rows);
-        }
-        // All rows of an update have changed, and those before are of other groups.
-        OutputMode::Complete | OutputMode::Update => {}
     }
-    for (i, column) in columns.iter_mut().enumerate() {
-        column.width = rows
-            .iter()
-            .map(|row| width(&row.cells[i].text))
-            .max()
-            .unwrap_or(0);
-    }
-    Ok(ResultTable {
-        columns,
-        rows,
-        total_rows,
-        mode: batch.mode,
-        sorted_by: batch.sorted_by,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
+    use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+
     use super::*;
+    use crate::event::Batch;
     use crate::event::samples::brands;
 
-    /// The table after all of these.
-    fn shown(batches: &[Arc<Batch>]) -> ResultTable {
-        let batches = batches.iter();
-        batches.fold(ResultTable::default(), |before, batch| {
-            after(batch, &before).unwrap()
+    /// The table after all of these, and the result that it shows.
+    fn shown(batches: &[Arc<Batch>]) -> (ResultTable, QueryResult) {
+        let start = (ResultTable::default(), QueryResult::default());
+        batches.iter().fold(start, |(table, result), batch| {
+            let result = result.after(batch).unwrap();
+            (table.after(&result).unwrap(), result)
         })
     }
 
     #[test]
-    fn change_is_since_the_last_batch_wherever_a_row_has_moved() {
-        let first = brands(0, &[("Visa", 5, 1000), ("Amex", 2, 500)]);
-        let second = brands(1, &[("Amex", 9, 1525), ("Visa", 5, 1000), ("JCB", 1, 1)]);
-        let rows = shown(&[first, second]).rows;
-        assert_eq!(rows[0].cells[1].change, Some(7.0));
-        assert_eq!(rows[0].cells[2].change, Some(10.25));
-        assert_eq!(rows[1].cells[1].change, None);
-        assert!(rows[2].new && !rows[0].new && !rows[1].new);
+    fn a_cell_says_what_was_added_to_it() {
+        let first = brands(0, &[("Vi\x1bsa", 5, 1000), ("Amex", 2, 500)]);
+        let second = brands(
+            1,
+            &[("Amex", 9, 1525), ("Vi\x1bsa", 5, 1000), ("JCB", 1, 1)],
+        );
+        let (table, _) = shown(&[first, second]);
+        let changes = |row: usize| [1, 2].map(|column| table.rows[row].cells[column].change);
+        assert_eq!(changes(0), [Some(7.0), Some(10.25)]);
+        assert_eq!(changes(1), [None, None]);
+        assert!(table.rows[2].new && !table.rows[0].new);
+        assert_eq!(table.rows[1].cells[0].text, "Vi\\u{1b}sa");
+        assert_eq!(table.columns[0].width, "Vi\\u{1b}sa".len());
     }
 
     #[test]
-    fn rows_that_add_up_show_the_newest_first() {
+    fn a_change_beyond_the_digits_of_a_float_is_not_shown() {
+        let batch = |id, value| {
+            let values: ArrayRef = Arc::new(Float64Array::from(vec![value]));
+            Arc::new(Batch {
+                rows: RecordBatch::try_from_iter([("mean", values)]).unwrap(),
+                ..(*brands(id, &[])).clone()
+            })
+        };
+        let change = |value| {
+            let (table, _) = shown(&[batch(0, 0.5), batch(1, value)]);
+            table.rows[0].cells[0].change
+        };
+        assert_eq!(change(0.500_000_01), None);
+        assert_eq!(change(0.75), Some(0.25));
+    }
+
+    #[test]
+    fn rows_that_add_up_are_as_if_all_had_been_made_anew() {
         let append = |id, rows: &[(&str, i64, i128)]| {
             Arc::new(Batch {
                 mode: OutputMode::Append,
-                sorted_by: None,
                 ..(*brands(id, rows)).clone()
             })
         };
-        let table = shown(&[
-            append(0, &[("a", 1, 1), ("b", 1, 1)]),
+        let (table, result) = shown(&[
+            append(0, &[("a long one", 1, 1), ("b", 1, 1)]),
             append(1, &[("c", 1, 1)]),
+            append(2, &[]),
+            append(3, &[("d", 1, 1), ("e", 1, 1)]),
         ]);
         let texts: Vec<_> = table
             .rows
             .iter()
             .map(|row| (row.cells[0].text.as_str(), row.new))
             .collect();
-        assert_eq!(texts, [("c", true), ("b", false), ("a", false)]);
-        assert_eq!(table.total_rows, 3);
-    }
-
-    #[test]
-    fn a_large_result_is_cut_and_counted() {
-        let rows: Vec<(String, i64, i128)> =
-            (0..ROWS + 7).map(|i| (format!("b{i}"), 1, 1)).collect();
-        let rows: Vec<(&str, i64, i128)> = rows
-            .iter()
-            .map(|row| (row.0.as_str(), row.1, row.2))
-            .collect();
-        let table = shown(&[brands(0, &rows)]);
-        assert_eq!(table.rows.len(), ROWS);
-        assert_eq!(table.total_rows, ROWS as u64 + 7);
+        let old = ["c", "b", "a long one"].map(|text| (text, false));
+        assert_eq!(
+            texts,
+            [[("e", true), ("d", true)].as_slice(), &old].concat()
+        );
+        assert_eq!(table, ResultTable::default().after(&result).unwrap());
     }
 }

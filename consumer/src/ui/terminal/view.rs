@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::snapshot::{ResultTable, Row};
+use super::table::{ResultTable, Row};
 use super::theme::Theme;
 
 /// How this viewer looks at the snapshot.
@@ -104,7 +104,7 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::terminal::snapshot::{Cell, Column};
+    use crate::ui::terminal::table::{Cell, Column};
 
     fn cell(text: Option<&str>, value: Option<f64>) -> Cell {
         Cell {

@@ -3,7 +3,7 @@
 //! Numbers are never cut: half a number is a wrong number. Texts are, the widest first, and where that is
 //! not enough the columns scroll sideways with the chosen one, the first staying where it is.
 
-use crate::ui::terminal::snapshot::{Column, ResultTable};
+use crate::ui::terminal::table::{Column, ResultTable};
 use crate::width::width;
 
 /// Columns between two columns.

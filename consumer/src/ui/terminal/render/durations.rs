@@ -20,16 +20,14 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     if inner.is_empty() {
         return;
     }
-    let Some(last) = snapshot.batches.back() else {
+    let Some(last) = snapshot.history.batches.back() else {
         frame.render_widget(pane(theme, title, Vec::new(), area), area);
         frame.render_widget(dim(theme, "no batch yet"), inner);
         return;
     };
-    let skipped = snapshot
-        .batches
-        .len()
-        .saturating_sub(usize::from(inner.width));
-    let shown: Vec<_> = snapshot.batches.iter().skip(skipped).collect();
+    let batches = &snapshot.history.batches;
+    let skipped = batches.len().saturating_sub(usize::from(inner.width));
+    let shown: Vec<_> = batches.iter().skip(skipped).collect();
     // A batch of 0 ms took some time too, and is seen.
     let height = |ms: u64| (ms as f64).max(0.5);
     let style = |overran| if overran { theme.warn } else { theme.duration };

@@ -1,5 +1,6 @@
 //! What happened last: brokers, rebalances, warnings of the log. The newest is at the bottom.
 
+use kafka_access::escape::escaped;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -15,33 +16,33 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let block = pane(theme, "events", vec![dim(theme, "UTC")], area);
     let inner = block.inner(area);
     frame.render_widget(block, area);
-    if snapshot.events.is_empty() {
+    if snapshot.notices.is_empty() {
         frame.render_widget(dim(theme, "none so far"), inner);
         return;
     }
     let skipped = snapshot
-        .events
+        .notices
         .len()
         .saturating_sub(usize::from(inner.height));
-    for (event, row) in snapshot.events.iter().skip(skipped).zip(inner.rows()) {
+    for (notice, row) in snapshot.notices.iter().skip(skipped).zip(inner.rows()) {
         // A sign, so that gravity does not hang on colour alone.
-        let (sign, style) = match event.level {
+        let (sign, style) = match notice.level {
             Level::Info => ("· ", theme.dim),
             Level::Warning => ("! ", theme.warn),
             Level::Error => ("✗ ", theme.bad),
         };
-        let text = if event.level == Level::Info {
+        let text = if notice.level == Level::Info {
             ratatui::style::Style::new()
         } else {
             style
         };
         let mut spans = vec![
-            dim(theme, event.at.format("%H:%M:%S ").to_string()),
+            dim(theme, notice.at.format("%H:%M:%S ").to_string()),
             Span::styled(sign, style),
-            Span::styled(event.text.as_str(), text),
+            Span::styled(escaped(&notice.text), text),
         ];
-        if event.times > 1 {
-            spans.push(dim(theme, format!(" ×{}", event.times)));
+        if notice.times > 1 {
+            spans.push(dim(theme, format!(" ×{}", notice.times)));
         }
         frame.render_widget(Line::from(cut(spans, usize::from(inner.width))), row);
     }

@@ -22,9 +22,13 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         return;
     }
     let interval = match view.asked {
-        Some(asked) if asked != snapshot.interval() => format!("→ {}", number::duration(asked)),
-        _ if snapshot.interval().is_zero() => "interval".into(),
-        _ => format!("every {}", number::duration(snapshot.interval())),
+        Some(asked) if Some(asked) != snapshot.interval => {
+            format!("→ {}", number::duration(asked))
+        }
+        _ => match snapshot.interval {
+            Some(interval) => format!("every {}", number::duration(interval)),
+            None => "interval".into(),
+        },
     };
     let freeze = if view.frozen.is_some() {
         "thaw"

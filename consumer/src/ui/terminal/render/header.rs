@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use kafka_access::escape::escaped;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -11,7 +12,7 @@ use super::graph::progress;
 use super::pane::{both_edges, cut, dim, styled};
 use super::{Scene, Theme};
 use crate::number::{self, counted};
-use crate::ui::terminal::snapshot::Phase;
+use crate::status::snapshot::Phase;
 use crate::width::width;
 
 /// Nobody should wonder at what others have kept while it is not older than this: a look and a batch.
@@ -23,7 +24,7 @@ const STEPS: usize = 10;
 
 /// Rows that the header takes in `columns`.
 pub fn height(scene: &Scene<'_>, columns: u16) -> u16 {
-    let behind = u16::from(scene.snapshot.reading.behind.is_some());
+    let behind = u16::from(scene.snapshot.gauges.behind.is_some());
     2 + behind + demo(scene, columns.saturating_sub(2)).len() as u16
 }
 
@@ -33,13 +34,14 @@ fn demo<'a>(scene: &Scene<'a>, columns: u16) -> Vec<Line<'a>> {
     let Scene {
         snapshot, theme, ..
     } = *scene;
-    let texts = &snapshot.query.demo;
+    let texts = snapshot.query.demo.iter();
+    let texts: Vec<_> = texts.map(|text| escaped(text).into_owned()).collect();
     let joined = texts.join(" · ");
     let room = usize::from(columns);
     let texts = if width(&joined) + BADGE.len() < room {
         vec![joined]
     } else {
-        texts.clone()
+        texts
     };
     let line = |(i, text): (usize, String)| {
         let badge = match i {
@@ -69,11 +71,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         styled(" CARDSTREAM ", Theme::badge(theme.accent)),
         Span::raw(" "),
     ];
-    left.push(styled(snapshot.query.name.as_str(), theme.strong));
+    left.push(styled(escaped(&snapshot.query.name), theme.strong));
     if !snapshot.query.topics.is_empty() {
         left.extend([
             dim(theme, " · "),
-            Span::raw(snapshot.query.topics.join(", ")),
+            Span::raw(escaped(&snapshot.query.topics.join(", ")).into_owned()),
         ]);
     }
     let mut lines = vec![
@@ -96,7 +98,7 @@ fn behind<'a>(scene: &Scene<'a>, columns: u16) -> Option<Line<'a>> {
         now,
         ..
     } = *scene;
-    let behind = snapshot.reading.behind.as_ref()?;
+    let behind = snapshot.gauges.behind.as_ref()?;
     let records = counted(behind.records, "record");
     let about = number::short(behind.records as f64);
     let texts = match behind.left(now) {
@@ -127,11 +129,12 @@ fn trigger<'a>(scene: &Scene<'a>) -> Vec<Span<'a>> {
         view,
         theme,
         now,
+        ..
     } = *scene;
-    let batch = match &snapshot.batch {
-        Some(batch) => vec![
+    let batch = match &snapshot.progress {
+        Some(progress) => vec![
             dim(theme, "batch "),
-            styled(number::count(batch.id), theme.strong),
+            styled(number::count(progress.batch_id), theme.strong),
             Span::raw("  "),
         ],
         None => Vec::new(),
@@ -158,12 +161,12 @@ fn trigger<'a>(scene: &Scene<'a>) -> Vec<Span<'a>> {
         (Phase::Starting, _) => vec![dim(theme, "starting")],
         (Phase::CatchingUp, _) => vec![dim(theme, "reading the first batch")],
         (Phase::Running, Some(due)) if due > now => {
-            countdown(theme, due - now, snapshot.interval())
+            countdown(theme, due - now, snapshot.interval.unwrap_or_default())
         }
-        (Phase::Running, _) if snapshot.reading.lag == 0 => {
+        (Phase::Running, _) if snapshot.gauges.lag == 0 => {
             vec![dim(
                 theme,
-                match snapshot.reading.held_back {
+                match snapshot.gauges.held_back {
                     Some(_) => "waiting for a transaction to end",
                     None => "waiting for records",
                 },
@@ -196,20 +199,20 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
     let Scene {
         snapshot, theme, ..
     } = *scene;
-    let reading = &snapshot.reading;
-    let mut right = vec![Span::raw(counted(reading.partitions as u64, "partition"))];
-    if reading.paused > 0 {
-        let why = if reading.memory_short {
+    let gauges = &snapshot.gauges;
+    let mut right = vec![Span::raw(counted(gauges.partitions as u64, "partition"))];
+    if gauges.paused > 0 {
+        let why = if gauges.memory_short {
             " for memory"
         } else {
             ""
         };
-        let text = format!(", {} paused{why}", reading.paused);
+        let text = format!(", {} paused{why}", gauges.paused);
         right.push(styled(text, theme.warn));
     }
-    if let Some(others) = reading.others {
-        let age = number::duration(Duration::from_secs(others.age_seconds));
-        let colour = match others.age_seconds > STALE_SECONDS {
+    if let Some(others) = gauges.others {
+        let age = number::duration(Duration::from_secs(others.age.as_secs()));
+        let colour = match others.age.as_secs() > STALE_SECONDS {
             true => theme.warn,
             false => theme.dim,
         };
@@ -249,7 +252,7 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
             };
             spans.push(Span::raw(id));
             if with_address(broker.up) {
-                spans.push(dim(theme, format!(" {}", broker.address)));
+                spans.push(dim(theme, format!(" {}", escaped(&broker.address))));
             }
             if !broker.up {
                 spans.push(styled(" lost", theme.bad));

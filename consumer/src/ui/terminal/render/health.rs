@@ -10,8 +10,8 @@ use ratatui::text::Span;
 use super::Scene;
 use super::graph::columns;
 use super::pane::{both_edges, dim, pane};
+use crate::event::HeldBack;
 use crate::number::{bytes, count, duration};
-use crate::ui::terminal::snapshot::HeldBack;
 use crate::width::width;
 
 /// Rows of the pane where there is room for everything.
@@ -32,14 +32,14 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     frame.render_widget(block, area);
 
     let room = usize::from(inner.width);
-    let reading = &snapshot.reading;
-    let dead = if reading.dead_letters > 0 {
+    let (totals, gauges) = (&snapshot.totals, &snapshot.gauges);
+    let dead = if totals.dead_letters > 0 {
         theme.warn
     } else {
         Style::new()
     };
-    let mut lines = vec![("lag", count(reading.lag), Style::new())];
-    if let Some(HeldBack { records, since }) = reading.held_back {
+    let mut lines = vec![("lag", count(gauges.lag), Style::new())];
+    if let Some(HeldBack { records, since }) = gauges.held_back {
         let open = (scene.now - since).to_std().unwrap_or_default();
         let open = Duration::from_secs(open.as_secs());
         let text = format!("{} · {}", count(records), duration(open));
@@ -52,33 +52,34 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
             .unwrap_or(("held back", count(records)));
         lines.push((label, text, theme.warn));
     }
-    lines.push(("dead letters", count(reading.dead_letters), dead));
-    if reading.tombstones > 0 {
-        lines.push(("tombstones", count(reading.tombstones), Style::new()));
+    lines.push(("dead letters", count(totals.dead_letters), dead));
+    if totals.tombstones > 0 {
+        lines.push(("tombstones", count(totals.tombstones), Style::new()));
     }
-    if let Some((batch, groups)) = snapshot
-        .batch
-        .as_ref()
-        .and_then(|batch| Some((batch, batch.groups?)))
-    {
+    let progress = snapshot.progress.as_deref();
+    if let Some(state) = progress.and_then(|progress| progress.state_operators.first()) {
+        let (groups, size) = (state.num_rows_total, state.memory_used_bytes);
         lines.push((
             "groups",
-            format!("{} · {}", count(groups), bytes(batch.state_bytes)),
+            format!("{} · {}", count(groups), bytes(size)),
             Style::new(),
         ));
     }
-    lines.push(("records", count(reading.records), Style::new()));
-    lines.push(("read", bytes(reading.bytes), Style::new()));
-    if let Some(batch) = &snapshot.batch {
+    lines.push(("records", count(totals.records), Style::new()));
+    lines.push(("read", bytes(totals.bytes), Style::new()));
+    if let Some(progress) = progress {
         let parts = format!(
             "{} ms + {} ms",
-            count(batch.add_batch_ms),
-            count(batch.query_ms)
+            count(progress.duration_ms.add_batch),
+            count(progress.duration_ms.query_execution)
         );
         lines.push(("wait + query", parts, Style::new()));
         lines.push((
             "capacity",
-            format!("{}/s", count(batch.processed_rate.round() as u64)),
+            format!(
+                "{}/s",
+                count(progress.processed_rows_per_second.round() as u64)
+            ),
             Style::new(),
         ));
     }
@@ -106,7 +107,7 @@ fn trend(frame: &mut Frame<'_>, row: Rect, value_width: u16, scene: &Scene<'_>) 
         width,
         ..row
     };
-    let lag = &scene.snapshot.lag;
+    let lag = &scene.snapshot.history.lag;
     let values: Vec<_> = lag
         .iter()
         .rev()

@@ -1,5 +1,6 @@
 //! The help: every key, what the signs mean, and the query in full.
 
+use kafka_access::escape::escaped;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,7 +9,7 @@ use ratatui::widgets::{Clear, Paragraph, Wrap};
 
 use super::Scene;
 use super::pane::{dim, pane};
-use super::query::highlighted;
+use super::query::{self, highlighted};
 use crate::ui::terminal::keys::KEYS;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
@@ -41,14 +42,12 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
                 .query
                 .demo
                 .iter()
-                .map(|line| Line::from(line.as_str())),
+                .map(|line| Line::from(escaped(line))),
         );
     }
     lines.push(Line::default());
     lines.extend(
-        snapshot
-            .query
-            .text
+        query::lines(scene)
             .iter()
             .map(|line| Line::from(highlighted(line, theme))),
     );

@@ -1,5 +1,6 @@
 //! The query's text: in one line, or in full in a pane of its own.
 
+use kafka_access::escape::escaped;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -17,7 +18,7 @@ const KEYWORDS: [&str; 28] = [
 
 /// The query in one line.
 pub fn line(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-    let text = scene.snapshot.query.text.join(" ");
+    let text = lines(scene).join(" ");
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let inner = Rect {
         x: area.x + 1,
@@ -31,10 +32,7 @@ pub fn line(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
 /// Rows that [`pane`] needs for the whole text in `width` columns.
 pub fn height(scene: &Scene<'_>, width: u16) -> u16 {
     let columns = usize::from(width.saturating_sub(4)).max(1);
-    let rows: usize = scene
-        .snapshot
-        .query
-        .text
+    let rows: usize = lines(scene)
         .iter()
         .map(|line| crate::width::width(line).div_ceil(columns).max(1))
         .sum();
@@ -49,13 +47,19 @@ pub fn pane(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
 
 /// The whole text, line by line.
 pub fn paragraph<'a>(scene: &Scene<'a>) -> Paragraph<'a> {
-    let lines = scene
-        .snapshot
-        .query
-        .text
+    let lines = lines(scene);
+    let lines = lines
         .iter()
         .map(|line| Line::from(highlighted(line, scene.theme)));
     Paragraph::new(lines.collect::<Vec<_>>()).wrap(Wrap { trim: false })
+}
+
+/// The query's text, line by line.
+pub fn lines(scene: &Scene<'_>) -> Vec<String> {
+    let lines = scene.snapshot.query.text.trim().lines();
+    // A tab is no danger in a query that the user wrote, only too wide.
+    let line = |line: &str| escaped(&line.trim_end().replace('\t', "  ")).into_owned();
+    lines.map(line).collect()
 }
 
 /// `text` with its keywords set off from what they are about.

@@ -10,7 +10,7 @@ use crate::number::{count, counted};
 use crate::output_mode::OutputMode;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-    let table = &scene.snapshot.result;
+    let table = scene.table;
     let inner = pane(scene.theme, "result", Vec::new(), area).inner(area);
     if table.rows.is_empty() {
         frame.render_widget(pane(scene.theme, "result", Vec::new(), area), area);

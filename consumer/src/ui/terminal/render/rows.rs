@@ -10,7 +10,7 @@ use super::graph::bar;
 use super::pane::styled;
 use super::{Scene, Theme};
 use crate::number;
-use crate::ui::terminal::snapshot::{Cell, Row};
+use crate::ui::terminal::table::{Cell, Row};
 use crate::width::{padded, width};
 
 /// Columns in front of each row: the mark of a new one.
@@ -27,12 +27,8 @@ pub struct Seen {
 /// Draws the table into `area`, its names first.
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> Seen {
     let Scene {
-        snapshot,
-        view,
-        theme,
-        ..
+        table, view, theme, ..
     } = *scene;
-    let table = &snapshot.result;
     let all = view.ordered(table);
     let height = usize::from(area.height.saturating_sub(1));
     let cursor = view.cursor.map(|row| row.min(all.len().saturating_sub(1)));
@@ -106,14 +102,11 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> Seen {
 /// The names of the columns, that of the chosen one set off, that of the sorted one with an arrow.
 fn names<'a>(scene: &Scene<'a>, plan: &Plan, chosen: usize, change_width: usize) -> Line<'a> {
     let Scene {
-        snapshot,
-        view,
-        theme,
-        ..
+        table, view, theme, ..
     } = *scene;
     let mut spans = vec![Span::raw(" ".repeat(FRONT))];
     for (i, width) in &plan.columns {
-        let column = &snapshot.result.columns[*i];
+        let column = &table.columns[*i];
         let sort = view.sort.filter(|sort| sort.column == *i);
         let arrow = match sort {
             Some(sort) if sort.descending => "↓",
@@ -164,7 +157,7 @@ fn cell<'a>(spans: &mut Vec<Span<'a>>, cell: &Cell, width: usize, numeric: bool,
 
 /// The change in the chosen column of `row`, with its sign.
 fn change(row: &Row, chosen: usize, scene: &Scene<'_>) -> String {
-    let scale = scene.snapshot.result.columns[chosen].scale;
+    let scale = scene.table.columns[chosen].scale;
     row.cells[chosen]
         .change
         .map_or_else(String::new, |change| number::change(change, scale))

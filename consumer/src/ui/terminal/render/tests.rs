@@ -16,15 +16,19 @@ use crate::event::{
     Batch, Broker, Heartbeat, HeldBack, Level, Notice, QueryEvent, Receipt, Started,
 };
 use crate::output_mode::OutputMode;
+use crate::status::updater::Updater;
+use crate::ui::terminal::terminal_snapshot::TerminalSnapshot;
 use crate::ui::terminal::theme::Theme;
-use crate::ui::terminal::updater::Updater;
 use crate::ui::terminal::view::{Sort, View};
 
 /// A dashboard at a time of its own.
 struct Stage {
     updater: Updater,
+    shown: TerminalSnapshot,
     view: View,
     now: DateTime<Utc>,
+    /// Whether its records have a size, and one in 500 is a dead letter.
+    is_counted: bool,
 }
 
 impl Stage {
@@ -33,8 +37,10 @@ impl Stage {
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
         let mut stage = Self {
             updater: Updater::default(),
+            shown: TerminalSnapshot::default(),
             view: View::new(Theme::coloured()),
             now,
+            is_counted: true,
         };
         stage.tell(QueryEvent::Started(Arc::new(Started {
             name: "card-brands".into(),
@@ -59,7 +65,11 @@ impl Stage {
 
     /// Four batches in, the last of which changed the order and brought a new row.
     fn running(demo: &[&str]) -> Self {
-        let mut stage = Self::started(demo);
+        Self::started(demo).after_batches()
+    }
+
+    fn after_batches(self) -> Self {
+        let mut stage = self;
         for id in 0..4u64 {
             stage.pass(
                 Duration::from_secs(1),
@@ -87,14 +97,15 @@ impl Stage {
 
     fn tell(&mut self, event: QueryEvent) {
         self.updater.apply(&event, self.now);
+        self.shown = self.shown.after(&mut self.updater, self.now);
     }
 
     fn pass(&mut self, time: Duration, records: u64, next_trigger: Option<Duration>) {
         self.now += time;
         self.tell(QueryEvent::Heartbeat(Heartbeat {
             records,
-            bytes: records * 341,
-            dead_letters: records / 500,
+            bytes: if self.is_counted { records * 341 } else { 0 },
+            dead_letters: if self.is_counted { records / 500 } else { 0 },
             tombstones: 0,
             lag: 34,
             held_back: None,
@@ -119,7 +130,7 @@ impl Stage {
     fn buffer(&self, width: u16, height: u16) -> Buffer {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal
-            .draw(|frame| render(frame, self.updater.snapshot(), &self.view, self.now))
+            .draw(|frame| render(frame, &self.shown, &self.view, self.now))
             .unwrap();
         terminal.backend().buffer().clone()
     }
@@ -127,7 +138,7 @@ impl Stage {
     fn picture(&self, width: u16, height: u16) -> String {
         let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
         terminal
-            .draw(|frame| render(frame, self.updater.snapshot(), &self.view, self.now))
+            .draw(|frame| render(frame, &self.shown, &self.view, self.now))
             .unwrap();
         terminal.backend().to_string()
     }
@@ -142,8 +153,10 @@ const DEMO: [&str; 2] = [
 fn before_anything_is_known() {
     let stage = Stage {
         updater: Updater::default(),
+        shown: TerminalSnapshot::default(),
         view: View::new(Theme::plain()),
         now: DateTime::UNIX_EPOCH,
+        is_counted: true,
     };
     insta::assert_snapshot!(stage.picture(80, 24));
 }
@@ -228,7 +241,11 @@ fn what_waits_behind_a_transaction_is_seen_beside_the_lag() {
 
 /// A running query whose lag goes from 3,900,000 by `step` every quarter of a second.
 fn behind(step: i64) -> Stage {
-    let mut stage = Stage::running(&[]);
+    let started = Stage {
+        is_counted: false,
+        ..Stage::started(&[])
+    };
+    let mut stage = started.after_batches();
     for i in 0..=20 {
         stage.now += Duration::from_millis(250);
         stage.tell(QueryEvent::Heartbeat(Heartbeat {

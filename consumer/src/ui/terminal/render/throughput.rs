@@ -18,9 +18,9 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     if inner.is_empty() {
         return;
     }
-    if snapshot.throughput.is_empty() {
+    if snapshot.history.throughput.is_empty() {
         frame.render_widget(pane(theme, title, Vec::new(), area), area);
-        let text = if snapshot.reading.records == 0 {
+        let text = if snapshot.totals.records == 0 {
             "no records yet"
         } else {
             "measuring"
@@ -29,13 +29,19 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         return;
     }
     let shown = usize::from(inner.width) * 2;
-    let skipped = snapshot.throughput.len().saturating_sub(shown);
-    let values: Vec<f64> = snapshot.throughput.iter().skip(skipped).copied().collect();
+    let skipped = snapshot.history.throughput.len().saturating_sub(shown);
+    let values: Vec<f64> = snapshot
+        .history
+        .throughput
+        .iter()
+        .skip(skipped)
+        .copied()
+        .collect();
     let largest = round_up(values.iter().copied().fold(0.0, f64::max));
     let mean = values.iter().sum::<f64>() / values.len() as f64;
 
     let now = Span::styled(
-        number::count(snapshot.reading.rate.round() as u64),
+        number::count(snapshot.gauges.rate.round() as u64),
         theme.strong,
     );
     let below = format!(

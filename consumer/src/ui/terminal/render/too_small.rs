@@ -12,8 +12,8 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let Scene {
         snapshot, theme, ..
     } = *scene;
-    let batch = match &snapshot.batch {
-        Some(batch) => format!("batch {}, the query goes on", batch.id),
+    let batch = match &snapshot.progress {
+        Some(progress) => format!("batch {}, the query goes on", progress.batch_id),
         None => "the query goes on".into(),
     };
     let lines = vec![

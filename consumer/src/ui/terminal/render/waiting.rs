@@ -11,7 +11,7 @@ use super::Scene;
 use super::graph::progress;
 use super::pane::dim;
 use crate::number;
-use crate::ui::terminal::snapshot::Phase;
+use crate::status::snapshot::Phase;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let lines = lines(scene, usize::from(area.width));
@@ -28,7 +28,7 @@ fn lines<'a>(scene: &Scene<'a>, columns: usize) -> Vec<Line<'a>> {
     let Scene {
         snapshot, theme, ..
     } = *scene;
-    let reading = &snapshot.reading;
+    let (records, lag) = (snapshot.totals.records, snapshot.gauges.lag);
     match snapshot.phase {
         Phase::Starting => vec![
             Line::from("starting"),
@@ -37,18 +37,18 @@ fn lines<'a>(scene: &Scene<'a>, columns: usize) -> Vec<Line<'a>> {
                 "looking for the topics, the schema and what is kept",
             )),
         ],
-        Phase::CatchingUp if reading.records == 0 => vec![
+        Phase::CatchingUp if records == 0 => vec![
             Line::from("waiting for records"),
             Line::from(dim(theme, "the result appears with the first batch")),
         ],
         Phase::CatchingUp => {
-            let all = reading.records + reading.lag;
+            let all = records + lag;
             // A share for the eye: the rounding of a cast does not show.
-            let share = reading.records as f64 / all as f64;
+            let share = records as f64 / all as f64;
             let mut note = format!("{:.0} %", (share * 100.0).floor());
-            if reading.rate >= 1.0 && reading.lag > 0 {
+            if snapshot.gauges.rate >= 1.0 && lag > 0 {
                 let left =
-                    Duration::from_secs_f64((reading.lag as f64 / reading.rate).clamp(1.0, 1e6));
+                    Duration::from_secs_f64((lag as f64 / snapshot.gauges.rate).clamp(1.0, 1e6));
                 note += &format!(
                     " · about {} left",
                     number::duration(Duration::from_secs(left.as_secs()))
@@ -57,7 +57,7 @@ fn lines<'a>(scene: &Scene<'a>, columns: usize) -> Vec<Line<'a>> {
             vec![
                 Line::from(format!(
                     "reading what is there: {} so far",
-                    number::counted(reading.records, "record")
+                    number::counted(records, "record")
                 )),
                 Line::default(),
                 Line::from(progress(share, columns.saturating_sub(4).min(48), theme).to_vec()),
@@ -70,7 +70,7 @@ fn lines<'a>(scene: &Scene<'a>, columns: usize) -> Vec<Line<'a>> {
                 theme,
                 format!(
                     "of {} so far none is in the result",
-                    number::counted(reading.records, "record")
+                    number::counted(records, "record")
                 ),
             )),
         ],

@@ -1,31 +1,31 @@
-//! Folds events into the snapshot: the one place where what the dashboard draws changes.
+//! Folds events into the snapshot: the one place where what is to be seen of a query changes.
 //!
 //! Pure: time is a parameter, and the same events at the same times give the same snapshot.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kafka_access::escape::escaped;
 
+use super::behind::LagTrend;
+use super::history::{self, Rate};
 use super::snapshot::*;
-use super::table;
-use crate::event::{Batch, Broker, Heartbeat, Level, QueryEvent, Started};
-use crate::status::behind::LagTrend;
-use crate::status::history::{self, Rate};
+use crate::event::{Batch, Broker, Heartbeat, Level, PeersPart, QueryEvent, Started};
 use crate::time::millis;
 
-/// Batches kept for the chart of durations.
+/// Batches that the history has.
 const BATCHES: usize = 300;
-/// Lines kept for the events pane.
-const EVENTS: usize = 200;
+/// Notices that a snapshot has.
+const NOTICES: usize = 200;
 
 /// Holds the snapshot and what is needed to carry it on.
 #[derive(Debug, Default)]
 pub struct Updater {
     snapshot: Snapshot,
+    /// The totals of the last heartbeat.
+    told: Totals,
     rate: Rate,
     lag: LagTrend,
-    known_brokers: Vec<Broker>,
 }
 
 impl Updater {
@@ -34,7 +34,7 @@ impl Updater {
         &self.snapshot
     }
 
-    /// Takes in an event that arrived at `now`; whether that changes the picture.
+    /// Takes in an event that arrived at `now`; whether there is something new to be seen.
     pub fn apply(&mut self, event: &QueryEvent, now: DateTime<Utc>) -> bool {
         match event {
             QueryEvent::Started(started) => self.started(started),
@@ -49,64 +49,50 @@ impl Updater {
     }
 
     fn started(&mut self, started: &Started) {
-        let own = |lines: &[String]| {
-            lines
-                .iter()
-                .map(|line| escaped(line).into_owned())
-                .collect()
-        };
-        self.snapshot.interval_ms = millis(started.interval.unwrap_or_default());
-        self.snapshot.query = Query {
-            name: escaped(&started.name).into_owned(),
-            topics: own(&started.topics),
-            // A tab is no danger in a query that the user wrote, only too wide.
-            text: started
-                .query
-                .trim()
-                .lines()
-                .map(|line| escaped(&line.trim_end().replace('\t', "  ")).into_owned())
-                .collect(),
+        self.snapshot.interval = started.interval;
+        self.snapshot.query = QueryDescription {
+            name: started.name.clone(),
+            topics: started.topics.clone(),
+            text: started.query.clone(),
             workers: started.workers,
-            demo: own(&started.demo),
+            demo: started.demo.clone(),
         };
     }
 
     fn heartbeat(&mut self, heartbeat: &Heartbeat, now: DateTime<Utc>) -> bool {
         self.lag.observe(heartbeat.lag, now);
         let snapshot = &mut self.snapshot;
-        let before = (snapshot.reading.clone(), snapshot.interval_ms);
+        let before = (snapshot.totals, snapshot.gauges.clone(), snapshot.interval);
         let mut changed = false;
-        if let Some((rate, seconds)) = self.rate.sample(heartbeat.records, now) {
-            changed = true;
-            snapshot.reading.rate = rate;
-            history::extend(&mut snapshot.throughput, rate, seconds);
-            // Only a picture of it: the rounding of a cast does not show.
-            history::extend(&mut snapshot.lag, heartbeat.lag as f64, seconds);
-        }
-        snapshot.reading = Reading {
+        let told = Totals {
             records: heartbeat.records,
             bytes: heartbeat.bytes,
             dead_letters: heartbeat.dead_letters,
             tombstones: heartbeat.tombstones,
+            batches: 0,
+        };
+        snapshot.totals.count(&self.told, &told);
+        self.told = told;
+        if let Some((rate, seconds)) = self.rate.sample(snapshot.totals.records, now) {
+            changed = true;
+            snapshot.gauges.rate = rate;
+            history::extend(&mut snapshot.history.throughput, rate, seconds);
+            // Only a picture of it: the rounding of a cast does not show.
+            history::extend(&mut snapshot.history.lag, heartbeat.lag as f64, seconds);
+        }
+        snapshot.gauges = Gauges {
             lag: heartbeat.lag,
-            held_back: heartbeat.held_back.map(|held_back| HeldBack {
-                records: held_back.records,
-                since: held_back.since,
-            }),
+            held_back: heartbeat.held_back,
             partitions: heartbeat.partitions,
-            others: heartbeat.others.map(|others| Others {
-                partitions: others.partitions,
-                behind: others.behind,
-                age_seconds: others.age.as_secs(),
-            }),
+            others: heartbeat.others,
             paused: heartbeat.paused,
             memory_short: heartbeat.memory_short,
             // What is there at the start is told with how much of it has been read.
-            behind: match &snapshot.batch {
-                Some(batch) => self.lag.behind(batch.records),
+            behind: match &snapshot.progress {
+                Some(progress) => self.lag.behind(progress.num_input_rows),
                 None => None,
             },
-            rate: snapshot.reading.rate,
+            rate: snapshot.gauges.rate,
         };
         let wait = heartbeat
             .next_trigger
@@ -117,45 +103,40 @@ impl Updater {
             snapshot.next_trigger = next;
             changed = true;
         }
-        snapshot.interval_ms = millis(heartbeat.interval.unwrap_or_default());
-        changed || before != (snapshot.reading.clone(), snapshot.interval_ms)
+        snapshot.interval = heartbeat.interval;
+        let (totals, gauges, interval) = before;
+        changed
+            || totals != snapshot.totals
+            || interval != snapshot.interval
+            || by_the_second(gauges) != by_the_second(snapshot.gauges.clone())
     }
 
     fn batch(&mut self, batch: &Batch, now: DateTime<Utc>) {
         let progress = &batch.progress;
         let snapshot = &mut self.snapshot;
+        let history = &mut snapshot.history;
         if snapshot.phase != Phase::Running {
             // The charts begin anew: the race through what was there would dwarf all that comes.
             self.rate = Rate::default();
-            snapshot.throughput.clear();
-            snapshot.lag.clear();
+            history.throughput.clear();
+            history.lag.clear();
         }
         snapshot.phase = Phase::Running;
-        let state = progress.state_operators.first();
-        snapshot.batch = Some(BatchReport {
+        snapshot.totals.batches += 1;
+        snapshot.progress = Some(Arc::new(progress.clone()));
+        let interval_ms = millis(snapshot.interval.unwrap_or_default());
+        history.batches.push_back(BatchSample {
             id: progress.batch_id,
+            at: now,
             records: progress.num_input_rows,
-            bad_records: progress.num_bad_rows,
-            tombstones: progress.num_tombstones,
-            duration_ms: progress.batch_duration,
-            add_batch_ms: progress.duration_ms.add_batch,
-            query_ms: progress.duration_ms.query_execution,
-            input_rate: progress.input_rows_per_second,
-            processed_rate: progress.processed_rows_per_second,
-            groups: state.map(|state| state.num_rows_total),
-            state_bytes: state.map_or(0, |state| state.memory_used_bytes),
-        });
-        snapshot.batches.push_back(BatchPoint {
-            id: progress.batch_id,
             duration_ms: progress.batch_duration,
             // The first batch reads what was there: it has no interval to keep.
-            overran: progress.batch_duration > snapshot.interval_ms
-                && snapshot.next_trigger.is_some(),
+            overran: progress.batch_duration > interval_ms && snapshot.next_trigger.is_some(),
         });
-        while snapshot.batches.len() > BATCHES {
-            snapshot.batches.pop_front();
+        while history.batches.len() > BATCHES {
+            history.batches.pop_front();
         }
-        match table::after(batch, &snapshot.result) {
+        match snapshot.result.after(batch) {
             Ok(result) => snapshot.result = Arc::new(result),
             Err(error) => {
                 let text = format!(
@@ -168,22 +149,15 @@ impl Updater {
     }
 
     fn brokers(&mut self, brokers: &[Broker], now: DateTime<Utc>) {
-        for (level, text) in Broker::changes(&self.known_brokers, brokers) {
+        for (level, text) in Broker::changes(&self.snapshot.brokers, brokers) {
             self.note(now, level, &text);
         }
-        self.known_brokers = brokers.to_vec();
-        let state = |broker: &Broker| BrokerState {
-            id: broker.id,
-            address: escaped(&broker.address).into_owned(),
-            up: broker.up,
-        };
-        self.snapshot.brokers = brokers.iter().map(state).collect();
+        self.snapshot.brokers = brokers.to_vec();
     }
 
     fn note(&mut self, at: DateTime<Utc>, level: Level, text: &str) {
-        let text = escaped(text);
-        let events = &mut self.snapshot.events;
-        if let Some(last) = events
+        let notices = &mut self.snapshot.notices;
+        if let Some(last) = notices
             .back_mut()
             .filter(|last| last.level == level && last.text == text)
         {
@@ -191,16 +165,37 @@ impl Updater {
             last.at = at;
             return;
         }
-        events.push_back(EventLine {
+        notices.push_back(RepeatedNotice {
             at,
             level,
-            text: text.into_owned(),
+            text: text.to_owned(),
             times: 1,
         });
-        if events.len() > EVENTS {
-            events.pop_front();
+        if notices.len() > NOTICES {
+            notices.pop_front();
         }
     }
+}
+
+impl Totals {
+    /// Adds what was counted between `before` and `now`, which are as heartbeats tell them: without batches.
+    fn count(&mut self, before: &Self, now: &Self) {
+        // A count that has fallen began anew.
+        let counted = |before: u64, now: u64| now.checked_sub(before).unwrap_or(now);
+        self.records += counted(before.records, now.records);
+        self.bytes += counted(before.bytes, now.bytes);
+        self.dead_letters += counted(before.dead_letters, now.dead_letters);
+        self.tombstones += counted(before.tombstones, now.tombstones);
+    }
+}
+
+/// The gauges, in which nothing grows older within a second.
+fn by_the_second(gauges: Gauges) -> Gauges {
+    let others = gauges.others.map(|others| PeersPart {
+        age: Duration::from_secs(others.age.as_secs()),
+        ..others
+    });
+    Gauges { others, ..gauges }
 }
 
 /// Whether two times are so close that nobody would see which it is.
@@ -213,8 +208,6 @@ fn is_about(one: Option<DateTime<Utc>>, other: Option<DateTime<Utc>>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::event::Notice;
     use crate::event::samples::brands;
@@ -234,9 +227,10 @@ mod tests {
     #[test]
     fn the_first_result_is_not_marked_as_new() {
         let snapshot = after(&[QueryEvent::Batch(brands(0, &[("Visa", 5, 1000)]))]);
-        assert!(!snapshot.result.rows[0].new);
+        assert_eq!(snapshot.result.rows.num_rows(), 1);
+        assert!(!snapshot.result.changes.is_new(0));
         assert_eq!(snapshot.phase, Phase::Running);
-        assert_eq!(snapshot.batch.unwrap().groups, Some(6));
+        assert_eq!(snapshot.progress.unwrap().batch_id, 0);
     }
 
     #[test]
@@ -254,10 +248,10 @@ mod tests {
         updater.apply(&heartbeat(500), at(500));
         updater.apply(&heartbeat(1000), at(1000));
         let snapshot = updater.snapshot();
-        assert_eq!(snapshot.throughput, [1000.0]);
-        assert_eq!(snapshot.reading.rate, 1000.0);
+        assert_eq!(snapshot.history.throughput, [1000.0]);
+        assert_eq!(snapshot.gauges.rate, 1000.0);
         assert_eq!(snapshot.next_trigger, Some(at(1300)));
-        assert_eq!(snapshot.interval(), Duration::from_secs(2));
+        assert_eq!(snapshot.interval, Some(Duration::from_secs(2)));
     }
 
     #[test]
@@ -295,7 +289,7 @@ mod tests {
         updater.apply(&heartbeat(900_500), at(1100));
         updater.apply(&heartbeat(900_600), at(2100));
         updater.apply(&QueryEvent::Batch(brands(1, &[])), at(2200));
-        assert_eq!(updater.snapshot().throughput, [100.0]);
+        assert_eq!(updater.snapshot().history.throughput, [100.0]);
     }
 
     #[test]
@@ -309,9 +303,9 @@ mod tests {
         };
         let snapshot = after(&[broker(true), broker(false), broker(true)]);
         let texts: Vec<_> = snapshot
-            .events
+            .notices
             .iter()
-            .map(|event| event.text.as_str())
+            .map(|notice| notice.text.as_str())
             .collect();
         assert_eq!(
             texts,
@@ -329,19 +323,55 @@ mod tests {
             })
         };
         let snapshot = after(&[notice(at(0)), notice(at(5)), notice(at(9))]);
-        assert_eq!(snapshot.events.len(), 1);
+        assert_eq!(snapshot.notices.len(), 1);
         assert_eq!(
-            (snapshot.events[0].times, snapshot.events[0].at),
+            (snapshot.notices[0].times, snapshot.notices[0].at),
             (3, at(9))
         );
-        assert_eq!(snapshot.events[0].text, "no\\u{7}");
+        assert_eq!(snapshot.notices[0].text, "no\x07");
     }
 
     #[test]
-    fn a_snapshot_is_json_for_other_viewers() {
-        let snapshot = after(&[QueryEvent::Batch(brands(0, &[("Visa", 5, 1000)]))]);
-        let json = serde_json::to_value(&snapshot).unwrap();
-        assert_eq!(json["result"]["rows"][0]["cells"][2]["text"], "10.00");
-        assert_eq!(json["phase"], "running");
+    fn a_counter_that_begins_anew_goes_on_where_it_was() {
+        let mut updater = Updater::default();
+        let heartbeat = |records| {
+            QueryEvent::Heartbeat(Heartbeat {
+                records,
+                bytes: 100 * records,
+                dead_letters: records / 10,
+                tombstones: records / 5,
+                ..Heartbeat::default()
+            })
+        };
+        for records in [40, 100, 10, 30] {
+            updater.apply(&heartbeat(records), at(0));
+        }
+        updater.apply(&QueryEvent::Batch(brands(0, &[])), at(0));
+        let totals = Totals {
+            records: 130,
+            bytes: 13_000,
+            dead_letters: 13,
+            tombstones: 26,
+            batches: 1,
+        };
+        assert_eq!(updater.snapshot().totals, totals);
+    }
+
+    #[test]
+    fn what_grows_older_is_new_once_a_second() {
+        let mut updater = Updater::default();
+        let mut is_new = |ms| {
+            let others = PeersPart {
+                partitions: 3,
+                behind: 0,
+                age: Duration::from_millis(ms),
+            };
+            let heartbeat = Heartbeat {
+                others: Some(others),
+                ..Heartbeat::default()
+            };
+            updater.apply(&QueryEvent::Heartbeat(heartbeat), at(0))
+        };
+        assert_eq!([1_100, 1_900, 2_000].map(&mut is_new), [true, false, true]);
     }
 }
