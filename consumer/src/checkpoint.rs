@@ -12,6 +12,7 @@ pub mod commit;
 pub mod durable_files;
 pub mod fingerprint;
 pub mod format;
+pub mod identity;
 pub mod lease;
 pub mod listing;
 pub mod location;

@@ -11,17 +11,18 @@ use std::time::SystemTime;
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use consumer::checkpoint::chain::{self, Delta, NewCheckpoint, Tip};
-use consumer::checkpoint::fingerprint::Identity;
+use consumer::checkpoint::identity::Description;
 use consumer::checkpoint::lease;
 use consumer::checkpoint::location::Location;
 use consumer::checkpoint::name::{Folder, Name};
 use consumer::checkpoint::store::Store;
+use consumer::engine::query::Query;
 use consumer::position::{Offset, TopicPartition};
 use consumer::schema::TableSchema;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const PLAN: &str = "AggregateExec: mode=Partial, gby=[brand@0 as brand], aggr=[count(Int64(1))]";
+const QUERY: &str = "SELECT brand, count(*) FROM transactions GROUP BY brand";
 
 /// A location on a disk.
 struct Kept {
@@ -36,7 +37,8 @@ impl Kept {
         let disk = TempDir::new().unwrap();
         let store = Location::parse(&url(&disk), []).unwrap().open().unwrap();
         let columns = TableSchema::parse("brand STRING").unwrap();
-        let identity = Identity::new(&["t".to_owned()], columns.columns(), PLAN);
+        let query = Query::plan(QUERY, columns.table(), &[]).unwrap();
+        let identity = Description::of(&query, &["t".to_owned()], columns.columns());
         let folder = Folder {
             fingerprint: lease::take(&store, &identity, &columns).unwrap(),
             partition: TopicPartition::new("t", 0),

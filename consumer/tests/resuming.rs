@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use consumer::checkpoint::commit::commit;
-use consumer::checkpoint::fingerprint::Identity;
+use consumer::checkpoint::identity::Description;
 use consumer::checkpoint::repository::Repository;
 use consumer::checkpoint::store::Store;
 use consumer::checkpoint::writer::CheckpointWriter;
@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
     fn start(plan: &WorkerPlan, logs: &'a [Vec<String>], objects: Arc<InMemory>) -> Self {
         let query = &plan.query;
         let store = Store::new(Arc::clone(&objects) as _, Path::from("x"), "memory:///x").unwrap();
-        let identity = Identity::new(&["t".to_owned()], query.table(), &query.kept_plan());
+        let identity = Description::of(query, &["t".to_owned()], query.table());
         let fingerprint = identity.fingerprint().unwrap();
         let kept = Arc::new(Repository::new(store, fingerprint, query.clone()));
         let checkpoints = Checkpoints::of(Arc::clone(&kept));

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow::array::RecordBatch;
 use consumer::checkpoint::chain::{self, Delta, NewCheckpoint, Written};
-use consumer::checkpoint::fingerprint::Identity;
+use consumer::checkpoint::identity::Description;
 use consumer::checkpoint::location::Location;
 use consumer::checkpoint::name::Folder;
 use consumer::checkpoint::store::Store;
@@ -46,7 +46,7 @@ impl Kept {
         let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
         let url = format!("file://{}", directory.path().display());
         let location = Location::parse(&url, std::iter::empty()).expect("a location");
-        let identity = Identity::new(&[], query.table(), &query.kept_plan());
+        let identity = Description::of(&query, &[], query.table());
         Self {
             count,
             bytes: 0,

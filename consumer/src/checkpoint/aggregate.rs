@@ -165,7 +165,7 @@ mod tests {
     fn planned(sql: &str) -> (Aggregate, Query) {
         let table = TableSchema::parse(DDL).unwrap();
         let query = Query::plan(sql, table.table(), &[]).unwrap();
-        (Aggregate::of_plan(&query.kept_plan()), query)
+        (Aggregate::of_plan(&query.plan_text()), query)
     }
 
     #[test]

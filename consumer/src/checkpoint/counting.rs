@@ -8,7 +8,7 @@ use arrow::datatypes::Int64Type;
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use super::fingerprint::Identity;
+use super::identity::Description;
 use super::repository::Repository;
 use super::store::Store;
 use super::writer::NewState;
@@ -35,7 +35,7 @@ impl Counting {
     pub(crate) fn repository(&self) -> Arc<Repository> {
         let store = Store::new(Arc::clone(&self.objects), Path::from("x"), "memory:///x");
         let columns = TableSchema::parse("n BIGINT").unwrap();
-        let identity = Identity::new(&["t".to_owned()], columns.columns(), "count");
+        let identity = Description::of(&self.query, &["t".to_owned()], columns.columns());
         let fingerprint = identity.fingerprint().unwrap();
         Arc::new(Repository::new(
             store.unwrap(),

@@ -5,7 +5,8 @@
 
 use thiserror::Error;
 
-use super::fingerprint::{Fingerprint, Identity};
+use super::fingerprint::Fingerprint;
+use super::identity::Description;
 use super::store::{Current, Store, StoreError};
 use crate::schema::{SchemaError, TableSchema};
 
@@ -40,66 +41,79 @@ pub enum LeaseError {
     Identity(#[from] serde_json::Error),
 }
 
-/// Takes the location for the query `identity` over a table of this schema, or finds that it is already.
+/// Takes the location for the query that `own` describes, over a table of this schema, or finds that it is already. The
+/// fingerprint is the one under which its checkpoints are: where an older release has begun it is that one's.
 ///
 /// # Errors
 /// If it keeps another query's checkpoints, with the difference; or the store fails.
 pub fn take(
     store: &Store,
-    identity: &Identity,
+    own: &Description,
     schema: &TableSchema,
 ) -> Result<Fingerprint, LeaseError> {
-    let fingerprint = identity.fingerprint()?;
     let Some(current) = store.current()? else {
-        return write_current(store, None, identity, schema, fingerprint);
+        return write_current(store, None, own, schema);
     };
-    let kept = described(store, current.text.parse().ok())?;
-    if current.text == fingerprint.to_string() && kept.as_ref().is_none_or(|kept| kept == identity)
-    {
-        if kept.is_none() {
-            store.set_identity(fingerprint, serde_json::to_vec(identity)?.into())?;
+    let named = current.text.parse().ok();
+    let stored = described(store, named)?;
+    let (new, former) = (own.fingerprint()?, own.former_fingerprint()?);
+    let taken = match (named, &stored) {
+        (Some(named), Some(stored)) if own.is_same(stored) => {
+            // From here on it is found whatever the text of its plan becomes.
+            let to_write = stored.is_former().then(|| own.beside(stored));
+            Some((named, to_write))
+        }
+        (Some(named), None) if named == new => Some((named, Some(own.under_new_name()))),
+        (Some(named), None) if named == former => Some((named, Some(own.clone()))),
+        _ => None,
+    };
+    if let Some((fingerprint, to_write)) = taken {
+        if let Some(description) = to_write {
+            store.set_identity(fingerprint, serde_json::to_vec(&description)?.into())?;
         }
         keep_schema(store, fingerprint, schema)?;
         return Ok(fingerprint);
     }
     Err(LeaseError::OtherQuery {
         location: store.location().to_owned(),
-        difference: match kept {
-            Some(kept) => identity.difference(&kept),
+        difference: match stored {
+            Some(stored) => own.difference(&stored),
             None => format!("its description, {}, cannot be read", current.excerpt()),
         },
     })
 }
 
-/// Forgets all that is kept at the location for its query and for `identity`, and takes it for the
+/// Forgets all that is kept at the location for its query and for the one that `own` describes, and takes it for the
 /// latter. No other process may be using it.
 ///
 /// # Errors
 /// If the store fails, or another process takes the location at the same time.
 pub fn reset(
     store: &Store,
-    identity: &Identity,
+    own: &Description,
     schema: &TableSchema,
 ) -> Result<Fingerprint, LeaseError> {
-    let fingerprint = identity.fingerprint()?;
     let current = store.current()?;
-    let kept = current.as_ref().and_then(|kept| kept.text.parse().ok());
-    if let Some(kept) = kept {
-        store.forget(kept)?;
+    let named = current
+        .as_ref()
+        .and_then(|current| current.text.parse().ok());
+    let own_names = [own.fingerprint()?, own.former_fingerprint()?];
+    for fingerprint in named.into_iter().chain(own_names) {
+        store.forget(fingerprint)?;
     }
-    store.forget(fingerprint)?;
-    write_current(store, current.as_ref(), identity, schema, fingerprint)
+    write_current(store, current.as_ref(), own, schema)
 }
 
 fn write_current(
     store: &Store,
     previous: Option<&Current>,
-    identity: &Identity,
+    own: &Description,
     schema: &TableSchema,
-    fingerprint: Fingerprint,
 ) -> Result<Fingerprint, LeaseError> {
+    let fingerprint = own.fingerprint()?;
     // Before `current`, so that what that names can be explained, and planned again.
-    store.set_identity(fingerprint, serde_json::to_vec(identity)?.into())?;
+    let description = serde_json::to_vec(&own.under_new_name())?;
+    store.set_identity(fingerprint, description.into())?;
     keep_schema(store, fingerprint, schema)?;
     if store.set_current(previous, &fingerprint.to_string())? {
         Ok(fingerprint)
@@ -110,11 +124,11 @@ fn write_current(
     }
 }
 
-/// The identity of a query, if it can be read.
+/// The description of a query, if it can be read.
 pub(super) fn described(
     store: &Store,
     fingerprint: Option<Fingerprint>,
-) -> Result<Option<Identity>, StoreError> {
+) -> Result<Option<Description>, StoreError> {
     let Some(fingerprint) = fingerprint else {
         return Ok(None);
     };
@@ -133,7 +147,7 @@ pub fn kept_schema(
 ) -> Result<Option<Result<TableSchema, SchemaError>>, StoreError> {
     let current = store.current()?;
     let fingerprint = current.and_then(|current| current.text.parse().ok());
-    let is_of_topics = |kept: Identity| {
+    let is_of_topics = |kept: Description| {
         let mut topics = topics.to_vec();
         topics.sort();
         kept.topics() == topics
@@ -168,6 +182,7 @@ mod tests {
 
     use super::*;
     use crate::checkpoint::name::{Folder, Name};
+    use crate::engine::query::Query;
     use crate::position::{Offset, TopicPartition};
     use crate::schema::TableSchema;
 
@@ -179,15 +194,18 @@ mod tests {
         TableSchema::parse("amount DOUBLE").unwrap()
     }
 
-    fn identity(aggregate: &str) -> Identity {
-        Identity::new(&["t".to_owned()], schema().columns(), aggregate)
+    /// The query of one aggregate of `amount`.
+    fn identity(aggregate: &str) -> Description {
+        let sql = format!("SELECT {aggregate}(amount) FROM transactions");
+        let query = Query::plan(&sql, schema().table(), &[]).unwrap();
+        Description::of(&query, &["t".to_owned()], schema().columns())
     }
 
-    fn take(store: &Store, identity: &Identity) -> Result<Fingerprint, LeaseError> {
+    fn take(store: &Store, identity: &Description) -> Result<Fingerprint, LeaseError> {
         super::take(store, identity, &schema())
     }
 
-    fn reset(store: &Store, identity: &Identity) -> Result<Fingerprint, LeaseError> {
+    fn reset(store: &Store, identity: &Description) -> Result<Fingerprint, LeaseError> {
         super::reset(store, identity, &schema())
     }
 
@@ -210,7 +228,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "CHECKPOINT_LOCATION=memory:///x: it keeps the checkpoints of another query: its aggregate \
-             is sum, this query's avg; --reset forgets them, or name another CHECKPOINT_LOCATION"
+             is sum(amount), this query's avg(amount); --reset forgets them, or name another CHECKPOINT_LOCATION"
         );
         assert_eq!(store.current().unwrap().unwrap().text, kept.to_string());
     }

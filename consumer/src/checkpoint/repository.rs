@@ -223,13 +223,14 @@ impl Repository {
             });
         };
         let bytes = bytes_of(&newest.batches) as u64;
-        let merged = match newest.on_top {
+        let batches = self.query.adopted(newest.batches);
+        let merged = batches.and_then(|batches| match newest.on_top {
             true => self
                 .query
-                .reduce(newest.batches)
+                .reduce(batches)
                 .and_then(|groups| held.merged(&self.query, groups)),
-            false => State::of(&self.query, newest.batches),
-        };
+            false => State::of(&self.query, batches),
+        });
         let state = merged.map_err(|error| {
             let partition = partition.clone();
             match is_exhausted(&error) {

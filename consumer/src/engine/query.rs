@@ -6,6 +6,7 @@
 //! `Partial` over records, `PartialReduce` over states, `Final` from states to groups. Without an
 //! aggregate, the whole plan runs over the records of a batch and its rows are the result.
 
+use std::collections::BTreeSet;
 use std::slice;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion_common::DataFusionError;
 use datafusion_physical_expr::expressions::Column;
+use datafusion_physical_plan::aggregates::AggregateExec;
 use datafusion_physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use sql::SqlError;
 use thiserror::Error;
@@ -22,7 +24,7 @@ use self::below::Below;
 use self::group_by_group::check_group_by_group;
 use self::physical::aggregate::Modes;
 use self::physical::apart::Apart;
-use self::renamed::renamed;
+use self::renamed::{are_alike, renamed};
 use super::execution::{Environment, Execution};
 use super::functions::clock::TriggerClock;
 use super::functions::nan::one_nan;
@@ -41,6 +43,7 @@ mod renamed;
 
 pub use below::{FailedRecord, OnRecordError};
 pub use explain::error_text;
+pub use identity::Computation;
 
 /// The name under which every stream can be queried, whatever its topics are called.
 pub const TABLE: &str = "transactions";
@@ -91,6 +94,9 @@ pub struct Query {
     columns: Vec<usize>,
     schema: SchemaRef,
     plan: Plan,
+    computation: Arc<Computation>,
+    /// The names of the functions that the computation uses.
+    functions: Arc<BTreeSet<String>>,
     /// Whether a result has only the groups that have changed.
     updates: bool,
 }
@@ -135,8 +141,12 @@ impl Query {
         check_written(&written, &explain::written(name))?;
         let optimized = logical::optimize(written, config.options())?;
         check_optimized(&optimized, topics.len())?;
-        let physical = physical::plan(&one_nan(optimized.clone())?, &config)?;
+        let with_one_nan = one_nan(optimized.clone())?;
+        let physical = physical::plan(&with_one_nan, &config)?;
         let columns = physical.columns.ok_or(Refusal::ReadsNothing)?;
+        let partial = physical.aggregate.as_ref().map(|modes| &modes.partial);
+        let partial = partial.and_then(|plan| plan.downcast_ref::<AggregateExec>());
+        let (computation, functions) = Computation::of(&with_one_nan, partial)?;
         let schema = quantity::marked(&physical.above.schema(), &optimized);
         let query = Self {
             environment: Environment::new(config, &Memory::default())?,
@@ -154,6 +164,8 @@ impl Query {
                     plan: physical.above,
                 },
             },
+            computation: Arc::new(computation),
+            functions: Arc::new(functions),
             updates: false,
         };
         query.rehearse()?;
@@ -274,9 +286,46 @@ impl Query {
         first.expr.downcast_ref::<Column>().map(Column::index)
     }
 
-    /// What the kept state depends on: the plan from the records up to and including the aggregate, as
+    /// What a state depends on, beside the columns: what is computed up to and including the aggregate; without one, all
+    /// of it.
+    pub fn computation(&self) -> &Computation {
+        &self.computation
+    }
+
+    /// The names of the functions that the computation uses.
+    pub fn functions(&self) -> &BTreeSet<String> {
+        &self.functions
+    }
+
+    /// The states of `batches`, which were stored, with the names that this program gives to their columns: these follow
+    /// from DataFusion's text of expressions, and say nothing.
+    ///
+    /// # Errors
+    /// If a value is NULL in a column of this query that has none.
+    pub fn adopted(&self, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, DataFusionError> {
+        let Plan::Aggregate { modes, .. } = &self.plan else {
+            return Ok(batches);
+        };
+        let schema = modes.partial.schema();
+        let adopted = batches.into_iter().map(|batch| {
+            let types = batch.schema();
+            let fields = types.fields().iter().zip(schema.fields());
+            let are_alike = types.fields().len() == schema.fields().len()
+                && fields
+                    .map(|(one, other)| are_alike(one.data_type(), other.data_type()))
+                    .all(|alike| alike);
+            // What is not alike fails when it is merged.
+            match are_alike && types != schema {
+                true => renamed(&batch, &schema),
+                false => Ok(batch),
+            }
+        });
+        adopted.collect()
+    }
+
+    /// What older releases took for what a state depends on: the plan from the records up to and including the aggregate, as
     /// text; without one, all of it.
-    pub fn kept_plan(&self) -> String {
+    pub fn plan_text(&self) -> String {
         let plan = match &self.plan {
             Plan::Aggregate { modes, .. } => &modes.partial,
             Plan::Rows { plan, .. } => plan,

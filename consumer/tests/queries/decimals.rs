@@ -195,7 +195,7 @@ fn a_quotient_stands_beside_other_numbers() {
 fn only_what_has_other_digits_than_before_has_another_name_in_a_plan() {
     let kept = |expression: &str| {
         let sql = format!("SELECT sum({expression}) FROM transactions");
-        plan(&sql).unwrap().kept_plan()
+        plan(&sql).unwrap().plan_text()
     };
     for (expression, name) in [
         ("amount / quantity", "decimal_divide("),

@@ -463,7 +463,7 @@ fn sums_and_averages_slide_over_a_result() {
 /// What is kept is another query's if anything in its expressions is different.
 #[test]
 fn plans_that_keep_something_else_are_told_apart() {
-    let kept = |sql: &str| plan(sql).unwrap().kept_plan();
+    let kept = |sql: &str| plan(sql).unwrap().plan_text();
     for (one, other) in [
         (
             "SELECT avg(amount) FROM transactions",

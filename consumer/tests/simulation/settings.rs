@@ -1,6 +1,6 @@
 //! What is the same in many schedules: the query, and perhaps an error made on purpose.
 
-use consumer::checkpoint::fingerprint::Identity;
+use consumer::checkpoint::identity::Description;
 use consumer::engine::query::Query;
 use consumer::schema::TableSchema;
 
@@ -26,7 +26,7 @@ pub enum Sabotage {
 pub struct Settings {
     pub query: Query,
     pub table: TableSchema,
-    pub identity: Identity,
+    pub identity: Description,
     pub sabotage: Option<Sabotage>,
 }
 
@@ -45,7 +45,7 @@ impl Settings {
         let table = TableSchema::parse(SCHEMA).unwrap();
         let query = Query::plan(text, table.table(), &[]).unwrap();
         let columns = query.table().project(query.columns()).unwrap();
-        let identity = Identity::new(&[TOPIC.to_owned()], &columns, &query.kept_plan());
+        let identity = Description::of(&query, &[TOPIC.to_owned()], &columns);
         Self {
             query,
             table,

@@ -6,16 +6,17 @@
 //! reached), its offset in one byte, and its length in two, the lower one first; the last object takes what
 //! is left.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use chrono::Utc;
 use consumer::checkpoint::chain::{self, Recovered};
-use consumer::checkpoint::fingerprint::Identity;
 use consumer::checkpoint::format::{self, HEAD_BYTES, Kind};
+use consumer::checkpoint::identity::Description;
 use consumer::checkpoint::listing;
 use consumer::checkpoint::name::{Folder, Name};
 use consumer::checkpoint::store::Store;
+use consumer::engine::query::Query;
 use consumer::position::{Offset, TopicPartition};
 use consumer::schema::TableSchema;
 use consumer::ui::checkpoints;
@@ -78,14 +79,23 @@ fn recover(store: &Store) -> Recovered {
     chain::recover(store, &folder()).expect("memory answers")
 }
 
+/// Of a query with one key. It is made once, since planning takes longer than all else here.
+static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| {
+    let columns = TableSchema::parse("key STRING").expect("a schema");
+    let query = Query::plan(
+        "SELECT DISTINCT key FROM transactions",
+        columns.table(),
+        &[],
+    );
+    let query = query.expect("a query");
+    let description = Description::of(&query, &["t".to_owned()], columns.columns());
+    serde_json::to_vec(&description).expect("JSON").into()
+});
+
 /// What is kept is listed, and its rows are shown as text or an error.
 fn check_listing(store: &Store, has_state: bool) {
     let fingerprint = folder().fingerprint;
-    let columns = TableSchema::parse("key STRING").expect("a schema");
-    let plan = "AggregateExec: mode=Partial, gby=[key@0 as key], aggr=[]";
-    let identity = Identity::new(&["t".to_owned()], columns.columns(), plan);
-    let identity = serde_json::to_vec(&identity).expect("JSON");
-    let set = store.set_identity(fingerprint, identity.into());
+    let set = store.set_identity(fingerprint, DESCRIPTION.clone());
     set.expect("memory takes all");
     let set = store.set_current(None, &fingerprint.to_string());
     assert!(set.expect("memory takes all"));

@@ -8,17 +8,19 @@ use object_store::path::Path;
 
 use super::*;
 use crate::checkpoint::chain::{Delta, NewCheckpoint, Tip};
-use crate::checkpoint::fingerprint::Identity;
+use crate::checkpoint::identity::Description;
 use crate::checkpoint::name::Name;
+use crate::engine::query::Query;
 use crate::schema::TableSchema;
 
-const PLAN: &str = "AggregateExec: mode=Partial, gby=[key@0 as key], aggr=[sum(transactions.n)]";
+const QUERY: &str = "SELECT key, sum(n) FROM transactions GROUP BY key";
 
 /// A location that a query has taken, and the folder of `t-0`.
 fn taken() -> (Store, Folder) {
     let store = Store::new(Arc::new(InMemory::new()), Path::from("x"), "memory:///x").unwrap();
     let columns = TableSchema::parse("key STRING, n BIGINT").unwrap();
-    let identity = Identity::new(&["t".to_owned()], columns.columns(), PLAN);
+    let query = Query::plan(QUERY, columns.table(), &[]).unwrap();
+    let identity = Description::of(&query, &["t".to_owned()], columns.columns());
     let fingerprint = lease::take(&store, &identity, &columns).unwrap();
     let partition = TopicPartition::new("t", 0);
     let folder = Folder {

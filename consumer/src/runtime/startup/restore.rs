@@ -6,7 +6,8 @@ use std::sync::Arc;
 use thiserror::Error;
 use uuid::Uuid;
 
-use crate::checkpoint::fingerprint::{Fingerprint, Identity};
+use crate::checkpoint::fingerprint::Fingerprint;
+use crate::checkpoint::identity::Description;
 use crate::checkpoint::lease::{self, LeaseError};
 use crate::checkpoint::repository::{Repository, RepositoryError};
 use crate::checkpoint::store::{Store, StoreError};
@@ -14,7 +15,6 @@ use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::config::{Config, OnDataLoss};
 use crate::engine::query::Query;
 use crate::event::Level;
-use crate::meaning;
 use crate::number::counted;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
@@ -97,20 +97,10 @@ pub(in crate::runtime) fn take(
 ) -> Result<Fingerprint, RestoreError> {
     let columns = schema.declared().project(query.columns());
     let columns = columns.unwrap_or_else(|_| schema.declared().as_ref().clone());
-    let plan = query.kept_plan();
-    let identity = Identity::new(&config.topics, &columns, &meaning::before(&plan));
-    // Without an aggregate only offsets are kept, and these mean the same whatever a record's value is.
-    let identity = match query.appends() {
-        true => identity,
-        false => {
-            let mut meanings = meaning::of_columns(&columns);
-            meanings.extend(meaning::of_plan(&plan));
-            identity.with_meanings(meanings)
-        }
-    };
+    let own = Description::of(query, &config.topics, &columns);
     Ok(match config.reset {
-        true => lease::reset(store, &identity, schema)?,
-        false => lease::take(store, &identity, schema)?,
+        true => lease::reset(store, &own, schema)?,
+        false => lease::take(store, &own, schema)?,
     })
 }
 

@@ -3,9 +3,11 @@
 use std::sync::Barrier;
 use std::thread;
 
-use consumer::checkpoint::fingerprint::{Fingerprint, Identity};
+use consumer::checkpoint::fingerprint::Fingerprint;
+use consumer::checkpoint::identity::Description;
 use consumer::checkpoint::lease::{self, LeaseError};
 use consumer::checkpoint::store::Store;
+use consumer::engine::query::Query;
 use consumer::schema::TableSchema;
 use libtest_mimic::Trial;
 
@@ -27,19 +29,21 @@ fn schema() -> TableSchema {
     TableSchema::parse("amount DOUBLE").unwrap()
 }
 
-fn identity(aggregate: &str) -> Identity {
-    Identity::new(&["t".to_owned()], schema().columns(), aggregate)
+fn identity(aggregate: &str) -> Description {
+    let sql = format!("SELECT {aggregate}(amount) FROM transactions");
+    let query = Query::plan(&sql, schema().table(), &[]).unwrap();
+    Description::of(&query, &["t".to_owned()], schema().columns())
 }
 
-fn claim(store: &Store, identity: &Identity) -> Result<Fingerprint, LeaseError> {
-    claim::claim(store, identity, &schema())
+fn claim(store: &Store, identity: &Description) -> Result<Fingerprint, LeaseError> {
+    lease::take(store, identity, &schema())
 }
 
 /// Claims a location for each identity, all at the same time, each by a store of its own.
 fn at_once(
     server: &Server,
     location: &str,
-    identities: &[Identity],
+    identities: &[Description],
 ) -> Vec<Result<Fingerprint, LeaseError>> {
     let ready = Barrier::new(identities.len());
     thread::scope(|scope| {
@@ -91,7 +95,7 @@ fn after_reset(server: &Server) {
     let old = claim(&store, &identity("sum")).unwrap();
     let refused = claim(&store, &identity("avg")).unwrap_err().to_string();
     assert!(refused.contains("its aggregate is sum"), "{refused}");
-    let new = claim::reset(&store, &identity("avg"), &schema()).unwrap();
+    let new = lease::reset(&store, &identity("avg"), &schema()).unwrap();
     assert_eq!(claim(&store, &identity("avg")).unwrap(), new);
     assert!(store.identity(old).unwrap().is_none());
     assert!(claim(&store, &identity("sum")).is_err());
