@@ -167,3 +167,98 @@ fn at(array: &dyn Array, index: usize) -> String {
         Err(_) => format!("?{:?}", format!("{:?}", array.slice(index, 1))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int32Array, ListArray};
+    use arrow::datatypes::Int32Type;
+
+    use super::*;
+
+    #[test]
+    fn literals_are_told_apart_by_their_types_and_values() {
+        let list = |items: [Option<i32>; 2]| {
+            let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(items)]);
+            ScalarValue::List(Arc::new(list))
+        };
+        let group = |name: &str, value: i32| {
+            let column = Arc::new(Int32Array::from(vec![value])) as ArrayRef;
+            let field = Arc::new(Field::new(name, DataType::Int32, true));
+            ScalarValue::Struct(Arc::new(StructArray::from(vec![(field, column)])))
+        };
+        let zone = || Some(Arc::from("UTC"));
+        let literals = [
+            (ScalarValue::Null, "NULL:null"),
+            (ScalarValue::Int32(None), "INT32:null"),
+            (ScalarValue::Int32(Some(1)), "INT32:1"),
+            (ScalarValue::Int64(Some(1)), "INT64:1"),
+            (ScalarValue::UInt8(Some(1)), "UINT8:1"),
+            (ScalarValue::Boolean(Some(true)), "BOOLEAN:true"),
+            (ScalarValue::Utf8View(Some("1".to_owned())), "STRING:\"1\""),
+            (ScalarValue::Utf8(Some("1".to_owned())), "UTF8:\"1\""),
+            (
+                ScalarValue::Utf8View(Some("a\"\n".to_owned())),
+                r#"STRING:"a\"\n""#,
+            ),
+            (ScalarValue::Binary(Some(vec![1, 0xab])), "BINARY:01ab"),
+            (
+                ScalarValue::Decimal128(Some(-150), 12, 2),
+                "DECIMAL128(12,2):-150",
+            ),
+            (
+                ScalarValue::Decimal128(Some(-150), 12, 1),
+                "DECIMAL128(12,1):-150",
+            ),
+            (ScalarValue::Float64(Some(0.0)), "FLOAT64:0.0"),
+            (ScalarValue::Float64(Some(-0.0)), "FLOAT64:-0.0"),
+            (ScalarValue::Float64(Some(1e300)), "FLOAT64:1e300"),
+            (
+                ScalarValue::Float64(Some(f64::NAN)),
+                "FLOAT64:NaN 7ff8000000000000",
+            ),
+            (ScalarValue::Date32(Some(20_484)), "DATE32:20484"),
+            (
+                ScalarValue::TimestampMicrosecond(Some(5), zone()),
+                "TIMESTAMP(us, \"UTC\"):5",
+            ),
+            (
+                ScalarValue::TimestampMicrosecond(Some(5), None),
+                "TIMESTAMP(us):5",
+            ),
+            (
+                ScalarValue::TimestampNanosecond(Some(5), None),
+                "TIMESTAMP(ns):5",
+            ),
+            (
+                ScalarValue::new_interval_mdn(1, 2, 3),
+                "INTERVAL(months, days, ns):1 2 3",
+            ),
+            (list([Some(1), None]), "LIST<INT32>:[1, null]"),
+            (list([Some(1), Some(2)]), "LIST<INT32>:[1, 2]"),
+            (group("a", 1), "STRUCT<\"a\" INT32>:[1]"),
+            (group("b", 1), "STRUCT<\"b\" INT32>:[1]"),
+            (group("a", 2), "STRUCT<\"a\" INT32>:[2]"),
+        ];
+        for (value, text) in &literals {
+            assert_eq!(literal_text(value), *text);
+        }
+        let texts: BTreeSet<_> = literals.iter().map(|(_, text)| text).collect();
+        assert_eq!(texts.len(), literals.len());
+    }
+
+    #[test]
+    fn a_layout_has_no_names() {
+        let of = |name: &str| {
+            DataType::new_list(
+                DataType::Struct(vec![Field::new(name, DataType::Int32, true)].into()),
+                true,
+            )
+        };
+        assert_eq!(layout_text(&of("a")), "LIST<STRUCT<INT32>>");
+        assert_eq!(layout_text(&of("a")), layout_text(&of("b")));
+        assert_ne!(type_text(&of("a")), type_text(&of("b")));
+    }
+}
