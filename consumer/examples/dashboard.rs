@@ -52,7 +52,7 @@ fn main() -> anyhow::Result<()> {
         Theme::coloured()
     };
     let ended = terminal::run(received, commands, theme, ROWS)?;
-    if ended.end == terminal::End::Stopped {
+    if ended.end == terminal::DashboardEnd::Stopped {
         let _ = query.join();
     }
     if let Some(last) = ended.last {

@@ -217,8 +217,8 @@ fn show(
                 goes_on(table.shown(last))?;
             }
             Ok(match ended.end {
-                terminal::End::Left => Shown::Left,
-                terminal::End::Stopped | terminal::End::Lost => Shown::Ended,
+                terminal::DashboardEnd::Left => Shown::Left,
+                terminal::DashboardEnd::Stopped | terminal::DashboardEnd::Lost => Shown::Ended,
             })
         }
         OutputFormat::Table { rows } => {

@@ -19,9 +19,9 @@ pub enum Delivery {
 
 /// Acknowledges one batch. The default is of a batch that nobody waits for.
 #[derive(Clone, Debug, Default)]
-pub struct Receipt(Option<Arc<Open>>);
+pub struct Receipt(Option<Arc<OpenReceipt>>);
 
-struct Open {
+struct OpenReceipt {
     number: u64,
     tell: Sender<Delivery>,
     is_told: AtomicBool,
@@ -30,7 +30,7 @@ struct Open {
 impl Receipt {
     /// That of the batch with this `number`; what becomes of it goes to `tell`.
     pub fn new(number: u64, tell: Sender<Delivery>) -> Self {
-        Self(Some(Arc::new(Open {
+        Self(Some(Arc::new(OpenReceipt {
             number,
             tell,
             is_told: AtomicBool::new(false),
@@ -52,14 +52,14 @@ impl Receipt {
     }
 }
 
-impl Open {
+impl OpenReceipt {
     fn tell(&self, delivery: Delivery) {
         // The query may have ended.
         let _ = self.tell.send(delivery);
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenReceipt {
     fn drop(&mut self) {
         if !*self.is_told.get_mut() {
             self.tell(Delivery::Dropped(self.number));
@@ -67,10 +67,10 @@ impl Drop for Open {
     }
 }
 
-impl Debug for Open {
+impl Debug for OpenReceipt {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let is_told = self.is_told.load(Ordering::Relaxed);
-        write!(f, "Open({}, {is_told})", self.number)
+        write!(f, "OpenReceipt({}, {is_told})", self.number)
     }
 }
 

@@ -19,14 +19,14 @@ const LONGEST: f64 = 7.0 * 24.0 * 3600.0;
 
 /// How far behind reading is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Behind {
+pub struct Backlog {
     /// Records that are not read yet.
     pub records: u64,
     /// When none will be left; `None` if that is never at the present rate.
     pub caught_up_at: Option<DateTime<Utc>>,
 }
 
-impl Behind {
+impl Backlog {
     /// How long it takes from `now` on until none is left, in whole seconds and not less than one; `None` if that
     /// is never at the present rate.
     pub fn left(&self, now: DateTime<Utc>) -> Option<Duration> {
@@ -56,12 +56,12 @@ impl LagTrend {
 
     /// How far behind reading is; `None` while what is unread is no more than a batch takes anyway, or
     /// nothing is known yet. What was before it fell behind says nothing of how it catches up.
-    pub fn behind(&self, records_of_a_batch: u64) -> Option<Behind> {
+    pub fn behind(&self, records_of_a_batch: u64) -> Option<Backlog> {
         let (now, lag) = *self.0.back()?;
         let keeps_up = |(_, lag): &(DateTime<Utc>, u64)| *lag <= records_of_a_batch;
         let start = self.0.iter().rposition(keeps_up).map_or(0, |at| at + 1);
         let (since, _) = *self.0.get(start)?;
-        (now - since >= LASTING).then(|| Behind {
+        (now - since >= LASTING).then(|| Backlog {
             records: lag,
             caught_up_at: self.seconds_left(lag, start).and_then(|seconds| {
                 // Milliseconds are more than a guess knows.
@@ -102,7 +102,7 @@ mod tests {
     }
 
     /// What is said at the end of these, each with its time in ms.
-    fn after(lags: impl IntoIterator<Item = (i64, u64)>, batch: u64) -> Option<Behind> {
+    fn after(lags: impl IntoIterator<Item = (i64, u64)>, batch: u64) -> Option<Backlog> {
         let mut trend = LagTrend::default();
         for (ms, lag) in lags {
             trend.observe(lag, at(ms));
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn the_time_left_is_whole_seconds_and_never_none() {
-        let behind = |caught_up_at| Behind {
+        let behind = |caught_up_at| Backlog {
             records: 1,
             caught_up_at,
         };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::behind::Behind;
+use super::behind::Backlog;
 use super::result::QueryResult;
 use crate::event::{Broker, HeldBack, Level, PeersPart};
 use crate::progress::Progress;
@@ -102,7 +102,7 @@ pub struct Gauges {
     /// Whether they wait because memory is short.
     pub memory_short: bool,
     /// How far behind it is; `None` if it keeps up.
-    pub behind: Option<Behind>,
+    pub behind: Option<Backlog>,
     /// Records per second, over the last second.
     pub rate: f64,
 }

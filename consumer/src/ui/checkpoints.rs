@@ -12,7 +12,7 @@ use kafka_access::escape::escaped;
 use serde::Serialize;
 
 use super::OutputError;
-use super::grid::{self, Column};
+use super::grid::{self, GridColumn};
 use super::instant::micros_beyond_calendar;
 use super::json_text::write_json;
 use super::json_value::write_struct;
@@ -45,13 +45,13 @@ pub fn list_table(
     Ok(out.flush()?)
 }
 
-fn columns(listing: &Listing, now: DateTime<Utc>) -> Vec<Column> {
+fn columns(listing: &Listing, now: DateTime<Utc>) -> Vec<GridColumn> {
     let column = |name: &str, numeric, cell: &dyn Fn(&ListedState) -> String| {
         let cells = listing.partitions.iter().map(|kept| match &kept.newest {
             Some(state) => cell(state),
             None => NONE.to_owned(),
         });
-        Column {
+        GridColumn {
             name: name.to_owned(),
             numeric,
             cells: cells.collect(),
@@ -59,7 +59,7 @@ fn columns(listing: &Listing, now: DateTime<Utc>) -> Vec<Column> {
     };
     let partitions = listing.partitions.iter();
     vec![
-        Column {
+        GridColumn {
             name: "partition".to_owned(),
             numeric: false,
             cells: partitions

@@ -13,7 +13,7 @@ const CELL_WIDTH: usize = 48;
 
 /// One column, escaped.
 #[derive(Debug)]
-pub(super) struct Column {
+pub(super) struct GridColumn {
     /// Its name.
     pub name: String,
     /// Whether its cells are numbers: aligned right and never cut, since half a number is a wrong number.
@@ -23,10 +23,10 @@ pub(super) struct Column {
 }
 
 /// The columns of all rows of `batch`.
-pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<Column>, ArrowError> {
+pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<GridColumn>, ArrowError> {
     let cells = Cells::of(batch)?;
     let columns = cells.iter().map(|column| {
-        Ok(Column {
+        Ok(GridColumn {
             name: column.name().to_owned(),
             numeric: column.is_numeric(),
             cells: (0..batch.num_rows())
@@ -38,7 +38,7 @@ pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<Column>, ArrowError> {
 }
 
 /// Writes names, a rule, and a line a row.
-pub(super) fn write(out: &mut impl Write, columns: &[Column]) -> io::Result<()> {
+pub(super) fn write(out: &mut impl Write, columns: &[GridColumn]) -> io::Result<()> {
     let widths: Vec<usize> = columns
         .iter()
         .map(|column| {

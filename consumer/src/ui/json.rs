@@ -12,7 +12,7 @@ use arrow::array::{Array, RecordBatch, StructArray};
 
 use super::json_text::write_json;
 use super::json_value::write_struct;
-use super::notes::Notes;
+use super::notes::NoticeLines;
 use super::{Output, OutputError};
 use crate::event::{Batch, Level, QueryEvent};
 
@@ -23,7 +23,7 @@ const PART: usize = 64 << 10;
 pub struct Json<W, N> {
     out: W,
     warned: N,
-    notes: Notes,
+    notes: NoticeLines,
     line: Vec<u8>,
 }
 
@@ -33,7 +33,7 @@ impl<W: Write, N: Write> Json<W, N> {
         Self {
             out,
             warned,
-            notes: Notes::new(Level::Warning),
+            notes: NoticeLines::new(Level::Warning),
             line: Vec::new(),
         }
     }

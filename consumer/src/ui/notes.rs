@@ -8,12 +8,12 @@ use crate::event::{Broker, Level, Notice, QueryEvent};
 
 /// Writes notices, and the coming and going of brokers.
 #[derive(Debug)]
-pub struct Notes {
+pub struct NoticeLines {
     least: Level,
     brokers: Vec<Broker>,
 }
 
-impl Notes {
+impl NoticeLines {
     /// Of at least this level.
     pub fn new(least: Level) -> Self {
         Self {

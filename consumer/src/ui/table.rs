@@ -10,7 +10,7 @@ use chrono::DateTime;
 use kafka_access::escape::escaped;
 
 use super::grid;
-use super::notes::Notes;
+use super::notes::NoticeLines;
 use super::{Output, OutputError};
 use crate::event::{Batch, Level, PeersPart, QueryEvent, Started};
 use crate::number::{self, counted};
@@ -20,17 +20,17 @@ use crate::status::behind::LagTrend;
 
 /// What a table shows of a batch, in texts of its own: nothing of the batch's memory is held.
 #[derive(Debug)]
-pub struct Shown {
+pub struct ShownBatch {
     mode: OutputMode,
     others: Option<PeersPart>,
     progress: Progress,
-    columns: Vec<grid::Column>,
+    columns: Vec<grid::GridColumn>,
     rows: usize,
     /// Rows that there are beyond these.
     more: usize,
 }
 
-impl Shown {
+impl ShownBatch {
     /// The first rows of `batch`, at most so many.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl Shown {
 pub struct Table<W> {
     out: W,
     rows: usize,
-    notes: Notes,
+    notes: NoticeLines,
     lag: LagTrend,
 }
 
@@ -67,7 +67,7 @@ impl<W: Write> Table<W> {
         Self {
             out,
             rows,
-            notes: Notes::new(Level::Info),
+            notes: NoticeLines::new(Level::Info),
             lag: LagTrend::default(),
         }
     }
@@ -95,12 +95,12 @@ impl<W: Write> Table<W> {
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn shown(&mut self, shown: &Shown) -> Result<(), OutputError> {
+    pub fn shown(&mut self, shown: &ShownBatch) -> Result<(), OutputError> {
         self.batch(shown)?;
         Ok(self.out.flush()?)
     }
 
-    fn batch(&mut self, batch: &Shown) -> io::Result<()> {
+    fn batch(&mut self, batch: &ShownBatch) -> io::Result<()> {
         let progress = &batch.progress;
         let lag: u64 = progress.sources.iter().map(|source| source.lag).sum();
         let catching_up = self.catching_up(progress, lag);
@@ -137,7 +137,7 @@ impl<W: Write> Table<W> {
         }
     }
 
-    fn rows(&mut self, batch: &Shown) -> io::Result<()> {
+    fn rows(&mut self, batch: &ShownBatch) -> io::Result<()> {
         if batch.rows == 0 && batch.more == 0 {
             let none = match batch.mode {
                 OutputMode::Complete => "(no rows)",
@@ -159,7 +159,7 @@ impl<W: Write> Output for Table<W> {
     fn event(&mut self, event: &QueryEvent) -> Result<(), OutputError> {
         match event {
             QueryEvent::Started(started) => self.started(started)?,
-            QueryEvent::Batch(batch) => self.batch(&Shown::of(batch, self.rows)?)?,
+            QueryEvent::Batch(batch) => self.batch(&ShownBatch::of(batch, self.rows)?)?,
             other => self.notes.event(other, &mut self.out)?,
         }
         Ok(self.out.flush()?)

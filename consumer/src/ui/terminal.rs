@@ -24,7 +24,7 @@ use crate::command::QueryCommand;
 use crate::event::NamedEvent;
 use crate::job_control::{NOBODY, can_be_continued};
 use crate::status::snapshot::Phase;
-use crate::ui::table::Shown;
+use crate::ui::table::ShownBatch;
 
 mod feed;
 pub mod keys;
@@ -51,14 +51,14 @@ const FRAME: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Ended {
     /// Why.
-    pub end: End,
+    pub end: DashboardEnd,
     /// What a table shows of the last batch, for whoever wants to print what the screen can no longer show.
-    pub last: Option<Shown>,
+    pub last: Option<ShownBatch>,
 }
 
 /// Why the dashboard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum DashboardEnd {
     /// The query has ended, and said so.
     Stopped,
     /// The user leaves without waiting for the query to end.
@@ -98,7 +98,7 @@ pub fn run(
         .build()
         .map_err(DashboardError::Start)?;
     let (publish, snapshots) = watch::channel(Arc::new(TerminalSnapshot::default()));
-    let feed = feed::Feed::start(events, publish, rows).map_err(DashboardError::Start)?;
+    let feed = feed::SnapshotFeed::start(events, publish, rows).map_err(DashboardError::Start)?;
     let (signals, signalled) = signals::Signals::start().map_err(DashboardError::Start)?;
     let mut screen = Screen::enter().map_err(DashboardError::Terminal)?;
     let end = runtime.block_on(show(&mut screen, snapshots, signalled, &commands, theme));
@@ -114,7 +114,7 @@ async fn show(
     mut signalled: mpsc::UnboundedReceiver<Signalled>,
     commands: &Sender<QueryCommand>,
     theme: Theme,
-) -> Result<End, DashboardError> {
+) -> Result<DashboardEnd, DashboardError> {
     let mut view = View::new(theme);
     let mut shown = snapshots.borrow_and_update().clone();
     let mut input = EventStream::new();
@@ -138,14 +138,14 @@ async fn show(
                 Some(Ok(_)) => { due = Instant::now(); None }
                 Some(Err(error)) => return Err(DashboardError::Terminal(error)),
                 // The terminal has gone.
-                None => return Ok(End::Left),
+                None => return Ok(DashboardEnd::Left),
             },
             Some(signal) = signalled.recv() => match signal {
                 Signalled::End => Some(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
                 Signalled::Continued => {
                     if screen.take_again().is_err() {
                         // The terminal has gone meanwhile.
-                        return Ok(End::Left);
+                        return Ok(DashboardEnd::Left);
                     }
                     due = Instant::now();
                     None
@@ -159,10 +159,10 @@ async fn show(
             changed = snapshots.changed() => {
                 let latest = snapshots.borrow_and_update().clone();
                 if latest.status.phase == Phase::Stopped {
-                    return Ok(End::Stopped);
+                    return Ok(DashboardEnd::Stopped);
                 }
                 if changed.is_err() {
-                    return Ok(End::Lost);
+                    return Ok(DashboardEnd::Lost);
                 }
                 if view.frozen.is_none() {
                     shown = latest;
@@ -176,11 +176,11 @@ async fn show(
         if let Some(key) = key {
             match keys::press(key, &mut view, &shown, Utc::now()) {
                 Asked::Nothing => {}
-                Asked::Leave => return Ok(End::Left),
+                Asked::Leave => return Ok(DashboardEnd::Left),
                 Asked::Suspend if !can_be_continued() => view.note = Some(NOBODY),
                 Asked::Suspend => {
                     if screen.suspend().is_err() {
-                        return Ok(End::Left);
+                        return Ok(DashboardEnd::Left);
                     }
                 }
                 // A query that has gone hears nothing; that it has is seen by its events.

@@ -12,15 +12,15 @@ use tokio::sync::watch;
 use super::terminal_snapshot::TerminalSnapshot;
 use crate::event::{Batch, NamedEvent, QueryEvent, Receipt};
 use crate::status::updater::Updater;
-use crate::ui::table::Shown;
+use crate::ui::table::ShownBatch;
 
 /// The running thread.
-pub struct Feed {
-    thread: JoinHandle<Option<Shown>>,
+pub struct SnapshotFeed {
+    thread: JoinHandle<Option<ShownBatch>>,
     stop: Sender<()>,
 }
 
-impl Feed {
+impl SnapshotFeed {
     /// Starts to publish what `events` amount to. Of the last batch it keeps so many `rows`, as text.
     pub fn start(
         events: Receiver<NamedEvent>,
@@ -35,7 +35,7 @@ impl Feed {
     }
 
     /// Ends the thread, and gives the last batch that it has seen.
-    pub fn stop(self) -> Option<Shown> {
+    pub fn stop(self) -> Option<ShownBatch> {
         drop(self.stop);
         // That it has panicked has been said by the panic's own message.
         self.thread.join().ok().flatten()
@@ -47,10 +47,10 @@ fn feed(
     stopped: &Receiver<()>,
     publish: &watch::Sender<Arc<TerminalSnapshot>>,
     rows: usize,
-) -> Option<Shown> {
+) -> Option<ShownBatch> {
     // Whoever holds a batch has not shown it yet, and a large one holds up the next. One that cannot be shown
     // is told of where it is drawn.
-    let shown = |batch: &Batch| Shown::of(batch, rows).ok();
+    let shown = |batch: &Batch| ShownBatch::of(batch, rows).ok();
     let mut updater = Updater::default();
     let mut last = None;
     loop {
@@ -120,7 +120,7 @@ mod tests {
     fn a_batch_that_is_shown_is_held_no_longer() {
         let (sender, events) = crossbeam_channel::unbounded();
         let (publish, snapshots) = watch::channel(Arc::default());
-        let feed = Feed::start(events, publish, 1).unwrap();
+        let feed = SnapshotFeed::start(events, publish, 1).unwrap();
         let batch = brands(7, &[]);
         let held = Arc::downgrade(&batch);
         sender.send(named(QueryEvent::Batch(batch))).unwrap();
@@ -137,7 +137,7 @@ mod tests {
         let (tell, told) = crossbeam_channel::unbounded();
         let (sender, events) = crossbeam_channel::unbounded();
         let (publish, snapshots) = watch::channel(Arc::default());
-        let feed = Feed::start(events, publish, 1).unwrap();
+        let feed = SnapshotFeed::start(events, publish, 1).unwrap();
         for id in 0..3 {
             let batch = Batch {
                 receipt: Receipt::new(id, tell.clone()),

@@ -39,7 +39,7 @@ impl<S: Subscriber> Layer<S> for Notices {
             tracing::Level::ERROR => Level::Error,
             _ => Level::Warning,
         };
-        let mut line = Text::default();
+        let mut line = LogLine::default();
         event.record(&mut line);
         // A receiver that has gone, or is not keeping up, is no reason to fail.
         let _ = self.events.try_send(NamedEvent {
@@ -55,12 +55,12 @@ impl<S: Subscriber> Layer<S> for Notices {
 
 /// The message, then the fields as key = value.
 #[derive(Default)]
-struct Text {
+struct LogLine {
     message: String,
     fields: String,
 }
 
-impl Text {
+impl LogLine {
     fn finish(self) -> String {
         match (self.message.is_empty(), self.fields.is_empty()) {
             (false, false) => format!("{} {}", self.message, self.fields.trim_start()),
@@ -70,7 +70,7 @@ impl Text {
     }
 }
 
-impl Visit for Text {
+impl Visit for LogLine {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         // Writing to a String cannot fail.
         let _ = match field.name() {

@@ -14,9 +14,9 @@ use crate::width::width;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResultTable {
     /// The columns, in the query's order.
-    pub columns: Vec<Column>,
+    pub columns: Vec<TableColumn>,
     /// The rows, in the query's order; of rows that only ever add up, the newest first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TableRow>,
     /// How many rows there are, more than are here if the result is large.
     pub total_rows: u64,
     /// Which rows each batch has: those of a query that appends come on top of the ones before, others replace them.
@@ -27,7 +27,7 @@ pub struct ResultTable {
 
 /// One column of the result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Column {
+pub struct TableColumn {
     /// Its name, escaped.
     pub name: String,
     /// Whether it holds numbers.
@@ -40,16 +40,16 @@ pub struct Column {
 
 /// One row of the result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Row {
+pub struct TableRow {
     /// One a column.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<TableCell>,
     /// Not there before the last batch.
     pub new: bool,
 }
 
 /// One value of the result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Cell {
+pub struct TableCell {
     /// For reading: escaped, all digits, thousands of a quantity separated.
     pub text: String,
     /// For bars and sorting; `None` for text and NULL.
@@ -67,9 +67,9 @@ impl ResultTable {
     /// If a value cannot be shown.
     pub fn after(&self, result: &QueryResult) -> Result<Self, ArrowError> {
         let cells = Cells::of(&result.rows)?;
-        let mut columns: Vec<Column> = cells
+        let mut columns: Vec<TableColumn> = cells
             .iter()
-            .map(|column| Column {
+            .map(|column| TableColumn {
                 name: column.name().into(),
                 numeric: column.is_numeric(),
                 scale: column.scale(),
@@ -87,7 +87,7 @@ impl ResultTable {
                 // A float has digits that are not shown.
                 let is_seen = column.scale().is_some()
                     || before.is_some_and(|before| number::float(before) != text);
-                Ok(Cell {
+                Ok(TableCell {
                     change: change.filter(|_| is_seen),
                     null: column.is_null(row),
                     text,
@@ -95,12 +95,12 @@ impl ResultTable {
                 })
             };
             let cells = cells.iter().enumerate().map(cell);
-            rows.push(Row {
+            rows.push(TableRow {
                 cells: cells.collect::<Result<_, ArrowError>>()?,
                 new: result.changes.is_new(row),
             });
         }
-        rows.extend((made..count).zip(&self.rows).map(|(row, shown)| Row {
+        rows.extend((made..count).zip(&self.rows).map(|(row, shown)| TableRow {
             new: result.changes.is_new(row),
             ..shown.clone()
         }));
@@ -118,8 +118,8 @@ impl ResultTable {
     }
 
     /// How many of the first rows shown are the last ones of `result`.
-    fn still_shown(&self, columns: &[Column], result: &QueryResult) -> usize {
-        let is_same = |(now, shown): (&Column, &Column)| {
+    fn still_shown(&self, columns: &[TableColumn], result: &QueryResult) -> usize {
+        let is_same = |(now, shown): (&TableColumn, &TableColumn)| {
             (&now.name, now.numeric, now.scale) == (&shown.name, shown.numeric, shown.scale)
         };
         let appends = result.mode == OutputMode::Append

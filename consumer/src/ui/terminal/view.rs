@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::table::{ResultTable, Row};
+use super::table::{ResultTable, TableRow};
 use super::theme::Theme;
 
 /// How this viewer looks at the snapshot.
@@ -76,8 +76,8 @@ impl View {
     }
 
     /// The rows of `table` in the order to show them. NULL comes last, equal rows stay in the query's order.
-    pub fn ordered<'a>(&self, table: &'a ResultTable) -> Vec<&'a Row> {
-        let mut rows: Vec<&Row> = table.rows.iter().collect();
+    pub fn ordered<'a>(&self, table: &'a ResultTable) -> Vec<&'a TableRow> {
+        let mut rows: Vec<&TableRow> = table.rows.iter().collect();
         let Some(sort) = self.sort.filter(|sort| sort.column < table.columns.len()) else {
             return rows;
         };
@@ -104,10 +104,10 @@ impl View {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::terminal::table::{Cell, Column};
+    use crate::ui::terminal::table::{TableCell, TableColumn};
 
-    fn cell(text: Option<&str>, value: Option<f64>) -> Cell {
-        Cell {
+    fn cell(text: Option<&str>, value: Option<f64>) -> TableCell {
+        TableCell {
             text: text.unwrap_or("NULL").to_owned(),
             value,
             null: text.is_none(),
@@ -116,14 +116,14 @@ mod tests {
     }
 
     /// The texts of one column's cells, sorted.
-    fn sorted(numeric: bool, descending: bool, cells: &[Cell]) -> Vec<(String, bool)> {
-        let column = Column {
+    fn sorted(numeric: bool, descending: bool, cells: &[TableCell]) -> Vec<(String, bool)> {
+        let column = TableColumn {
             name: "c".to_owned(),
             numeric,
             scale: None,
             width: 0,
         };
-        let row = |cell: &Cell| Row {
+        let row = |cell: &TableCell| TableRow {
             cells: vec![cell.clone()],
             new: false,
         };

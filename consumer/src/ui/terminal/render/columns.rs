@@ -3,7 +3,7 @@
 //! Numbers are never cut: half a number is a wrong number. Texts are, the widest first, and where that is
 //! not enough the columns scroll sideways with the chosen one, the first staying where it is.
 
-use crate::ui::terminal::table::{Column, ResultTable};
+use crate::ui::terminal::table::{ResultTable, TableColumn};
 use crate::width::width;
 
 /// Columns between two columns.
@@ -21,7 +21,7 @@ const WIDE: usize = 60;
 
 /// Where everything goes.
 #[derive(Debug, PartialEq)]
-pub struct Plan {
+pub struct ColumnLayout {
     /// The columns shown, in order, each with its width; a number's mark is part of it.
     pub columns: Vec<(usize, usize)>,
     /// Width of the bar; 0 for none.
@@ -31,7 +31,13 @@ pub struct Plan {
 }
 
 /// Lays out `table` in `room` columns around the `chosen` one, with `change` columns for the change in it.
-pub fn plan(table: &ResultTable, chosen: usize, bars: bool, change: usize, room: usize) -> Plan {
+pub fn plan(
+    table: &ResultTable,
+    chosen: usize,
+    bars: bool,
+    change: usize,
+    room: usize,
+) -> ColumnLayout {
     let mut widths: Vec<usize> = table.columns.iter().map(natural).collect();
     let tail = if bars {
         GAP + BAR + if change > 0 { GAP + change } else { 0 }
@@ -56,7 +62,7 @@ pub fn plan(table: &ResultTable, chosen: usize, bars: bool, change: usize, room:
             hidden_after += 1
         }
     }
-    Plan {
+    ColumnLayout {
         columns: shown.iter().map(|i| (*i, widths[*i])).collect(),
         bar: if bars {
             (BAR + spare).min(WIDEST_BAR)
@@ -67,7 +73,7 @@ pub fn plan(table: &ResultTable, chosen: usize, bars: bool, change: usize, room:
     }
 }
 
-fn natural(column: &Column) -> usize {
+fn natural(column: &TableColumn) -> usize {
     // A name keeps room for the arrow of its order.
     let name = width(&column.name) + MARK;
     if column.numeric {
@@ -85,7 +91,7 @@ fn total(widths: impl Iterator<Item = usize>) -> usize {
 }
 
 /// Takes from the widest text, again and again, until all fit or no text can give more.
-fn narrow(columns: &[Column], widths: &mut [usize], room: usize) {
+fn narrow(columns: &[TableColumn], widths: &mut [usize], room: usize) {
     let mut over = total(widths.iter().copied()).saturating_sub(room);
     while over > 0 {
         let texts = (0..widths.len()).filter(|i| !columns[*i].numeric && widths[*i] > NARROW);
@@ -130,7 +136,7 @@ mod tests {
     use super::*;
 
     fn table(columns: &[(&str, bool, usize)]) -> ResultTable {
-        let column = |(name, numeric, width): &(&str, bool, usize)| Column {
+        let column = |(name, numeric, width): &(&str, bool, usize)| TableColumn {
             name: (*name).into(),
             numeric: *numeric,
             scale: None,
@@ -149,7 +155,7 @@ mod tests {
         // 16 + 2 + 7, then 2 + 4 for the change and 2 + 27 for the bar.
         assert_eq!(
             plan,
-            Plan {
+            ColumnLayout {
                 columns: vec![(0, 16), (1, 7)],
                 bar: 27,
                 hidden: (0, 0)

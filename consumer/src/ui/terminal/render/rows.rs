@@ -5,19 +5,19 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::columns::{GAP, MARK, Plan, plan};
+use super::columns::{ColumnLayout, GAP, MARK, plan};
 use super::graph::bar;
 use super::pane::styled;
 use super::{Scene, Theme};
 use crate::number;
-use crate::ui::terminal::table::{Cell, Row};
+use crate::ui::terminal::table::{TableCell, TableRow};
 use crate::width::{padded, width};
 
 /// Columns in front of each row: the mark of a new one.
 const FRONT: usize = 2;
 
 /// What is seen of the table: for the pane's title.
-pub struct Seen {
+pub struct VisiblePart {
     /// First and last row, counted from 1.
     pub rows: (usize, usize),
     /// Columns not shown, to the left and to the right.
@@ -25,7 +25,7 @@ pub struct Seen {
 }
 
 /// Draws the table into `area`, its names first.
-pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> Seen {
+pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> VisiblePart {
     let Scene {
         table, view, theme, ..
     } = *scene;
@@ -93,14 +93,19 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> Seen {
     for (line, row) in lines.into_iter().zip(area.rows()) {
         frame.render_widget(line, row);
     }
-    Seen {
+    VisiblePart {
         rows: (first + 1, first + rows.len()),
         hidden: plan.hidden,
     }
 }
 
 /// The names of the columns, that of the chosen one set off, that of the sorted one with an arrow.
-fn names<'a>(scene: &Scene<'a>, plan: &Plan, chosen: usize, change_width: usize) -> Line<'a> {
+fn names<'a>(
+    scene: &Scene<'a>,
+    plan: &ColumnLayout,
+    chosen: usize,
+    change_width: usize,
+) -> Line<'a> {
     let Scene {
         table, view, theme, ..
     } = *scene;
@@ -138,7 +143,13 @@ fn names<'a>(scene: &Scene<'a>, plan: &Plan, chosen: usize, change_width: usize)
     Line::from(spans)
 }
 
-fn cell<'a>(spans: &mut Vec<Span<'a>>, cell: &Cell, width: usize, numeric: bool, theme: &Theme) {
+fn cell<'a>(
+    spans: &mut Vec<Span<'a>>,
+    cell: &TableCell,
+    width: usize,
+    numeric: bool,
+    theme: &Theme,
+) {
     let style = if cell.null { theme.dim } else { Style::new() };
     let gap = " ".repeat(GAP);
     if !numeric {
@@ -156,7 +167,7 @@ fn cell<'a>(spans: &mut Vec<Span<'a>>, cell: &Cell, width: usize, numeric: bool,
 }
 
 /// The change in the chosen column of `row`, with its sign.
-fn change(row: &Row, chosen: usize, scene: &Scene<'_>) -> String {
+fn change(row: &TableRow, chosen: usize, scene: &Scene<'_>) -> String {
     let scale = scene.table.columns[chosen].scale;
     row.cells[chosen]
         .change
