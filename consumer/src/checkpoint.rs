@@ -28,7 +28,7 @@ pub(crate) mod counting;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::repository::{Found, Repository, RepositoryError};
+use self::repository::{FoundCheckpoint, Repository, RepositoryError};
 use crate::engine::state::State;
 use crate::position::{Offset, TopicPartition};
 
@@ -59,7 +59,7 @@ pub struct Epoch(u64);
 /// A partition in the hands of a new owner.
 #[derive(Clone, Debug)]
 pub struct TakenOver {
-    /// Which.
+    /// The partition that was taken over.
     pub partition: TopicPartition,
     /// Its newest checkpoint: where the owner reads on.
     pub from: Checkpoint,
@@ -84,13 +84,13 @@ pub struct Followed {
 /// The newest checkpoint of every partition, shared by the workers of a process.
 #[derive(Clone, Default)]
 pub struct Checkpoints {
-    newest: Arc<Mutex<BTreeMap<TopicPartition, Newest>>>,
+    newest: Arc<Mutex<BTreeMap<TopicPartition, NewestCheckpoint>>>,
     /// Where other processes keep theirs.
     repository: Option<Arc<Repository>>,
 }
 
 #[derive(Debug)]
-struct Newest {
+struct NewestCheckpoint {
     checkpoint: Checkpoint,
     epoch: Epoch,
     /// Whether a worker of this process has it.
@@ -98,7 +98,7 @@ struct Newest {
 }
 
 impl Checkpoints {
-    /// Those of a query that is kept by several processes, perhaps.
+    /// The checkpoints of a query, which several processes may have.
     pub fn of(repository: Arc<Repository>) -> Self {
         Self {
             repository: Some(repository),
@@ -110,7 +110,7 @@ impl Checkpoints {
     pub fn begin(&self, partition: TopicPartition, checkpoint: Checkpoint) {
         self.all()
             .entry(partition)
-            .or_insert_with(|| Newest::beginning_with(checkpoint));
+            .or_insert_with(|| NewestCheckpoint::beginning_with(checkpoint));
     }
 
     /// Hands `partition` to a new owner; whoever had it before moves nothing any more. One that is not
@@ -128,7 +128,7 @@ impl Checkpoints {
             let start = *begun.as_ref().unwrap_or(&start);
             let newest = all
                 .entry(partition.clone())
-                .or_insert_with(|| Newest::beginning_with(Checkpoint::at(start)));
+                .or_insert_with(|| NewestCheckpoint::beginning_with(Checkpoint::at(start)));
             newest.epoch.0 += 1;
             newest.owned = true;
             (newest.checkpoint.clone(), newest.epoch)
@@ -206,7 +206,7 @@ impl Checkpoints {
             // It was added to the topic.
             None => (Checkpoint::at(Offset(0)), Epoch::default()),
         };
-        let Found {
+        let FoundCheckpoint {
             checkpoint,
             problems,
         } = self.newer(partition, &held)?;
@@ -240,10 +240,10 @@ impl Checkpoints {
         &self,
         partition: &TopicPartition,
         held: &Checkpoint,
-    ) -> Result<Found, RepositoryError> {
+    ) -> Result<FoundCheckpoint, RepositoryError> {
         match &self.repository {
             Some(repository) => repository.newer(partition, held),
-            None => Ok(Found::default()),
+            None => Ok(FoundCheckpoint::default()),
         }
     }
 
@@ -258,7 +258,7 @@ impl Checkpoints {
         let mut all = self.all();
         let newest = all
             .entry(partition.clone())
-            .or_insert_with(|| Newest::beginning_with(newer.clone()));
+            .or_insert_with(|| NewestCheckpoint::beginning_with(newer.clone()));
         let is_same = (newest.epoch, newest.owned) == (epoch, owned);
         if is_same && newest.checkpoint.next <= newer.next {
             newest.checkpoint = newer.clone();
@@ -267,12 +267,12 @@ impl Checkpoints {
         false
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Newest>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, NewestCheckpoint>> {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Newest {
+impl NewestCheckpoint {
     fn beginning_with(checkpoint: Checkpoint) -> Self {
         Self {
             checkpoint,

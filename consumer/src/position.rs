@@ -83,7 +83,7 @@ impl TopicId {
     }
 }
 
-/// As Kafka's own tools show it: in base64 for URLs.
+/// Kafka's own tools show it so, too: in base64 for URLs.
 impl Display for TopicId {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         URL_SAFE_NO_PAD.encode(self.0.to_be_bytes()).fmt(f)
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_topics_id_is_shown_as_kafkas_tools_show_it() {
-        // As Java's UUID of these bits and Kafka's Uuid have it.
+        // Java's UUID of these bits and Kafka's Uuid have it so.
         let id = TopicId::of_bits(0x0123_4567_89ab_cdef, -0x0123_4567_89ab_cdf0).unwrap();
         assert_eq!(id.to_string(), "ASNFZ4mrze_-3LqYdlQyEA");
         assert_eq!(TopicId::parse("ASNFZ4mrze_-3LqYdlQyEA"), Some(id));

@@ -103,7 +103,12 @@ impl fmt::Display for TableSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, column) in self.columns.fields().iter().enumerate() {
             let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}{} {}", Name(column.name()), TypeName(column))?;
+            write!(
+                f,
+                "{comma}{} {}",
+                QuotedName(column.name()),
+                TypeName(column)
+            )?;
             not_null(column, f)?;
         }
         Ok(())
@@ -137,7 +142,12 @@ impl fmt::Display for TypeName<'_> {
                 f.write_str("STRUCT<")?;
                 for (i, field) in fields.iter().enumerate() {
                     let comma = if i == 0 { "" } else { ", " };
-                    write!(f, "{comma}{}: {}", Name(field.name()), TypeName(field))?;
+                    write!(
+                        f,
+                        "{comma}{}: {}",
+                        QuotedName(field.name()),
+                        TypeName(field)
+                    )?;
                     not_null(field, f)?;
                 }
                 f.write_str(">")
@@ -148,9 +158,9 @@ impl fmt::Display for TypeName<'_> {
 }
 
 /// A column's name, back-quoted where it needs to be.
-struct Name<'a>(&'a str);
+struct QuotedName<'a>(&'a str);
 
-impl fmt::Display for Name<'_> {
+impl fmt::Display for QuotedName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if ddl::is_plain_name(self.0) {
             f.write_str(self.0)

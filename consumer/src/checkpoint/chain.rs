@@ -16,7 +16,7 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use thiserror::Error;
 
-use super::format::{self, EncodeError, Header, Kind};
+use super::format::{self, CheckpointHeader, CheckpointKind, EncodeError};
 use super::name::{Folder, Name};
 use super::store::{Created, Store, StoreError};
 use crate::position::{Offset, TopicPartition};
@@ -128,9 +128,9 @@ pub enum WriteError {
          --reset forgets it"
     )]
     OtherStart {
-        /// Which.
+        /// The object.
         name: Name,
-        /// Of which partition.
+        /// The partition that it concerns.
         partition: TopicPartition,
         /// Where reading began for what is there.
         theirs: Offset,
@@ -165,7 +165,7 @@ pub fn write(
             store,
             folder,
             new,
-            Kind::Delta { previous },
+            CheckpointKind::Delta { previous },
             &delta.groups,
             &mut problem,
         )?;
@@ -181,7 +181,15 @@ pub fn write(
             });
         }
     }
-    let bytes = put(store, folder, new, Kind::Base, &new.state, &mut problem)?.unwrap_or(0);
+    let bytes = put(
+        store,
+        folder,
+        new,
+        CheckpointKind::Base,
+        &new.state,
+        &mut problem,
+    )?
+    .unwrap_or(0);
     Ok(Written {
         tip: Tip::base(new.start, new.next, bytes),
         bytes,
@@ -195,11 +203,11 @@ fn put(
     store: &Store,
     folder: &Folder,
     new: &NewCheckpoint,
-    kind: Kind,
+    kind: CheckpointKind,
     batches: &[RecordBatch],
     problem: &mut Option<String>,
 ) -> Result<Option<u64>, WriteError> {
-    let header = Header {
+    let header = CheckpointHeader {
         fingerprint: folder.fingerprint,
         partition: folder.partition.clone(),
         kind,
@@ -236,7 +244,7 @@ fn put(
 
 /// An object that has been read.
 struct Read {
-    header: Header,
+    header: CheckpointHeader,
     batches: Vec<RecordBatch>,
     bytes: u64,
 }
@@ -255,7 +263,7 @@ fn read_as(bytes: &Bytes, folder: &Folder, name: Name) -> Result<Read, String> {
     })
 }
 
-fn check_place(header: &Header, folder: &Folder) -> Result<(), String> {
+fn check_place(header: &CheckpointHeader, folder: &Folder) -> Result<(), String> {
     if header.fingerprint == folder.fingerprint && header.partition == folder.partition {
         return Ok(());
     }

@@ -31,7 +31,7 @@ impl Counting {
         Self { query, objects }
     }
 
-    /// As a process of its own has it.
+    /// The repository that a process of its own has.
     pub(crate) fn repository(&self) -> Arc<Repository> {
         let store = Store::new(Arc::clone(&self.objects), Path::from("x"), "memory:///x");
         let columns = TableSchema::parse("n BIGINT").unwrap();

@@ -81,7 +81,7 @@ impl Files {
         let begun = self.begin(target, payload, None)?;
         let linked = fs::hard_link(&begun, target);
         fs::remove_file(&begun)?;
-        // Of a name that is there already nobody knows whether it is on the disk.
+        // If a name is there already, nobody knows whether it is on the disk.
         let already = matches!(&linked, Err(error) if error.kind() == ErrorKind::AlreadyExists);
         if linked.is_ok() || already {
             sync_folder(folder_of(target)?)?;

@@ -49,18 +49,18 @@ const SHORTEST: u64 = (PREFIX + SUM + SUM) as u64;
 /// copy when they are read.
 const ALIGNMENT: usize = 64;
 
-/// As many bytes of an object's beginning hold its whole header.
+/// An object's whole header is within this many bytes of its beginning.
 pub const HEAD_BYTES: usize = 4096;
 
 /// What an object says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// Of the query.
+pub struct CheckpointHeader {
+    /// The fingerprint of the query's identity.
     pub fingerprint: Fingerprint,
-    /// Whose state.
+    /// The partition whose state it is.
     pub partition: TopicPartition,
     /// What it holds of the state.
-    pub kind: Kind,
+    pub kind: CheckpointKind,
     /// Where reading of the partition began.
     pub start: Offset,
     /// The offset of the first record that is not in the state.
@@ -71,19 +71,19 @@ pub struct Header {
     pub groups: u64,
 }
 
-impl Header {
+impl CheckpointHeader {
     /// The name of the object.
     pub fn name(&self) -> Name {
         match self.kind {
-            Kind::Base => Name::Base(self.next),
-            Kind::Delta { .. } => Name::Delta(self.next),
+            CheckpointKind::Base => Name::Base(self.next),
+            CheckpointKind::Delta { .. } => Name::Delta(self.next),
         }
     }
 }
 
 /// What an object holds of the state at its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CheckpointKind {
     /// All of it.
     Base,
     /// The groups of the records from `previous` on; the rest is in what ends at `previous`.
@@ -166,7 +166,7 @@ enum WireKind {
 ///
 /// # Errors
 /// If there is no way to write a column.
-pub fn encode(header: &Header, batches: &[RecordBatch]) -> Result<Bytes, EncodeError> {
+pub fn encode(header: &CheckpointHeader, batches: &[RecordBatch]) -> Result<Bytes, EncodeError> {
     let groups: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let json = header_json(header, groups as u64)
         .map_err(|error| EncodeError::Header(error.to_string()))?;
@@ -201,14 +201,14 @@ pub fn encode(header: &Header, batches: &[RecordBatch]) -> Result<Bytes, EncodeE
     Ok(object.into())
 }
 
-fn header_json(header: &Header, groups: u64) -> Result<Vec<u8>, serde_json::Error> {
+fn header_json(header: &CheckpointHeader, groups: u64) -> Result<Vec<u8>, serde_json::Error> {
     let mut json = serde_json::to_vec(&Wire {
         fingerprint: header.fingerprint.to_string(),
         topic: header.partition.topic.to_string(),
         partition: header.partition.partition,
         kind: match header.kind {
-            Kind::Base => WireKind::Base,
-            Kind::Delta { previous } => WireKind::Delta {
+            CheckpointKind::Base => WireKind::Base,
+            CheckpointKind::Delta { previous } => WireKind::Delta {
                 previous: previous.0,
             },
         },
@@ -227,7 +227,7 @@ fn header_json(header: &Header, groups: u64) -> Result<Vec<u8>, serde_json::Erro
 ///
 /// # Errors
 /// If it is no checkpoint, is of another size than it says, or its header is damaged.
-pub fn decode_header(head: &[u8], size: u64) -> Result<Header, FormatError> {
+pub fn decode_header(head: &[u8], size: u64) -> Result<CheckpointHeader, FormatError> {
     let (covered, rest) = split(head, header_end(head, size)?, size)?;
     let (sum, _) = split(rest, SUM, size)?;
     if sum != XxHash3_64::oneshot(covered).to_le_bytes() {
@@ -240,7 +240,7 @@ pub fn decode_header(head: &[u8], size: u64) -> Result<Header, FormatError> {
 ///
 /// # Errors
 /// If anything of it is not as it was written.
-pub fn decode(object: &Bytes) -> Result<(Header, Vec<RecordBatch>), FormatError> {
+pub fn decode(object: &Bytes) -> Result<(CheckpointHeader, Vec<RecordBatch>), FormatError> {
     let size = object.len() as u64;
     let header_end = header_end(object, size)?;
     let (covered, sum) = split(object, object.len().saturating_sub(SUM), size)?;
@@ -310,14 +310,14 @@ fn number<const N: usize>(bytes: &[u8], size: u64) -> Result<([u8; N], &[u8]), F
         })
 }
 
-fn header_of(json: &[u8]) -> Result<Header, FormatError> {
+fn header_of(json: &[u8]) -> Result<CheckpointHeader, FormatError> {
     let wire: Wire =
         serde_json::from_slice(json).map_err(|error| FormatError::Header(error.to_string()))?;
     let wrong = |what: &str| FormatError::Header(what.to_owned());
     let kind = match wire.kind {
-        WireKind::Base => Kind::Base,
+        WireKind::Base => CheckpointKind::Base,
         WireKind::Delta { previous } if wire.start <= previous && previous < wire.next => {
-            Kind::Delta {
+            CheckpointKind::Delta {
                 previous: Offset(previous),
             }
         }
@@ -326,7 +326,7 @@ fn header_of(json: &[u8]) -> Result<Header, FormatError> {
     if wire.partition < 0 || wire.start < 0 || wire.next < wire.start {
         return Err(wrong("a partition or an offset cannot be so"));
     }
-    Ok(Header {
+    Ok(CheckpointHeader {
         fingerprint: wire
             .fingerprint
             .parse()

@@ -34,7 +34,7 @@ pub struct QueryIdentity {
     form: u32,
     /// In alphabetical order.
     topics: Vec<String>,
-    /// Those that are read.
+    /// The columns that the query reads.
     columns: Vec<ReadColumn>,
     computation: Computation,
     state_layout: u32,
@@ -106,12 +106,12 @@ impl Description {
     /// The name that older releases give it.
     ///
     /// # Errors
-    /// As [`fingerprint`](Self::fingerprint).
+    /// The same as those of [`fingerprint`](Self::fingerprint).
     pub fn former_fingerprint(&self) -> Result<Fingerprint, serde_json::Error> {
         Fingerprint::of(&self.plan)
     }
 
-    /// As it is stored with checkpoints under its [`fingerprint`](Self::fingerprint).
+    /// The description that is stored with checkpoints under its [`fingerprint`](Self::fingerprint).
     pub(super) fn under_new_name(&self) -> Self {
         Self {
             plan: self.plan.clone().of_later_release(),
@@ -119,7 +119,7 @@ impl Description {
         }
     }
 
-    /// As it is stored with checkpoints whose description an older release has written.
+    /// The description that is stored with checkpoints whose description an older release has written.
     pub(super) fn beside(&self, stored: &Self) -> Self {
         Self {
             plan: stored.plan.clone(),

@@ -22,7 +22,7 @@ pub enum LeaseError {
          --reset forgets them, or name another CHECKPOINT_LOCATION"
     )]
     OtherQuery {
-        /// As it was set.
+        /// The location as it was set.
         location: String,
         /// In words.
         difference: String,
@@ -33,7 +33,7 @@ pub enum LeaseError {
          another CHECKPOINT_LOCATION, or stop that process and start again"
     )]
     Contended {
-        /// As it was set.
+        /// The location as it was set.
         location: String,
     },
     /// The identity cannot be written as JSON.

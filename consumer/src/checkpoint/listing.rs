@@ -21,7 +21,7 @@ use crate::position::{Offset, TopicPartition};
 /// All that is kept at a location.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    /// As it was set.
+    /// The location as it was set.
     pub location: String,
     /// The query that it is kept for.
     pub query: ListedQuery,
@@ -32,7 +32,7 @@ pub struct Listing {
 /// The query that checkpoints are kept for.
 #[derive(Clone, Debug)]
 pub struct ListedQuery {
-    /// By which the location names it.
+    /// The fingerprint by which the location names the query.
     pub fingerprint: Fingerprint,
     /// What it stands for; `None` if its description cannot be read.
     pub described: Option<Described>,
@@ -50,7 +50,7 @@ pub struct Described {
 /// What is kept of one partition.
 #[derive(Clone, Debug)]
 pub struct ListedPartition {
-    /// Which.
+    /// The partition that is listed.
     pub partition: TopicPartition,
     /// The newest checkpoint that can be recovered, if there is one.
     pub newest: Option<ListedState>,
@@ -82,7 +82,7 @@ pub struct ListedState {
 /// The newest state of one partition, with its rows.
 #[derive(Clone, Debug)]
 pub struct ShownState {
-    /// Whose.
+    /// The partition whose state it is.
     pub partition: TopicPartition,
     /// Where it stands.
     pub state: ListedState,
@@ -104,7 +104,7 @@ pub enum ListingError {
          was started with"
     )]
     Nothing {
-        /// As it was set.
+        /// The location as it was set.
         location: String,
     },
     /// `current` is damaged.
@@ -113,7 +113,7 @@ pub enum ListingError {
          begins anew"
     )]
     NoQuery {
-        /// As it was set.
+        /// The location as it was set.
         location: String,
         /// What is in the file.
         text: String,
@@ -124,9 +124,9 @@ pub enum ListingError {
         names(.there)
     )]
     NoPartition {
-        /// As it was set.
+        /// The location as it was set.
         location: String,
-        /// Which was asked for.
+        /// The partition that was asked for.
         partition: TopicPartition,
         /// What there is.
         there: Vec<TopicPartition>,
@@ -137,9 +137,9 @@ pub enum ListingError {
         reasons(.problems)
     )]
     NoState {
-        /// As it was set.
+        /// The location as it was set.
         location: String,
-        /// Which was asked for.
+        /// The partition that was asked for.
         partition: TopicPartition,
         /// What is wrong with those that there are.
         problems: Vec<String>,

@@ -26,11 +26,11 @@ const SERVED: &str = "use file:///…, s3://…, gs://… or az://…";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     url: Url,
-    place: Place,
+    place: StorePlace,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum StorePlace {
     Files(PathBuf),
     #[cfg(feature = "cloud")]
     Cloud(Options),
@@ -77,7 +77,7 @@ impl Location {
             ));
         }
         let place = match url.scheme() {
-            "file" => Place::Files(folder(value, &url).map_err(|mend| wrong(&mend))?),
+            "file" => StorePlace::Files(folder(value, &url).map_err(|mend| wrong(&mend))?),
             "s3" | "s3a" | "gs" | "az" | "azure" | "abfs" | "abfss" | "adl" => {
                 cloud(&url, environment).map_err(|mend| wrong(&mend))?
             }
@@ -103,14 +103,14 @@ impl Location {
             reason,
         };
         match &self.place {
-            Place::Files(folder) => {
+            StorePlace::Files(folder) => {
                 let root =
                     Path::from_absolute_path(folder).map_err(|error| failed(error.to_string()))?;
                 let files = DurableFiles::new(folder.clone());
                 Store::new(Arc::new(files), root, self.url.as_str())
             }
             #[cfg(feature = "cloud")]
-            Place::Cloud(Options(options)) => {
+            StorePlace::Cloud(Options(options)) => {
                 let secrets = secrets_in(options);
                 let (objects, root) = object_store::parse_url_opts(&self.url, options.clone())
                     .map_err(|error| failed(secrets.concealed(&error)))?;
@@ -179,7 +179,7 @@ fn folder(value: &str, url: &Url) -> Result<PathBuf, String> {
 fn cloud(
     url: &Url,
     environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Place, String> {
+) -> Result<StorePlace, String> {
     if let Err(error) = object_store::ObjectStoreScheme::parse(url) {
         return Err(format!("{error}; write {}://<bucket>/<path>", url.scheme()));
     }
@@ -202,11 +202,11 @@ fn cloud(
         Some((name, _value)) => Err(format!(
             "{name} has a user or a password in it; give keys by the cloud's other environment variables"
         )),
-        None => Ok(Place::Cloud(Options(options))),
+        None => Ok(StorePlace::Cloud(Options(options))),
     }
 }
 
-/// Those of a cloud's options that nobody may see.
+/// The options of a cloud that nobody may see.
 #[cfg(feature = "cloud")]
 fn secrets_in(options: &[(String, String)]) -> Secrets {
     let parts = [
@@ -227,7 +227,7 @@ fn secrets_in(options: &[(String, String)]) -> Secrets {
 fn cloud(
     url: &Url,
     _environment: impl IntoIterator<Item = (String, String)>,
-) -> Result<Place, String> {
+) -> Result<StorePlace, String> {
     Err(format!(
         "this build has no {}://; build it with --features cloud, or use file:///…",
         url.scheme()
@@ -245,7 +245,10 @@ mod tests {
     #[test]
     fn a_folder_is_named_by_its_url() {
         let location = Location::parse(" file:///data/check%20points ", []).unwrap();
-        assert_eq!(location.place, Place::Files("/data/check points".into()));
+        assert_eq!(
+            location.place,
+            StorePlace::Files("/data/check points".into())
+        );
         assert_eq!(location.to_string(), "file:///data/check%20points");
     }
 

@@ -10,9 +10,9 @@ use crate::position::{Offset, TopicPartition};
 /// Where the checkpoints of one partition, under one query, are.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Folder {
-    /// Of the query.
+    /// The fingerprint of the query's identity.
     pub fingerprint: Fingerprint,
-    /// Of which topic, and its number.
+    /// The topic and the partition's number.
     pub partition: TopicPartition,
 }
 
@@ -58,7 +58,7 @@ impl Display for Name {
 /// An object that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// Which.
+    /// The name by which it is found.
     pub name: Name,
     /// Its size in bytes.
     pub bytes: u64,

@@ -29,7 +29,7 @@ pub enum RepositoryError {
     /// What was kept cannot be merged.
     #[error("what is kept of {partition} cannot be merged: {reason}; --reset forgets it")]
     State {
-        /// Of which partition.
+        /// The partition that it concerns.
         partition: TopicPartition,
         /// What DataFusion says.
         reason: String,
@@ -41,7 +41,7 @@ pub enum RepositoryError {
         number::bytes(*.bytes)
     )]
     OutOfMemory {
-        /// Of which partition.
+        /// The partition that it concerns.
         partition: TopicPartition,
         /// What is held when it has been read, and not merged.
         bytes: u64,
@@ -71,7 +71,7 @@ impl SaveError {
 
 /// What was found of a partition.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct FoundCheckpoint {
     /// The newest checkpoint that can be read.
     pub checkpoint: Option<Checkpoint>,
     /// Newer ones, or parts of it, that cannot be: in words, one for each object.
@@ -83,12 +83,12 @@ pub struct Repository {
     store: Store,
     fingerprint: Fingerprint,
     query: Query,
-    partitions: Mutex<BTreeMap<TopicPartition, Known>>,
+    partitions: Mutex<BTreeMap<TopicPartition, KnownChain>>,
 }
 
 /// What this process knows of a partition's checkpoints.
 #[derive(Clone, Debug)]
-struct Known {
+struct KnownChain {
     /// Where its reading began.
     start: Offset,
     /// The newest one that it has read or written; `None` if there was none.
@@ -96,7 +96,7 @@ struct Known {
 }
 
 impl Repository {
-    /// Those of `query` in `store`, which it has taken as `fingerprint`.
+    /// The checkpoints of `query` in `store`, which it has taken as `fingerprint`.
     pub fn new(store: Store, fingerprint: Fingerprint, query: Query) -> Self {
         Self {
             store,
@@ -127,7 +127,7 @@ impl Repository {
     ///
     /// # Errors
     /// If the store does not answer, or what it holds cannot be merged.
-    pub fn newest(&self, partition: &TopicPartition) -> Result<Found, RepositoryError> {
+    pub fn newest(&self, partition: &TopicPartition) -> Result<FoundCheckpoint, RepositoryError> {
         let recovered = chain::recover(&self.store, &self.folder(partition))?;
         self.take(partition, recovered, &State::default())
     }
@@ -135,12 +135,12 @@ impl Repository {
     /// The newest checkpoint of a partition, if it is newer than the one that is `held`.
     ///
     /// # Errors
-    /// As [`newest`](Self::newest).
+    /// The same as those of [`newest`](Self::newest).
     pub fn newer(
         &self,
         partition: &TopicPartition,
         held: &Checkpoint,
-    ) -> Result<Found, RepositoryError> {
+    ) -> Result<FoundCheckpoint, RepositoryError> {
         let tip = self.known(partition).and_then(|known| known.tip);
         let folder = self.folder(partition);
         let recovered = chain::look_twice(|| {
@@ -160,7 +160,7 @@ impl Repository {
         start: Offset,
     ) -> Result<Offset, RepositoryError> {
         let start = chain::fix_start(&self.store, &self.folder(partition), start)?;
-        self.know(partition, Known { start, tip: None });
+        self.know(partition, KnownChain { start, tip: None });
         Ok(start)
     }
 
@@ -179,7 +179,7 @@ impl Repository {
         let known = match self.known(partition) {
             Some(known) => known,
             // It was added to the topic while the query ran.
-            None => Known {
+            None => KnownChain {
                 start: chain::fix_start(&self.store, &folder, Offset(0))?,
                 tip: None,
             },
@@ -199,7 +199,7 @@ impl Repository {
         drop(encoding);
         let is_base = written.tip.deltas == 0;
         let tip = Some(written.tip);
-        self.know(partition, Known { tip, ..known });
+        self.know(partition, KnownChain { tip, ..known });
         // A chain has become too old only where a new one begins.
         if is_base && let Err(error) = chain::retire(&self.store, &folder) {
             tracing::debug!(%error, %partition, "old checkpoints stay");
@@ -213,11 +213,11 @@ impl Repository {
         partition: &TopicPartition,
         recovered: Recovered,
         held: &State,
-    ) -> Result<Found, RepositoryError> {
+    ) -> Result<FoundCheckpoint, RepositoryError> {
         let Recovered { newest, problems } = recovered;
         let Some(newest) = newest else {
             let checkpoint = None;
-            return Ok(Found {
+            return Ok(FoundCheckpoint {
                 checkpoint,
                 problems,
             });
@@ -243,8 +243,8 @@ impl Repository {
         })?;
         let (start, next) = (newest.tip.start, newest.tip.next());
         let tip = Some(newest.tip);
-        self.know(partition, Known { start, tip });
-        Ok(Found {
+        self.know(partition, KnownChain { start, tip });
+        Ok(FoundCheckpoint {
             checkpoint: Some(Checkpoint { next, state }),
             problems,
         })
@@ -257,15 +257,15 @@ impl Repository {
         }
     }
 
-    fn known(&self, partition: &TopicPartition) -> Option<Known> {
+    fn known(&self, partition: &TopicPartition) -> Option<KnownChain> {
         self.all().get(partition).cloned()
     }
 
-    fn know(&self, partition: &TopicPartition, known: Known) {
+    fn know(&self, partition: &TopicPartition, known: KnownChain) {
         self.all().insert(partition.clone(), known);
     }
 
-    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, Known>> {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, KnownChain>> {
         self.partitions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -66,7 +66,7 @@ pub enum StoreError {
     /// The location cannot be used at all.
     #[error("CHECKPOINT_LOCATION={location}: it cannot be opened: {reason}")]
     Open {
-        /// As it was set.
+        /// The location as it was set.
         location: String,
         /// What is wrong.
         reason: String,
@@ -76,9 +76,9 @@ pub enum StoreError {
     Request {
         /// "write", for instance.
         doing: &'static str,
-        /// Of the object, from the store's root.
+        /// The object's path from the store's root.
         path: Path,
-        /// As it was set.
+        /// The location as it was set.
         location: String,
         /// What the store says, without secrets.
         reason: String,
@@ -168,7 +168,7 @@ impl Store {
     /// Writes an object in place of the one of that name, which is seen whole, before or after, by all.
     ///
     /// # Errors
-    /// As [`create`](Self::create).
+    /// The same as those of [`create`](Self::create).
     pub fn replace(&self, folder: &Folder, name: Name, bytes: Bytes) -> Result<(), StoreError> {
         let path = self.object(folder, name);
         self.put(&path, bytes, PutMode::Overwrite)

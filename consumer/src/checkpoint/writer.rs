@@ -32,7 +32,7 @@ pub enum WriterEvent {
 /// A partition's newest checkpoint, to be made durable.
 #[derive(Debug)]
 pub struct NewState {
-    /// Which partition's.
+    /// The partition that it concerns.
     pub partition: TopicPartition,
     /// The offset of the checkpoint before.
     pub previous: Offset,

@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use chrono::Utc;
 use consumer::checkpoint::chain::{self, Recovered};
-use consumer::checkpoint::format::{self, HEAD_BYTES, Kind};
+use consumer::checkpoint::format::{self, CheckpointKind, HEAD_BYTES};
 use consumer::checkpoint::identity::Description;
 use consumer::checkpoint::listing;
 use consumer::checkpoint::name::{Folder, Name};
@@ -131,7 +131,7 @@ fn is_base(object: &Bytes, name: Name) -> bool {
     let Ok((header, _)) = format::decode(object) else {
         return false;
     };
-    header.kind == Kind::Base
+    header.kind == CheckpointKind::Base
         && header.name() == name
         && header.partition == folder().partition
         && header.fingerprint == folder().fingerprint

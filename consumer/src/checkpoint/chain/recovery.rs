@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::DataType;
 
 use super::{Read, Tip, read_as};
-use crate::checkpoint::format::{Header, Kind};
+use crate::checkpoint::format::{CheckpointHeader, CheckpointKind};
 use crate::checkpoint::name::{Folder, Name};
 use crate::checkpoint::store::{Store, StoreError};
 use crate::position::Offset;
@@ -48,7 +48,7 @@ pub fn recover(store: &Store, folder: &Folder) -> Result<Recovered, StoreError> 
 /// if that is `tip`.
 ///
 /// # Errors
-/// As [`recover`].
+/// The same as those of [`recover`].
 pub fn recover_beyond(
     store: &Store,
     folder: &Folder,
@@ -63,7 +63,7 @@ pub fn recover_beyond(
 /// a second look only where something is wrong at the first.
 ///
 /// # Errors
-/// As [`recover`].
+/// The same as those of [`recover`].
 pub fn look_twice(
     look: impl Fn() -> Result<Recovered, StoreError>,
 ) -> Result<Recovered, StoreError> {
@@ -134,11 +134,11 @@ impl Recovery<'_> {
                 self.useless.extend(above);
                 return Ok(None);
             };
-            let Header { kind, start, .. } = read.header;
+            let CheckpointHeader { kind, start, .. } = read.header;
             chain.push(read);
             match kind {
-                Kind::Base => return Ok(joined(None, chain)),
-                Kind::Delta { previous } => at = previous,
+                CheckpointKind::Base => return Ok(joined(None, chain)),
+                CheckpointKind::Delta { previous } => at = previous,
             }
             if let Some(held) = self.held
                 && (held.start, held.next()) == (start, at)
@@ -215,7 +215,7 @@ fn joined(held: Option<&Tip>, chain: Vec<Read>) -> Option<Newest> {
     let mut watermark = None;
     let mut batches = Vec::new();
     for read in chain.into_iter().rev() {
-        let Header { start, next, .. } = read.header;
+        let CheckpointHeader { start, next, .. } = read.header;
         tip = Some(match tip {
             None => Tip::base(start, next, read.bytes),
             Some(tip) => tip.with_delta(next, read.bytes),

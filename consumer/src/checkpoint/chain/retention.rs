@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::checkpoint::format::{self, Kind};
+use crate::checkpoint::format::{self, CheckpointKind};
 use crate::checkpoint::name::{Folder, Name};
 use crate::checkpoint::store::{Store, StoreError};
 use crate::position::Offset;
@@ -40,7 +40,7 @@ pub fn retire(store: &Store, folder: &Folder) -> Result<usize, StoreError> {
 
 /// Those of `objects` that are not kept. They come by their offset, a base before a delta, with what they
 /// hold, if they can be read.
-fn old(objects: &[(Name, Option<Kind>)]) -> Vec<Name> {
+fn old(objects: &[(Name, Option<CheckpointKind>)]) -> Vec<Name> {
     // The base of the chain that ends at an offset.
     let mut bases: BTreeMap<Offset, Offset> = BTreeMap::new();
     // Where the newest object of a base's chain ends.
@@ -50,12 +50,12 @@ fn old(objects: &[(Name, Option<Kind>)]) -> Vec<Name> {
     for &(name, kind) in objects {
         let next = name.next();
         let base = match kind {
-            Some(Kind::Base) => Some(next),
-            Some(Kind::Delta { previous }) => bases.get(&previous).copied(),
+            Some(CheckpointKind::Base) => Some(next),
+            Some(CheckpointKind::Delta { previous }) => bases.get(&previous).copied(),
             None => None,
         };
         match base {
-            // As recovery does, too.
+            // Recovery does so, too.
             Some(base) if !bases.contains_key(&next) => {
                 bases.insert(next, base);
                 ends.insert(base, next);
@@ -94,10 +94,13 @@ mod tests {
         let objects: Vec<_> = objects
             .iter()
             .map(|&(next, previous)| match previous {
-                None => (Name::Base(Offset(next)), Some(Kind::Base)),
+                None => (Name::Base(Offset(next)), Some(CheckpointKind::Base)),
                 Some(previous) => {
                     let previous = Offset(previous);
-                    (Name::Delta(Offset(next)), Some(Kind::Delta { previous }))
+                    (
+                        Name::Delta(Offset(next)),
+                        Some(CheckpointKind::Delta { previous }),
+                    )
                 }
             })
             .collect();
@@ -150,9 +153,11 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_no_chain() {
         let base = |next| Name::Base(Offset(next));
-        let objects = [1, 2, 3, 4].map(|next| (base(next), (next != 3).then_some(Kind::Base)));
+        let objects =
+            [1, 2, 3, 4].map(|next| (base(next), (next != 3).then_some(CheckpointKind::Base)));
         assert_eq!(old(&objects), []);
-        let objects = [1, 2, 3, 4, 5].map(|next| (base(next), (next != 1).then_some(Kind::Base)));
+        let objects =
+            [1, 2, 3, 4, 5].map(|next| (base(next), (next != 1).then_some(CheckpointKind::Base)));
         assert_eq!(old(&objects), [base(1), base(2)]);
     }
 }

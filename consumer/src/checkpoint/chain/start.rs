@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::check_place;
-use crate::checkpoint::format::{self, EncodeError, Header, Kind};
+use crate::checkpoint::format::{self, CheckpointHeader, CheckpointKind, EncodeError};
 use crate::checkpoint::name::Folder;
 use crate::checkpoint::store::{Created, Store, StoreError};
 use crate::position::{Offset, TopicPartition};
@@ -23,7 +23,7 @@ pub enum StartError {
          what has been kept"
     )]
     Unreadable {
-        /// Of which partition.
+        /// The partition that it concerns.
         partition: TopicPartition,
         /// What is wrong with it.
         reason: String,
@@ -38,10 +38,10 @@ pub enum StartError {
 /// If the store fails, or what was remembered cannot be read.
 pub fn fix_start(store: &Store, folder: &Folder, start: Offset) -> Result<Offset, StartError> {
     // The state before the first record, in the format of all others.
-    let header = Header {
+    let header = CheckpointHeader {
         fingerprint: folder.fingerprint,
         partition: folder.partition.clone(),
-        kind: Kind::Base,
+        kind: CheckpointKind::Base,
         start,
         next: start,
         watermark: None,

@@ -9,7 +9,7 @@
 //! What passes takes not much more memory than it has bytes: once more if the reader must align it, and some
 //! bits for each row, whose number has a limit.
 //!
-//! Of Arrow's types only unions are refused: SQL has no way to make one.
+//! Unions are the only types of Arrow that are refused: SQL has no way to make one.
 
 use arrow::datatypes::{DataType, Schema};
 use arrow::ipc::{Message, root_as_message};
@@ -19,7 +19,7 @@ use super::FormatError;
 mod parts;
 mod schema;
 
-use parts::Parts;
+use parts::MessageParts;
 use schema::schema_of;
 
 /// Checks all messages of `stream`: a schema, then batches and dictionaries of it, then the end.
@@ -38,7 +38,7 @@ pub(super) fn check_messages(stream: &[u8]) -> Result<(), FormatError> {
 }
 
 /// A message and where it stands.
-struct Found<'s> {
+struct FoundMessage<'s> {
     message: Message<'s>,
     /// Bytes of the message.
     length: usize,
@@ -53,7 +53,7 @@ fn wrong(what: &str) -> FormatError {
 }
 
 /// The first message of `stream`; none at its end.
-fn next(stream: &[u8]) -> Result<Option<Found<'_>>, FormatError> {
+fn next(stream: &[u8]) -> Result<Option<FoundMessage<'_>>, FormatError> {
     let Some((&[255, 255, 255, 255], rest)) = stream.split_first_chunk() else {
         return Err(wrong("a message does not begin like one"));
     };
@@ -77,7 +77,7 @@ fn next(stream: &[u8]) -> Result<Option<Found<'_>>, FormatError> {
         .ok()
         .and_then(|length| rest.split_at_checked(length))
         .ok_or_else(|| wrong("a batch is longer than the state"))?;
-    Ok(Some(Found {
+    Ok(Some(FoundMessage {
         message,
         length,
         body: body.len(),
@@ -86,9 +86,9 @@ fn next(stream: &[u8]) -> Result<Option<Found<'_>>, FormatError> {
 }
 
 /// Checks a batch or a dictionary.
-fn check_batch(found: &Found<'_>, schema: &Schema) -> Result<(), FormatError> {
+fn check_batch(found: &FoundMessage<'_>, schema: &Schema) -> Result<(), FormatError> {
     if let Some(batch) = found.message.header_as_record_batch() {
-        let mut parts = Parts::of(batch, found.body)?;
+        let mut parts = MessageParts::of(batch, found.body)?;
         for field in schema.fields() {
             parts.take(field.data_type())?;
         }
@@ -112,7 +112,7 @@ fn check_batch(found: &Found<'_>, schema: &Schema) -> Result<(), FormatError> {
     let batch = dictionary
         .data()
         .ok_or_else(|| wrong("a dictionary has no values"))?;
-    let mut parts = Parts::of(batch, found.body)?;
+    let mut parts = MessageParts::of(batch, found.body)?;
     parts.take(values)?;
     parts.end()
 }

@@ -13,8 +13,8 @@ use proptest::sample::Index;
 
 use super::*;
 
-fn header(kind: Kind) -> Header {
-    Header {
+fn header(kind: CheckpointKind) -> CheckpointHeader {
+    CheckpointHeader {
         fingerprint: "0123456789abcdef".parse().unwrap(),
         partition: TopicPartition::new("transactions", 3),
         kind,
@@ -25,7 +25,7 @@ fn header(kind: Kind) -> Header {
     }
 }
 
-const DELTA: Kind = Kind::Delta {
+const DELTA: CheckpointKind = CheckpointKind::Delta {
     previous: Offset(900),
 };
 
@@ -103,11 +103,11 @@ fn texts_by(rows: &[Row]) -> ArrayRef {
     Arc::new(ListArray::new(field, offsets, Arc::new(texts), None))
 }
 
-fn round_trip(kind: Kind, batches: &[RecordBatch]) {
+fn round_trip(kind: CheckpointKind, batches: &[RecordBatch]) {
     let object = encode(&header(kind), batches).unwrap();
     let (read, state) = decode(&object).unwrap();
     let groups = batches.iter().map(RecordBatch::num_rows).sum::<usize>() as u64;
-    let written = Header {
+    let written = CheckpointHeader {
         groups,
         ..header(kind)
     };
@@ -122,16 +122,16 @@ fn round_trip(kind: Kind, batches: &[RecordBatch]) {
 
 #[test]
 fn no_batches_and_no_rows_are_read_again() {
-    round_trip(Kind::Base, &[]);
+    round_trip(CheckpointKind::Base, &[]);
     round_trip(DELTA, &[empty(0)]);
     for state in states(&[]) {
-        round_trip(Kind::Base, &[state]);
+        round_trip(CheckpointKind::Base, &[state]);
     }
 }
 
 #[test]
 fn names_of_any_length_that_kafka_allows_fit() {
-    let mut long = header(Kind::Base);
+    let mut long = header(CheckpointKind::Base);
     long.partition = TopicPartition::new(&"x".repeat(249), i32::MAX);
     let object = encode(&long, &[]).unwrap();
     assert_eq!(decode(&object).unwrap().0, long);
@@ -145,14 +145,14 @@ fn dictionaries_may_differ_between_batches() {
         let column: DictionaryArray<Int32Type> = words.iter().copied().collect();
         batch(vec![("word", Arc::new(column))])
     };
-    round_trip(Kind::Base, &[words(&["a", "b"]), words(&["c"])]);
+    round_trip(CheckpointKind::Base, &[words(&["a", "b"]), words(&["c"])]);
 }
 
 #[test]
 fn batches_of_several_schemas_are_not_written() {
     let one = batch(vec![("a", Arc::new(Int64Array::from(vec![1])))]);
     let other = batch(vec![("a", Arc::new(StringArray::from(vec!["1"])))]);
-    assert!(encode(&header(Kind::Base), &[one, other]).is_err());
+    assert!(encode(&header(CheckpointKind::Base), &[one, other]).is_err());
 }
 
 #[test]
@@ -166,9 +166,9 @@ fn a_slice_is_written_without_what_it_leaves_out() {
         None,
     );
     let whole = batch(vec![("key", Arc::new(keys)), ("keys", Arc::new(lists))]);
-    let one = encode(&header(Kind::Base), std::slice::from_ref(&whole)).unwrap();
+    let one = encode(&header(CheckpointKind::Base), std::slice::from_ref(&whole)).unwrap();
     let slices: Vec<_> = (0..100).map(|n| whole.slice(n * 100, 100)).collect();
-    let many = encode(&header(Kind::Base), &slices).unwrap();
+    let many = encode(&header(CheckpointKind::Base), &slices).unwrap();
     assert!(
         many.len() < 2 * one.len(),
         "{} bytes, not {}",
@@ -185,7 +185,11 @@ fn what_is_read_needs_no_copy() {
             .with_precision_and_scale(38, 2)
             .unwrap(),
     );
-    let object = encode(&header(Kind::Base), &[batch(vec![("sum", values)])]).unwrap();
+    let object = encode(
+        &header(CheckpointKind::Base),
+        &[batch(vec![("sum", values)])],
+    )
+    .unwrap();
     let (_, state) = decode(&object).unwrap();
     let column = state[0]
         .column(0)
@@ -236,7 +240,7 @@ fn each_fault_is_told_apart() {
 
 #[test]
 fn lengths_are_not_believed() {
-    let object = encode(&header(Kind::Base), &[empty(3)]).unwrap();
+    let object = encode(&header(CheckpointKind::Base), &[empty(3)]).unwrap();
     for at in [12, 16] {
         let mut huge = object.to_vec();
         huge[at..at + 4].copy_from_slice(&[255; 4]);
@@ -350,7 +354,7 @@ proptest! {
     #[test]
     fn every_truncation_is_found(rows in rows()) {
         for state in states(&rows).into_iter().take(2) {
-            let object = encode(&header(Kind::Base), &[state]).unwrap();
+            let object = encode(&header(CheckpointKind::Base), &[state]).unwrap();
             for length in 0..object.len() {
                 let torn = object.slice(..length);
                 let head = object.slice(..length.min(HEAD_BYTES));

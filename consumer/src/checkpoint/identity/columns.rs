@@ -14,7 +14,7 @@ pub struct ReadColumn {
 }
 
 impl ReadColumn {
-    /// Those of `columns`, in their order.
+    /// All of `columns`, in their order.
     pub fn all_of(columns: &Schema) -> Vec<Self> {
         let columns = columns.fields().iter().map(|field| {
             let not_null = if field.is_nullable() { "" } else { " NOT NULL" };

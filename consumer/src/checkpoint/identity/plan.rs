@@ -29,7 +29,7 @@ const MOST_SHOWN: usize = 160;
 pub struct PlanIdentity {
     /// In alphabetical order.
     pub(super) topics: Vec<String>,
-    /// Those that are read.
+    /// The columns that the query reads.
     pub(super) columns: Vec<ReadColumn>,
     /// The plan up to the aggregate.
     pub(super) aggregate: String,

@@ -153,7 +153,7 @@ fn current_is_set_by_whoever_knows_it() {
         assert!(store.set_current(Some(&one), "two").unwrap());
         assert!(!store.set_current(Some(&one), "three").unwrap());
         assert_eq!(store.current().unwrap().unwrap().text, "two");
-        // As when the answer to the first request was lost.
+        // It is so when the answer to the first request was lost.
         assert!(store.set_current(Some(&one), "two").unwrap());
     });
 }

@@ -49,7 +49,7 @@ use datafusion_physical_plan::ExecutionPlan;
 use datafusion_physical_plan::aggregates::AggregateExec;
 use serde::{Deserialize, Serialize};
 
-use self::expression::{ScopeColumn, Writer, column_text};
+use self::expression::{ExpressionWriter, ScopeColumn, column_text};
 use self::values::layout_text;
 
 pub(super) use self::plan_text::of_plan;
@@ -59,14 +59,14 @@ pub(super) use self::plan_text::of_plan;
 #[serde(deny_unknown_fields)]
 pub struct Computation {
     /// From the record to rows. The first has no lists.
-    stages: Vec<Stage>,
-    made: Made,
+    stages: Vec<RowStage>,
+    made: Outputs,
 }
 
 /// What is computed for each row, behind the unfolding of lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stage {
+struct RowStage {
     /// The lists that are unfolded side by side, with how deep, and the rows that they make where there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lists: Vec<String>,
@@ -81,7 +81,7 @@ struct Stage {
 /// What becomes of the rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-enum Made {
+enum Outputs {
     Groups {
         keys: Vec<GroupKey>,
         /// Of GROUPING SETS: of each set, which keys are left out.
@@ -146,7 +146,7 @@ impl Computation {
         plan: &LogicalPlan,
         partial: Option<&AggregateExec>,
     ) -> Result<(Self, BTreeSet<String>)> {
-        let mut reader = Reader::default();
+        let mut reader = PlanReader::default();
         let made = match (lowest_aggregate(plan), partial) {
             (Some(aggregate), Some(partial)) => reader.groups(aggregate, partial)?,
             (None, None) => reader.rows(plan)?,
@@ -183,10 +183,10 @@ fn nulls(handling: &NullHandling) -> String {
 
 /// Reads a plan from the scan upwards.
 #[derive(Default)]
-struct Reader {
+struct PlanReader {
     /// Those that are complete.
-    stages: Vec<Stage>,
-    stage: Stage,
+    stages: Vec<RowStage>,
+    stage: RowStage,
     /// What projections of this stage compute.
     projected: BTreeSet<String>,
     /// Which of that is certainly computed where it is used.
@@ -194,7 +194,7 @@ struct Reader {
     functions: BTreeSet<String>,
 }
 
-impl Reader {
+impl PlanReader {
     /// The columns that `node` yields.
     fn node(&mut self, node: &LogicalPlan) -> Result<Vec<ScopeColumn>> {
         match node {
@@ -304,14 +304,14 @@ impl Reader {
         columns: &[ScopeColumn],
         is_certain: bool,
     ) -> Result<String> {
-        let mut writer = Writer::new(schema, columns, is_certain);
+        let mut writer = ExpressionWriter::new(schema, columns, is_certain);
         let text = writer.write(expr)?;
         self.used.extend(writer.used);
         self.functions.extend(writer.functions);
         Ok(text)
     }
 
-    fn rows(&mut self, plan: &LogicalPlan) -> Result<Made> {
+    fn rows(&mut self, plan: &LogicalPlan) -> Result<Outputs> {
         let columns = self.node(plan)?;
         let named = plan.schema().fields().iter().zip(columns);
         let named = named.map(|(field, column)| {
@@ -321,10 +321,10 @@ impl Reader {
                 expression: column.text,
             }
         });
-        Ok(Made::Rows(named.collect()))
+        Ok(Outputs::Rows(named.collect()))
     }
 
-    fn groups(&mut self, aggregate: &Aggregate, partial: &AggregateExec) -> Result<Made> {
+    fn groups(&mut self, aggregate: &Aggregate, partial: &AggregateExec) -> Result<Outputs> {
         let below = self.node(&aggregate.input)?;
         let schema = aggregate.input.schema();
         let (exprs, is_set) = match aggregate.group_expr.as_slice() {
@@ -381,7 +381,7 @@ impl Reader {
             true => partial.group_expr().groups().to_vec(),
             false => Vec::new(),
         };
-        Ok(Made::Groups {
+        Ok(Outputs::Groups {
             keys,
             sets,
             aggregates,

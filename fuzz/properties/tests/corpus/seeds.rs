@@ -10,7 +10,7 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
-use consumer::checkpoint::format::{self, Header, Kind};
+use consumer::checkpoint::format::{self, CheckpointHeader, CheckpointKind};
 use consumer::position::{Offset, TopicPartition};
 use properties::checkpoint::folder;
 
@@ -23,11 +23,11 @@ fn part(what: u8, next: u8, object: &[u8]) -> Vec<u8> {
     [&[what, next][..], &length.to_le_bytes(), object].concat()
 }
 
-fn header(previous: Option<u8>, next: u8) -> Header {
-    Header {
+fn header(previous: Option<u8>, next: u8) -> CheckpointHeader {
+    CheckpointHeader {
         fingerprint: folder().fingerprint,
         partition: folder().partition,
-        kind: previous.map_or(Kind::Base, |previous| Kind::Delta {
+        kind: previous.map_or(CheckpointKind::Base, |previous| CheckpointKind::Delta {
             previous: Offset(previous.into()),
         }),
         start: Offset(1),
@@ -37,7 +37,7 @@ fn header(previous: Option<u8>, next: u8) -> Header {
     }
 }
 
-fn object(header: &Header, state: &RecordBatch) -> Vec<u8> {
+fn object(header: &CheckpointHeader, state: &RecordBatch) -> Vec<u8> {
     let batches = [state.clone(), state.slice(0, state.num_rows() / 2)];
     format::encode(header, &batches).unwrap().to_vec()
 }
@@ -162,7 +162,7 @@ pub fn write(to: &Path) {
         part(SEALED, 9, &changed(whole.len() - 200)),
     );
     save("wrong-name", part(0, 8, &whole));
-    let other_start = Header {
+    let other_start = CheckpointHeader {
         start: Offset(2),
         ..header(Some(5), 9)
     };
@@ -176,7 +176,7 @@ pub fn write(to: &Path) {
         "delta-of-other-types",
         [base(5, sums), other_types].concat(),
     );
-    let elsewhere = Header {
+    let elsewhere = CheckpointHeader {
         partition: TopicPartition::new("t", 1),
         ..header(None, 9)
     };

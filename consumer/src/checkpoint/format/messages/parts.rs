@@ -12,11 +12,11 @@ use super::{FormatError, wrong};
 const MOST_ROWS: usize = i32::MAX as usize;
 
 /// What is left of a batch's parts.
-pub(super) struct Parts {
+pub(super) struct MessageParts {
     nodes: vec::IntoIter<Node>,
     /// The length of each.
     buffers: vec::IntoIter<usize>,
-    /// Of each column of views, how many buffers it has besides the views.
+    /// How many buffers each column of views has besides the views.
     variadic: vec::IntoIter<usize>,
 }
 
@@ -26,7 +26,7 @@ struct Node {
     has_nulls: bool,
 }
 
-impl Parts {
+impl MessageParts {
     /// The parts of a batch whose body has `body` bytes.
     pub(super) fn of(batch: ipc::RecordBatch<'_>, body: usize) -> Result<Self, FormatError> {
         // What a compressed one says of its length would be allocated before it is checked.

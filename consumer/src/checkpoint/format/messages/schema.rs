@@ -7,10 +7,10 @@ use arrow::datatypes::{
 use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::{self, DateUnit, Endianness, IntervalUnit, Precision, TimeUnit, Type};
 
-use super::{FormatError, Found, wrong};
+use super::{FormatError, FoundMessage, wrong};
 
 /// The schema of the message that `found` is, checked.
-pub(super) fn schema_of(found: &Found<'_>) -> Result<Schema, FormatError> {
+pub(super) fn schema_of(found: &FoundMessage<'_>) -> Result<Schema, FormatError> {
     let schema = found
         .message
         .header_as_schema()
@@ -129,7 +129,7 @@ fn is_type(field: ipc::Field<'_>) -> bool {
             children == 1 && list.is_some_and(|list| list.listSize() >= 0)
         }
         Type::Map => {
-            // Of a key and a value.
+            // An entry has a key and a value.
             let is_entry = |entry: ipc::Field<'_>| {
                 entry.type_type() == Type::Struct_
                     && entry.dictionary().is_none()

@@ -60,7 +60,7 @@ struct Parent {
 }
 
 /// Writes one expression over columns.
-pub(super) struct Writer<'a> {
+pub(super) struct ExpressionWriter<'a> {
     schema: &'a DFSchema,
     columns: &'a [ScopeColumn],
     text: String,
@@ -74,7 +74,7 @@ pub(super) struct Writer<'a> {
     pub functions: BTreeSet<String>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> ExpressionWriter<'a> {
     /// `columns` are those of `schema`, in its order.
     pub fn new(schema: &'a DFSchema, columns: &'a [ScopeColumn], is_certain: bool) -> Self {
         Self {
@@ -110,7 +110,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-impl<'n> TreeNodeVisitor<'n> for Writer<'_> {
+impl<'n> TreeNodeVisitor<'n> for ExpressionWriter<'_> {
     type Node = Expr;
 
     fn f_down(&mut self, expr: &'n Expr) -> Result<TreeNodeRecursion> {
