@@ -33,20 +33,20 @@ pub struct NamedEvent {
 /// One thing that happened to a query.
 #[derive(Clone, Debug)]
 pub enum QueryEvent {
-    /// The query has been started; its topics, its schema and what is kept of it are yet to be found. Comes
+    /// The query has been started; its topics, its schema and its checkpoints are yet to be found. This event comes
     /// first, once.
     Started(Arc<Started>),
-    /// All of that has been found, and it reads now. Comes once, if it comes so far.
+    /// All of that has been found, and the query reads now. This event comes at most once.
     Reading,
     /// A micro-batch is done.
     Batch(Arc<Batch>),
-    /// How reading goes between batches; a few times a second.
+    /// How reading goes between batches. This event comes a few times a second.
     Heartbeat(Heartbeat),
-    /// The brokers, whenever one of them changes.
+    /// All brokers. This event comes whenever one of them changes.
     Brokers(Vec<Broker>),
     /// Something that a person would want to know.
     Notice(Notice),
-    /// The query has ended. Comes last.
+    /// The query has ended. This event comes last.
     Stopped,
 }
 
@@ -72,11 +72,11 @@ pub struct Started {
 pub struct Batch {
     /// The result's rows.
     pub rows: RecordBatch,
-    /// Which of them these are.
+    /// Which rows of the result they are.
     pub mode: OutputMode,
     /// The column that the query sorts its result by, in the first place.
     pub sorted_by: Option<usize>,
-    /// What of it comes from other processes, if any does.
+    /// The part of the result that comes from other processes, if there is one.
     pub others: Option<PeersPart>,
     /// The report.
     pub progress: Progress,
@@ -106,8 +106,8 @@ pub struct Heartbeat {
     pub dead_letters: u64,
     /// Records without a value, which are passed over, since the start.
     pub tombstones: u64,
-    /// Records that have not been read: in this process's partitions, and in those of others as far as
-    /// what they keep is known here.
+    /// Records that have not been read, in this process's partitions, and in other processes' partitions as far as
+    /// their checkpoints are known here.
     pub lag: u64,
     /// Records that are in no lag, since they cannot be read before a transaction has ended; `None` if there are none.
     pub held_back: Option<HeldBack>,
@@ -115,8 +115,8 @@ pub struct Heartbeat {
     pub partitions: usize,
     /// What other processes of the group read, if any do.
     pub others: Option<PeersPart>,
-    /// Of this process's partitions, paused: waiting for dead letters to be taken, for memory,
-    /// or for the next batch.
+    /// This process's partitions that are paused, because they wait for dead letters to be taken, for memory, or for
+    /// the next batch.
     pub paused: usize,
     /// Whether memory is short, so that partitions wait before they take more.
     pub memory_short: bool,
@@ -129,20 +129,20 @@ pub struct Heartbeat {
 /// Records behind open transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldBack {
-    /// How many.
+    /// The number of these records.
     pub records: u64,
     /// When the first of them was written.
     pub since: DateTime<Utc>,
 }
 
-/// The part of the result that comes from what other processes have kept.
+/// The part of the result that comes from other processes' checkpoints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeersPart {
     /// How many partitions they read.
     pub partitions: usize,
-    /// Records in these that are not in what they have kept.
+    /// Records in these partitions that are not in those checkpoints.
     pub behind: u64,
-    /// How long ago all of these were known to be complete, or to have moved on.
+    /// The time since all of these checkpoints were known to be complete, or to have moved on.
     pub age: Duration,
 }
 
@@ -160,29 +160,29 @@ pub struct Broker {
 /// How grave a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// For instance partitions assigned.
+    /// The query goes on as it should, for instance with partitions that were assigned.
     Info,
-    /// For instance a topic that is not there yet; the query goes on. A broker lost is
-    /// no notice of its own: [`Broker::changes`] tells it from two events.
+    /// The query goes on, but a person may want to act, for instance because a topic is not there yet. There is no
+    /// notice of a lost broker: [`Broker::changes`] tells it from two events.
     Warning,
-    /// For instance dead letters that cannot be written.
+    /// Something has failed, for instance because dead letters cannot be written.
     Error,
 }
 
 /// A line for the events pane and the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// When.
+    /// The time at which it happened.
     pub at: DateTime<Utc>,
-    /// How grave.
+    /// How grave it is.
     pub level: Level,
-    /// What, in one line.
+    /// What happened, in one line.
     pub text: String,
 }
 
 impl Broker {
-    /// What a person would want to know when the brokers go from `before` to `after`: those lost, and
-    /// those that are back. Nothing about those met for the first time and up.
+    /// What a person would want to know when the brokers go from `before` to `after`: which brokers were lost, and which
+    /// are back. A broker that is met for the first time and is up is not mentioned.
     pub fn changes(before: &[Self], after: &[Self]) -> Vec<(Level, String)> {
         let was = |broker: &Self| {
             before

@@ -35,7 +35,7 @@ pub struct Progress {
     pub duration_ms: DurationMs,
     /// Smallest, largest and mean event time of the batch; empty until windows are there.
     pub event_time: BTreeMap<String, String>,
-    /// What is kept between batches; empty for a query without an aggregate.
+    /// The state that the query has between batches; empty for a query without an aggregate.
     pub state_operators: Vec<StateOperator>,
     /// One a topic.
     pub sources: Vec<SourceProgress>,
@@ -71,7 +71,7 @@ pub struct StateOperator {
     pub memory_used_bytes: u64,
 }
 
-/// What was read of one topic. Offsets by partition number.
+/// What was read of one topic. Offsets are listed by partition number.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SourceProgress {
@@ -85,9 +85,9 @@ pub struct SourceProgress {
     pub latest_offset: BTreeMap<String, BTreeMap<i32, i64>>,
     /// Records of this topic in the batch.
     pub num_input_rows: u64,
-    /// As in [`Progress`].
+    /// The same figure as in [`Progress`], for this topic.
     pub input_rows_per_second: f64,
-    /// As in [`Progress`].
+    /// The same figure as in [`Progress`], for this topic.
     pub processed_rows_per_second: f64,
     /// `latest_offset` less `end_offset`, summed over the partitions, but for those that others read where
     /// nothing tells how far they have come.

@@ -11,13 +11,13 @@ use crossbeam_channel::Sender;
 /// What became of the rows of the batch with this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// They are written.
+    /// The rows are written.
     Written(u64),
-    /// Nobody has them any more, and nobody has said that they are written.
+    /// Nobody has the rows any more, and nobody has said that they are written.
     Dropped(u64),
 }
 
-/// Acknowledges one batch. The default is of a batch that nobody waits for.
+/// Acknowledges one batch. The default belongs to a batch that nobody waits for.
 #[derive(Clone, Debug, Default)]
 pub struct Receipt(Option<Arc<OpenReceipt>>);
 
@@ -28,7 +28,7 @@ struct OpenReceipt {
 }
 
 impl Receipt {
-    /// That of the batch with this `number`; what becomes of it goes to `tell`.
+    /// The receipt of the batch with this `number`; what becomes of the batch goes to `tell`.
     pub fn new(number: u64, tell: Sender<Delivery>) -> Self {
         Self(Some(Arc::new(OpenReceipt {
             number,
@@ -37,7 +37,7 @@ impl Receipt {
         })))
     }
 
-    /// The rows are written: they will not be made again. More than once is as good as once.
+    /// Says that the rows are written, so that they will not be made again. To say so twice does no harm.
     pub fn acknowledge(&self) {
         if let Some(open) = &self.0
             && !open.is_told.swap(true, Ordering::Relaxed)
@@ -46,7 +46,7 @@ impl Receipt {
         }
     }
 
-    /// Whether a checkpoint waits for it.
+    /// Whether a checkpoint waits for the batch.
     pub fn is_awaited(&self) -> bool {
         self.0.is_some()
     }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// Seconds kept: more than the widest chart shows.
+/// The seconds of which the history has a value.
 const SECONDS: usize = 900;
 
 /// The rate of a growing total, second by second.

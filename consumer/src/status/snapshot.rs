@@ -45,12 +45,12 @@ pub struct Snapshot {
 /// How far the query is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// It looks for its topics, its schema and what is kept of it.
+    /// It looks for its topics, its schema and its checkpoints.
     #[default]
     Starting,
     /// It reads what was there at its start, which makes the first batch.
     CatchingUp,
-    /// Batch after batch.
+    /// It makes batch after batch.
     Running,
     /// It has ended.
     Stopped,
@@ -97,7 +97,7 @@ pub struct Gauges {
     pub partitions: usize,
     /// What other processes of the group read, if any do.
     pub others: Option<PeersPart>,
-    /// Of this process's partitions, paused.
+    /// This process's partitions that are paused.
     pub paused: usize,
     /// Whether they wait because memory is short.
     pub memory_short: bool,
@@ -136,12 +136,12 @@ pub struct BatchSample {
 /// A notice, which may have come several times in a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepeatedNotice {
-    /// When; if it was repeated, for the last time.
+    /// The time at which it came, for the last time if it was repeated.
     pub at: DateTime<Utc>,
-    /// How grave.
+    /// How grave it is.
     pub level: Level,
-    /// What.
+    /// What happened, in one line.
     pub text: String,
-    /// How often in a row.
+    /// How often it came in a row.
     pub times: u64,
 }

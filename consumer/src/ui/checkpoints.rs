@@ -1,4 +1,4 @@
-//! What is kept at a location, printed: for people as a table, for programs as a line of JSON each.
+//! The checkpoints at a location, printed: for people as a table, for programs as a line of JSON each.
 //!
 //! What comes from records or from the location is escaped.
 

@@ -14,7 +14,7 @@ pub struct NoticeLines {
 }
 
 impl NoticeLines {
-    /// Of at least this level.
+    /// Writes notices of at least this level.
     pub fn new(least: Level) -> Self {
         Self {
             least,

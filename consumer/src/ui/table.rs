@@ -91,7 +91,7 @@ impl<W: Write> Table<W> {
         Ok(())
     }
 
-    /// Writes what was kept of a batch to be shown.
+    /// Writes a batch that is held to be shown.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -182,7 +182,7 @@ fn held_back(progress: &Progress) -> String {
     }
 }
 
-/// What of a result comes from other processes.
+/// The part of a result that comes from other processes, in words.
 fn others(part: PeersPart) -> String {
     let partitions = counted(part.partitions as u64, "partition");
     format!(

@@ -50,9 +50,9 @@ const FRAME: Duration = Duration::from_millis(100);
 /// How it ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Why.
+    /// Why it ended.
     pub end: DashboardEnd,
-    /// What a table shows of the last batch, for whoever wants to print what the screen can no longer show.
+    /// The last batch as a table shows it, to be printed when the screen is gone.
     pub last: Option<ShownBatch>,
 }
 
@@ -79,7 +79,7 @@ pub enum DashboardError {
 }
 
 /// Shows `events` until the query ends or the user leaves; what the user asks for goes to `commands`. Of the
-/// last batch at most so many `rows` are kept.
+/// last batch at most so many `rows` are held.
 ///
 /// Takes the whole terminal and SIGINT, SIGTERM, SIGHUP and SIGCONT: the first of the former three asks the query to
 /// stop, as `q` does, the second leaves at once; the latter has the terminal taken anew. Where nobody could continue

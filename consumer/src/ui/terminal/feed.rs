@@ -21,7 +21,7 @@ pub struct SnapshotFeed {
 }
 
 impl SnapshotFeed {
-    /// Starts to publish what `events` amount to. Of the last batch it keeps so many `rows`, as text.
+    /// Starts to publish what `events` amount to. Of the last batch it holds so many `rows`, as text.
     pub fn start(
         events: Receiver<NamedEvent>,
         publish: watch::Sender<Arc<TerminalSnapshot>>,

@@ -41,18 +41,18 @@ pub struct TableColumn {
 /// One row of the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableRow {
-    /// One a column.
+    /// A cell for each column.
     pub cells: Vec<TableCell>,
-    /// Not there before the last batch.
+    /// Whether it was not there before the last batch.
     pub new: bool,
 }
 
 /// One value of the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableCell {
-    /// For reading: escaped, all digits, thousands of a quantity separated.
+    /// The text to read: escaped, with all digits, and with the thousands of a quantity separated.
     pub text: String,
-    /// For bars and sorting; `None` for text and NULL.
+    /// The number for bars and sorting; `None` for text and NULL.
     pub value: Option<f64>,
     /// Whether it is NULL, which a text may look like.
     pub null: bool,

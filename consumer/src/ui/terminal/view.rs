@@ -41,7 +41,7 @@ pub struct Sort {
 }
 
 impl View {
-    /// Looks at everything, in the colours of `theme`.
+    /// Looks at everything in the colours of `theme`.
     pub fn new(theme: Theme) -> Self {
         Self {
             theme,

@@ -19,7 +19,7 @@ const NARROW: usize = 8;
 /// What a text may take before anything else is cut.
 const WIDE: usize = 60;
 
-/// Where everything goes.
+/// Where the columns and the bar go.
 #[derive(Debug, PartialEq)]
 pub struct ColumnLayout {
     /// The columns shown, in order, each with its width; a number's mark is part of it.

@@ -15,7 +15,7 @@ use crate::number::{self, counted};
 use crate::status::snapshot::Phase;
 use crate::width::width;
 
-/// Nobody should wonder at what others have kept while it is not older than this: a look and a batch.
+/// Other processes' checkpoints are marked as old when they are older than this, which is a look and a batch.
 const STALE_SECONDS: u64 = 15;
 /// Columns that the brokers take at least, `brokers 3 of 3 up`.
 const COUNTS: usize = 18;
@@ -28,7 +28,7 @@ pub fn height(scene: &Scene<'_>, columns: u16) -> u16 {
     2 + behind + demo(scene, columns.saturating_sub(2)).len() as u16
 }
 
-/// What the demo has to say: in one line if that holds it, else in a few. Empty outside the demo.
+/// The demo's hints, in one line if that holds them, else in a few. There are none outside the demo.
 fn demo<'a>(scene: &Scene<'a>, columns: u16) -> Vec<Line<'a>> {
     const BADGE: &str = " DEMO ";
     let Scene {

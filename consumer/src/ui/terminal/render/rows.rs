@@ -16,11 +16,11 @@ use crate::width::{padded, width};
 /// Columns in front of each row: the mark of a new one.
 const FRONT: usize = 2;
 
-/// What is seen of the table: for the pane's title.
+/// The part of the table that is seen, for the pane's title.
 pub struct VisiblePart {
     /// First and last row, counted from 1.
     pub rows: (usize, usize),
-    /// Columns not shown, to the left and to the right.
+    /// The numbers of columns that are not shown, to the left and to the right.
     pub hidden: (usize, usize),
 }
 

@@ -1,4 +1,4 @@
-//! Pictures of the whole dashboard, kept as text: what is drawn is what is reviewed.
+//! Pictures of the whole dashboard, stored as text: what is drawn is what is reviewed.
 
 use std::sync::Arc;
 use std::time::Duration;

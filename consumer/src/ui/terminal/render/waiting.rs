@@ -1,4 +1,4 @@
-//! In place of rows: what the result is waiting for, and how far that is.
+//! What the result is waiting for, and how far that is. It stands in place of the rows.
 
 use std::time::Duration;
 
