@@ -1,7 +1,7 @@
 //! Keeps the result of one SQL query over Kafka topics up to date, micro-batch after micro-batch.
 //!
 //! ```text
-//! source ▶ format ▶ partial aggregate ▶ state per partition ▶ result ▶ event ▶ ui
+//! source ▶ format ▶ partial aggregate ▶ state per partition ▶ result ▶ event ▶ status ▶ ui
 //! ```
 
 #![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
