@@ -2,12 +2,14 @@
 //! group that read them, each on its own thread.
 
 pub mod admin;
+pub mod client;
 pub mod closing;
 pub mod group_context;
 pub mod group_members;
 pub mod identity;
 mod inlet;
 pub mod member;
+pub mod own_partitions;
 mod records;
 pub mod sample;
 mod statistics;

@@ -40,6 +40,11 @@ pub enum OnFailure {
 pub struct DeadLetters(Sender<Vec<Letter>>);
 
 impl DeadLetters {
+    /// Letters go to whoever has the other end of `sender`.
+    pub fn to(sender: Sender<Vec<Letter>>) -> Self {
+        Self(sender)
+    }
+
     /// Sends letters on their way.
     pub fn send(&self, letters: Vec<Letter>) {
         // The thread ends after all workers.

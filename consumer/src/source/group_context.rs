@@ -15,32 +15,17 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset as KafkaOffset, TopicPartitionList};
 
+use super::client::ClientEvent;
 use super::inlet::Inlet;
-use super::statistics::Statistics;
+use super::own_partitions::OwnPartitions;
 use super::topics::Extent;
-use crate::checkpoint::{Checkpoints, Epoch, TakenOver};
-use crate::position::{Offset, TopicPartition};
-
-/// What a callback saw.
-#[derive(Debug)]
-pub enum Seen {
-    /// These partitions are read from now on.
-    Assigned(Vec<TakenOver>),
-    /// These are not.
-    Revoked(Vec<TopicPartition>),
-    /// librdkafka's numbers, a few times a second.
-    Statistics(Statistics),
-    /// Something is wrong with the connection.
-    Error(KafkaError, String),
-}
+use crate::checkpoint::{Checkpoints, TakenOver};
+use crate::position::TopicPartition;
 
 /// The context of one member.
 pub struct GroupContext {
-    checkpoints: Checkpoints,
-    extents: Arc<BTreeMap<TopicPartition, Extent>>,
-    /// The partitions that the member has, and since when.
-    owned: Mutex<BTreeMap<TopicPartition, Epoch>>,
-    seen: Mutex<Vec<Seen>>,
+    own: OwnPartitions,
+    events: Mutex<Vec<ClientEvent>>,
     served: AtomicBool,
     inlet: Inlet,
 }
@@ -49,21 +34,19 @@ impl GroupContext {
     /// A context whose partitions are read on where `checkpoints` end.
     pub fn new(checkpoints: Checkpoints, extents: Arc<BTreeMap<TopicPartition, Extent>>) -> Self {
         Self {
-            checkpoints,
-            extents,
-            owned: Mutex::default(),
-            seen: Mutex::default(),
+            own: OwnPartitions::new(checkpoints, extents),
+            events: Mutex::default(),
             served: AtomicBool::new(false),
             inlet: Inlet::default(),
         }
     }
 
     /// What has been seen since the last time, in order.
-    pub fn take_seen(&self) -> Vec<Seen> {
-        std::mem::take(&mut *lock(&self.seen))
+    pub fn take_events(&self) -> Vec<ClientEvent> {
+        std::mem::take(&mut *self.events())
     }
 
-    /// Whether something was served since the last time that leaves nothing to be seen.
+    /// Whether something was served since the last time that leaves no event.
     pub fn take_served(&self) -> bool {
         self.served.swap(false, Ordering::Relaxed)
     }
@@ -73,13 +56,6 @@ impl GroupContext {
         &self.inlet
     }
 
-    /// Where `partition` ended when the query was started; one that was added later had no end yet.
-    pub fn end(&self, partition: &TopicPartition) -> Offset {
-        self.extents
-            .get(partition)
-            .map_or(Offset(0), |extent| extent.end)
-    }
-
     /// Takes `partitions` over at their checkpoints; the list is the same for librdkafka, which must assign no
     /// others. Ends with the first of which it is not known where to go on.
     pub fn take_over(
@@ -87,55 +63,26 @@ impl GroupContext {
         consumer: &BaseConsumer<Self>,
         partitions: &[TopicPartition],
     ) -> Result<(Vec<TakenOver>, TopicPartitionList), KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        let mut all = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            let start = self
-                .extents
-                .get(partition)
-                .map_or(Offset(0), |extent| extent.start);
-            let taken_over = self.checkpoints.take_over(partition.clone(), start);
-            let is_unknown = taken_over.unknown.is_some();
-            list.add_partition_offset(
-                &partition.topic,
-                partition.partition,
-                KafkaOffset::Offset(taken_over.from.next.0),
-            )?;
+        let taken = self.own.take_over(partitions);
+        let mut list = TopicPartitionList::with_capacity(taken.len());
+        for TakenOver {
+            partition, from, ..
+        } in &taken
+        {
+            let offset = KafkaOffset::Offset(from.next.0);
+            list.add_partition_offset(&partition.topic, partition.partition, offset)?;
             self.inlet.lead(consumer, partition);
-            lock(&self.owned).insert(partition.clone(), taken_over.epoch);
-            all.push(taken_over);
-            if is_unknown {
-                // A store that does not answer would be waited for once more for each of the others.
-                break;
-            }
         }
-        Ok((all, list))
+        Ok((taken, list))
     }
 
-    /// Others may have these now.
-    fn release(&self, partitions: &[TopicPartition]) {
-        for partition in partitions {
-            if let Some(epoch) = lock(&self.owned).remove(partition) {
-                self.checkpoints.release(partition, epoch);
-            }
-        }
+    fn saw(&self, event: ClientEvent) {
+        self.events().push(event);
     }
 
-    fn saw(&self, seen: Seen) {
-        lock(&self.seen).push(seen);
+    fn events(&self) -> MutexGuard<'_, Vec<ClientEvent>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Drop for GroupContext {
-    fn drop(&mut self) {
-        for (partition, epoch) in lock(&self.owned).iter() {
-            self.checkpoints.release(partition, *epoch);
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ConsumerContext for GroupContext {
@@ -157,7 +104,7 @@ impl ConsumerContext for GroupContext {
         let done = if event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             self.take_over(consumer, &partitions)
                 .and_then(|(taken, list)| {
-                    self.saw(Seen::Assigned(taken));
+                    self.saw(ClientEvent::Assigned(taken));
                     if incremental {
                         consumer.incremental_assign(&list)
                     } else {
@@ -165,8 +112,8 @@ impl ConsumerContext for GroupContext {
                     }
                 })
         } else {
-            self.release(&partitions);
-            self.saw(Seen::Revoked(partitions));
+            self.own.release(&partitions);
+            self.saw(ClientEvent::Revoked(partitions));
             if incremental {
                 consumer.incremental_unassign(list)
             } else {
@@ -175,7 +122,7 @@ impl ConsumerContext for GroupContext {
         };
         if let Err(error) = done {
             let reason = format!("partitions cannot be taken or given up: {error}");
-            self.saw(Seen::Error(error, reason));
+            self.saw(ClientEvent::Error(error, reason));
         }
     }
 
@@ -196,12 +143,12 @@ impl ClientContext for GroupContext {
 
     fn stats_raw(&self, json: &[u8]) {
         match serde_json::from_slice(json) {
-            Ok(statistics) => self.saw(Seen::Statistics(statistics)),
+            Ok(statistics) => self.saw(ClientEvent::Statistics(statistics)),
             Err(error) => tracing::warn!(%error, "librdkafka's statistics cannot be read"),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.saw(Seen::Error(error, reason.to_owned()));
+        self.saw(ClientEvent::Error(error, reason.to_owned()));
     }
 }

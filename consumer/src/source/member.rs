@@ -9,16 +9,17 @@ mod fetching;
 mod held;
 mod outbox;
 mod polling;
+mod session;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, TrySendError, bounded, unbounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded, unbounded};
 use rdkafka::config::ClientConfig;
 
-use self::polling::Member;
 use super::topic_ids::TopicIds;
 use super::topics::Extent;
 use crate::checkpoint::{Checkpoints, Epoch};
@@ -28,6 +29,7 @@ use crate::position::{Offset, TopicPartition};
 use crate::sink::dead_letters::{DeadLetters, Refusal};
 
 pub use self::failure::MemberError;
+pub use self::polling::{AfterStep, MemberLoop, SessionEnd};
 
 /// How a member gets its partitions.
 #[derive(Clone, Debug)]
@@ -149,6 +151,48 @@ impl MemberRemote {
     }
 }
 
+/// Where a member finds what it is told.
+#[derive(Debug)]
+pub struct MemberInbox {
+    commands: Receiver<MemberCommand>,
+    woken: Receiver<()>,
+}
+
+impl MemberInbox {
+    /// The next command, if there is one.
+    pub fn take(&self) -> Option<MemberCommand> {
+        self.commands.try_recv().ok()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
+    /// The next command; waits for it `until` then.
+    fn take_until(&self, until: Instant) -> Result<MemberCommand, RecvTimeoutError> {
+        self.commands.recv_deadline(until)
+    }
+
+    /// Waits until somebody wakes the member, so long at most.
+    fn sleep(&self, longest: Duration) {
+        // Woken or not, all is looked at again.
+        let _ = self.woken.recv_timeout(longest);
+    }
+}
+
+/// How a member is told something, and where it finds that.
+pub fn mailbox() -> (MemberRemote, MemberInbox) {
+    let (commands, inbox) = unbounded();
+    let (wake, woken) = bounded(1);
+    let remote = MemberRemote { commands, wake };
+    let inbox = MemberInbox {
+        commands: inbox,
+        woken,
+    };
+    (remote, inbox)
+}
+
 fn wake(sender: &Sender<()>) {
     match sender.try_send(()) {
         // Full: it is going to wake anyway.
@@ -178,12 +222,8 @@ impl MemberHandle {
 /// # Errors
 /// If the operating system gives no thread.
 pub fn spawn(settings: MemberSettings) -> std::io::Result<MemberHandle> {
-    let (commands, inbox) = unbounded();
-    let (wake, woken) = bounded(1);
-    let remote = MemberRemote {
-        commands,
-        wake: wake.clone(),
-    };
+    let (remote, inbox) = mailbox();
+    let wake_up = remote.wake.clone();
     let own = remote.clone();
     let thread = thread::Builder::new()
         .name(format!("worker-{}", settings.number))
@@ -191,8 +231,8 @@ pub fn spawn(settings: MemberSettings) -> std::io::Result<MemberHandle> {
             let reports = settings.reports.clone();
             let tell = TellOfPanic(settings.number, settings.reports.clone());
             let number = settings.number;
-            let mut member = Member::new(settings, own);
-            if let Err(error) = member.run(&inbox, &wake, &woken) {
+            let mut member = MemberLoop::new(settings, own);
+            if let Err(error) = session::run(&mut member, &inbox, &wake_up) {
                 // Nobody listens any more if the query has ended.
                 let _ = reports.send((number, Report::Failed(error)));
             }

@@ -17,7 +17,6 @@
 
 use std::cell::OnceCell;
 use std::ffi::{CStr, c_char, c_void};
-use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::ptr;
 use std::slice;
@@ -28,6 +27,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, Headers, Message};
 use rdkafka_sys as sys;
 
+use super::client::{FetchError, Fetched};
 use super::group_context::GroupContext;
 use crate::position::{Offset, TopicPartition};
 
@@ -66,13 +66,13 @@ impl<'c> Records<'c> {
     }
 
     /// Gives `each` all that is there now, in the order of each partition, unless it breaks off. How many it was
-    /// given, and what it broke off with.
+    /// given, and what it broke off with. `each` must not call this.
     ///
     /// All, and not so many: librdkafka takes them out of the queue for the call, which looks empty to those who
     /// fill it meanwhile, and puts back what is left. What is left again and again would grow without end.
     pub fn serve<B>(
-        &mut self,
-        each: impl FnMut(Taken<'_>) -> ControlFlow<B>,
+        &self,
+        each: impl FnMut(Fetched<'_, Record>) -> ControlFlow<B>,
     ) -> (usize, Option<B>) {
         let mut serving = Serving {
             each,
@@ -100,24 +100,25 @@ struct Serving<F, B> {
 type Callback = unsafe extern "C" fn(*mut sys::rd_kafka_message_t, *mut c_void);
 
 /// Names the callback's type, which has that of a closure in it.
-fn callback_of<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(_of: &Serving<F, B>) -> Callback {
+fn callback_of<F: FnMut(Fetched<'_, Record>) -> ControlFlow<B>, B>(
+    _of: &Serving<F, B>,
+) -> Callback {
     call_each::<F, B>
 }
 
 /// A panic of `each` does not go through librdkafka: out of an `extern "C"` function it ends the process.
-unsafe extern "C" fn call_each<F: FnMut(Taken<'_>) -> ControlFlow<B>, B>(
+unsafe extern "C" fn call_each<F: FnMut(Fetched<'_, Record>) -> ControlFlow<B>, B>(
     message: *mut sys::rd_kafka_message_t,
     opaque: *mut c_void,
 ) {
     // SAFETY: `serve` has it for us.
     let serving = unsafe { &mut *opaque.cast::<Serving<F, B>>() };
     serving.served += 1;
-    let taken = Taken::of(Record {
+    let record = Record {
         message,
         headers: OnceCell::new(),
-        lifetime: PhantomData,
-    });
-    if let ControlFlow::Break(with) = (serving.each)(taken) {
+    };
+    if let ControlFlow::Break(with) = (serving.each)(Fetched::of(&record)) {
         serving.broke_off = Some(with);
         // What is left goes back to the head of the queue.
         // SAFETY: the client is alive, and this is a callback of its queue.
@@ -144,32 +145,9 @@ unsafe extern "C" fn call_waker(_client: *mut sys::rd_kafka_t, opaque: *mut c_vo
     waker();
 }
 
-/// One of what is there.
-pub enum Taken<'r> {
-    /// A record.
-    Record(Record<'r>),
-    /// The end of a partition; all records before this offset have come.
-    End(TopicPartition, Offset),
-    /// An error of fetching.
-    Error(Box<FetchError>),
-}
-
-/// What is wrong with fetching.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchError {
-    /// librdkafka's or the broker's word for it.
-    pub code: RDKafkaErrorCode,
-    /// Which partition's, if it is one's.
-    pub partition: Option<TopicPartition>,
-    /// Of the record that cannot be had; of no meaning where it is about no record.
-    pub offset: Offset,
-    /// In librdkafka's words.
-    pub reason: String,
-}
-
-impl<'r> Taken<'r> {
+impl<'r> Fetched<'r, Record> {
     #[inline]
-    fn of(record: Record<'r>) -> Self {
+    fn of(record: &'r Record) -> Self {
         let error = record.fields().err;
         if error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return Self::Record(record);
@@ -191,15 +169,14 @@ impl<'r> Taken<'r> {
     }
 }
 
-/// A record as librdkafka has it.
-pub struct Record<'r> {
+/// A record as librdkafka has it. Only references to it are given away, for as long as librdkafka calls back with it:
+/// the message and all that it points to are alive as long as those.
+pub struct Record {
     message: *mut sys::rd_kafka_message_t,
-    headers: OnceCell<Option<RecordHeaders<'r>>>,
-    /// The message is alive as long as this.
-    lifetime: PhantomData<&'r ()>,
+    headers: OnceCell<Option<RecordHeaders>>,
 }
 
-impl Record<'_> {
+impl Record {
     #[inline]
     fn fields(&self) -> &sys::rd_kafka_message_t {
         // SAFETY: it is alive.
@@ -207,8 +184,8 @@ impl Record<'_> {
     }
 }
 
-impl<'r> Message for Record<'r> {
-    type Headers = RecordHeaders<'r>;
+impl Message for Record {
+    type Headers = RecordHeaders;
 
     #[inline]
     fn key(&self) -> Option<&[u8]> {
@@ -257,22 +234,22 @@ impl<'r> Message for Record<'r> {
         }
     }
 
-    fn headers(&self) -> Option<&RecordHeaders<'r>> {
+    fn headers(&self) -> Option<&RecordHeaders> {
         let found = self.headers.get_or_init(|| {
             let mut headers = ptr::null_mut();
             // SAFETY: the message is alive, and so are its headers as long as it is.
             let error = unsafe { sys::rd_kafka_message_headers(self.message, &raw mut headers) };
             (error == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR)
-                .then_some(RecordHeaders(headers, PhantomData))
+                .then_some(RecordHeaders(headers))
         });
         found.as_ref()
     }
 }
 
-/// A record's headers, in their order.
-pub struct RecordHeaders<'r>(*const sys::rd_kafka_headers_t, PhantomData<&'r ()>);
+/// A record's headers, in their order. Its record gives only references to them away, too.
+pub struct RecordHeaders(*const sys::rd_kafka_headers_t);
 
-impl Headers for RecordHeaders<'_> {
+impl Headers for RecordHeaders {
     fn count(&self) -> usize {
         // SAFETY: they live as long as their record, and this no longer.
         unsafe { sys::rd_kafka_header_cnt(self.0) }

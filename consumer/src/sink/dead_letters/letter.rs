@@ -72,11 +72,13 @@ impl Origin {
         self.is_over.store(true, Ordering::Relaxed);
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    /// Whether the member has lost the partition.
+    pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    pub(super) fn tell(&self, fate: Fate) {
+    /// Tells the member what has become of letters of this origin.
+    pub fn tell(&self, fate: Fate) {
         (self.tell)(fate);
     }
 }
@@ -118,11 +120,13 @@ impl Letter {
         len(&self.key) + len(&self.value)
     }
 
-    pub(super) fn origin(&self) -> &Arc<Origin> {
+    /// The partition that its record is from.
+    pub fn origin(&self) -> &Arc<Origin> {
         &self.origin
     }
 
-    pub(super) fn offset(&self) -> Offset {
+    /// Where its record stands there.
+    pub fn offset(&self) -> Offset {
         self.offset
     }
 
@@ -130,7 +134,8 @@ impl Letter {
         self.key.as_deref()
     }
 
-    pub(super) fn value(&self) -> Option<&[u8]> {
+    /// The value of its record.
+    pub fn value(&self) -> Option<&[u8]> {
         self.value.as_deref()
     }
 

@@ -7,7 +7,7 @@ use crate::engine::worker::WorkerError;
 use crate::number;
 use crate::position::{Offset, TopicPartition};
 use crate::sink::dead_letters::Refusal;
-use crate::source::records::FetchError;
+use crate::source::client::FetchError;
 use crate::source::topic_ids::MadeAnew;
 
 /// librdkafka's words for `RD_KAFKA_RESP_ERR__LOG_TRUNCATION`. As a code it gives what it would do then, to reset.

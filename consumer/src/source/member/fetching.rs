@@ -1,16 +1,13 @@
 //! What of a member's partitions is fetched: pauses, and records held back while pausing.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Message, OwnedMessage};
-use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use super::MemberError;
 use super::held::Held;
 use crate::position::{Offset, TopicPartition};
-use crate::source::group_context::GroupContext;
+use crate::source::client::MemberClient;
 
 /// The state of one client's fetching.
 #[derive(Default)]
@@ -28,11 +25,11 @@ impl Fetching {
     /// Fetches no more of the record's partition, and keeps the record until it is fetched again.
     pub(super) fn hold<M: Message>(
         &mut self,
-        consumer: &BaseConsumer<GroupContext>,
+        client: &impl MemberClient,
         message: &M,
     ) -> Result<(), MemberError> {
         let partition = TopicPartition::new(message.topic(), message.partition());
-        self.pause(consumer, partition.clone())?;
+        self.pause(client, partition.clone())?;
         self.held.push(partition, message);
         Ok(())
     }
@@ -40,12 +37,12 @@ impl Fetching {
     /// Fetches no more of `partition`.
     pub(super) fn pause(
         &mut self,
-        consumer: &BaseConsumer<GroupContext>,
+        client: &impl MemberClient,
         partition: TopicPartition,
     ) -> Result<(), MemberError> {
         if !self.paused.contains(&partition) {
-            consumer
-                .pause(&one(&partition))
+            client
+                .pause(&partition)
                 .map_err(MemberError::client("pausing a partition"))?;
             self.paused.insert(partition);
         }
@@ -62,25 +59,14 @@ impl Fetching {
     /// Fetches `partition`, which the client has stopped by itself, from `next` on.
     pub(super) fn restart(
         &mut self,
-        consumer: &BaseConsumer<GroupContext>,
+        client: &impl MemberClient,
         partition: &TopicPartition,
         next: Offset,
     ) -> Result<(), MemberError> {
         self.stopped.remove(partition);
-        let failed = || MemberError::client("going on in a partition");
-        let mut from = TopicPartitionList::with_capacity(1);
-        let offset = KafkaOffset::Offset(next.0);
-        from.add_partition_offset(&partition.topic, partition.partition, offset)
-            .map_err(failed())?;
-        if let Err(error) = consumer.incremental_unassign(&one(partition)) {
-            // The group is about to take it away.
-            tracing::debug!(%error, %partition, "not assigned");
-            return Ok(());
-        }
-        // What stops it, and takes its queue away, stands before this request's answer.
-        consumer.assignment().map_err(failed())?;
-        consumer.context().inlet().lead(consumer, partition);
-        consumer.incremental_assign(&from).map_err(failed())
+        client
+            .restart(partition, next)
+            .map_err(MemberError::client("going on in a partition"))
     }
 
     /// The first that was kept of `partition`, all of which comes before anything that is fetched.
@@ -101,18 +87,18 @@ impl Fetching {
     /// Fetches `partition` again, from `next` on, unless some of it has been kept back once more.
     pub(super) fn resume(
         &mut self,
-        consumer: &BaseConsumer<GroupContext>,
+        client: &impl MemberClient,
         partition: &TopicPartition,
         next: Offset,
     ) -> Result<(), MemberError> {
         if !self.held.has(partition) && self.paused.remove(partition) {
-            consumer
-                .resume(&one(partition))
+            client
+                .resume(partition)
                 .map_err(MemberError::client("resuming a partition"))?;
             if self.stopped.contains(partition) {
-                return self.restart(consumer, partition, next);
+                return self.restart(client, partition, next);
             }
-            seek(consumer, [(partition, next)])?;
+            seek(client, [(partition, next)])?;
         }
         Ok(())
     }
@@ -120,44 +106,25 @@ impl Fetching {
     /// Fetches those of these partitions that are not paused from there on.
     pub(super) fn go_on<'p>(
         &self,
-        consumer: &BaseConsumer<GroupContext>,
+        client: &impl MemberClient,
         positions: impl Iterator<Item = (&'p TopicPartition, Offset)>,
     ) -> Result<(), MemberError> {
         seek(
-            consumer,
+            client,
             positions.filter(|(partition, _)| !self.paused.contains(partition)),
         )
     }
 }
 
-/// Has librdkafka go on there, and not where it would after a pause, which it makes by itself whenever the group moves
-/// partitions: behind the last thing that it has taken out of its queue. That may be a marker of a transaction behind
+/// Has the client go on there, and not where it would after a pause, which librdkafka makes by itself whenever the group
+/// moves partitions: behind the last thing that it has taken out of its queue. That may be a marker of a transaction behind
 /// records that the pause has dropped. To seek also wakes the thread that fetches (but at offset 0); after a pause it
 /// sleeps on for up to a second.
-///
-/// It is not waited for. A partition that is not fetched yet begins where it was assigned. One without a leader is
-/// fetched from there once it has one.
 fn seek<'p>(
-    consumer: &BaseConsumer<GroupContext>,
+    client: &impl MemberClient,
     positions: impl IntoIterator<Item = (&'p TopicPartition, Offset)>,
 ) -> Result<(), MemberError> {
-    let failed = || MemberError::client("going on in a partition");
-    let mut list = TopicPartitionList::new();
-    for (partition, next) in positions {
-        let offset = KafkaOffset::Offset(next.0);
-        list.add_partition_offset(&partition.topic, partition.partition, offset)
-            .map_err(failed())?;
-    }
-    if list.count() > 0 {
-        consumer
-            .seek_partitions(list, Duration::ZERO)
-            .map_err(failed())?;
-    }
-    Ok(())
-}
-
-fn one(partition: &TopicPartition) -> TopicPartitionList {
-    let mut list = TopicPartitionList::with_capacity(1);
-    list.add_partition(&partition.topic, partition.partition);
-    list
+    client
+        .seek(positions)
+        .map_err(MemberError::client("going on in a partition"))
 }

@@ -1,9 +1,12 @@
-//! The loop of one member: records from librdkafka to the worker, and what the worker says to whom it
-//! concerns.
+//! The loop of one member: records from its client to the worker, and what the worker says to whom it concerns.
+//!
+//! A turn of the loop is made in stages, one a step. Between two steps others may do anything that they may do at any
+//! time: move checkpoints on, send commands, write dead letters. No thread, clock or sleep is in here. The thread that
+//! calls it has them (`member/session`), or the schedule of a simulation.
 
 mod acting;
+mod events;
 mod lost;
-mod seen;
 mod uncounted;
 
 use std::mem;
@@ -12,39 +15,86 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::message::Message;
-use rdkafka::{Offset as KafkaOffset, TopicPartitionList};
 
 use self::uncounted::Uncounted;
+use super::Subscription;
 use super::fetching::Fetching;
 use super::outbox::Outbox;
-use super::{MemberCommand, MemberError, MemberRemote, MemberSettings, Report, Subscription, wake};
+use super::{MemberCommand, MemberError, MemberInbox, MemberRemote, MemberSettings, Report};
 use crate::engine::worker::{Action, Worker, WorkerEvent};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::schema::metadata::MetadataColumn;
-use crate::source::closing::Closing;
-use crate::source::group_context::GroupContext;
-use crate::source::records::{Records, Taken};
+use crate::source::client::{Fetched, MemberClient, Polled};
 
 /// The longest sleep: librdkafka wants to be polled now and then.
 const SLEEP: Duration = Duration::from_secs(1);
-/// Before a new client joins in place of one that broke.
-const BACKOFF: Duration = Duration::from_secs(1);
-
-type GroupConsumer = BaseConsumer<GroupContext>;
 
 /// Why a session with the brokers ended.
-enum End {
+#[derive(Debug, PartialEq, Eq)]
+pub enum SessionEnd {
+    /// The member was told to stop.
     Stopped,
-    /// After a fatal error: a new client joins the group.
+    /// The client cannot go on, for this reason. A new one joins the group in its place.
     Anew(String),
 }
 
-pub(super) struct Member {
+/// What is to be done after a step of the loop.
+#[derive(Debug, PartialEq, Eq)]
+pub enum AfterStep {
+    /// The next step, at once.
+    Go,
+    /// Nothing is there: the next step when the member is woken, or after so long.
+    Sleep(Duration),
+    /// No step with this client any more.
+    Leave(SessionEnd),
+}
+
+/// The stages of a turn.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// Records that are there go to the worker.
+    Records,
+    /// The client calls back: partitions are taken over and released.
+    Poll,
+    /// The worker hears what the client saw.
+    Events,
+    /// The worker hears that nothing is there, if that is so.
+    Idle,
+    /// Commands are obeyed, one a step.
+    Commands,
+    /// Letters that have waited for long go on their way.
+    Letters,
+    /// The turn is over.
+    Rest,
+}
+
+/// How far a turn has come.
+#[derive(Debug)]
+struct Turn {
+    stage: Stage,
+    /// When it began; `None` before its first step.
+    began: Option<Instant>,
+    /// Whether nothing has been there so far.
+    is_drained: bool,
+    /// Whether something has been done with records so far.
+    is_busy: bool,
+}
+
+impl Turn {
+    fn new() -> Self {
+        Self {
+            stage: Stage::Records,
+            began: None,
+            is_drained: true,
+            is_busy: false,
+        }
+    }
+}
+
+/// A member: its worker, and what is to be known of its client. The client is that of the caller.
+pub struct MemberLoop {
     settings: MemberSettings,
     worker: Worker,
     actions: Vec<Action>,
@@ -68,10 +118,12 @@ pub(super) struct Member {
     outbox: Outbox,
     /// Why the client cannot go on, if it cannot.
     broken: Option<String>,
+    turn: Turn,
 }
 
-impl Member {
-    pub(super) fn new(settings: MemberSettings, remote: MemberRemote) -> Self {
+impl MemberLoop {
+    /// A member that has not joined yet. `remote` is how others command it.
+    pub fn new(settings: MemberSettings, remote: MemberRemote) -> Self {
         let query = &settings.plan.query;
         let reads = |wanted: MetadataColumn| {
             let names = query
@@ -106,72 +158,95 @@ impl Member {
             batches: 0,
             uncounted: Uncounted::default(),
             broken: None,
+            turn: Turn::new(),
         }
     }
 
-    /// Reads until it is told to stop.
-    pub(super) fn run(
-        &mut self,
-        inbox: &Receiver<MemberCommand>,
-        wake_up: &Sender<()>,
-        woken: &Receiver<()>,
-    ) -> Result<(), MemberError> {
-        loop {
-            let context = GroupContext::new(
-                self.settings.checkpoints.clone(),
-                Arc::clone(&self.settings.extents),
-            );
-            let mut consumer: GroupConsumer = self
-                .settings
-                .client
-                .create_with_context(context)
-                .map_err(MemberError::client("starting the Kafka client"))?;
-            let sender = wake_up.clone();
-            consumer.set_nonempty_callback(move || wake(&sender));
-            let consumer = Closing::from(consumer);
-            let sender = wake_up.clone();
-            let records = Records::open(&consumer, move || wake(&sender));
-            self.join(&consumer)?;
-            let end = self.session(&consumer, records, inbox, woken)?;
-            drop(consumer);
-            match end {
-                End::Stopped => return Ok(()),
-                End::Anew(reason) => {
-                    self.notice(
-                        Level::Warning,
-                        format!("worker {} joins anew: {reason}", self.settings.number),
-                    );
-                    self.forget_client();
-                    if self.back_off(inbox) {
-                        return Ok(());
-                    }
-                }
-            }
-        }
+    /// Its settings.
+    pub(super) fn settings(&self) -> &MemberSettings {
+        &self.settings
     }
 
-    fn join(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
+    /// Has a new client take its partitions, or join the group. Steps follow.
+    ///
+    /// # Errors
+    /// If the client refuses, or the query fails.
+    pub fn join(&mut self, client: &impl MemberClient) -> Result<(), MemberError> {
         match self.settings.subscription.clone() {
             Subscription::Group(topics) => {
                 let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-                consumer
-                    .subscribe(&topics)
+                client
+                    .join(&topics)
                     .map_err(MemberError::client("joining the group"))
             }
             Subscription::Fixed(partitions) => {
-                let failed = || MemberError::client("taking partitions");
-                let (taken, list) = consumer
-                    .context()
-                    .take_over(consumer, &partitions)
-                    .map_err(failed())?;
-                consumer.assign(&list).map_err(failed())?;
-                self.assigned(consumer, taken)
+                let taken = client
+                    .take(&partitions)
+                    .map_err(MemberError::client("taking partitions"))?;
+                self.assigned(client, taken)
             }
         }
     }
 
-    /// All that stood in relation to a client that is gone.
-    fn forget_client(&mut self) {
+    /// Makes the next step at `now`, in which nothing is waited for but what a broker is asked.
+    ///
+    /// # Errors
+    /// If the query cannot go on. The loop is of no use after that.
+    pub fn step(
+        &mut self,
+        client: &impl MemberClient,
+        inbox: &MemberInbox,
+        now: Instant,
+    ) -> Result<AfterStep, MemberError> {
+        let end = match self.turn.stage {
+            Stage::Records => {
+                self.turn = Turn {
+                    began: Some(now),
+                    ..Turn::new()
+                };
+                self.turn.stage = Stage::Poll;
+                self.serve(client)?
+            }
+            Stage::Poll => {
+                self.turn.stage = Stage::Events;
+                self.poll(client)?
+            }
+            Stage::Events => {
+                self.turn.stage = Stage::Idle;
+                for event in client.events() {
+                    self.turn.is_drained = false;
+                    self.saw(client, event)?;
+                }
+                self.broken.take().map(SessionEnd::Anew)
+            }
+            Stage::Idle => {
+                self.turn.stage = Stage::Commands;
+                if self.turn.is_drained {
+                    self.idle(client)?;
+                }
+                None
+            }
+            Stage::Commands => match inbox.take() {
+                Some(command) => self.obey(client, command)?,
+                None => {
+                    self.turn.stage = Stage::Letters;
+                    None
+                }
+            },
+            Stage::Letters => {
+                self.turn.stage = Stage::Rest;
+                self.outbox.send_in_time(self.turn.began.unwrap_or(now));
+                None
+            }
+            Stage::Rest => return Ok(self.rest(now)),
+        };
+        Ok(end.map_or(AfterStep::Go, AfterStep::Leave))
+    }
+
+    /// The client is gone, and so is all that stood in relation to it. The next one joins.
+    pub fn leave(&mut self, reason: &str) {
+        let text = format!("worker {} joins anew: {reason}", self.settings.number);
+        self.notice(Level::Warning, text);
         let lost = self.worker.clear();
         if !lost.is_empty() {
             self.report(Report::Revoked(lost));
@@ -181,138 +256,141 @@ impl Member {
         self.fetching = Fetching::default();
         self.told.clear();
         self.has_news = false;
+        self.turn = Turn::new();
         self.uncounted
             .count_paused(self.worker.paused(), &self.settings.counters);
     }
 
-    /// Waits before the next client is made; `true` if it is to stop.
-    fn back_off(&mut self, inbox: &Receiver<MemberCommand>) -> bool {
-        let until = Instant::now() + BACKOFF;
-        loop {
-            match inbox.recv_deadline(until) {
-                Ok(MemberCommand::Stop) | Err(RecvTimeoutError::Disconnected) => return true,
-                Ok(MemberCommand::Trigger) => self.report(Report::HandedOver {
-                    batches: Vec::new(),
-                    is_deferred: false,
-                }),
-                Ok(MemberCommand::Proceed(batches)) => self.batches = batches,
-                Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => return false,
+    /// Obeys a command while there is no client; `true` if it is to stop.
+    pub fn obey_without_client(&mut self, command: MemberCommand) -> bool {
+        match command {
+            MemberCommand::Stop => return true,
+            MemberCommand::Trigger => self.report(Report::HandedOver {
+                batches: Vec::new(),
+                is_deferred: false,
+            }),
+            MemberCommand::Proceed(batches) => self.batches = batches,
+            _ => {}
+        }
+        false
+    }
+
+    fn serve(&mut self, client: &impl MemberClient) -> Result<Option<SessionEnd>, MemberError> {
+        let (served, ended) = client.serve(|fetched| match self.fetched(client, fetched) {
+            Ok(None) => ControlFlow::Continue(()),
+            Ok(Some(end)) => ControlFlow::Break(Ok(Some(end))),
+            Err(error) => ControlFlow::Break(Err(error)),
+        });
+        self.turn.is_drained = served == 0;
+        self.turn.is_busy = self.uncounted.has_read();
+        if let Some(end) = ended {
+            return end;
+        }
+        self.count();
+        Ok(None)
+    }
+
+    fn poll(&mut self, client: &impl MemberClient) -> Result<Option<SessionEnd>, MemberError> {
+        match client.poll() {
+            Polled::Nothing => return Ok(None),
+            Polled::Served => {}
+            // Led past the queue, it may have come before others that are still in there.
+            Polled::Record(topic, partition) => {
+                let of = (topic, partition);
+                let reason = format!("a record of {of:?} came by itself");
+                return Ok(Some(SessionEnd::Anew(reason)));
             }
+            Polled::Failed(error) => {
+                self.turn.is_drained = false;
+                return self.error(client, error);
+            }
+        }
+        self.turn.is_drained = false;
+        Ok(None)
+    }
+
+    fn idle(&mut self, client: &impl MemberClient) -> Result<(), MemberError> {
+        self.act_on(client, WorkerEvent::Idle)?;
+        self.tell_waiting();
+        let has_more = mem::take(&mut self.has_more);
+        self.turn.is_busy |= has_more;
+        self.turn.is_drained = !has_more;
+        Ok(())
+    }
+
+    fn obey(
+        &mut self,
+        client: &impl MemberClient,
+        command: MemberCommand,
+    ) -> Result<Option<SessionEnd>, MemberError> {
+        match &command {
+            MemberCommand::Stop => return Ok(Some(SessionEnd::Stopped)),
+            // Told of assignments by librdkafka in another order than the group made them, another
+            // worker may have taken over last what this one has been given since.
+            MemberCommand::Refused(partition, epoch) if self.worker.has(partition, *epoch) => {
+                let reason = format!("another worker has taken {partition} over");
+                return Ok(Some(SessionEnd::Anew(reason)));
+            }
+            _ => {}
+        }
+        (self.turn.is_busy, self.turn.is_drained) = (true, false);
+        self.command(client, command)?;
+        Ok(None)
+    }
+
+    fn rest(&mut self, now: Instant) -> AfterStep {
+        let turn = mem::replace(&mut self.turn, Turn::new());
+        if turn.is_busy
+            && let Some(began) = turn.began
+        {
+            let busy = now.saturating_duration_since(began).as_nanos();
+            let counters = &self.settings.counters;
+            let busy = u64::try_from(busy).unwrap_or(u64::MAX);
+            counters.busy_nanos.fetch_add(busy, Ordering::Relaxed);
+        }
+        match turn.is_drained {
+            true => AfterStep::Sleep(self.outbox.wait(SLEEP)),
+            false => AfterStep::Go,
         }
     }
 
-    fn session(
-        &mut self,
-        consumer: &GroupConsumer,
-        mut records: Records<'_>,
-        inbox: &Receiver<MemberCommand>,
-        woken: &Receiver<()>,
-    ) -> Result<End, MemberError> {
-        loop {
-            let turn = Instant::now();
-            let (served, ended) = records.serve(|taken| match self.taken(consumer, taken) {
-                Ok(None) => ControlFlow::Continue(()),
-                Ok(Some(end)) => ControlFlow::Break(Ok(end)),
-                Err(error) => ControlFlow::Break(Err(error)),
-            });
-            if let Some(end) = ended {
-                return end;
-            }
-            let mut drained = served == 0;
-            let mut busy = self.uncounted.has_read();
-            self.count();
-            match consumer.poll(Duration::ZERO) {
-                None => {}
-                Some(Ok(record)) => {
-                    // Led past the queue, it may have come before others that are still in there.
-                    let of = (record.topic(), record.partition());
-                    return Ok(End::Anew(format!("a record of {of:?} came by itself")));
-                }
-                Some(Err(error)) => {
-                    drained = false;
-                    if let Some(end) = self.error(consumer, error)? {
-                        return Ok(end);
-                    }
-                }
-            }
-            // Serving one looks like an empty queue.
-            drained &= !consumer.context().take_served();
-            for seen in consumer.context().take_seen() {
-                drained = false;
-                self.saw(consumer, seen)?;
-            }
-            if let Some(reason) = self.broken.take() {
-                return Ok(End::Anew(reason));
-            }
-            if drained {
-                self.step(consumer, WorkerEvent::Idle)?;
-                self.tell_waiting();
-                let has_more = mem::take(&mut self.has_more);
-                busy |= has_more;
-                drained = !has_more;
-            }
-            while let Ok(command) = inbox.try_recv() {
-                match &command {
-                    MemberCommand::Stop => return Ok(End::Stopped),
-                    // Told of assignments by librdkafka in another order than the group made them, another
-                    // worker may have taken over last what this one has been given since.
-                    MemberCommand::Refused(partition, epoch)
-                        if self.worker.has(partition, *epoch) =>
-                    {
-                        return Ok(End::Anew(format!(
-                            "another worker has taken {partition} over"
-                        )));
-                    }
-                    _ => {}
-                }
-                (busy, drained) = (true, false);
-                self.command(consumer, command)?;
-            }
-            self.outbox.send_in_time(turn);
-            if busy {
-                let busy = u64::try_from(turn.elapsed().as_nanos()).unwrap_or(u64::MAX);
-                let counters = &self.settings.counters;
-                counters.busy_nanos.fetch_add(busy, Ordering::Relaxed);
-            }
-            if drained {
-                // Woken or not, all is looked at again.
-                let _ = woken.recv_timeout(self.outbox.wait(SLEEP));
-            }
-        }
+    /// Where `partition` ended when the query was started; one that was added later had no end yet.
+    fn end(&self, partition: &TopicPartition) -> Offset {
+        let extent = self.settings.extents.get(partition);
+        extent.map_or(Offset(0), |extent| extent.end)
     }
 
     #[inline]
-    fn taken(
+    fn fetched<C: MemberClient>(
         &mut self,
-        consumer: &GroupConsumer,
-        taken: Taken<'_>,
-    ) -> Result<Option<End>, MemberError> {
-        match taken {
-            Taken::Record(record) => {
-                if !self.record(consumer, &record)? {
-                    self.fetching.hold(consumer, &record)?;
+        client: &C,
+        fetched: Fetched<'_, C::Record>,
+    ) -> Result<Option<SessionEnd>, MemberError> {
+        match fetched {
+            Fetched::Record(record) => {
+                if !self.record(client, record)? {
+                    self.fetching.hold(client, record)?;
                 }
             }
-            Taken::End(partition, end) => self.reached_end(consumer, &partition, end)?,
-            Taken::Error(error) => return self.cannot_fetch(consumer, *error),
+            Fetched::End(partition, end) => self.reached_end(client, &partition, end)?,
+            Fetched::Error(error) => return self.cannot_fetch(client, *error),
         }
         Ok(None)
     }
 
     fn command(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         command: MemberCommand,
     ) -> Result<(), MemberError> {
         match command {
-            MemberCommand::Trigger => self.step(consumer, WorkerEvent::Trigger),
+            MemberCommand::Trigger => self.act_on(client, WorkerEvent::Trigger),
             MemberCommand::Proceed(batches) => {
                 self.batches = batches;
-                self.step(consumer, WorkerEvent::Proceed)
+                self.act_on(client, WorkerEvent::Proceed)
             }
-            MemberCommand::LettersSettled(partition, epoch, count) => self.step(
-                consumer,
+            MemberCommand::LettersSettled(partition, epoch, count) => self.act_on(
+                client,
                 WorkerEvent::LettersSettled(&partition, epoch, count),
             ),
             MemberCommand::LetterRefused(partition, epoch, refusal)
@@ -323,10 +401,10 @@ impl Member {
             }
             MemberCommand::LettersStuck(partition, epoch)
             | MemberCommand::LetterRefused(partition, epoch, _) => {
-                self.step(consumer, WorkerEvent::LettersStuck(&partition, epoch))
+                self.act_on(client, WorkerEvent::LettersStuck(&partition, epoch))
             }
             MemberCommand::Commit(partition, next) => {
-                self.commit(consumer, &partition, next);
+                self.commit(client, &partition, next);
                 Ok(())
             }
             MemberCommand::Stop | MemberCommand::Refused(..) => Ok(()),
@@ -334,16 +412,11 @@ impl Member {
     }
 
     /// For those who watch the group's lag; nothing of ours reads it.
-    fn commit(&self, consumer: &GroupConsumer, partition: &TopicPartition, next: Offset) {
+    fn commit(&self, client: &impl MemberClient, partition: &TopicPartition, next: Offset) {
         if self.worker.next(partition).is_none() {
             return;
         }
-        let mut list = TopicPartitionList::with_capacity(1);
-        let offset = KafkaOffset::Offset(next.0);
-        let committed = list
-            .add_partition_offset(&partition.topic, partition.partition, offset)
-            .and_then(|()| consumer.commit(&list, CommitMode::Async));
-        if let Err(error) = committed {
+        if let Err(error) = client.commit(partition, next) {
             // The group is moving partitions, for instance. The next checkpoint's comes.
             tracing::debug!(%error, %partition, "offset not committed");
         }

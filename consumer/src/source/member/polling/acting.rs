@@ -6,19 +6,20 @@ use std::mem;
 use rdkafka::Timestamp;
 use rdkafka::message::{Header as KafkaHeader, Headers, Message, OwnedHeaders, OwnedMessage};
 
-use super::{GroupConsumer, Member};
+use super::MemberLoop;
 use crate::engine::worker::{Action, RawRecord, WorkerEvent};
 use crate::format::metadata::{Header, RecordMeta};
 use crate::position::TopicPartition;
+use crate::source::client::MemberClient;
 use crate::source::member::{MemberError, Report};
 
-impl Member {
+impl MemberLoop {
     /// Hands a record to the worker; whether it is done with it. If not, it is to be kept and comes again.
     #[inline]
-    pub(super) fn record<M: Message>(
+    pub(super) fn record(
         &mut self,
-        consumer: &GroupConsumer,
-        message: &M,
+        client: &impl MemberClient,
+        message: &impl Message,
     ) -> Result<bool, MemberError> {
         let payload = message.payload();
         self.uncounted.read(payload);
@@ -52,7 +53,7 @@ impl Member {
             return Ok(true);
         }
         let is_done = self.act_on_record(message);
-        self.act(consumer)?;
+        self.act(client)?;
         Ok(is_done)
     }
 
@@ -83,20 +84,20 @@ impl Member {
         self.uncounted.put_back(message.payload());
     }
 
-    pub(super) fn step(
+    pub(super) fn act_on(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         event: WorkerEvent<'_>,
     ) -> Result<(), MemberError> {
         self.worker.step(event, &mut self.actions)?;
-        self.act(consumer)
+        self.act(client)
     }
 
-    fn act(&mut self, consumer: &GroupConsumer) -> Result<(), MemberError> {
+    fn act(&mut self, client: &impl MemberClient) -> Result<(), MemberError> {
         for action in mem::take(&mut self.actions) {
             match action {
-                Action::Pause(partition) => self.fetching.pause(consumer, partition)?,
-                Action::Resume(partition) => self.resume(consumer, &partition)?,
+                Action::Pause(partition) => self.fetching.pause(client, partition)?,
+                Action::Resume(partition) => self.resume(client, &partition)?,
                 Action::CaughtUp(partition) => {
                     self.count();
                     self.report(Report::CaughtUp(partition));
@@ -147,18 +148,18 @@ impl Member {
     /// What was kept of the partition comes first; it may be kept again.
     pub(super) fn resume(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         partition: &TopicPartition,
     ) -> Result<(), MemberError> {
         while let Some(message) = self.fetching.pop_held(partition) {
-            if !self.record(consumer, &message)? {
+            if !self.record(client, &message)? {
                 // It takes none of those behind it either.
                 self.fetching.put_back(partition, message);
                 break;
             }
         }
         match self.worker.next(partition) {
-            Some(next) => self.fetching.resume(consumer, partition, next),
+            Some(next) => self.fetching.resume(client, partition, next),
             None => Ok(()),
         }
     }

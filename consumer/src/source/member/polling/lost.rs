@@ -1,46 +1,40 @@
 //! A partition whose next record is not there: retention has deleted it, or the topic is another one by now.
 
-use std::time::Duration;
-
-use rdkafka::consumer::Consumer;
-
-use super::{End, GroupConsumer, Member};
+use super::{MemberLoop, SessionEnd};
 use crate::engine::worker::WorkerEvent;
 use crate::event::Level;
 use crate::number::counted;
 use crate::position::{Offset, TopicPartition};
+use crate::source::client::MemberClient;
 use crate::source::member::MemberError;
-use crate::source::topic_ids::{self, made_anew};
+use crate::source::topic_ids::made_anew;
 
-/// How long a broker may take to say what a partition holds.
-const ANSWER: Duration = Duration::from_secs(2);
-
-impl Member {
+impl MemberLoop {
     /// librdkafka has stopped at these partitions, `reason` says why. Goes on where their logs begin, if their records are
     /// gone and that may be.
     #[cold]
     pub(super) fn lost(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         partitions: &[TopicPartition],
         reason: String,
-    ) -> Result<Option<End>, MemberError> {
-        self.check_topics(consumer)?;
+    ) -> Result<Option<SessionEnd>, MemberError> {
+        self.check_topics(client)?;
         let (mut is_explained, mut is_unknown) = (false, false);
         for partition in partitions {
             let Some(next) = self.worker.next(partition) else {
                 is_explained = true;
                 continue;
             };
-            let end = consumer.context().end(partition);
+            let end = self.end(partition);
             if self.settings.plan.stop_at_end && next >= end {
                 is_explained = true;
                 continue;
             }
-            let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
+            let ends = client.bounds(partition);
             let first = match ends {
-                Ok((first, _)) if next < Offset(first) => Offset(first),
-                Ok((_, end)) if Offset(end) < next => {
+                Ok((first, _)) if next < first => first,
+                Ok((_, end)) if end < next => {
                     let shorter = format!("{partition} ends at {end}, before {next}");
                     return Err(MemberError::Shorter(shorter));
                 }
@@ -53,7 +47,7 @@ impl Member {
                 }
             };
             if !self.settings.goes_on_without_lost {
-                let lost = self.what_is_lost(consumer);
+                let lost = self.what_is_lost(client);
                 return Err(lost.unwrap_or_else(|| gone(partition, next, first)));
             }
             is_explained = true;
@@ -61,20 +55,20 @@ impl Member {
                 // What was fetched before is still held: it goes on behind that, and comes here again.
                 continue;
             }
-            self.pass_over(consumer, partition, next, first)?;
+            self.pass_over(client, partition, next, first)?;
         }
-        Ok((is_unknown || !is_explained).then_some(End::Anew(reason)))
+        Ok((is_unknown || !is_explained).then_some(SessionEnd::Anew(reason)))
     }
 
     /// Goes on at `first`, before which there is nothing any more.
     fn pass_over(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         partition: &TopicPartition,
         next: Offset,
         first: Offset,
     ) -> Result<(), MemberError> {
-        self.step(consumer, WorkerEvent::Gone(partition, first))?;
+        self.act_on(client, WorkerEvent::Gone(partition, first))?;
         // Of what came after the start available-now reads nothing, nor misses anything.
         let on = self.worker.next(partition).unwrap_or(first);
         let text = format!(
@@ -83,32 +77,32 @@ impl Member {
             counted(on.since(next), "record")
         );
         self.notice(Level::Warning, text);
-        self.fetching.restart(consumer, partition, first)
+        self.fetching.restart(client, partition, first)
     }
 
     /// What is made of librdkafka's word that another log has taken the partition's place.
     pub(super) fn truncated(
         &self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         truncated: MemberError,
     ) -> MemberError {
-        if let Err(made_anew) = self.check_topics(consumer) {
+        if let Err(made_anew) = self.check_topics(client) {
             return made_anew;
         }
-        match self.what_is_lost(consumer) {
+        match self.what_is_lost(client) {
             Some(shorter @ MemberError::Shorter(_)) => shorter,
             _ => truncated,
         }
     }
 
     /// Whether the topics are those that they were at the start.
-    fn check_topics(&self, consumer: &GroupConsumer) -> Result<(), MemberError> {
+    fn check_topics(&self, client: &impl MemberClient) -> Result<(), MemberError> {
         let known = &self.settings.topic_ids;
         if known.is_empty() {
             return Ok(());
         }
         let topics: Vec<_> = known.keys().cloned().collect();
-        let told = topic_ids::ask(consumer, &topics);
+        let told = client.topic_ids(&topics);
         match made_anew(known, &told.ids) {
             Some(made_anew) => Err(MemberError::MadeAnew(made_anew)),
             None => Ok(()),
@@ -116,15 +110,15 @@ impl Member {
     }
 
     /// Which partitions begin later, or end earlier, than where reading goes on; `None` if brokers know of none.
-    fn what_is_lost(&self, consumer: &GroupConsumer) -> Option<MemberError> {
+    fn what_is_lost(&self, client: &impl MemberClient) -> Option<MemberError> {
         let (mut begin_later, mut end_earlier) = (Vec::new(), Vec::new());
         for (partition, next) in self.worker.positions() {
-            let ends = consumer.fetch_watermarks(&partition.topic, partition.partition, ANSWER);
+            let ends = client.bounds(partition);
             match ends {
-                Ok((first, _)) if next < Offset(first) => {
-                    begin_later.push(gone_words(partition, next, Offset(first)));
+                Ok((first, _)) if next < first => {
+                    begin_later.push(gone_words(partition, next, first));
                 }
-                Ok((_, end)) if Offset(end) < next => {
+                Ok((_, end)) if end < next => {
                     end_earlier.push(format!("{partition} ends at {end}, before {next}"));
                 }
                 Ok(_) => {}

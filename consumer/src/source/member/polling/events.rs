@@ -3,41 +3,43 @@
 use std::mem;
 use std::slice;
 
-use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::{End, GroupConsumer, Member};
+use super::{MemberLoop, SessionEnd};
 use crate::checkpoint::TakenOver;
 use crate::engine::worker::WorkerEvent;
 use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
-use crate::source::group_context::Seen;
+use crate::source::client::{ClientEvent, FetchError, MemberClient};
 use crate::source::identity::STATIC_NAME;
 use crate::source::member::{MemberError, Report, Subscription};
-use crate::source::records::FetchError;
 use crate::source::statistics::Statistics;
 
-impl Member {
-    pub(super) fn saw(&mut self, consumer: &GroupConsumer, seen: Seen) -> Result<(), MemberError> {
-        match seen {
-            Seen::Assigned(taken) => {
-                self.assigned(consumer, taken)?;
-                self.fetching.go_on(consumer, self.worker.positions())
+impl MemberLoop {
+    pub(super) fn saw(
+        &mut self,
+        client: &impl MemberClient,
+        event: ClientEvent,
+    ) -> Result<(), MemberError> {
+        match event {
+            ClientEvent::Assigned(taken) => {
+                self.assigned(client, taken)?;
+                self.fetching.go_on(client, self.worker.positions())
             }
-            Seen::Revoked(partitions) => {
+            ClientEvent::Revoked(partitions) => {
                 for partition in &partitions {
-                    self.step(consumer, WorkerEvent::Revoked(partition))?;
+                    self.act_on(client, WorkerEvent::Revoked(partition))?;
                     self.outbox.forget(partition);
                     self.fetching.drop_held(partition);
                 }
                 self.report(Report::Revoked(partitions));
-                self.fetching.go_on(consumer, self.worker.positions())
+                self.fetching.go_on(client, self.worker.positions())
             }
-            Seen::Statistics(statistics) => {
+            ClientEvent::Statistics(statistics) => {
                 self.saw_statistics(&statistics);
                 Ok(())
             }
-            Seen::Error(error, reason) => {
+            ClientEvent::Error(error, reason) => {
                 match error.rdkafka_error_code() {
                     Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
                         return Err(MemberError::session_timeout());
@@ -75,23 +77,23 @@ impl Member {
     /// none: for a while after its leader was lost a log ends earlier.
     pub(super) fn reached_end(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         partition: &TopicPartition,
         end: Offset,
     ) -> Result<(), MemberError> {
-        if end < consumer.context().end(partition) {
+        if end < self.end(partition) {
             return Ok(());
         }
         self.told.retain(|(_, of)| of.as_ref() != Some(partition));
         // Dead letters may come of it.
-        self.step(consumer, WorkerEvent::ReachedEnd(partition, end))?;
+        self.act_on(client, WorkerEvent::ReachedEnd(partition, end))?;
         self.outbox.send();
         Ok(())
     }
 
     pub(super) fn assigned(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         taken: Vec<TakenOver>,
     ) -> Result<(), MemberError> {
         if let Some(unknown) = taken.iter().find_map(|taken| taken.unknown.as_ref()) {
@@ -106,26 +108,25 @@ impl Member {
                 self.notice(Level::Warning, text);
             }
             let next = taken_over.from.next;
-            self.fetching
-                .resume(consumer, &taken_over.partition, next)?;
-            let until = consumer.context().end(&taken_over.partition);
-            self.step(consumer, WorkerEvent::Assigned { taken_over, until })?;
+            self.fetching.resume(client, &taken_over.partition, next)?;
+            let until = self.end(&taken_over.partition);
+            self.act_on(client, WorkerEvent::Assigned { taken_over, until })?;
         }
         Ok(())
     }
 
     pub(super) fn error(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         error: KafkaError,
-    ) -> Result<Option<End>, MemberError> {
+    ) -> Result<Option<SessionEnd>, MemberError> {
         match error {
             KafkaError::MessageConsumptionFatal(code) => {
                 if code == RDKafkaErrorCode::FencedInstanceId {
                     // Two that go on with one name throw each other out for ever.
                     self.settings.client.remove(STATIC_NAME);
                 }
-                Ok(Some(End::Anew(code.to_string())))
+                Ok(Some(SessionEnd::Anew(code.to_string())))
             }
             KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
                 // It names no partition.
@@ -134,7 +135,7 @@ impl Member {
                     .positions()
                     .map(|(own, _)| own.clone())
                     .collect();
-                self.lost(consumer, &all, code.to_string())
+                self.lost(client, &all, code.to_string())
             }
             KafkaError::MessageConsumption(code) => match MemberError::refused(code) {
                 Some(refused) => Err(refused),
@@ -155,25 +156,25 @@ impl Member {
     #[cold]
     pub(super) fn cannot_fetch(
         &mut self,
-        consumer: &GroupConsumer,
+        client: &impl MemberClient,
         error: FetchError,
-    ) -> Result<Option<End>, MemberError> {
+    ) -> Result<Option<SessionEnd>, MemberError> {
         let code = error.code;
         if let Some(truncated) = MemberError::truncated(&error) {
-            return Err(self.truncated(consumer, truncated));
+            return Err(self.truncated(client, truncated));
         }
         if let Some(partition) = error
             .partition
             .as_ref()
             .filter(|_| MemberError::is_loss(code))
         {
-            return self.lost(consumer, slice::from_ref(partition), code.to_string());
+            return self.lost(client, slice::from_ref(partition), code.to_string());
         }
         if MemberError::is_loss(code) || MemberError::refused(code).is_some() {
-            return self.error(consumer, KafkaError::MessageConsumption(code));
+            return self.error(client, KafkaError::MessageConsumption(code));
         }
         if let Some(unreadable) = MemberError::unreadable(&error) {
-            if self.is_wanted(consumer, &error) {
+            if self.is_wanted(&error) {
                 return Err(unreadable);
             }
             return Ok(None);
@@ -196,11 +197,11 @@ impl Member {
     }
 
     /// Whether the records that an error is about are still to be read here.
-    fn is_wanted(&self, consumer: &GroupConsumer, error: &FetchError) -> bool {
+    fn is_wanted(&self, error: &FetchError) -> bool {
         let Some(partition) = &error.partition else {
             return false;
         };
-        let is_behind = error.offset >= consumer.context().end(partition);
+        let is_behind = error.offset >= self.end(partition);
         let is_own = self.worker.next(partition).is_some();
         is_own && !(self.settings.plan.stop_at_end && is_behind)
     }
