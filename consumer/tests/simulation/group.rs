@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consumer::position::TopicPartition;
 
+use super::client::Rebalance;
 use super::dice::Dice;
-use super::member::Rebalance;
 
 /// A worker of a process that was started as so many-th.
 pub type MemberId = (u64, usize);

@@ -14,6 +14,7 @@
     clippy::unwrap_used
 )]
 
+mod client;
 mod dice;
 mod group;
 mod member;
@@ -142,8 +143,8 @@ fn a_seed_gives_the_same_schedule_again() {
 
 #[test]
 fn what_is_done_wrong_on_purpose_is_found() {
-    use Sabotage::{HeldLost, LetterLost, OffsetFirst, RowsDropped, RowsLast};
-    for sabotage in [OffsetFirst, HeldLost, LetterLost, RowsLast, RowsDropped] {
+    use Sabotage::{LetterLost, NoSeek, OffsetFirst, RowsDropped, RowsLast};
+    for sabotage in [OffsetFirst, NoSeek, LetterLost, RowsLast, RowsDropped] {
         let settings = match sabotage {
             RowsLast | RowsDropped => Settings::appending(Some(sabotage)),
             _ => Settings::new(Some(sabotage)),

@@ -1,8 +1,10 @@
-//! One process: what `runtime/driver` and the writer's thread do, step by step, around production code.
+//! One process: members that run the production loop, and around them what `runtime/driver` and the threads of the writer
+//! and of dead letters do, step by step.
 
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use consumer::checkpoint::commit::{Committed, commit};
 use consumer::checkpoint::lease;
@@ -14,16 +16,22 @@ use consumer::engine::query::{OnRecordError, Query};
 use consumer::engine::worker::{Allowance, Output as Made, PartitionBatch, WorkerPlan};
 use consumer::position::{Offset, TopicPartition};
 use consumer::runtime::delivery::Deliveries;
+use consumer::sink::dead_letters::{DeadLetters, Letter};
+use consumer::source::member::{Counters, MemberCommand, MemberSettings, Report, Subscription};
+use consumer::source::topic_ids::TopicIds;
 use consumer::source::topics::Extent;
+use crossbeam_channel::{Receiver, unbounded};
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use rdkafka::ClientConfig;
 
+use super::client::{Done, Rebalance};
 use super::dice::Dice;
-use super::member::{Around, Command, Letter, Member, Rebalance, Report};
+use super::member::{Member, Stepped};
 use super::objects::{Trouble, line};
 use super::output::Output;
 use super::settings::{Sabotage, Settings};
-use super::topic::Topic;
+use super::topic::{TOPIC, Topic};
 use super::totals::Totals;
 
 pub fn store(objects: &Arc<InMemory>, trouble: &Arc<Mutex<Trouble>>) -> Store {
@@ -58,10 +66,14 @@ pub struct Process {
     deliveries: Option<Deliveries>,
     pub output: Output,
     pub trouble: Arc<Mutex<Trouble>>,
-    extents: BTreeMap<TopicPartition, Extent>,
     pub members: Vec<Member>,
-    /// Dead letters on their way, and whose they are.
-    pub letters: Vec<(usize, Letter)>,
+    reports: Receiver<(usize, Report)>,
+    /// Where members send dead letters.
+    sent: Receiver<Vec<Letter>>,
+    /// Dead letters on their way.
+    pub letters: Vec<Letter>,
+    /// Batches that are done.
+    batches: u64,
     allowance: Allowance,
     phase: Phase,
     handed: Vec<Handed>,
@@ -80,6 +92,7 @@ impl Process {
     pub fn start(
         serial: u64,
         workers: usize,
+        mut dice: Dice,
         allowed: Option<u64>,
         settings: &Settings,
         objects: &Arc<InMemory>,
@@ -124,6 +137,27 @@ impl Process {
             allowance: allowance.clone(),
             on_record_error: OnRecordError::DeadLetter,
         };
+        let (report, reports) = unbounded();
+        let (send, sent) = unbounded();
+        let (extents, counters) = (Arc::new(extents), Arc::new(Counters::default()));
+        let sabotage = settings.sabotage;
+        let member = |number| {
+            let settings = MemberSettings {
+                number,
+                client: ClientConfig::new(),
+                subscription: Subscription::Group(vec![TOPIC.to_owned()]),
+                plan: plan.clone(),
+                checkpoints: checkpoints.clone(),
+                extents: Arc::clone(&extents),
+                reports: report.clone(),
+                letters: DeadLetters::to(send.clone()),
+                counters: Arc::clone(&counters),
+                goes_on_without_lost: false,
+                topic_ids: Arc::new(TopicIds::new()),
+            };
+            Member::new(settings, dice.split(), sabotage)
+        };
+        let members = (0..workers).map(member).collect();
         let process = Self {
             serial,
             query: settings.query.clone(),
@@ -133,11 +167,11 @@ impl Process {
             deliveries: settings.query.appends().then(Deliveries::default),
             output: Output::default(),
             trouble,
-            extents,
-            members: (0..workers)
-                .map(|_| Member::new(plan.clone(), settings.sabotage))
-                .collect(),
+            members,
+            reports,
+            sent,
             letters: Vec::new(),
+            batches: 0,
             allowance,
             phase: Phase::Idle,
             handed: Vec::new(),
@@ -146,7 +180,7 @@ impl Process {
             owners: BTreeMap::new(),
             sabotage: settings.sabotage,
         };
-        for partition in process.extents.keys() {
+        for partition in extents.keys() {
             process.check_state(partition, topic)?;
         }
         Ok(Some(process))
@@ -175,44 +209,45 @@ impl Process {
         ))
     }
 
-    /// Lets a member do something, and takes what it tells.
-    pub fn with_member<T>(
-        &mut self,
-        number: usize,
-        topic: &Topic,
-        act: impl FnOnce(&mut Member, &mut Around<'_>) -> T,
-    ) -> Checked<T> {
-        let mut reports = Vec::new();
-        let mut around = Around {
-            topic,
-            checkpoints: &self.checkpoints,
-            extents: &self.extents,
-            reports: &mut reports,
-        };
-        let done = act(&mut self.members[number], &mut around);
-        for report in reports {
-            self.report(number, report, topic)?;
+    /// Makes a member's next step, and takes what it tells.
+    pub fn step(&mut self, number: usize, now: Instant, topic: &Topic) -> Checked<Stepped> {
+        let stepped = self.members[number].step(now)?;
+        self.see(number, &stepped.done, topic)?;
+        while let Ok((number, report)) = self.reports.try_recv() {
+            self.report(number, report)?;
         }
-        Ok(done)
+        for letter in self.sent.try_iter().flatten() {
+            // It has the record that was read there, as it came.
+            let log = topic.log(letter.origin().partition());
+            let read = log.read(letter.offset().0).first();
+            let value = read.and_then(|read| read.payload.as_ref());
+            assert_eq!(value.map(String::as_bytes), letter.value());
+            self.letters.push(letter);
+        }
+        Ok(stepped)
     }
 
-    fn report(&mut self, number: usize, report: Report, topic: &Topic) -> Checked {
+    fn see(&mut self, number: usize, done: &Done, topic: &Topic) -> Checked {
+        for taken in &done.taken_over {
+            let next = taken.from.next;
+            let before = self.at.insert(taken.partition.clone(), next);
+            if before.is_some_and(|before| next < before) {
+                return Err(format!("{} goes back to {next}", taken.partition));
+            }
+            self.owners.insert(taken.partition.clone(), number);
+            self.check_state(&taken.partition, topic)?;
+        }
+        Ok(())
+    }
+
+    fn report(&mut self, number: usize, report: Report) -> Checked {
         match report {
-            Report::BatchFull => self.full = true,
-            Report::Letters(letters) => {
-                let letters = letters.into_iter().map(|letter| (number, letter));
-                self.letters.extend(letters);
-            }
-            Report::TookOver(taken) => {
-                let next = taken.from.next;
-                let before = self.at.insert(taken.partition.clone(), next);
-                if before.is_some_and(|before| next < before) {
-                    return Err(format!("{} goes back to {next}", taken.partition));
-                }
-                self.owners.insert(taken.partition.clone(), number);
-                self.check_state(&taken.partition, topic)?;
-            }
-            Report::HandedOver(batches, is_deferred) => {
+            Report::BatchFull(batches) => self.full |= batches == self.batches,
+            Report::MemoryShort => self.full = true,
+            Report::HandedOver {
+                batches,
+                is_deferred,
+            } => {
                 let handed = batches.into_iter().map(|part| (number, part));
                 self.handed.extend(handed);
                 if let Phase::Gathering { awaited, more } = &mut self.phase {
@@ -220,6 +255,14 @@ impl Process {
                     *more |= is_deferred;
                 }
             }
+            Report::Failed(error) => return Err(error.to_string()),
+            Report::Assigned(_)
+            | Report::Revoked(_)
+            | Report::CaughtUp(_)
+            | Report::Waiting
+            | Report::Ends(_)
+            | Report::Brokers(_)
+            | Report::Notice(..) => {}
         }
         Ok(())
     }
@@ -258,12 +301,12 @@ impl Process {
             awaited: self.members.len(),
             more: false,
         };
-        self.tell_all(&Command::Trigger);
+        self.tell_all(|| MemberCommand::Trigger);
     }
 
-    fn tell_all(&mut self, command: &Command) {
-        for member in &mut self.members {
-            member.commands.push_back(command.clone());
+    fn tell_all(&self, command: impl Fn() -> MemberCommand) {
+        for member in &self.members {
+            member.remote.send(command());
         }
     }
 
@@ -290,9 +333,10 @@ impl Process {
         })?;
         self.allowance.give_back(taken);
         for (partition, epoch) in refused {
-            self.tell_all(&Command::Refused(partition, epoch));
+            self.tell_all(|| MemberCommand::Refused(partition.clone(), epoch));
         }
-        self.tell_all(&Command::Proceed);
+        self.batches += 1;
+        self.tell_all(|| MemberCommand::Proceed(self.batches));
         for part in &parts {
             let PartitionBatch {
                 partition,
@@ -406,7 +450,11 @@ impl Process {
             WriterEvent::Durable(partition, next) => Some((partition, next)),
             WriterEvent::Notice(..) => None,
         });
-        durable.collect()
+        let durable: Vec<_> = durable.collect();
+        for (partition, next) in &durable {
+            self.tell_all(|| MemberCommand::Commit(partition.clone(), *next));
+        }
+        durable
     }
 
     /// Whether some states are not durable.
@@ -416,16 +464,13 @@ impl Process {
 
     /// One of its letters, chosen by chance, and those others of its origin that chance adds are no longer on their
     /// way.
-    pub fn take_letters(&mut self, dice: &mut Dice) -> Vec<(usize, Letter)> {
+    pub fn take_letters(&mut self, dice: &mut Dice) -> Vec<Letter> {
         let chosen = dice.below(self.letters.len());
         if self.letters.is_empty() {
             return Vec::new();
         }
         let first = self.letters.swap_remove(chosen);
-        let is_of_it = |(number, letter): &(usize, Letter)| {
-            let of = (&letter.partition, letter.epoch);
-            *number == first.0 && of == (&first.1.partition, first.1.epoch)
-        };
+        let is_of_it = |letter: &Letter| Arc::ptr_eq(letter.origin(), first.origin());
         let others = self
             .letters
             .extract_if(.., |other| is_of_it(other) && dice.chance(50));
@@ -434,14 +479,9 @@ impl Process {
         taken
     }
 
-    /// Whether a letter is of a partition that its member still has.
-    pub fn is_of_owner(&self, number: usize, letter: &Letter) -> bool {
-        self.members[number].has(&letter.partition, letter.epoch)
-    }
-
     pub fn tell(&mut self, number: usize, rebalance: Rebalance) {
-        if let Some(member) = self.members.get_mut(number) {
-            member.rebalances.push_back(rebalance);
+        if let Some(member) = self.members.get(number) {
+            member.tell(rebalance);
         }
     }
 }

@@ -1,14 +1,20 @@
 //! A schedule: steps by chance, then all heals, is read to its end, and must have an exact result.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use consumer::position::TopicPartition;
 
-use super::member::Rebalance;
+use super::client::Rebalance;
 use super::process::Checked;
 use super::settings::Settings;
 use super::trace::Trace;
 use super::world::World;
+
+/// Longer than a member's letters wait for others.
+const LONG: Duration = Duration::from_millis(200);
+/// More steps than a member makes before it sleeps.
+const MANY: usize = 10_000;
 
 /// Rounds without any progress after which none is to come.
 const STILL: usize = 10;
@@ -33,6 +39,7 @@ impl World<'_> {
     }
 
     fn any_step(&mut self) -> Checked {
+        self.pass_time(Duration::from_millis(60));
         let Some(index) = self.some_process() else {
             return self.start_process();
         };
@@ -78,11 +85,12 @@ impl World<'_> {
                 self.processes[index].follow(&partition, &self.topic)?;
             }
             118 => {
-                let member = &mut self.processes[index].members[of_process];
-                member.lose_connection(&mut self.dice);
-                self.trace.note("connection lost", "");
+                if let Some(client) = self.processes[index].members[of_process].client() {
+                    client.lose_connection();
+                    self.trace.note("connection lost", "");
+                }
             }
-            119 => self.begin_anew(index, of_process)?,
+            119 => self.break_client(index, of_process),
             120 => self.rebalance(60),
             121..125 => self.cut_off(index),
             _ => self.whole_batch(index)?,
@@ -142,100 +150,76 @@ impl World<'_> {
 
     /// Zombies of a process learn that they are.
     fn learn(&mut self, index: usize) {
-        let process = &mut self.processes[index];
-        for (number, member) in process.members.iter_mut().enumerate() {
-            let is_told = member.rebalances.iter();
-            let is_told = is_told.clone().any(|told| matches!(told, Rebalance::Lost));
-            if !self.group.has((process.serial, number)) && !is_told {
-                member.rebalances.push_back(Rebalance::Lost);
+        let process = &self.processes[index];
+        for (number, member) in process.members.iter().enumerate() {
+            if let Some(client) = member.client()
+                && !self.group.has((process.serial, number))
+                && !client.is_told_of_loss()
+            {
+                client.tell(Rebalance::Lost);
             }
         }
     }
 
-    /// A member's client breaks, and a new one joins.
-    fn begin_anew(&mut self, index: usize, number: usize) -> Checked {
-        let process = &mut self.processes[index];
-        let member = (process.serial, number);
-        process.with_member(number, &self.topic, |member, around| {
-            member.begin_anew(around)
-        })?;
-        let who = format!("worker {}.{number}", member.0);
-        self.trace.note("joins anew", &who);
-        self.group.drop_member(member);
-        self.group.join(member);
-        Ok(())
+    /// A member's client breaks, or stops at a partition.
+    fn break_client(&mut self, index: usize, number: usize) {
+        let process = &self.processes[index];
+        let Some(client) = process.members[number].client() else {
+            return;
+        };
+        match self.dice.chance(50) {
+            true => client.break_down(),
+            false => client.stop(),
+        }
+        let who = format!("worker {}.{number}", process.serial);
+        self.trace.note("client breaks", &who);
     }
 
-    /// What a member's thread does next.
+    /// What a member's thread does next, and what its client has for it.
     fn member_step(&mut self, index: usize, number: usize) -> Checked {
-        if self.look(index, number)? {
-            return Ok(());
+        let member = &self.processes[index].members[number];
+        match member.client() {
+            None if self.dice.chance(30) => self.join(index, number)?,
+            None => {}
+            Some(client) => match self.dice.below(10) {
+                0..2 => client.hear(),
+                2..7 => {
+                    let fetchable = client.fetchable(&self.topic);
+                    if let Some(partition) = self.dice.pick(&fetchable) {
+                        let records = 1 + self.dice.below(8);
+                        self.fetch(index, number, &partition, records);
+                    }
+                }
+                _ => {}
+            },
         }
-        let fetchable = self.processes[index].members[number].fetchable(&self.topic);
-        match self.dice.below(10) {
-            0..2 => self.serve(index, number).map(|_served| ()),
-            2..5 => self.command(index, number),
-            5..9 if !fetchable.is_empty() => {
-                let partition = &fetchable[self.dice.below(fetchable.len())];
-                let records = 1 + self.dice.below(8);
-                let late = self.dice.below(3);
-                self.fetch(index, number, partition, records, late)
-            }
-            _ if self.dice.chance(20) => self.letters_due(index, number),
-            _ => self.drained(index, number),
-        }
-    }
-
-    /// A member's letters have waited for long.
-    fn letters_due(&mut self, index: usize, number: usize) -> Checked {
-        let process = &mut self.processes[index];
-        process.with_member(number, &self.topic, |member, around| {
-            member.send_letters(around);
-        })
-    }
-
-    fn look(&mut self, index: usize, number: usize) -> Checked<bool> {
-        let process = &mut self.processes[index];
-        let looked = process.with_member(number, &self.topic, |member, around| member.look(around));
-        looked?.map_err(|error| error.to_string())
-    }
-
-    fn command(&mut self, index: usize, number: usize) -> Checked {
-        let process = &mut self.processes[index];
-        let done =
-            process.with_member(number, &self.topic, |member, around| member.command(around));
-        done?.map_err(|error| error.to_string())?;
-        if self.processes[index].members[number].is_broken {
-            self.begin_anew(index, number)?;
+        for _ in 0..1 + self.dice.below(10) {
+            self.step(index, number)?;
         }
         Ok(())
     }
 
-    fn drained(&mut self, index: usize, number: usize) -> Checked {
-        let process = &mut self.processes[index];
-        let done =
-            process.with_member(number, &self.topic, |member, around| member.drained(around));
-        done?.map_err(|error| error.to_string())
+    fn fetch(&mut self, index: usize, number: usize, partition: &TopicPartition, records: usize) {
+        let process = &self.processes[index];
+        if let Some(client) = process.members[number].client() {
+            let serial = process.serial;
+            let what = format!("worker {serial}.{number}: {records} of {partition}");
+            self.trace.note("fetches", &what);
+            client.fetch(partition, records, &self.topic);
+        }
     }
 
-    fn fetch(
-        &mut self,
-        index: usize,
-        number: usize,
-        partition: &TopicPartition,
-        records: usize,
-        late: usize,
-    ) -> Checked {
-        let process = &mut self.processes[index];
-        let what = format!(
-            "worker {}.{number}: {records} of {partition}",
-            process.serial
-        );
-        self.trace.note("fetches", &what);
-        let done = process.with_member(number, &self.topic, |member, around| {
-            member.fetch(partition, records, late, around)
-        });
-        done?.map_err(|error| error.to_string())
+    /// A member goes on until it sleeps.
+    fn step_until_asleep(&mut self, index: usize, number: usize) -> Checked {
+        for _ in 0..MANY {
+            if self.step(index, number)? {
+                return Ok(());
+            }
+            if self.processes[index].members[number].client().is_none() {
+                self.join(index, number)?;
+            }
+        }
+        Err(format!("worker {index}.{number} never sleeps"))
     }
 
     /// Nothing goes wrong from here on, and nothing new comes.
@@ -331,26 +315,27 @@ impl World<'_> {
         Ok(())
     }
 
+    /// Members do all that they can do with so many records of each partition.
     fn members_work(&mut self, index: usize, records: usize) -> Checked {
         for number in 0..self.processes[index].members.len() {
             let mut fetched = BTreeSet::new();
             loop {
-                if self.look(index, number)? || self.serve(index, number)? {
+                self.step_until_asleep(index, number)?;
+                let Some(client) = self.processes[index].members[number].client() else {
+                    continue;
+                };
+                if client.hear_all() {
                     continue;
                 }
-                let member = &self.processes[index].members[number];
-                if !member.commands.is_empty() {
-                    self.command(index, number)?;
-                    continue;
-                }
-                let mut fetchable = member.fetchable(&self.topic).into_iter();
+                let mut fetchable = client.fetchable(&self.topic).into_iter();
                 let Some(partition) = fetchable.find(|of| fetched.insert(of.clone())) else {
                     break;
                 };
-                self.fetch(index, number, &partition, records, 0)?;
+                self.fetch(index, number, &partition, records);
             }
-            self.drained(index, number)?;
-            self.letters_due(index, number)?;
+            // Its letters have waited for long then.
+            self.now += LONG;
+            self.step_until_asleep(index, number)?;
         }
         Ok(())
     }

@@ -12,8 +12,8 @@ use super::totals::{QUERY, ROWS, SCHEMA};
 pub enum Sabotage {
     /// A checkpoint's offset is kept before the state that goes with it.
     OffsetFirst,
-    /// What a worker did not take does not come again.
-    HeldLost,
+    /// A member does not tell its client where to go on after a pause or a rebalance.
+    NoSeek,
     /// A dead letter is said to be written, and is not.
     LetterLost,
     /// A checkpoint is kept before the rows are written that it passes.

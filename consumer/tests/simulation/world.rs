@@ -2,16 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use consumer::checkpoint::chain;
 use consumer::checkpoint::name::Folder;
 use consumer::checkpoint::store::Store;
 use consumer::position::{Offset, TopicPartition};
+use consumer::sink::dead_letters::Fate;
 use object_store::memory::InMemory;
 
+use super::client::Rebalance;
 use super::dice::Dice;
 use super::group::{Group, MemberId, Told};
-use super::member::{Command, Rebalance};
+use super::member::Stepped;
 use super::objects::Trouble;
 use super::output::Written;
 use super::process::{Checked, Process, store};
@@ -76,6 +79,8 @@ pub struct World<'a> {
     durable: BTreeMap<TopicPartition, Offset>,
     /// Whether the store has lied: nothing that it said is sure then.
     lied: bool,
+    /// What all clocks show. Only how much of it passes is of meaning.
+    pub now: Instant,
     pub trace: Trace,
 }
 
@@ -101,6 +106,7 @@ impl<'a> World<'a> {
             written: Written::default(),
             durable: BTreeMap::new(),
             lied: false,
+            now: Instant::now(),
             trace: Trace::new(prints),
             dice,
         };
@@ -117,6 +123,7 @@ impl<'a> World<'a> {
         let process = Process::start(
             self.started,
             workers,
+            self.dice.split(),
             self.weather.allowed,
             self.settings,
             &self.objects,
@@ -141,10 +148,18 @@ impl<'a> World<'a> {
                 ));
             }
         }
-        for number in 0..workers {
-            self.group.join((serial, number));
-        }
         self.processes.push(process);
+        for number in 0..workers {
+            self.join(self.processes.len() - 1, number)?;
+        }
+        Ok(())
+    }
+
+    /// A member joins the group with a new client.
+    pub fn join(&mut self, index: usize, number: usize) -> Checked {
+        let process = &mut self.processes[index];
+        process.members[number].join()?;
+        self.group.join((process.serial, number));
         Ok(())
     }
 
@@ -184,26 +199,44 @@ impl<'a> World<'a> {
         self.tell(told);
     }
 
-    /// A member serves what the group has told it.
-    pub fn serve(&mut self, index: usize, number: usize) -> Checked<bool> {
+    /// The next step of a member's loop; whether it sleeps after that.
+    pub fn step(&mut self, index: usize, number: usize) -> Checked<bool> {
         let process = &mut self.processes[index];
         let id: MemberId = (process.serial, number);
-        let served =
-            process.with_member(number, &self.topic, |member, around| member.serve(around))?;
-        let Some(served) = served else {
-            return Ok(false);
-        };
-        let what = format!("worker {}.{}: {served:?}", id.0, id.1);
-        self.trace.note("serves", &what);
-        match served {
-            Rebalance::Assign(_) => {}
-            Rebalance::Revoke(partitions) => {
-                let told = self.group.gave_up(id, &partitions);
-                self.tell(told);
+        let who = format!("worker {}.{number}", id.0);
+        let Stepped { done, sleeps, left } = process.step(number, self.now, &self.topic)?;
+        for rebalance in done.rebalances {
+            self.trace.note("serves", &format!("{who}: {rebalance:?}"));
+            match rebalance {
+                Rebalance::Assign(_) => {}
+                Rebalance::Revoke(partitions) => {
+                    let told = self.group.gave_up(id, &partitions);
+                    self.tell(told);
+                }
+                Rebalance::Lost => self.group.join(id),
             }
-            Rebalance::Lost => self.group.join(id),
         }
-        Ok(true)
+        for (partition, next) in done.committed {
+            let durable = self.durable.get(&partition).copied();
+            if durable < Some(next) {
+                return Err(format!(
+                    "{who} commits {partition} at {next}, durable is {durable:?}"
+                ));
+            }
+            self.trace
+                .note("commits", &format!("{who}: {partition} {next}"));
+        }
+        if let Some(reason) = left {
+            self.trace.note("leaves", &format!("{who}: {reason}"));
+            self.group.drop_member(id);
+        }
+        Ok(sleeps)
+    }
+
+    /// So much time passes at most.
+    pub fn pass_time(&mut self, most: Duration) {
+        let most = i64::try_from(most.as_millis()).unwrap();
+        self.now += Duration::from_millis(self.dice.between(0, most) as u64);
     }
 
     /// The next step of a process's batch.
@@ -331,28 +364,27 @@ impl<'a> World<'a> {
     pub fn write_letters(&mut self, index: usize, stuck: usize) {
         let process = &mut self.processes[index];
         let taken = process.take_letters(&mut self.dice);
-        let Some((number, first)) = taken.first() else {
+        let Some(first) = taken.first() else {
             return;
         };
-        let (number, partition, epoch) = (*number, first.partition.clone(), first.epoch);
-        let offsets: Vec<_> = taken.iter().map(|(_, letter)| letter.offset).collect();
+        let origin = Arc::clone(first.origin());
+        let partition = origin.partition();
+        let offsets: Vec<_> = taken.iter().map(|letter| letter.offset().0).collect();
         let what = format!("{partition} {offsets:?}");
-        let command = if !process.is_of_owner(number, first) && self.dice.chance(50) {
+        if origin.is_over() && self.dice.chance(50) {
             self.trace.note("letters of nobody", &what);
-            return;
         } else if self.dice.chance(stuck) {
             self.trace.note("letters stuck", &what);
             process.letters.extend(taken);
-            Command::LettersStuck(partition, epoch)
+            origin.tell(Fate::Stuck);
         } else {
             self.trace.note("letters written", &what);
             if self.settings.sabotage != Some(Sabotage::LetterLost) {
                 let places = offsets.iter().map(|offset| (partition.clone(), *offset));
                 self.letters.extend(places);
             }
-            Command::LettersSettled(partition, epoch, offsets.len() as u64)
-        };
-        process.members[number].commands.push_back(command);
+            origin.tell(Fate::Settled(offsets.len() as u64));
+        }
     }
 
     pub fn has_lied(&self) -> bool {
