@@ -5,8 +5,10 @@
 //! calls it has them (`member/session`), or the schedule of a simulation.
 
 mod acting;
+mod commands;
 mod events;
 mod lost;
+mod turn;
 mod uncounted;
 
 use std::mem;
@@ -17,81 +19,21 @@ use std::time::{Duration, Instant};
 
 use rdkafka::error::RDKafkaErrorCode;
 
+use self::turn::{Stage, Turn};
 use self::uncounted::Uncounted;
-use super::Subscription;
 use super::fetching::Fetching;
 use super::outbox::Outbox;
-use super::{MemberCommand, MemberError, MemberInbox, MemberRemote, MemberSettings, Report};
+use super::{MemberError, MemberInbox, MemberRemote, MemberSettings, Report, Subscription};
 use crate::engine::worker::{Action, Worker, WorkerEvent};
 use crate::event::{Broker, Level};
 use crate::position::{Offset, TopicPartition};
 use crate::schema::metadata::MetadataColumn;
 use crate::source::client::{Fetched, MemberClient, Polled};
 
+pub use self::turn::{AfterStep, SessionEnd};
+
 /// The longest sleep: librdkafka wants to be polled now and then.
 const SLEEP: Duration = Duration::from_secs(1);
-
-/// Why a session with the brokers ended.
-#[derive(Debug, PartialEq, Eq)]
-pub enum SessionEnd {
-    /// The member was told to stop.
-    Stopped,
-    /// The client cannot go on, for this reason. A new one joins the group in its place.
-    Anew(String),
-}
-
-/// What is to be done after a step of the loop.
-#[derive(Debug, PartialEq, Eq)]
-pub enum AfterStep {
-    /// The next step, at once.
-    Go,
-    /// Nothing is there: the next step when the member is woken, or after so long.
-    Sleep(Duration),
-    /// No step with this client any more.
-    Leave(SessionEnd),
-}
-
-/// The stages of a turn.
-#[derive(Clone, Copy, Debug)]
-enum Stage {
-    /// Records that are there go to the worker.
-    Records,
-    /// The client calls back: partitions are taken over and released.
-    Poll,
-    /// The worker hears what the client saw.
-    Events,
-    /// The worker hears that nothing is there, if that is so.
-    Idle,
-    /// Commands are obeyed, one a step.
-    Commands,
-    /// Letters that have waited for long go on their way.
-    Letters,
-    /// The turn is over.
-    Rest,
-}
-
-/// How far a turn has come.
-#[derive(Debug)]
-struct Turn {
-    stage: Stage,
-    /// When it began; `None` before its first step.
-    began: Option<Instant>,
-    /// Whether nothing has been there so far.
-    is_drained: bool,
-    /// Whether something has been done with records so far.
-    is_busy: bool,
-}
-
-impl Turn {
-    fn new() -> Self {
-        Self {
-            stage: Stage::Records,
-            began: None,
-            is_drained: true,
-            is_busy: false,
-        }
-    }
-}
 
 /// A member: its worker, and what is to be known of its client. The client is that of the caller.
 pub struct MemberLoop {
@@ -261,20 +203,6 @@ impl MemberLoop {
             .count_paused(self.worker.paused(), &self.settings.counters);
     }
 
-    /// Obeys a command while there is no client; `true` if it is to stop.
-    pub fn obey_without_client(&mut self, command: MemberCommand) -> bool {
-        match command {
-            MemberCommand::Stop => return true,
-            MemberCommand::Trigger => self.report(Report::HandedOver {
-                batches: Vec::new(),
-                is_deferred: false,
-            }),
-            MemberCommand::Proceed(batches) => self.batches = batches,
-            _ => {}
-        }
-        false
-    }
-
     fn serve(&mut self, client: &impl MemberClient) -> Result<Option<SessionEnd>, MemberError> {
         let (served, ended) = client.serve(|fetched| match self.fetched(client, fetched) {
             Ok(None) => ControlFlow::Continue(()),
@@ -318,26 +246,6 @@ impl MemberLoop {
         Ok(())
     }
 
-    fn obey(
-        &mut self,
-        client: &impl MemberClient,
-        command: MemberCommand,
-    ) -> Result<Option<SessionEnd>, MemberError> {
-        match &command {
-            MemberCommand::Stop => return Ok(Some(SessionEnd::Stopped)),
-            // Told of assignments by librdkafka in another order than the group made them, another
-            // worker may have taken over last what this one has been given since.
-            MemberCommand::Refused(partition, epoch) if self.worker.has(partition, *epoch) => {
-                let reason = format!("another worker has taken {partition} over");
-                return Ok(Some(SessionEnd::Anew(reason)));
-            }
-            _ => {}
-        }
-        (self.turn.is_busy, self.turn.is_drained) = (true, false);
-        self.command(client, command)?;
-        Ok(None)
-    }
-
     fn rest(&mut self, now: Instant) -> AfterStep {
         let turn = mem::replace(&mut self.turn, Turn::new());
         if turn.is_busy
@@ -376,50 +284,6 @@ impl MemberLoop {
             Fetched::Error(error) => return self.cannot_fetch(client, *error),
         }
         Ok(None)
-    }
-
-    fn command(
-        &mut self,
-        client: &impl MemberClient,
-        command: MemberCommand,
-    ) -> Result<(), MemberError> {
-        match command {
-            MemberCommand::Trigger => self.act_on(client, WorkerEvent::Trigger),
-            MemberCommand::Proceed(batches) => {
-                self.batches = batches;
-                self.act_on(client, WorkerEvent::Proceed)
-            }
-            MemberCommand::LettersSettled(partition, epoch, count) => self.act_on(
-                client,
-                WorkerEvent::LettersSettled(&partition, epoch, count),
-            ),
-            MemberCommand::LetterRefused(partition, epoch, refusal)
-                if self.settings.plan.stop_at_end && self.worker.has(&partition, epoch) =>
-            {
-                // What is there is to be taken, and can never be.
-                Err(MemberError::refused_letter(partition, &refusal))
-            }
-            MemberCommand::LettersStuck(partition, epoch)
-            | MemberCommand::LetterRefused(partition, epoch, _) => {
-                self.act_on(client, WorkerEvent::LettersStuck(&partition, epoch))
-            }
-            MemberCommand::Commit(partition, next) => {
-                self.commit(client, &partition, next);
-                Ok(())
-            }
-            MemberCommand::Stop | MemberCommand::Refused(..) => Ok(()),
-        }
-    }
-
-    /// For those who watch the group's lag; nothing of ours reads it.
-    fn commit(&self, client: &impl MemberClient, partition: &TopicPartition, next: Offset) {
-        if self.worker.next(partition).is_none() {
-            return;
-        }
-        if let Err(error) = client.commit(partition, next) {
-            // The group is moving partitions, for instance. The next checkpoint's comes.
-            tracing::debug!(%error, %partition, "offset not committed");
-        }
     }
 
     fn count(&mut self) {
