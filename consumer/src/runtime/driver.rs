@@ -37,7 +37,7 @@ use crate::engine::query::Query;
 use crate::engine::worker::{Allowance, WorkerError};
 use crate::event::{Delivery, Level, QueryEvent, Started};
 use crate::position::{TopicPartition, names};
-use crate::source::identity::Identity;
+use crate::source::identity::StaticName;
 use crate::source::member::{MemberCommand, Report};
 
 /// How long a batch waits for dead letters that are on their way: without them it would lack whatever
@@ -91,7 +91,7 @@ pub(super) fn run(
 struct Driver {
     tell: EventSender,
     /// As long as it runs, nobody else has its members' names.
-    _identity: Option<Identity>,
+    _identity: Option<StaticName>,
     query: Query,
     workers: WorkerPool,
     checkpoints: Checkpoints,

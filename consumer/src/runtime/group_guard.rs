@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 use super::StreamingError;
 use crate::event::Level;
 use crate::source::group_members::{Group, GroupMember};
-use crate::source::identity::Identity;
+use crate::source::identity::StaticName;
 
 /// How much longer than its session a member that was killed may take to be given up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -36,7 +36,7 @@ pub(super) fn shares(member: &GroupMember, location: &str) -> bool {
 pub(super) struct GroupGuard<'a> {
     pub group: &'a str,
     /// The name that its own members, and those of the process before it, have in the group.
-    pub identity: Option<&'a Identity>,
+    pub identity: Option<&'a StaticName>,
     /// The id of the location where it keeps its checkpoints, if it does and goes on with them.
     pub location: Option<&'a str>,
     /// How long a member that was killed may be one still.
@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn a_foreign_member_is_who_shares_neither_a_location_nor_a_name() {
         let folder = TempDir::new().unwrap();
-        let identity = Identity::take(folder.path(), "g", "a:1", [], false).unwrap();
+        let identity = StaticName::take(folder.path(), "g", "a:1", [], false).unwrap();
         let before = member(&format!("{}-77", identity.of_member(0)), "cardstream");
         let beside = member("cardstream-other-0-0-78", "cardstream-5f");
         let called = member("app-79", &client_id("app", "5f"));

@@ -30,7 +30,7 @@ use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
 use crate::source::group_members::{self, Group};
-use crate::source::identity::{Identity, STATIC_NAME};
+use crate::source::identity::{STATIC_NAME, StaticName};
 use crate::source::topic_ids::{self, TopicIds};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 use crate::source::transactions;
@@ -63,7 +63,7 @@ pub(super) struct Startup {
     /// Of the group's members.
     pub client: ClientConfig,
     /// The name that members have in the group beyond this process's life, if they can have one.
-    pub identity: Option<Identity>,
+    pub identity: Option<StaticName>,
     /// The interval that was asked for meanwhile.
     pub asked_interval: Option<Duration>,
     /// The ids of the topics, as far as they are known.
@@ -300,7 +300,7 @@ fn lasting_name(
     group: &Group,
     extents: &BTreeMap<TopicPartition, Extent>,
     tell: &mut impl FnMut(Level, String),
-) -> Option<Identity> {
+) -> Option<StaticName> {
     // Whoever comes back as a static member is given what it had, and partitions that were added meanwhile have no
     // reader until the group shares out anew.
     let is_read = |partition: &&TopicPartition| {
@@ -323,7 +323,7 @@ fn lasting_name(
     let servers = config.kafka.bootstrap_servers();
     let ids = group.members.iter().map(|member| member.id.as_str());
     let joins_anew = unread.is_some();
-    match Identity::take(&config.locks, &config.group_id, servers, ids, joins_anew) {
+    match StaticName::take(&config.locks, &config.group_id, servers, ids, joins_anew) {
         Ok(identity) => Some(identity),
         Err(error) => {
             let text = format!("a restart after a kill will have to wait for the group: {error}");

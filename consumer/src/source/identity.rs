@@ -24,14 +24,14 @@ const MOST_MEMBERS: usize = 1_000_000;
 
 /// A process's name in its group, for as long as this is held.
 #[derive(Debug)]
-pub struct Identity {
+pub struct StaticName {
     name: String,
     /// The number of its first member.
     first: usize,
     _lock: File,
 }
 
-impl Identity {
+impl StaticName {
     /// A name that is free on this host, in the group of that name at these brokers: that of a member that
     /// has died and is not given up yet, if there is one among these ids. Locks are files in `folder`.
     ///
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn two_at_once_have_different_names_and_a_successor_the_same() {
         let folder = TempDir::new().unwrap();
-        let take = || Identity::take(folder.path(), "g", "a:1", [], false).unwrap();
+        let take = || StaticName::take(folder.path(), "g", "a:1", [], false).unwrap();
         let (first, second) = (take(), take());
         assert_ne!(first.of_member(0), second.of_member(0));
         assert_ne!(first.of_member(0), first.of_member(1));
@@ -172,7 +172,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let take = |ids: &[String]| {
             let ids = ids.iter().map(String::as_str);
-            Identity::take(folder.path(), "g", "a:1", ids, false).unwrap()
+            StaticName::take(folder.path(), "g", "a:1", ids, false).unwrap()
         };
         let lives = take(&[]);
         let long_dead = take(&[]);
@@ -191,7 +191,7 @@ mod tests {
         let folder = TempDir::new().unwrap();
         let take = |ids: &[String], anew| {
             let ids = ids.iter().map(String::as_str);
-            Identity::take(folder.path(), "g", "a:1", ids, anew).unwrap()
+            StaticName::take(folder.path(), "g", "a:1", ids, anew).unwrap()
         };
         let before = take(&[], true);
         let ids = [0, 1].map(|member| format!("{}-0b9c-77", before.of_member(member)));
@@ -209,7 +209,7 @@ mod tests {
     fn another_group_or_cluster_takes_no_name_away() {
         let folder = TempDir::new().unwrap();
         let names = [("g", "a:1"), ("h", "a:1"), ("g", "b:1")].map(|(group, servers)| {
-            Identity::take(folder.path(), group, servers, [], false).unwrap()
+            StaticName::take(folder.path(), group, servers, [], false).unwrap()
         });
         for (index, one) in names.iter().enumerate() {
             assert!(one.of_member(0).ends_with("-0-0"), "{one:?}");
@@ -224,14 +224,14 @@ mod tests {
         let elsewhere = TempDir::new().unwrap();
         let link = folder.path().join(format!("cardstream-{uid}"));
         std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
-        let error = Identity::take(folder.path(), "g", "a:1", [], false).unwrap_err();
+        let error = StaticName::take(folder.path(), "g", "a:1", [], false).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]
     fn a_name_is_one_that_kafka_takes() {
         let folder = TempDir::new().unwrap();
-        let name = Identity::take(folder.path(), "grüße / *", "a:1", [], false).unwrap();
+        let name = StaticName::take(folder.path(), "grüße / *", "a:1", [], false).unwrap();
         let name = name.of_member(255);
         assert!(name.len() < 249, "{name}");
         let takes = |c: char| c.is_ascii_alphanumeric() || ['.', '_', '-'].contains(&c);
