@@ -1,9 +1,9 @@
 //! The engine and its checkpoints in a simulated world: thousands of schedules of reads, batches, writes,
 //! kills, zombies, rebalances and faults, each from one seed, each with an exact result at its end.
 //!
-//! What runs is production code: worker, checkpoints, their writer, chain, store, query, decoder. Simulated are
-//! only the edges: the topic and the client that fetches it, the group, the dead-letter topic, the objects
-//! of the store, and who runs when.
+//! What runs is production code: the members' loop and its worker, checkpoints, their writer, chain, store, query,
+//! decoder. Simulated are the edges: the topic and the client that fetches it, the group, the dead-letter topic, the
+//! objects of the store, the clock, and who runs when. Only the loop that triggers is written again (`process`).
 //!
 //! `CARDSTREAM_SEED=n` replays one schedule and prints its steps; `CARDSTREAM_SCHEDULES=n` runs so many.
 
