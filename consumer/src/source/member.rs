@@ -34,9 +34,9 @@ pub use self::polling::{AfterStep, MemberLoop, SessionEnd};
 /// How a member gets its partitions.
 #[derive(Clone, Debug)]
 pub enum Subscription {
-    /// From the group that reads these topics.
+    /// The group that reads these topics assigns them.
     Group(Vec<String>),
-    /// These, without a group.
+    /// They are these, and there is no group.
     Fixed(Vec<TopicPartition>),
 }
 
@@ -45,11 +45,11 @@ pub enum Subscription {
 pub enum MemberCommand {
     /// Hand over what has been read.
     Trigger,
-    /// The batch is done; so many are.
+    /// The batch is done. The number says how many are, of all members.
     Proceed(u64),
-    /// So many dead letters of this partition have been written or given up; whose they were.
+    /// So many dead letters of this partition, as it was taken over under this epoch, have been written or given up.
     LettersSettled(TopicPartition, Epoch, u64),
-    /// Dead letters of this partition cannot be written for now; whose they are.
+    /// Dead letters of this partition, as it was taken over under this epoch, cannot be written for now.
     LettersStuck(TopicPartition, Epoch),
     /// One of them can never be written as things stand.
     LetterRefused(TopicPartition, Epoch, Refusal),
@@ -65,7 +65,7 @@ pub enum MemberCommand {
 /// What a member tells.
 #[derive(Debug)]
 pub enum Report {
-    /// On [`MemberCommand::Trigger`].
+    /// The answer to [`MemberCommand::Trigger`].
     HandedOver {
         /// What it has read.
         batches: Vec<PartitionBatch>,
@@ -75,7 +75,7 @@ pub enum Report {
     },
     /// Partitions that are its own from now on.
     Assigned(Vec<TopicPartition>),
-    /// Partitions that are not.
+    /// Partitions that are no longer its own.
     Revoked(Vec<TopicPartition>),
     /// What was there at the start has been read from this partition.
     CaughtUp(TopicPartition),
@@ -90,7 +90,7 @@ pub enum Report {
     Ends(Vec<(TopicPartition, Offset)>),
     /// The brokers.
     Brokers(Vec<Broker>),
-    /// For a person.
+    /// A person should know this.
     Notice(Level, String),
     /// It cannot go on.
     Failed(MemberError),
@@ -111,9 +111,9 @@ pub struct Counters {
 
 /// All that a member needs.
 pub struct MemberSettings {
-    /// For the thread's name.
+    /// The member's number, which is in its thread's name.
     pub number: usize,
-    /// Of the Kafka client.
+    /// The settings of its Kafka client.
     pub client: ClientConfig,
     /// Where its partitions come from.
     pub subscription: Subscription,

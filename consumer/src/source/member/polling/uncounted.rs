@@ -8,7 +8,7 @@ use crate::source::member::Counters;
 #[derive(Default)]
 pub(super) struct Uncounted {
     records: u64,
-    /// Of their values.
+    /// Bytes of the values of those records.
     bytes: u64,
     /// Partitions that were paused when they were last counted.
     paused: u64,
