@@ -1,22 +1,23 @@
-//! Records in a row, in one buffer that is kept.
+//! Collects records in one buffer whose memory is reused from batch to batch.
 
-/// Keys and payloads of records, in their order.
+/// Keys and payloads of records, in the order in which they were pushed.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    /// Each record's key and then its payload, without anything between.
+    /// Each record's key, directly followed by its payload.
     bytes: Vec<u8>,
-    /// Lengths of each record's key and payload.
+    /// For each record, the lengths of its key and of its payload in bytes.
     lengths: Vec<(usize, usize)>,
 }
 
 impl Batch {
+    /// Appends a copy of one record.
     pub(crate) fn push(&mut self, key: &[u8], payload: &[u8]) {
         self.bytes.extend_from_slice(key);
         self.bytes.extend_from_slice(payload);
         self.lengths.push((key.len(), payload.len()));
     }
 
-    /// Empties it and keeps its memory.
+    /// Removes all records but keeps the allocated memory.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.lengths.clear();
@@ -26,7 +27,7 @@ impl Batch {
         self.lengths.len()
     }
 
-    /// Keys and payloads.
+    /// Returns each record's key and payload, in order.
     pub(crate) fn records(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut rest = self.bytes.as_slice();
         self.lengths.iter().map(move |&(key, payload)| {

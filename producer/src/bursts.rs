@@ -1,17 +1,17 @@
-//! How many transactions come together, and how long nothing comes between them.
+//! Decides how many transactions a burst has and how long the pause after it is.
 
 use std::time::Duration;
 
 use crate::dice::Dice;
 use kafka_access::SettingsError;
 
-/// Most transactions in a burst; a burst is planned as a whole and kept in memory.
+/// The most transactions that a burst can have. A burst is planned as a whole and held in memory.
 pub const MAX_BURST: u32 = 1_000_000;
 
-/// Longest pause: simulated time advances by the pauses and has to stay within four-digit years.
+/// The longest pause. Simulated time advances by the pauses, and its years must stay within four digits.
 pub const MAX_PAUSE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Bounds of bursts and pauses; each value between them is equally likely.
+/// Bounds of the sizes of bursts and of pauses. Each value between two bounds is equally likely.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bursts {
     min: u32,
@@ -33,12 +33,12 @@ impl Default for Bursts {
 }
 
 impl Bursts {
-    /// Bursts of `min` to `max` transactions with pauses of `pause_min` to `pause_max`, which count
-    /// in whole milliseconds.
+    /// Makes bursts of `min` to `max` transactions, both included, with pauses of `pause_min` to `pause_max`. Pauses
+    /// are drawn in whole milliseconds.
     ///
     /// # Errors
-    /// When a lower bound is above its upper bound, a burst is empty or larger than [`MAX_BURST`],
-    /// or a pause is longer than [`MAX_PAUSE`].
+    /// Fails when a lower bound is above its upper bound, a burst is empty or larger than [`MAX_BURST`], or a pause is
+    /// longer than [`MAX_PAUSE`].
     pub fn new(
         min: u32,
         max: u32,
@@ -83,10 +83,12 @@ impl Bursts {
         })
     }
 
+    /// Draws the number of transactions of the next burst.
     pub(crate) fn size(&self, dice: &mut Dice) -> u32 {
         dice.between(self.min, self.max)
     }
 
+    /// Draws the pause that follows a burst.
     pub(crate) fn pause(&self, dice: &mut Dice) -> Duration {
         let millis = |pause: Duration| pause.as_millis() as u64;
         Duration::from_millis(dice.between_u64(millis(self.pause_min), millis(self.pause_max)))

@@ -1,9 +1,9 @@
-//! Card holders and their cards.
+//! Makes card holders and their cards.
 //!
-//! Brands appear by their share of the world's purchase transactions, numbers have the brand's real
-//! prefixes and lengths and a valid check digit. The full number exists only inside the function
-//! that draws it: what is kept, and all that ever leaves, is the masked number (first six, last
-//! four digits), which is unique within the pool and therefore can be the card's key.
+//! Each brand appears with its share of the world's purchase transactions. Card numbers have the brand's real prefixes
+//! and lengths and a valid check digit. The full number exists only inside the function that draws it: the program
+//! stores and writes only the masked number (the first six and the last four digits). The masked number is unique
+//! within the pool, so it serves as the record's key.
 
 use std::collections::HashSet;
 
@@ -41,7 +41,7 @@ impl Brand {
         Self::DinersClub,
     ];
 
-    /// The name as records carry it.
+    /// Returns the name as it stands in records.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Visa => "Visa",
@@ -54,12 +54,11 @@ impl Brand {
         }
     }
 
-    /// Share of the transactions, in tenths of a percent.
+    /// Returns the brand's share of the transactions, in tenths of a percent.
     ///
-    /// Visa, UnionPay and Mastercard: share of purchase transactions worldwide in 2022 (Nilson
-    /// Report 1241). It gives 3 % to all others together; they are divided as in the report for
-    /// 2015, the last with a figure for each, Diners Club getting a fifth of its joint figure
-    /// with Discover.
+    /// Visa, UnionPay and Mastercard have their share of purchase transactions worldwide in 2022 (Nilson Report 1241).
+    /// The report gives 3 % to all other brands together. These are divided as in the report for 2015, which is the
+    /// last with a figure for each; Diners Club gets a fifth of the figure that it shares with Discover.
     pub const fn share_per_mille(self) -> u32 {
         match self {
             Self::Visa => 390,
@@ -72,7 +71,7 @@ impl Brand {
         }
     }
 
-    /// Digits of a card number.
+    /// Returns how many digits a card number has.
     const fn length(self) -> usize {
         match self {
             Self::AmericanExpress => 15,
@@ -81,11 +80,12 @@ impl Brand {
         }
     }
 
-    /// Issuer prefixes (ISO/IEC 7812 ranges as the networks publish them): first, last, weight.
+    /// Returns the issuer prefixes (ISO/IEC 7812 ranges as the networks publish them), each as first prefix, last
+    /// prefix and weight.
     const fn prefixes(self) -> &'static [(u32, u32, u32)] {
         match self {
             Self::Visa => &[(4, 4, 1)],
-            // 622126 to 622925 is shared with Discover and left out.
+            // The range 622126 to 622925 is shared with Discover, so it is left out.
             Self::UnionPay => &[(620, 621, 1), (623, 626, 3)],
             Self::Mastercard => &[(51, 55, 4), (2221, 2720, 1)],
             Self::AmericanExpress => &[(34, 34, 1), (37, 37, 3)],
@@ -95,7 +95,7 @@ impl Brand {
         }
     }
 
-    /// How likely the brand's cards come from each of [`COUNTRIES`].
+    /// Returns, for each of [`COUNTRIES`], the weight with which the brand's cards are issued there.
     #[rustfmt::skip]
     const fn issued_in(self) -> [u32; COUNTRIES.len()] {
         match self {
@@ -123,16 +123,16 @@ pub(crate) struct Card {
     pub(crate) city: usize,
 }
 
-/// All cards of a run, by brand.
+/// All cards of a run, grouped by brand.
 #[derive(Debug)]
 pub(crate) struct Pool {
     cards: Vec<Card>,
-    /// Per brand of [`Brand::ALL`], its first card and how many follow.
+    /// For each brand of [`Brand::ALL`]: the index of its first card, and how many cards it has.
     brands: Vec<(u32, u32)>,
 }
 
 impl Pool {
-    /// About `size` cards, divided among the brands by their shares, at least one of each.
+    /// Makes about `size` cards, divided among the brands by their shares. Each brand gets at least one card.
     pub(crate) fn new(size: u32, dice: &mut Dice) -> Self {
         let mut cards = Vec::with_capacity(size as usize + Brand::ALL.len());
         let mut brands = Vec::with_capacity(Brand::ALL.len());
@@ -153,7 +153,8 @@ impl Pool {
         &self.cards[index as usize]
     }
 
-    /// The index of a card: the brand by its share, then one of its cards, regular ones more often.
+    /// Draws a card and returns its index: first the brand by its share, then one of the brand's cards. Cards of
+    /// regular customers come more often.
     pub(crate) fn draw(&self, dice: &mut Dice) -> u32 {
         let brand = dice.weighted(Brand::ALL.map(Brand::share_per_mille));
         let (first, count) = self.brands[brand];
@@ -184,7 +185,7 @@ fn card(brand: Brand, masks: &mut HashSet<String>, dice: &mut Dice) -> Card {
     }
 }
 
-/// A full card number as decimal digits, each from 0 to 9.
+/// Draws a full card number and returns its decimal digits, each from 0 to 9.
 fn number(brand: Brand, dice: &mut Dice) -> Vec<u8> {
     let prefixes = brand.prefixes();
     let (low, high, _) = prefixes[dice.weighted(prefixes.iter().map(|prefix| prefix.2))];
@@ -201,7 +202,7 @@ fn number(brand: Brand, dice: &mut Dice) -> Vec<u8> {
     digits
 }
 
-/// The Luhn check digit (ISO/IEC 7812-1, annex B) that follows `digits`.
+/// Returns the Luhn check digit (ISO/IEC 7812-1, annex B) that follows `digits`.
 fn check_digit(digits: &[u8]) -> u8 {
     let sum: u32 = digits
         .iter()
@@ -215,7 +216,7 @@ fn check_digit(digits: &[u8]) -> u8 {
     ((10 - sum % 10) % 10) as u8
 }
 
-/// First six and last four digits, stars between.
+/// Returns the first six and the last four digits, with stars between them.
 fn mask(digits: &[u8]) -> String {
     let hidden = 6..digits.len() - 4;
     let show = |(place, digit): (usize, &u8)| match hidden.contains(&place) {
@@ -229,7 +230,7 @@ fn mask(digits: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    /// Whether the number's weighted digit sum is a multiple of ten, computed from the left.
+    /// Returns whether the number's weighted digit sum, computed from the left, is a multiple of ten.
     fn luhn_valid(digits: &[u8]) -> bool {
         let doubled_parity = digits.len() % 2;
         let sum: u32 = (0..digits.len())

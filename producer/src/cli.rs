@@ -1,7 +1,7 @@
-//! What users write: flags, environment, defaults.
+//! Defines what users write: flags, environment variables and defaults.
 //!
-//! Every setting is taken as text and read here, so that whatever is wrong with it is said in one
-//! line with the setting's name, wherever it was written. An empty value is no value.
+//! clap takes every setting as text, and this module reads it. So whatever is wrong with a setting is said in one line
+//! with the setting's name, whether it came from a flag or the environment. An empty value counts as not set.
 
 use std::fmt::Display;
 use std::num::NonZeroU32;
@@ -27,7 +27,7 @@ const DEFAULT_EVENT_TIME_START: &str = "2020-01-01T00:00:00Z";
 const DEFAULT_RATIO: &str = "0";
 const DEFAULT_CARDS: &str = "2000";
 
-/// Properties that what the producer promises rests on, and what to do about each.
+/// Properties on which the producer's promises rest, each with the advice for a user who sets it.
 const OWN_PROPERTIES: [(&str, &str); 3] = [
     ("enable.idempotence", WRITTEN_ONCE),
     ("acks", WRITTEN_ONCE),
@@ -154,10 +154,10 @@ SIGINT and SIGTERM stop: what was sent is flushed and reported; a second one exi
 RUST_LOG shows more, for instance RUST_LOG=librdkafka=info.";
 
 impl Cli {
-    /// The checked settings.
+    /// Checks all values and returns the settings.
     ///
     /// # Errors
-    /// With the first setting that is wrong.
+    /// Returns an error that names the first setting that is wrong.
     pub fn settings(&self) -> Result<Settings, SettingsError> {
         let seed = optional(&self.seed, |seed| {
             number(
@@ -235,7 +235,7 @@ impl Cli {
     }
 }
 
-/// What is there, or else the default: an empty variable is how compose files say "not set".
+/// Returns `value`, or `default` when `value` is empty: compose files say "not set" with an empty variable.
 fn or<'a>(value: &'a str, default: &'a str) -> &'a str {
     let value = value.trim();
     if value.is_empty() { default } else { value }
@@ -258,7 +258,7 @@ fn number<T: FromStr>(
     value: &str,
     what: impl Display,
 ) -> Result<T, SettingsError> {
-    // 1_000_000 is how people write large numbers where they must not miscount zeros.
+    // People write 1_000_000 where they must not miscount the zeros.
     let digits = value.replace('_', "");
     digits
         .parse()
@@ -309,7 +309,7 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str]) -> Result<Settings, SettingsError> {
-        // What the test is started with must not decide it.
+        // The environment in which the test runs must not decide its result.
         let deaf = Cli::command().mut_args(|arg| arg.env(Resettable::Reset));
         let args = std::iter::once("producer").chain(args.iter().copied());
         Cli::from_arg_matches(&deaf.get_matches_from(args))

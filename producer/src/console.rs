@@ -1,6 +1,6 @@
-//! What the program says, all of it on stderr.
+//! Writes what the program says; all of it goes to stderr.
 //!
-//! On a terminal progress is one line that is rewritten; elsewhere it is a line every ten seconds.
+//! On a terminal, progress is one line that is rewritten. Elsewhere, a new line is written every ten seconds.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -10,13 +10,13 @@ use humantime::format_duration;
 use kafka_access::secret::concealed;
 use producer::{Event, Progress, Report};
 
-/// Between two lines of progress where there is no terminal.
+/// The time between two lines of progress where stderr is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Says things on stderr.
+/// Writes lines and progress to stderr.
 pub struct Console {
     terminal: bool,
-    /// A progress line stands where the next line has to be written.
+    /// Whether the cursor stands behind a progress line, so that the next line needs a line break first.
     unfinished: bool,
     progress_said: Instant,
     servers: String,
@@ -24,7 +24,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// A console for a run that writes to `topic`.
+    /// Makes a console for a run that writes to `topic` on the brokers `servers`.
     pub fn new(servers: &str, topic: &str) -> Self {
         Self {
             terminal: io::stderr().is_terminal(),
@@ -35,7 +35,7 @@ impl Console {
         }
     }
 
-    /// Tells what happens.
+    /// Writes what `event` says.
     pub fn tell(&mut self, event: &Event) {
         match event {
             Event::Started { topic_created } => {
@@ -75,7 +75,7 @@ impl Console {
         }
     }
 
-    /// Tells how the run ended.
+    /// Writes how the run ended: counts, bytes, seconds and rate.
     pub fn report(&mut self, report: &Report) {
         let seconds = report.elapsed.as_secs_f64().max(0.001);
         let rate = thousands((report.acknowledged as f64 / seconds) as u64);
@@ -94,7 +94,7 @@ impl Console {
         let text = progress_line(progress);
         if self.terminal {
             self.unfinished = true;
-            // A closed stderr is no reason to stop publishing.
+            // A closed stderr must not stop the publishing, so the error is ignored.
             let _ = write!(io::stderr(), "\r\x1b[2K{text}");
         } else {
             self.line(text);
@@ -111,7 +111,7 @@ impl Console {
     }
 }
 
-/// Tells why the program does not go on.
+/// Writes why the program ends, without any secret that `reason` may hold.
 pub fn fail(reason: impl Display) {
     let reason = reason.to_string();
     let _ = writeln!(io::stderr(), "error: {}", concealed(&reason));
@@ -138,7 +138,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// The number with a comma between groups of three digits.
+/// Returns the number with a comma between groups of three digits.
 fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);

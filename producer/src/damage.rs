@@ -1,25 +1,25 @@
-//! Bad records, as they happen.
+//! Makes bad records like those that happen in production.
 //!
-//! Every kind of damage leaves bytes that are not one transaction: a consumer that reads the
-//! damaged field has to notice each of them.
+//! A damaged payload is never one valid transaction: a consumer that reads the damaged field has to notice every kind
+//! of damage.
 
 use crate::dice::Dice;
 
 /// What is wrong with a bad record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Damage {
-    /// The object ends in the middle.
+    /// The JSON object is cut off in the middle.
     Truncated,
-    /// Some other text.
+    /// The payload is some other text, not JSON.
     NotJson,
-    /// The amount is a string with its currency. Still JSON, and good to a query that does not
-    /// read the amount.
+    /// The amount is a string that includes the currency. The payload is still JSON, and a query that does not read the
+    /// amount reads it without an error.
     AmountAsText,
-    /// No bytes, which is a value and not a tombstone.
+    /// The payload has no bytes. It is an empty value, not a null one, so the record is no tombstone.
     Empty,
-    /// The object twice, one directly after the other.
+    /// The payload is the object twice, without anything between.
     TwoObjects,
-    /// A byte in the holder's name that UTF-8 does not have.
+    /// The holder's name contains a byte that never occurs in UTF-8.
     InvalidUtf8,
 }
 
@@ -31,7 +31,7 @@ const STRAY: [&[u8]; 4] = [
 ];
 
 impl Damage {
-    /// All kinds.
+    /// All kinds of damage.
     pub const ALL: [Self; 6] = [
         Self::Truncated,
         Self::NotJson,
@@ -45,7 +45,7 @@ impl Damage {
         dice.pick(&Self::ALL)
     }
 
-    /// Damages `payload`, the JSON of one transaction.
+    /// Damages `payload`, which holds the JSON of one transaction.
     pub(crate) fn apply(self, payload: &mut Vec<u8>, dice: &mut Dice) {
         match self {
             Self::Truncated => {
@@ -69,7 +69,7 @@ impl Damage {
             Self::Empty => payload.clear(),
             Self::TwoObjects => payload.extend_from_within(..),
             Self::InvalidUtf8 => {
-                // 0xFF appears in no UTF-8 text, whatever surrounds it.
+                // The byte 0xFF occurs in no UTF-8 text, whatever surrounds it.
                 if let Some(start) = after(payload, br#""card_holder":""#) {
                     payload[start] = 0xff;
                 }
@@ -78,7 +78,7 @@ impl Damage {
     }
 }
 
-/// The position after the first `needle`.
+/// Returns the position after the first `needle` in `haystack`.
 fn after(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let at = haystack
         .windows(needle.len())

@@ -1,10 +1,10 @@
-//! The one source of chance.
+//! Makes all random choices of the program.
 //!
-//! Guarantees the same draws for the same seed on every machine: ChaCha with 8 rounds is specified
-//! to the bit, and the distributions are integer arithmetic written out here. `rand`'s own may
-//! change between releases, and floating-point `exp` or `ln` differ between platforms. The one
-//! exception is people's names, which `fake` chooses: its version is pinned by Cargo.lock, and a
-//! test holds the checksum of a seed's records, so that no update changes them unseen.
+//! The same seed gives the same draws on every machine: ChaCha with 8 rounds is specified to the bit, and the
+//! distributions are integer arithmetic that is written out here. `rand`'s own distributions may change between
+//! releases, and floating-point `exp` and `ln` differ between platforms. The one exception is people's names, which
+//! `fake` chooses: Cargo.lock pins its version, and a test compares the checksum of a seed's records, so that no update
+//! changes them unnoticed.
 
 use rand::Rng;
 use rand::SeedableRng;
@@ -13,17 +13,17 @@ use rand::rngs::ChaCha8Rng;
 /// A ratio of records, from 0 (none) to 1 (all).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ratio {
-    /// Of 2³² equally likely draws, how many say yes.
+    /// How many of 2³² equally likely draws say yes.
     of_two_to_32: u64,
 }
 
 impl Ratio {
-    /// No record.
+    /// The ratio that selects no record.
     pub const NONE: Self = Self { of_two_to_32: 0 };
 
-    /// The ratio `value`, or `None` when it is not between 0 and 1.
+    /// Returns the ratio `value`, or `None` when it is not between 0 and 1.
     pub fn new(value: f64) -> Option<Self> {
-        // Multiplying by a power of two is exact, so this is the same on every machine.
+        // Multiplying by a power of two is exact, so the result is the same on every machine.
         (0.0..=1.0).contains(&value).then_some(Self {
             of_two_to_32: (value * 4_294_967_296.0) as u64,
         })
@@ -35,22 +35,23 @@ impl Ratio {
 pub(crate) struct Dice(ChaCha8Rng);
 
 impl Dice {
+    /// Starts the sequence that `seed` stands for.
     pub(crate) fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// The generator itself, for the `fake` crate's names.
+    /// Returns the random generator itself, which the `fake` crate needs to choose names.
     pub(crate) fn rng(&mut self) -> &mut ChaCha8Rng {
         &mut self.0
     }
 
-    /// A number below `bound` (0 when `bound` is 0), by multiply and shift: its bias of at most
-    /// `bound` / 2³² is far below what any record count here could show.
+    /// Draws a number below `bound` (0 when `bound` is 0) by multiply and shift. The bias is at most `bound` / 2³²,
+    /// which is far below what the number of records could show.
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.0.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 
-    /// A number from `low` to `high`, both included.
+    /// Draws a number from `low` to `high`, both included.
     pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
         match high.saturating_sub(low).checked_add(1) {
             Some(width) => low + self.below(width),
@@ -58,31 +59,31 @@ impl Dice {
         }
     }
 
-    /// A 64-bit number from `low` to `high`, both included.
+    /// Draws a 64-bit number from `low` to `high`, both included.
     pub(crate) fn between_u64(&mut self, low: u64, high: u64) -> u64 {
         let width = u128::from(high.saturating_sub(low)) + 1;
         low + ((u128::from(self.0.next_u64()) * width) >> 64) as u64
     }
 
-    /// A number below `bound` that prefers small ones: half of the draws fall into the first
-    /// quarter. The density falls with the square root, as visits of regular customers do.
+    /// Draws a number below `bound` that is more often small than large: half of the draws fall into the first quarter.
+    /// The density falls with the square root, like the visits of regular customers.
     pub(crate) fn low_below(&mut self, bound: u32) -> u32 {
         let u = u64::from(self.0.next_u32());
         let squared = (u * u) >> 32;
         ((squared * u64::from(bound)) >> 32) as u32
     }
 
-    /// True in `ratio` of the draws. Draws nothing for a ratio of none.
+    /// Returns true in `ratio` of the draws. Draws nothing from the sequence when the ratio is none.
     pub(crate) fn chance(&mut self, ratio: Ratio) -> bool {
         ratio.of_two_to_32 > 0 && u64::from(self.0.next_u32()) < ratio.of_two_to_32
     }
 
-    /// True once in `n` draws.
+    /// Returns true once in `n` draws on average.
     pub(crate) fn one_in(&mut self, n: u32) -> bool {
         self.below(n) == 0
     }
 
-    /// An index into `weights`, each as likely as its weight says.
+    /// Draws an index into `weights`; each index is as likely as its weight says.
     pub(crate) fn weighted(&mut self, weights: impl IntoIterator<Item = u32> + Clone) -> usize {
         let total = weights.clone().into_iter().sum();
         let mut left = self.below(total);
@@ -95,12 +96,12 @@ impl Dice {
         0
     }
 
-    /// One of `choices`, all equally likely.
+    /// Draws one of `choices`, all equally likely.
     pub(crate) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u32) as usize]
     }
 
-    /// 128 random bits.
+    /// Draws 128 random bits.
     pub(crate) fn bits(&mut self) -> u128 {
         u128::from(self.0.next_u64()) << 64 | u128::from(self.0.next_u64())
     }

@@ -1,56 +1,56 @@
-//! What a run tells while it goes on.
+//! Defines the events that a run reports while it goes on.
 
 use std::time::Duration;
 
-/// What a run tells while it goes on.
+/// Something that a run reports while it goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The topic is there and records begin.
+    /// The topic exists, and the run begins to send records.
     Started {
-        /// Whether the topic was missing.
+        /// Whether the topic was missing and the run created it.
         topic_created: bool,
     },
-    /// A burst was handed over.
+    /// The run has handed a burst to Kafka.
     Burst {
-        /// Transactions in it.
+        /// Transactions in the burst.
         records: u64,
-        /// Transactions until now.
+        /// Transactions since the start of the run.
         total: u64,
-        /// Until the next burst.
+        /// The time until the next burst.
         pause: Duration,
     },
-    /// A second of a load went by.
+    /// A second of a load has passed.
     Progress(Progress),
-    /// Nothing is acknowledged; the run waits.
+    /// The brokers acknowledge nothing, and the run waits.
     BrokersLost {
-        /// Records that wait with it.
+        /// Records that are sent but not acknowledged.
         outstanding: u64,
-        /// What librdkafka said.
+        /// The last error that librdkafka reported, if there was one.
         reason: Option<String>,
     },
-    /// Acknowledgements come again.
+    /// The brokers acknowledge records again.
     BrokersBack {
-        /// How long they did not.
+        /// How long the brokers acknowledged nothing.
         after: Duration,
     },
-    /// No more records; those under way are waited for.
+    /// The run sends no more records and waits for the acknowledgements of those that it has sent.
     Flushing {
-        /// How many are under way.
+        /// Records that are sent but not acknowledged.
         outstanding: u64,
     },
 }
 
-/// How far a load is.
+/// The progress of a load.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
     /// Records acknowledged.
     pub records: u64,
-    /// What was asked for.
+    /// The number of records after which the run ends (COUNT); `None` when it has no end.
     pub count: Option<u64>,
     /// Records acknowledged per second since the last progress.
     pub per_second: f64,
     /// Payload bytes sent.
     pub bytes: u64,
-    /// Time left at the average rate until now.
+    /// The time left at the average rate until now; `None` without a COUNT or before the first acknowledgement.
     pub eta: Option<Duration>,
 }

@@ -1,9 +1,9 @@
-//! The sequence of records that a seed stands for.
+//! Makes the sequence of records that a seed stands for.
 //!
-//! Guarantees that the same settings with the same seed give the same records to the byte, late,
-//! shuffled, bad and suspicious ones included, on every machine; a test can run its own generator
-//! to know what a program published. Without a seed chance is fresh and event time is the real
-//! clock. Nothing is allocated per record: bursts are planned into a buffer that is kept.
+//! The same settings with the same seed give the same records to the byte on every machine; this includes late,
+//! shuffled, bad and suspicious records. So a test can run its own generator to know what a program published. Without
+//! a seed the random choices differ from run to run and event time is the real clock. Nothing is allocated per record:
+//! each burst is planned into a buffer that is reused.
 
 use std::time::Duration;
 
@@ -18,39 +18,40 @@ use crate::places::COUNTRIES;
 use crate::prepared::Prepared;
 use crate::transaction::{Channel, Status, Transaction};
 
-/// Event time that a burst extends over.
+/// The event time over which a burst extends, in milliseconds.
 const SPREAD_MS: i64 = 2_000;
-/// One burst in so many contains a suspicious run.
+/// One burst in this many contains a suspicious run.
 const SUSPICIOUS_ONE_IN: u32 = 12;
-/// Payments of a suspicious run, as far as the burst has room.
+/// The fewest and the most payments of a suspicious run. The burst's size limits the run further.
 const SUSPICIOUS_RUN: (u32, u32) = (6, 15);
-/// How far late records lie back: what a terminal without connection hands in afterwards.
+/// How far the event time of a late record lies back, in milliseconds: a terminal without a connection hands its
+/// payments in later.
 const LATE_MS: (u32, u32) = (60_000, 900_000);
-/// Places that a shuffled record is moved back, at most, within its burst.
+/// The most places by which a shuffled record moves back within its burst.
 const MAX_SHIFT: u32 = 8;
-/// One payment in so many is declined; of a suspicious run, one in [`SUSPICIOUS_DECLINED_ONE_IN`].
+/// One payment in this many is declined; in a suspicious run it is one in [`SUSPICIOUS_DECLINED_ONE_IN`].
 const DECLINED_ONE_IN: u32 = 18;
 const SUSPICIOUS_DECLINED_ONE_IN: u32 = 4;
-/// 9999-12-31T23:59:59.999Z: RFC 3339 has no later time.
+/// The time 9999-12-31T23:59:59.999Z, in milliseconds since 1970. RFC 3339 has no later time.
 const END_OF_TIME_MS: i64 = 253_402_300_799_999;
 
-/// What decides the records.
+/// The settings that decide the records.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneratorSettings {
-    /// Makes the records repeatable.
+    /// The seed that makes the records repeatable; `None` for other records in each run.
     pub seed: Option<u64>,
-    /// Where event time starts when there is a seed.
+    /// The event time of the first burst when there is a seed.
     pub event_time_start: DateTime<Utc>,
-    /// Sizes and pauses.
+    /// The sizes of bursts and the pauses between them.
     pub bursts: Bursts,
-    /// Records whose event time lies 1 to 15 minutes back.
+    /// The share of the records whose event time lies 1 to 15 minutes back.
     pub late_ratio: Ratio,
-    /// Records that come up to eight places after their turn, within their burst and therefore
-    /// within two seconds of event time.
+    /// The share of the records that come up to eight places after their turn. They stay within their burst, and
+    /// therefore within two seconds of event time.
     pub out_of_order: Ratio,
-    /// Records that are damaged.
+    /// The share of the records that are damaged.
     pub bad_ratio: Ratio,
-    /// Size of the pool of cards; each brand has at least one.
+    /// The number of cards in the pool; each brand has at least one.
     pub cards: u32,
 }
 
@@ -68,8 +69,8 @@ impl Default for GeneratorSettings {
     }
 }
 
-/// 2020-01-01T00:00:00Z. Simulated time runs far ahead of a load's real duration; from there it
-/// has years until it would reach the present and be taken for the future.
+/// Returns 2020-01-01T00:00:00Z. Simulated time runs far ahead of a load's real duration. From this start it takes
+/// years until simulated time reaches the present and would be taken for the future.
 fn default_event_time_start() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + chrono::TimeDelta::days(18_262)
 }
@@ -77,9 +78,9 @@ fn default_event_time_start() -> DateTime<Utc> {
 /// One record to publish, borrowed from the generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// The masked card number: stable and unique in the pool, so that a card keeps its partition.
+    /// The masked card number. It is stable and unique in the pool, so that all records of a card go to one partition.
     pub key: &'a [u8],
-    /// The transaction's JSON, or what damage left of it.
+    /// The transaction's JSON, or the bytes that the damage left.
     pub payload: &'a [u8],
     /// The transaction, unless the record is bad.
     pub transaction: Option<Transaction<'a>>,
@@ -93,7 +94,7 @@ pub struct Record<'a> {
     pub pause: Option<Duration>,
 }
 
-/// A planned transaction, in indexes in place of borrowed text.
+/// A planned transaction that refers to its card and merchant by index instead of borrowing their text.
 #[derive(Debug, Clone, Copy)]
 struct Planned {
     id: u128,
@@ -105,12 +106,13 @@ struct Planned {
     suspicious: bool,
 }
 
-/// Where event time comes from.
+/// The source of event time.
 #[derive(Debug)]
 enum Clock {
-    /// The next burst starts at this time.
+    /// Event time is simulated: the next burst starts at this time, in milliseconds since 1970.
     Simulated { next_ms: i64 },
-    /// Bursts end now, but never before the last one ended.
+    /// Event time is the real clock: a burst ends now, but no payment lies before the end of the last burst (`last_ms`,
+    /// in milliseconds since 1970).
     Real { last_ms: i64 },
 }
 
@@ -130,7 +132,7 @@ pub struct Generator {
 }
 
 impl Generator {
-    /// A generator at its first record.
+    /// Makes a generator that stands before its first record.
     pub fn new(settings: GeneratorSettings) -> Self {
         let mut dice = Dice::new(settings.seed.unwrap_or_else(rand::random));
         let cards = Pool::new(settings.cards, &mut dice);
@@ -155,7 +157,7 @@ impl Generator {
         }
     }
 
-    /// The next record.
+    /// Makes the next record. It is valid until the next call.
     pub fn next_record(&mut self) -> Record<'_> {
         if self.next == self.burst.len() {
             self.plan_burst();
@@ -187,6 +189,7 @@ impl Generator {
         }
     }
 
+    /// Plans the next burst: its transactions in the order of sending, and the pause after it.
     fn plan_burst(&mut self) {
         let size = self.settings.bursts.size(&mut self.dice);
         self.pause = self.settings.bursts.pause(&mut self.dice);
@@ -216,7 +219,8 @@ impl Generator {
         self.shuffle_some();
     }
 
-    /// The places of a burst of `size` that a suspicious run takes, in a few bursts.
+    /// Draws whether a burst of `size` has a suspicious run, and returns the places that the run takes; few bursts have
+    /// one.
     fn suspicious_run(&mut self, size: u32) -> Option<std::ops::Range<u32>> {
         let length = self
             .dice
@@ -229,7 +233,8 @@ impl Generator {
         Some(first..first + length)
     }
 
-    /// The time of one place in a burst: in order, spread over [`SPREAD_MS`].
+    /// Returns the event time of one place in a burst, in milliseconds since 1970. Times rise with the place and spread
+    /// over [`SPREAD_MS`].
     fn event_time(&mut self, start_ms: i64, place: u32, size: u32) -> i64 {
         let (place, size) = (i64::from(place), i64::from(size));
         let jitter = self.dice.below((SPREAD_MS / size) as u32);
@@ -268,6 +273,7 @@ impl Generator {
         }
     }
 
+    /// Makes some records late: sets their event time back.
     fn set_some_back(&mut self) {
         for planned in &mut self.burst {
             if self.dice.chance(self.settings.late_ratio) {
@@ -277,7 +283,7 @@ impl Generator {
         }
     }
 
-    /// Moves some records back, so that each of them, and no other, is out of order.
+    /// Moves some records back, so that each of these, and no other record, is out of order.
     fn shuffle_some(&mut self) {
         let last = self.burst.len() - 1;
         for place in 0..last {
@@ -314,7 +320,8 @@ fn transaction<'a>(
     }
 }
 
-/// Why a payment is declined; some reasons exist only where a PIN or a security code is asked.
+/// Draws the reason for which a payment is declined. Some reasons exist only where a PIN or a security code is asked
+/// for.
 fn decline_reason(channel: Channel, dice: &mut Dice) -> &'static str {
     match dice.below(100) {
         0..45 => "insufficient_funds",

@@ -1,13 +1,13 @@
-//! Believable card transactions into a Kafka topic.
+//! Writes believable card transactions into a Kafka topic.
 //!
-//! Endless random bursts, as a shop's terminals make them, or a load at a given rate; with a seed
-//! the records are the same to the byte every time. Everything the program does can be done from
-//! here:
+//! The transactions come in endless random bursts, as a shop's terminals make them, or as a load at a given rate. With
+//! a seed the records are the same to the byte every time. Other programs and tests can call what the program itself
+//! calls:
 //!
 //! - [`Generator`] makes records, without Kafka;
-//! - [`run`] publishes them on the caller's thread until it is done or a [`Stop`](kafka_access::Stop) says so.
+//! - [`run`] publishes records on the caller's thread until it is done or a [`Stop`](kafka_access::Stop) ends it.
 //!
-//! How Kafka is reached, and what its settings may be, is in [`kafka_access`].
+//! The crate [`kafka_access`] reads the settings for Kafka and reaches the brokers.
 //!
 //! Data flows one way: `dice` → `places`, `cards`, `merchants`, `transaction` → `prepared`, `damage`,
 //! `bursts` → `generator` → `batch` → `enqueue` → `publisher` → `run`.

@@ -1,7 +1,7 @@
-//! The producer program: reads settings, runs, reports.
+//! Is the producer program: it reads the settings, runs and reports.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage. The first SIGINT or SIGTERM asks the run to stop,
-//! the second exits at once.
+//! The exit code is 0 when the run is done, 1 when it failed and 2 for wrong usage. The first SIGINT or SIGTERM asks
+//! the run to stop, the second one ends the program at once.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -26,8 +26,8 @@ use crate::console::Console;
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
-/// Only what RUST_LOG asks for: what librdkafka retries by itself is no news, and the run tells
-/// when brokers are lost.
+/// The filter of log lines when RUST_LOG is not set. librdkafka's lines are off: it retries by itself, and the run
+/// reports when brokers are lost.
 const QUIET: &str = "warn,librdkafka=off";
 
 fn main() -> ExitCode {

@@ -1,34 +1,34 @@
-//! What is bought where, and for how much.
+//! Decides what is bought where, and for how much.
 //!
-//! A category knows how its payments are made and how their amounts are distributed: skewed to the
-//! right, many small and few large ones, as purchases are. Amounts are whole cents from the first
+//! A category says how its payments are made and how their amounts are distributed. The distribution is skewed to the
+//! right, as purchases are: there are many small amounts and few large ones. Amounts are whole cents from the first
 //! draw on; no float is involved.
 
 use crate::dice::Dice;
 use crate::places::{CITIES, COUNTRIES};
 use crate::transaction::{Cents, Channel};
 
-/// Merchants of one category in one city.
+/// The number of merchants of one category in one city.
 const SHOPS: usize = 3;
 
-/// Percentiles, in per mille, that a category's amounts are given for; linear between them.
+/// The percentiles, in per mille, for which a category's amounts are given. Amounts between two percentiles are linear.
 const PER_MILLE: [u32; 7] = [0, 250, 500, 750, 900, 980, 1000];
 
 /// A kind of merchant.
 #[derive(Debug)]
 pub(crate) struct Category {
     pub(crate) name: &'static str,
-    /// How often, relative to the others.
+    /// How often a payment is in this category, relative to the others.
     weight: u32,
     /// Amounts in US cents at [`PER_MILLE`].
     amounts: [u32; 7],
-    /// How often by chip, contactless, online and at a cash machine.
+    /// How often, relative to each other, its payments are by chip, contactless, online and at a cash machine.
     channels: [u32; 4],
-    /// What merchants call themselves, after a family name.
+    /// The words that follow a family name in its merchants' names.
     titles: [&'static str; 3],
 }
 
-/// All categories; their order is part of what a seed means.
+/// All categories. A seed's records depend on their order.
 #[rustfmt::skip]
 static CATEGORIES: [Category; 14] = [
     category("groceries", 240, [150, 1200, 2900, 6200, 11500, 19500, 32000], [35, 60, 5, 0], ["Market", "Fine Foods", "Grocers"]),
@@ -47,7 +47,7 @@ static CATEGORIES: [Category; 14] = [
     category("cash", 20, [1000, 4000, 6000, 12000, 20000, 40000, 60000], [0, 0, 0, 100], ["Bank", "Savings Bank", "Credit Union"]),
 ];
 
-/// The category that stolen card numbers are tried out in: online, small amounts, no delivery.
+/// The index of the category in which stolen card numbers are tried out: online, small amounts, no delivery.
 const TRIED_OUT_IN: usize = 12;
 
 const fn category(
@@ -76,7 +76,7 @@ impl Category {
         }
     }
 
-    /// What a purchase costs at a price level of `percent`.
+    /// Draws the amount of a purchase at a price level of `percent`.
     fn amount(&self, percent: u32, dice: &mut Dice) -> Cents {
         let per_mille = dice.below(1000);
         let upper = PER_MILLE
@@ -90,7 +90,8 @@ impl Category {
     }
 }
 
-/// The amount as merchants price: cash in notes, a quarter ends in 99, some are whole.
+/// Returns the amount as merchants set prices: cash comes in notes, a quarter of the prices ends in 99, and some prices
+/// are whole.
 fn priced(cents: u64, cash: bool, dice: &mut Dice) -> u64 {
     if cash {
         return (cents / 1000).max(1) * 1000;
@@ -103,7 +104,7 @@ fn priced(cents: u64, cash: bool, dice: &mut Dice) -> u64 {
     }
 }
 
-/// A place to pay at.
+/// A merchant at which cards are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Merchant {
     pub(crate) name: String,
@@ -113,7 +114,7 @@ pub(crate) struct Merchant {
     pub(crate) country: usize,
 }
 
-/// A merchant, what is paid there and how.
+/// A purchase: the merchant, what is paid there and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Purchase {
     pub(crate) merchant: u32,
@@ -121,7 +122,7 @@ pub(crate) struct Purchase {
     pub(crate) channel: Channel,
 }
 
-/// All merchants: a few for each country, category and city.
+/// All merchants: [`SHOPS`] for each country, category and city.
 #[derive(Debug)]
 pub(crate) struct Merchants(Vec<Merchant>);
 
@@ -153,8 +154,8 @@ impl Merchants {
         &self.0
     }
 
-    /// A purchase by someone who lives in `city` of `country`: mostly there, sometimes elsewhere in
-    /// the country, rarely abroad; online anywhere in the country.
+    /// Draws a purchase by someone who lives in `city` of `country`. Most purchases are in that city, some elsewhere in
+    /// the country and few abroad. An online purchase is anywhere in the country.
     pub(crate) fn purchase(&self, country: usize, city: usize, dice: &mut Dice) -> Purchase {
         let category = dice.weighted(CATEGORIES.iter().map(|category| category.weight));
         let channel = CATEGORIES[category].channel(dice);
@@ -173,7 +174,7 @@ impl Merchants {
         }
     }
 
-    /// One of the many small online payments by which a stolen card is tried out.
+    /// Draws one of the many small online payments by which a stolen card is tried out.
     pub(crate) fn trial(&self, country: usize, dice: &mut Dice) -> Purchase {
         let city = dice.below(CITIES as u32) as usize;
         Purchase {
@@ -184,7 +185,7 @@ impl Merchants {
     }
 }
 
-/// The index of a merchant, by the order in which [`Merchants::new`] lays them out.
+/// Draws a merchant of the given country, category and city, and returns its index in the order of [`Merchants::new`].
 fn place(country: usize, category: usize, city: usize, dice: &mut Dice) -> u32 {
     let shelf = (country * CATEGORIES.len() + category) * CITIES + city;
     (shelf * SHOPS) as u32 + dice.below(SHOPS as u32)

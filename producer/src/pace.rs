@@ -1,4 +1,4 @@
-//! How fast records go out. Pure: time comes in as a parameter.
+//! Decides when each record goes out. Time comes in as a parameter; nothing here reads the clock.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 /// How fast records go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pace {
-    /// In bursts, with their pauses.
+    /// Records go out in bursts, with pauses between them.
     #[default]
     Bursts,
-    /// So many records a second, evenly.
+    /// This many records go out each second, evenly spaced.
     PerSecond(NonZeroU32),
-    /// As fast as brokers acknowledge.
+    /// Records go out as fast as brokers acknowledge them.
     Max,
 }
 
-/// What is not made up when records were held up for longer: after lost brokers come back, the
-/// asked rate goes on, without a flood of all that was missed.
+/// The longest delay that is made up. After a longer one, for instance when lost brokers come back, the rate starts
+/// again from now: the records that were missed are not sent in a flood.
 const MOST_MADE_UP: Duration = Duration::from_secs(1);
 
 /// Says when the next record of an even rate is due.
@@ -25,6 +25,7 @@ pub(crate) struct Metronome {
     per_second: NonZeroU32,
     /// When record number 0 of the current count was due.
     start: Instant,
+    /// Records counted since `start`.
     given: u64,
 }
 
@@ -37,7 +38,7 @@ impl Metronome {
         }
     }
 
-    /// When the next record is due; each call counts one record.
+    /// Returns when the next record is due, and counts that record.
     pub(crate) fn next_due(&mut self, now: Instant) -> Instant {
         let due = self.start + self.since_start();
         if now.saturating_duration_since(due) > MOST_MADE_UP {
@@ -49,6 +50,7 @@ impl Metronome {
         due
     }
 
+    /// Returns the time from `start` until the next record is due.
     fn since_start(&self) -> Duration {
         let rate = u64::from(self.per_second.get());
         let nanos = (self.given % rate) * 1_000_000_000 / rate;

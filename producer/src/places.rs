@@ -1,8 +1,8 @@
-//! Where cards are issued and merchants stand.
+//! Lists the countries in which cards are issued and merchants stand.
 //!
-//! Each country has four cities, its currency, a price level and the names its people have. The
-//! price level turns a category's usual amount in US dollars into what is asked there; it is a
-//! rough level of prices, not an exchange rate.
+//! Each country has four cities, a currency, a price level and the names of its people. The price level turns a
+//! category's usual amount in US dollars into the amount that is asked in the country's currency. It is a rough level
+//! of prices, not an exchange rate.
 
 use fake::Fake;
 use fake::faker::name::raw::{FirstName, LastName};
@@ -13,7 +13,7 @@ use crate::dice::Dice;
 /// How many cities each country has.
 pub(crate) const CITIES: usize = 4;
 
-/// Whose names a country's people have.
+/// The language of the names that a country's people have.
 #[derive(Debug, Clone, Copy)]
 enum Names {
     English,
@@ -22,24 +22,24 @@ enum Names {
     Italian,
     Dutch,
     Portuguese,
-    /// Chinese names in pinyin, as cards are embossed; the `fake` crate has them in characters only.
+    /// Chinese names in pinyin, as they stand on cards. The `fake` crate has them in Chinese characters only.
     Pinyin,
 }
 
 /// A country of the generated world.
 #[derive(Debug)]
 pub(crate) struct Country {
-    /// ISO 3166-1 alpha-2.
+    /// The ISO 3166-1 alpha-2 code.
     pub(crate) code: &'static str,
-    /// ISO 4217.
+    /// The ISO 4217 code.
     pub(crate) currency: &'static str,
     pub(crate) cities: [&'static str; CITIES],
-    /// Prices there, in percent of the US dollar amount.
+    /// The price level, in percent of the amount in US dollars.
     pub(crate) price_percent: u32,
     names: Names,
 }
 
-/// All countries; their order is part of what a seed means.
+/// All countries. A seed's records depend on their order.
 #[rustfmt::skip]
 pub(crate) static COUNTRIES: [Country; 12] = [
     country("US", "USD", ["New York", "Chicago", "Austin", "Seattle"], 100, Names::English),
@@ -82,7 +82,7 @@ const fn country(
 }
 
 impl Country {
-    /// A given name usual in this country.
+    /// Draws a given name that is usual in this country.
     pub(crate) fn first_name(&self, dice: &mut Dice) -> &'static str {
         let rng = dice.rng();
         match self.names {
@@ -96,7 +96,7 @@ impl Country {
         }
     }
 
-    /// A family name usual in this country.
+    /// Draws a family name that is usual in this country.
     pub(crate) fn last_name(&self, dice: &mut Dice) -> &'static str {
         let rng = dice.rng();
         match self.names {

@@ -1,13 +1,13 @@
-//! The parts of a record's JSON that each payment of a card, or at a merchant, repeats.
+//! Prepares the parts of a record's JSON that are the same for all payments of a card or at a merchant.
 //!
-//! They are two thirds of a record, written once and then copied.
+//! These parts are two thirds of a record. They are written once and then copied into each record.
 
 use crate::cards::{Card, Pool};
 use crate::merchants::{Merchant, Merchants};
 use crate::places::COUNTRIES;
 use crate::transaction::{write_card, write_merchant};
 
-/// JSON fields of all cards and merchants, by their indexes.
+/// The JSON fields of all cards and merchants, by their indexes.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     cards: Box<[Box<[u8]>]>,
@@ -40,10 +40,12 @@ impl Prepared {
         }
     }
 
+    /// Returns the fields of the card with this index.
     pub(crate) fn card(&self, index: u32) -> &[u8] {
         &self.cards[index as usize]
     }
 
+    /// Returns the fields of the merchant with this index.
     pub(crate) fn merchant(&self, index: u32) -> &[u8] {
         &self.merchants[index as usize]
     }

@@ -1,9 +1,8 @@
-//! Records into Kafka, each acknowledged by all in-sync replicas.
+//! Writes records into Kafka; all in-sync replicas acknowledge each record.
 //!
-//! Guarantees that records of one key stay in order and none is written twice (idempotent
-//! producer), that no record is given up while brokers are away, and that every record is counted
-//! exactly once: acknowledged, failed, or still under way. A full queue is back-pressure: the
-//! record is offered again, in its turn.
+//! The idempotent producer guarantees that the records of one key stay in order and that none is written twice. No
+//! record is given up while brokers are away. Every record is counted exactly once: as acknowledged, failed, or still
+//! under way. A full queue is back-pressure: the caller offers the record again, in its turn.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,32 +18,31 @@ use crate::enqueue::TopicProducer;
 use kafka_access::Stop;
 use kafka_access::kafka::{KafkaSettings, error_to_tracing, is_all_down, log_to_tracing, readable};
 
-/// What makes a load fast and safe; the user's own properties override it.
+/// The properties that make a load fast and safe. The user's own properties override them.
 const DEFAULTS: [(&str, &str); 8] = [
     ("enable.idempotence", "true"),
     ("acks", "all"),
-    // Infinite: records wait for lost brokers for as long as it takes.
+    // 0 means no limit: records wait for lost brokers for as long as it takes.
     ("message.timeout.ms", "0"),
-    // Larger batches cost a burst nothing that anyone could see, and make a load several times
-    // as fast.
+    // Larger batches delay a burst by less than anyone could see, and make a load several times as fast.
     ("linger.ms", "20"),
     ("batch.num.messages", "20000"),
-    // Three brokers have up to five requests of 1 MB each in hand, 42,000 records. Many more would
-    // be out of every cache by the time they are written, and again when they are acknowledged.
+    // Three brokers have up to five requests of 1 MB each in hand, which is 42,000 records. Many more records would
+    // have left every cache by the time they are written, and again when they are acknowledged.
     ("queue.buffering.max.messages", "60000"),
-    // A bound in bytes as well, as large records could fill the memory.
+    // There is a bound in bytes as well, since large records could fill the memory.
     ("queue.buffering.max.kbytes", "131072"),
-    // Brokers close idle connections, which is no loss.
+    // Brokers close idle connections; this is not worth a log line.
     ("log.connection.close", "false"),
 ];
 
-/// What became of offered records.
+/// What became of the records of one offer.
 #[derive(Debug, Default)]
 pub(crate) struct Offered {
-    /// So many, from the first on, need not be offered again: they are on their way and will be
-    /// acknowledged or fail, or are refused. When it is not all, the queue is full.
+    /// How many records, from the first on, the caller need not offer again: each is either on its way, and will be
+    /// acknowledged or fail, or was refused. When this is fewer than all, the queue is full.
     pub(crate) taken: usize,
-    /// Some of these cannot be sent, for instance because they are too large, and count as failed.
+    /// Whether some of the taken records cannot be sent, for instance because they are too large. They count as failed.
     pub(crate) refused: bool,
 }
 
@@ -55,7 +53,7 @@ pub(crate) struct Publisher {
     offered: u64,
 }
 
-/// A client that nudges `stop` when something happened that a waiting thread asked for.
+/// Makes a client. It nudges `stop` when something happens for which a waiting thread has asked.
 pub(crate) fn client(
     kafka: &KafkaSettings,
     stop: &Stop,
@@ -65,8 +63,8 @@ pub(crate) fn client(
 }
 
 impl Publisher {
-    /// Writes to `topic`, which must be there: brokers that are asked for one that is not may make it, with as
-    /// many partitions as they like.
+    /// Makes a publisher that writes to `topic`. The topic must exist: brokers that are asked for a missing topic may
+    /// create it with as many partitions as they like.
     pub(crate) fn new(
         producer: ThreadedProducer<Deliveries>,
         topic: &str,
@@ -79,7 +77,7 @@ impl Publisher {
         })
     }
 
-    /// Hands over keys and payloads in their order.
+    /// Hands keys and payloads to Kafka in their order, until the queue is full.
     pub(crate) fn offer<'a>(
         &mut self,
         records: impl Iterator<Item = (&'a [u8], &'a [u8])>,
@@ -100,46 +98,48 @@ impl Publisher {
         offered
     }
 
-    /// Records that were taken or refused.
+    /// Returns how many records were taken, which includes those that were refused.
     pub(crate) fn offered(&self) -> u64 {
         self.offered
     }
 
-    /// Records that are under way.
+    /// Returns how many records are under way: taken, but neither acknowledged nor failed.
     pub(crate) fn outstanding(&self) -> u64 {
         self.offered
             .saturating_sub(self.deliveries.done.load(Ordering::Acquire))
     }
 
+    /// Returns the counts of what became of the records.
     pub(crate) fn deliveries(&self) -> &Deliveries {
         &self.deliveries
     }
 
-    /// Has the waiting thread nudged once at most `outstanding` records are under way.
+    /// Asks for a nudge of the waiting thread once at most `outstanding` records are under way.
     pub(crate) fn nudge_at(&self, outstanding: u64) {
         let done = self.offered.saturating_sub(outstanding);
         self.deliveries
             .nudge_when_done
             .store(done, Ordering::SeqCst);
-        // Deliveries may have got there before they could see the mark.
+        // Records may have been delivered before the polling thread could see the mark.
         if self.deliveries.done.load(Ordering::SeqCst) >= done {
             self.deliveries.nudge();
         }
     }
 
-    /// Why nothing can be written any more, if it cannot.
+    /// Returns why nothing can be written any more, or `None` when writing goes on.
     pub(crate) fn fatal_error(&self) -> Option<String> {
         let (code, reason) = self.producer.producer().client().fatal_error()?;
         Some(format!("{code}: {}", readable(&reason)))
     }
 }
 
-/// Counts what became of records; the producer's polling thread calls it.
+/// Counts what became of the records. The producer's polling thread calls it.
 #[derive(Debug)]
 pub(crate) struct Deliveries {
     acknowledged: AtomicU64,
-    /// Acknowledged and failed.
+    /// Records that were acknowledged or have failed.
     done: AtomicU64,
+    /// The value of `done` at which the waiting thread is nudged; `u64::MAX` when nobody has asked.
     nudge_when_done: AtomicU64,
     all_down: AtomicBool,
     words: Mutex<Words>,
@@ -164,21 +164,22 @@ impl Deliveries {
         }
     }
 
+    /// Returns how many records were acknowledged.
     pub(crate) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Acquire)
     }
 
-    /// Acknowledged and failed.
+    /// Returns how many records were acknowledged or have failed.
     pub(crate) fn done(&self) -> u64 {
         self.done.load(Ordering::Acquire)
     }
 
-    /// Whether all brokers went away since the last acknowledgement.
+    /// Returns whether all brokers went away since the last acknowledgement.
     pub(crate) fn all_down(&self) -> bool {
         self.all_down.load(Ordering::Relaxed)
     }
 
-    /// Why the first of the failed records failed.
+    /// Returns why the first of the failed records failed.
     pub(crate) fn first_failure(&self) -> Option<String> {
         self.words
             .lock()
@@ -187,7 +188,7 @@ impl Deliveries {
             .clone()
     }
 
-    /// What librdkafka complained about last.
+    /// Returns the last error that librdkafka reported.
     pub(crate) fn last_error(&self) -> Option<String> {
         self.words
             .lock()

@@ -1,8 +1,8 @@
-//! A run from the first record to the report.
+//! Runs the producer from the first record to the report.
 //!
-//! Runs on the caller's thread and ends when COUNT records are acknowledged, when it is asked to
-//! stop, or when nothing can be written any more. Brokers have to be there at the start; once they
-//! were, lost ones are waited for without end.
+//! A run is on the caller's thread. It ends when COUNT records are acknowledged, when it is asked to stop, or when
+//! nothing can be written any more. Brokers must answer at the start; brokers that are lost later are waited for
+//! without end.
 
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,18 @@ use crate::watch::Watch;
 use kafka_access::Stop;
 use kafka_access::topic::{self, TopicError, TopicState};
 
-/// How long a request to stop waits for acknowledgements: less than the ten seconds after which
-/// container engines kill.
+/// How long a run waits for acknowledgements after a request to stop. It is less than the ten seconds after which
+/// container engines kill a program.
 pub const FLUSH_WITHIN: Duration = Duration::from_secs(8);
-/// How often a run looks at itself.
+/// How often a run checks the counts and the brokers while it waits.
 const TICK: Duration = Duration::from_secs(1);
-/// Records between two looks at the clock at a high rate, and handed over at once at full speed.
+/// Records between two such checks at a high rate, and records in one hand-over at full speed.
 const UNWATCHED: u64 = 256;
 
 /// Why a run failed.
 #[derive(Debug, Error)]
 pub enum Error {
-    /// There is no topic to write to.
+    /// There is no topic to which the run could write.
     #[error(transparent)]
     Topic(#[from] TopicError),
     /// The producer could not be set up with the given properties.
@@ -41,15 +41,15 @@ pub enum Error {
     Fatal {
         /// The topic's name.
         topic: String,
-        /// What librdkafka said.
+        /// The reason that librdkafka gave.
         reason: String,
-        /// What was done until then.
+        /// What became of the records until then.
         report: Box<Report>,
     },
 }
 
 impl Error {
-    /// Whether the user wrote something wrong, which brokers have no part in.
+    /// Returns whether the user wrote something wrong that brokers have no part in.
     pub fn is_wrong_usage(&self) -> bool {
         matches!(self, Self::Producer(_) | Self::Topic(TopicError::Client(_)))
     }
@@ -58,29 +58,29 @@ impl Error {
 /// What became of the records of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Handed to Kafka.
+    /// Records handed to Kafka.
     pub sent: u64,
-    /// Acknowledged by all in-sync replicas.
+    /// Records that all in-sync replicas have acknowledged.
     pub acknowledged: u64,
-    /// Given up, and still without acknowledgement at the end.
+    /// Records that were given up, or had no acknowledgement by the end.
     pub failed: u64,
     /// Payload bytes sent.
     pub bytes: u64,
-    /// How long it took, from the first record on.
+    /// The time from the start of sending to the end of the run.
     pub elapsed: Duration,
     /// Why the first failed record failed.
     pub first_failure: Option<String>,
-    /// What was asked for.
+    /// The number of records that was asked for (COUNT); `None` when the run had no end.
     pub count: Option<u64>,
 }
 
 impl Report {
-    /// Whether every record is acknowledged, and all of COUNT were sent.
+    /// Returns whether every record is acknowledged, and all of COUNT were sent.
     pub fn is_complete(&self) -> bool {
         self.acknowledged == self.sent && self.count.is_none_or(|count| count == self.sent)
     }
 
-    /// `sent 10, acknowledged 9, failed 1`, and why.
+    /// Returns the counts as text, such as `sent 10, acknowledged 9, failed 1`, and why the first failed record failed.
     pub fn counts(&self) -> String {
         let Self {
             sent,
@@ -96,13 +96,14 @@ impl Report {
     }
 }
 
-/// Publishes until COUNT, a request to stop, or a fatal error; see the module.
+/// Publishes records until COUNT is reached, `stop` is requested or a fatal error occurs, and calls `report` with each
+/// event. The module's documentation says more.
 ///
 /// # Errors
-/// When no broker answers at the start, the topic is missing and cannot be created, or the
-/// producer is unable to go on.
+/// Fails when no broker answers at the start, when the topic is missing and cannot be created, or when the producer is
+/// unable to go on.
 pub fn run(settings: &Settings, stop: &Stop, report: impl FnMut(Event)) -> Result<Report, Error> {
-    // First, because properties that do not go together need no brokers to be refused.
+    // The client is made first: properties that do not go together are refused without any brokers.
     let client = publisher::client(&settings.kafka, stop).map_err(Error::Producer)?;
     let state = topic::ensure(&settings.kafka, &settings.topic, stop)?;
     let publisher = Publisher::new(client, settings.topic.name()).map_err(Error::Producer)?;
@@ -144,8 +145,8 @@ impl<R: FnMut(Event)> Run<'_, R> {
         }
     }
 
-    /// As fast as records are taken. They are made on the thread that hands them over: what they
-    /// are copied from is in this core's cache then.
+    /// Publishes as fast as Kafka takes records. The thread that hands records over also makes them: the text that is
+    /// copied into them is then in this core's cache.
     fn publish_batches(&mut self) -> Result<(), Error> {
         let mut generator = Generator::new(self.settings.generator.clone());
         let mut batch = Batch::default();
@@ -164,7 +165,7 @@ impl<R: FnMut(Event)> Run<'_, R> {
         Ok(())
     }
 
-    /// Record by record, each when it is due.
+    /// Publishes record by record, each when it is due.
     fn publish_paced(&mut self, mut metronome: Option<Metronome>) -> Result<(), Error> {
         let mut generator = Generator::new(self.settings.generator.clone());
         let mut single = Batch::default();
@@ -195,7 +196,7 @@ impl<R: FnMut(Event)> Run<'_, R> {
                     in_burst = 0;
                     if self.goes_on() {
                         self.wait_until(Instant::now() + pause)?;
-                        // The silence of a pause is none of the brokers' doing.
+                        // Nothing is acknowledged during a pause, and this is not the brokers' fault.
                         self.look(Instant::now())?;
                     }
                 }
@@ -206,17 +207,18 @@ impl<R: FnMut(Event)> Run<'_, R> {
         Ok(())
     }
 
+    /// Returns whether more records are to be sent.
     fn goes_on(&self) -> bool {
         self.left() != Some(0) && !self.stop.requested()
     }
 
-    /// Records until COUNT, if there is one.
+    /// Returns how many records are left until COUNT, if there is one.
     fn left(&self) -> Option<u64> {
         let count = self.settings.count?;
         Some(count.saturating_sub(self.publisher.offered()))
     }
 
-    /// Offers records until all are taken; false when a request to stop came first.
+    /// Offers records until all are taken; returns false when a request to stop came first.
     fn hand_over(&mut self, batch: &Batch) -> Result<bool, Error> {
         let mut taken = 0;
         loop {
@@ -232,7 +234,7 @@ impl<R: FnMut(Event)> Run<'_, R> {
             if taken == batch.len() {
                 return Ok(true);
             }
-            // Woken with a quarter of the queue free: one free place is not worth it.
+            // The thread is woken when a quarter of the queue is free: a single free place is not worth it.
             self.publisher
                 .nudge_at(self.publisher.outstanding() / 4 * 3);
             self.stop.wait_until(Instant::now() + TICK, false);
@@ -243,14 +245,14 @@ impl<R: FnMut(Event)> Run<'_, R> {
         }
     }
 
-    /// Waits until `deadline` or a request to stop, with an eye on what is under way.
+    /// Waits until `deadline` or a request to stop, and checks the records under way meanwhile.
     fn wait_until(&mut self, deadline: Instant) -> Result<(), Error> {
         loop {
             let now = Instant::now();
             if now >= deadline || self.stop.requested() {
                 return Ok(());
             }
-            // In a pause with nothing under way there is nothing to look at.
+            // In a pause with no record under way there is nothing to check.
             let watching = self.settings.pace != Pace::Bursts || self.publisher.outstanding() > 0;
             let until = if watching {
                 deadline.min(now + TICK)
@@ -264,7 +266,7 @@ impl<R: FnMut(Event)> Run<'_, R> {
         }
     }
 
-    /// Waits for acknowledgements: without end, but after a request to stop [`FLUSH_WITHIN`].
+    /// Waits for the acknowledgements of all records. After a request to stop it waits no longer than [`FLUSH_WITHIN`].
     fn flush(&mut self) -> Result<(), Error> {
         let mut deadline = None;
         let outstanding = self.publisher.outstanding();
@@ -285,7 +287,7 @@ impl<R: FnMut(Event)> Run<'_, R> {
         Ok(())
     }
 
-    /// Reports what changed, and fails when nothing can be written any more.
+    /// Reports what has changed, and fails when nothing can be written any more.
     fn look(&mut self, now: Instant) -> Result<(), Error> {
         let deliveries = self.publisher.deliveries();
         let seen = crate::watch::Seen {

@@ -1,4 +1,4 @@
-//! All settings of a run, checked once.
+//! Holds all settings of a run, which were checked where they entered.
 
 use crate::generator::GeneratorSettings;
 use crate::pace::Pace;
@@ -8,14 +8,14 @@ use kafka_access::TopicSettings;
 /// What a run publishes, where and how fast.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
-    /// Where brokers are and how to talk to them.
+    /// Where the brokers are and how to talk to them.
     pub kafka: KafkaSettings,
-    /// Where records go.
+    /// The topic to which records go.
     pub topic: TopicSettings,
-    /// What decides the records.
+    /// The settings that decide the records.
     pub generator: GeneratorSettings,
     /// How fast they go out.
     pub pace: Pace,
-    /// After how many records to end; never when `None`.
+    /// The number of records after which the run ends; `None` for a run without end.
     pub count: Option<u64>,
 }

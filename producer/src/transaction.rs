@@ -1,8 +1,7 @@
-//! One card transaction and its JSON.
+//! Writes one card transaction as JSON.
 //!
-//! The fields, their order and their form are what the consumer's schema is written for. Amounts
-//! are whole cents and are written with exactly two decimals. Writing allocates nothing beyond the
-//! buffer it is given.
+//! The consumer's schema is written for these fields, their order and their form. Amounts are whole cents and are
+//! written with exactly two decimals. Writing allocates nothing beyond the buffer that it is given.
 
 use std::fmt;
 
@@ -15,12 +14,12 @@ use crate::cards::Brand;
 pub struct Cents(i64);
 
 impl Cents {
-    /// An amount of `cents` hundredths.
+    /// Makes an amount of `cents` hundredths.
     pub const fn new(cents: i64) -> Self {
         Self(cents)
     }
 
-    /// The number of hundredths.
+    /// Returns the number of hundredths.
     pub const fn get(self) -> i64 {
         self.0
     }
@@ -37,18 +36,18 @@ impl fmt::Display for Cents {
 /// How the card was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {
-    /// Chip and PIN at a terminal.
+    /// The card was used with chip and PIN at a terminal.
     Pos,
-    /// Held to a terminal.
+    /// The card was held to a terminal.
     Contactless,
-    /// Without the card being there.
+    /// The card was used without being there.
     Online,
-    /// Cash withdrawn.
+    /// The card was used to withdraw cash.
     Atm,
 }
 
 impl Channel {
-    /// The name as records carry it.
+    /// Returns the name as it stands in records.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Pos => "pos",
@@ -59,17 +58,17 @@ impl Channel {
     }
 }
 
-/// Whether the issuer agreed.
+/// Whether the issuer approved the payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// It did.
+    /// The issuer approved it.
     Approved,
-    /// It did not, with the reason as records carry it, for instance `insufficient_funds`.
+    /// The issuer declined it, for this reason as it stands in records, for instance `insufficient_funds`.
     Declined(&'static str),
 }
 
 impl Status {
-    /// The name as records carry it.
+    /// Returns the name as it stands in records.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Approved => "approved",
@@ -81,36 +80,36 @@ impl Status {
 /// One card transaction, borrowed from the generator that made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transaction<'a> {
-    /// Written in the form of a version 4 UUID, which replaces six of the bits.
+    /// The id. It is written in the form of a version 4 UUID, which replaces six of the bits.
     pub id: u128,
     /// Event time: when the card was used.
     pub timestamp: DateTime<Utc>,
-    /// First six and last four digits; the full number is not kept anywhere.
+    /// The masked number: the first six and the last four digits. The full number is stored nowhere.
     pub card_number: &'a str,
     /// The card's network.
     pub card_brand: Brand,
-    /// First and last name.
+    /// The holder's first and last name.
     pub card_holder: &'a str,
-    /// In `currency`.
+    /// The amount in hundredths of `currency`.
     pub amount: Cents,
-    /// ISO 4217 code.
+    /// The currency's ISO 4217 code.
     pub currency: &'a str,
     /// The merchant's name.
     pub merchant: &'a str,
     /// What the merchant sells.
     pub category: &'a str,
-    /// Where the merchant is.
+    /// The city in which the merchant is.
     pub city: &'a str,
-    /// ISO 3166-1 alpha-2 code of where the merchant is.
+    /// The ISO 3166-1 alpha-2 code of the country in which the merchant is.
     pub country: &'a str,
     /// How the card was used.
     pub channel: Channel,
-    /// Whether the issuer agreed.
+    /// Whether the issuer approved the payment.
     pub status: Status,
 }
 
 impl Transaction<'_> {
-    /// Appends the transaction to `out` as one JSON object without line break, about 340 bytes.
+    /// Appends the transaction to `out` as one JSON object without a line break, about 340 bytes.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         write_start(out, self.id, self.timestamp);
         write_card(out, self.card_number, self.card_brand, self.card_holder);
@@ -126,9 +125,8 @@ impl Transaction<'_> {
         write_end(out, self.channel, self.status);
     }
 
-    /// The same, with the fields of the card and of the merchant as [`write_card`] and
-    /// [`write_merchant`] wrote them before: they are the same for each payment, and two thirds of
-    /// it.
+    /// Appends the same JSON as [`write_json`](Self::write_json), but copies the fields that [`write_card`] and
+    /// [`write_merchant`] wrote before. These are two thirds of the object and the same for each payment.
     pub(crate) fn write_json_with(&self, card: &[u8], merchant: &[u8], out: &mut Vec<u8>) {
         write_start(out, self.id, self.timestamp);
         out.extend_from_slice(card);
@@ -146,14 +144,14 @@ fn write_start(out: &mut Vec<u8>, id: u128, timestamp: DateTime<Utc>) {
     out.push(b'"');
 }
 
-/// The fields from the card's number to its holder.
+/// Appends the fields from the card's number to its holder.
 pub(crate) fn write_card(out: &mut Vec<u8>, number: &str, brand: Brand, holder: &str) {
     write_text(out, br#","card_number":"#, number);
     write_text(out, br#","card_brand":"#, brand.name());
     write_text(out, br#","card_holder":"#, holder);
 }
 
-/// The fields from the currency to the country.
+/// Appends the fields from the currency to the country.
 pub(crate) fn write_merchant(
     out: &mut Vec<u8>,
     currency: &str,
@@ -183,7 +181,7 @@ fn write_text(out: &mut Vec<u8>, field: &[u8], text: &str) {
     out.extend_from_slice(field);
     out.push(b'"');
     let escaped = |byte: u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-    // Nearly all text is copied as it is.
+    // Nearly all text needs no escape and is copied as it is.
     if !text.bytes().any(escaped) {
         out.extend_from_slice(text.as_bytes());
     } else {
@@ -207,7 +205,7 @@ fn write_amount(out: &mut Vec<u8>, amount: Cents) {
         out.push(b'-');
     }
     let cents = amount.0.unsigned_abs();
-    // The 18 digits that the largest amount has before the point, the point, and two after it.
+    // The buffer holds the 18 digits that the largest amount has before the point, the point, and two digits after it.
     let mut text = [b'0'; 21];
     text[18] = b'.';
     put_digits(&mut text[19..], cents % 100);
@@ -228,10 +226,10 @@ fn put_digits(out: &mut [u8], mut number: u64) {
     }
 }
 
-/// RFC 3339 with milliseconds, in UTC.
+/// Returns the time in the form of RFC 3339 with milliseconds, in UTC.
 fn rfc3339(time: DateTime<Utc>) -> [u8; 24] {
     let mut out = *b"0000-00-00T00:00:00.000Z";
-    // Taken apart once: each question to a time with a zone would look the zone up.
+    // The time zone is dropped once: each getter of a time with a zone would look the zone up again.
     let time = time.naive_utc();
     let (date, time) = (time.date(), time.time());
     put_digits(&mut out[..4], date.year().clamp(0, 9999) as u64);
@@ -240,7 +238,7 @@ fn rfc3339(time: DateTime<Utc>) -> [u8; 24] {
     put_digits(&mut out[11..13], u64::from(time.hour()));
     put_digits(&mut out[14..16], u64::from(time.minute()));
     put_digits(&mut out[17..19], u64::from(time.second()));
-    // A leap second is the thousandth and more.
+    // During a leap second chrono counts the nanoseconds past 999,999,999; they are cut to 999 milliseconds.
     put_digits(
         &mut out[20..23],
         u64::from(time.nanosecond() / 1_000_000).min(999),
@@ -248,7 +246,7 @@ fn rfc3339(time: DateTime<Utc>) -> [u8; 24] {
     out
 }
 
-/// RFC 9562, version 4: 122 of the bits are free.
+/// Returns the text of a version 4 UUID (RFC 9562): 122 bits come from `bits`, the others are fixed.
 fn uuid(bits: u128) -> [u8; 36] {
     let version = bits & !(0xf << 76) | 4 << 76;
     let uuid = version & !(0b11 << 62) | 0b10 << 62;

@@ -1,17 +1,17 @@
-//! What a run notices about itself. Pure: counts and time come in, events come out.
+//! Notices lost brokers and makes the progress of a run. Counts and time come in as parameters, and events come out.
 
 use std::time::{Duration, Instant};
 
 use crate::event::{Event, Progress};
 
-/// Without acknowledgement for so long, records wait for brokers, whatever the reason.
+/// After this long without an acknowledgement, the brokers count as lost, whatever the reason.
 const SILENT: Duration = Duration::from_secs(5);
-/// When librdkafka says that all brokers are down, this is enough.
+/// The same when librdkafka says that all brokers are down.
 const SILENT_WHEN_DOWN: Duration = Duration::from_secs(1);
-/// Between two progresses.
+/// The time between two reports of progress.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 
-/// The state of a run at one moment.
+/// The counts of a run at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
     /// Records acknowledged or failed.
@@ -23,13 +23,13 @@ pub(crate) struct Seen {
     pub(crate) bytes: u64,
 }
 
-/// What was noticed before.
+/// What the last calls have seen, to notice a change.
 #[derive(Debug)]
 pub(crate) struct Watch {
     start: Instant,
     count: Option<u64>,
     done: u64,
-    /// When a record was last known to be done, or none was under way.
+    /// When a record was last seen to be done, or none was under way.
     alive: Instant,
     lost: bool,
     progress_at: Instant,
@@ -49,7 +49,7 @@ impl Watch {
         }
     }
 
-    /// Whether brokers were lost or came back.
+    /// Returns an event when the brokers were lost or have come back since the last call.
     pub(crate) fn link(&mut self, now: Instant, seen: &Seen) -> Option<Event> {
         let silent = now.saturating_duration_since(self.alive);
         if seen.done > self.done || seen.outstanding == 0 {
@@ -73,7 +73,7 @@ impl Watch {
         })
     }
 
-    /// How far the load is, once a second.
+    /// Returns the progress of the load, at most once a second.
     pub(crate) fn progress(&mut self, now: Instant, seen: &Seen) -> Option<Progress> {
         let since = now.saturating_duration_since(self.progress_at);
         if since < PROGRESS_EVERY {

@@ -1,4 +1,4 @@
-//! Runs against librdkafka's in-process brokers: what is sent arrives, and a stop is prompt.
+//! Runs the producer against librdkafka's in-process brokers: what is sent arrives, and a stop is prompt.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 const TOPIC: &str = "transactions";
 const PARTITIONS: i32 = 3;
-/// Longer than anything here takes on a busy machine.
+/// A deadline that is longer than anything here takes on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
 fn brokers() -> MockCluster<'static, DefaultProducerContext> {
@@ -37,7 +37,7 @@ fn settings(servers: &str) -> Settings {
     }
 }
 
-/// Keys and payloads of `count` records, by partition and in their order.
+/// Returns the keys and payloads of `count` records, by partition and in their order.
 fn read(servers: &str, count: usize) -> Vec<Vec<(Vec<u8>, Vec<u8>)>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", servers)
@@ -77,7 +77,7 @@ fn every_record_is_acknowledged_and_is_what_the_seed_says() {
     let mut next = vec![0; published.len()];
     for _ in 0..5_000 {
         let record = generator.next_record();
-        // Partitions are chosen by key, so the record is next in exactly one of them.
+        // Partitions are chosen by key, so the record comes next in exactly one of them.
         let place = (0..next.len()).find(|&partition| {
             published[partition]
                 .get(next[partition])

@@ -1,6 +1,6 @@
-//! Wrong settings, as a user of the program meets them: one line on standard error that names the
-//! setting, its value and the mend; exit code 2 for what was written wrong and 1 for what failed;
-//! and soon.
+//! Tests wrong settings as a user of the program meets them: soon after its start, the program writes one line on
+//! standard error that names the setting, its value and the mend. The exit code is 2 for what was written wrong and 1
+//! for what failed.
 
 use testkit::refusal::{self, FAILED, WRONG_USAGE, is_about};
 use testkit::secrets;
@@ -56,7 +56,7 @@ fn a_time_is_rfc_3339() {
 #[test]
 fn a_topic_has_a_name_that_kafka_allows() {
     refuses("TOPIC", "card transactions", "a topic's name is");
-    // Line breaks are written out, so that it stays one line.
+    // A line break in the value is written as an escape, so that the message stays one line.
     let line = told(&[("TOPIC", "a\nb")], &[], WRONG_USAGE);
     is_about(&line, r"TOPIC=a\nb: ", "a topic's name is");
 }
@@ -110,7 +110,7 @@ fn what_is_no_broker_is_named() {
 
 #[test]
 fn brokers_that_do_not_answer_are_a_failure() {
-    // Nobody listens at the port of tcpmux.
+    // Nothing listens at tcpmux's port.
     let line = told(&[("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")], &[], FAILED);
     is_about(
         &line,

@@ -1,4 +1,4 @@
-//! What a seed stands for, fact by fact.
+//! Tests the facts about the records that a seed stands for.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,7 +18,7 @@ fn ratio(value: f64) -> Ratio {
     Ratio::new(value).unwrap()
 }
 
-/// Everything at once, for facts that must hold in any mixture.
+/// Returns settings with late, shuffled and bad records at once, for facts that must hold in any mixture.
 fn mixed(seed: u64) -> GeneratorSettings {
     GeneratorSettings {
         late_ratio: ratio(0.05),
@@ -28,7 +28,7 @@ fn mixed(seed: u64) -> GeneratorSettings {
     }
 }
 
-/// Keys and payloads of the first `count` records, length-prefixed.
+/// Returns the keys and payloads of the first `count` records, each behind its length.
 fn bytes(settings: GeneratorSettings, count: usize) -> Vec<u8> {
     let mut generator = Generator::new(settings);
     let mut out = Vec::new();
@@ -42,7 +42,7 @@ fn bytes(settings: GeneratorSettings, count: usize) -> Vec<u8> {
     out
 }
 
-/// FNV-1a, 64 bits.
+/// Returns the 64-bit FNV-1a hash of `bytes`.
 fn checksum(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
@@ -111,7 +111,7 @@ fn only_masked_numbers_leave() {
             .flat_map(|bytes| bytes.split(|byte| !byte.is_ascii_digit()))
             .map(<[u8]>::len)
             .max();
-        // Twelve digits can follow each other in a transaction id, never more.
+        // At most twelve digits can follow each other in a transaction's id.
         assert!(longest <= Some(12), "{record:?}");
     }
 }
@@ -182,7 +182,7 @@ fn without_a_seed_event_time_is_the_clock_and_never_goes_back() {
     }
 }
 
-/// Of 20,000 records, the fraction for which `fact` holds.
+/// Returns the fraction of 20,000 records for which `fact` holds.
 fn fraction(settings: GeneratorSettings, mut fact: impl FnMut(&Record<'_>) -> bool) -> f64 {
     let mut generator = Generator::new(settings);
     let held = (0..20_000)
