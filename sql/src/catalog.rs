@@ -1,4 +1,4 @@
-//! What a query can name: functions, DataFusion's and others, and tables.
+//! Lists what a query can name: tables, and the functions of DataFusion and of the program.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,19 +12,19 @@ use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, Wind
 
 use crate::spark::names;
 
-/// Functions and tables, with the options that a query is planned by.
+/// The functions and tables that a query can name, and the options with which it is planned.
 pub struct Catalog {
     options: Arc<ConfigOptions>,
     tables: HashMap<String, Arc<dyn TableSource>>,
     scalar: HashMap<String, Arc<ScalarUDF>>,
     aggregate: HashMap<String, Arc<AggregateUDF>>,
     window: HashMap<String, Arc<WindowUDF>>,
-    /// What turns operators and the like into calls of functions.
+    /// The planners that turn operators and the like into calls of functions; the first is asked first.
     planners: Vec<Arc<dyn ExprPlanner>>,
 }
 
 impl Catalog {
-    /// All of DataFusion's functions, and no table.
+    /// Makes a catalog with all of DataFusion's functions and no table.
     pub fn new(options: Arc<ConfigOptions>) -> Self {
         let mut catalog = Self {
             options,
@@ -47,7 +47,7 @@ impl Catalog {
             .into_iter()
             .chain(nested)
         {
-            // Some keep an option, such as the time zone.
+            // Some functions hold a copy of an option, such as the time zone.
             match function.inner().with_updated_config(&catalog.options) {
                 Some(function) => catalog.add_scalar(Arc::new(function)),
                 None => catalog.add_scalar(function),
@@ -65,7 +65,7 @@ impl Catalog {
         catalog
     }
 
-    /// Adds a function of one row, in the place of those that are called so.
+    /// Adds a function of one row. It replaces the function of one row that has the same name or alias.
     pub fn add_scalar(&mut self, function: Arc<ScalarUDF>) {
         let name = function.name().to_owned();
         insert(&mut self.scalar, name, function, |function| {
@@ -73,17 +73,18 @@ impl Catalog {
         });
     }
 
-    /// Adds what turns operators and the like into calls of functions. It is asked before those that are there.
+    /// Adds a planner that turns operators and the like into calls of functions. It is asked before those that were
+    /// added earlier.
     pub fn add_planner(&mut self, planner: Arc<dyn ExprPlanner>) {
         self.planners.insert(0, planner);
     }
 
-    /// Takes away what is called so, if it is a function of one row; not its other names.
+    /// Removes the function of one row with this name, if there is one. Its other names stay.
     pub fn remove_scalar(&mut self, name: &str) {
         self.scalar.remove(name);
     }
 
-    /// Adds an aggregate, in the place of those that are called so.
+    /// Adds an aggregate. It replaces the aggregate that has the same name or alias.
     pub fn add_aggregate(&mut self, function: Arc<AggregateUDF>) {
         let name = function.name().to_owned();
         insert(&mut self.aggregate, name, function, |function| {
@@ -91,19 +92,19 @@ impl Catalog {
         });
     }
 
-    /// Adds a table, unless there is one that is called so.
+    /// Adds a table, unless the catalog has a table with this name.
     pub fn add_table(&mut self, name: impl Into<String>, table: &Arc<dyn TableSource>) {
         self.tables
             .entry(name.into())
             .or_insert_with(|| Arc::clone(table));
     }
 
-    /// The options that a query is planned by.
+    /// Returns the options with which a query is planned.
     pub fn options(&self) -> &Arc<ConfigOptions> {
         &self.options
     }
 
-    /// The names of all functions, Spark's among them.
+    /// Returns the names of all functions, including the names that Spark has for them.
     pub fn function_names(&self) -> Vec<&str> {
         let mut all: Vec<&str> = names::names().collect();
         all.extend(self.scalar.keys().map(String::as_str));
@@ -112,18 +113,18 @@ impl Catalog {
         all
     }
 
-    /// Whether a function of one row is called so.
+    /// Returns whether a function of one row has this name.
     pub(crate) fn is_scalar(&self, name: &str) -> bool {
         self.scalar.contains_key(name)
     }
 
-    /// Whether an aggregate or a window function is called so.
+    /// Returns whether an aggregate or a window function has this name.
     pub(crate) fn is_of_rows(&self, name: &str) -> bool {
         self.aggregate.contains_key(name) || self.window.contains_key(name)
     }
 }
 
-/// By its name and the others that it has.
+/// Inserts `function` under its name and under each of its aliases.
 fn insert<F>(
     functions: &mut HashMap<String, Arc<F>>,
     name: String,
@@ -153,7 +154,7 @@ impl ContextProvider for Catalog {
         Err(DataFusionError::Plan(format!("table '{name}' not found")))
     }
 
-    /// For WITH RECURSIVE, which is planned before it is refused.
+    /// Serves WITH RECURSIVE, which is planned before it is refused.
     fn create_cte_work_table(
         &self,
         _name: &str,
@@ -170,7 +171,7 @@ impl ContextProvider for Catalog {
         self.scalar.get(name).cloned()
     }
 
-    /// None: there is no way to write what they take.
+    /// Returns none: SQL has no way to write the arguments that such functions take.
     fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
         None
     }

@@ -1,7 +1,6 @@
-//! Clauses that only an aggregate or a window function can have.
+//! Refuses clauses that only an aggregate or a window function can have, where another function has them.
 //!
-//! The planner would pass over them in the call of any other function: `round(sum(x), 2) FILTER (WHERE y)` would sum up
-//! all records.
+//! The planner would pass over such a clause: `round(sum(x), 2) FILTER (WHERE y)` would sum up all records.
 
 use std::ops::ControlFlow;
 
@@ -14,10 +13,10 @@ use crate::spark::names::{self, simple_name};
 use crate::walk::{Walker, walk};
 use crate::{Ignored, SqlError};
 
-/// Checks that no call of a plain function has one.
+/// Checks that no call of a plain function has such a clause.
 ///
 /// # Errors
-/// [`SqlError::Ignored`], of the first.
+/// Returns [`SqlError::Ignored`] with the first clause that is found.
 pub(crate) fn check(query: &mut Query, catalog: &Catalog) -> Result<(), SqlError> {
     let mut calls = Calls {
         catalog,
@@ -46,7 +45,7 @@ impl Walker for Calls<'_> {
 }
 
 impl Calls<'_> {
-    /// Whether it is of a function that looks at one row. One that is not known is told as such later.
+    /// Returns whether `call` is a call of a function that looks at one row. An unknown function is reported later.
     fn is_plain(&self, call: &Function) -> bool {
         simple_name(&call.name).is_some_and(|name| {
             let is_known = name == "unnest"
@@ -57,7 +56,7 @@ impl Calls<'_> {
     }
 }
 
-/// The first such clause of a call.
+/// Returns the words for the first such clause of a call.
 pub(crate) fn of(call: &Function) -> Option<&'static str> {
     let (distinct, inner) = match &call.args {
         FunctionArguments::List(list) => (list.duplicate_treatment, list.clauses.as_slice()),

@@ -1,7 +1,7 @@
-//! Columns found whatever their case, as Spark finds them.
+//! Finds columns whatever their case, as Spark finds them.
 //!
-//! DataFusion lower-cases a word without quotes, and finds nothing else. So each word that is a column's, a field's or a
-//! name that the query has given gets that name in quotes.
+//! DataFusion lower-cases a word without quotes and looks for nothing else. So each word that names a column, a field,
+//! or something that the query has named itself is replaced by the exact name in quotes.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -16,21 +16,21 @@ use sqlparser::ast::{
 
 use crate::walk::{Walker, walk};
 
-/// The names that a query gives behind AS, by what they are without their case.
+/// The names that a query gives with AS, by their lower-case form.
 #[derive(Default)]
 pub(crate) struct Given {
     names: HashMap<String, String>,
 }
 
 impl Given {
-    /// Those of `query`; of two that differ in their case only the first.
+    /// Collects the names of `query`. Of two names that differ only in their case, the first one counts.
     pub(crate) fn of(query: &mut Query) -> Self {
         let mut given = Self::default();
         walk(query, &mut given);
         given
     }
 
-    /// Those in `AS t ("a", b)`; without quotes DataFusion finds them itself.
+    /// Adds the quoted names of `AS t ("a", b)`. DataFusion itself finds those without quotes.
     fn add_columns(&mut self, alias: &TableAlias) {
         let quoted = |name: &&Ident| name.quote_style.is_some();
         for name in alias
@@ -46,7 +46,7 @@ impl Given {
     }
 }
 
-/// Has each word of `query` in quotes that stands for one of `columns`, for a field in them, or for a given name.
+/// Puts each word of `query` in quotes that names one of `columns`, a field in them, or a name that the query gives.
 pub(crate) fn resolve(query: &mut Query, columns: &Fields, given: Given) {
     let mut fields = HashMap::new();
     for column in columns {
@@ -94,7 +94,7 @@ fn given_by(select: &Select) -> impl Iterator<Item = &str> {
     })
 }
 
-/// All fields at any depth, for where it is not known whose they are.
+/// Collects the fields at any depth, for places where it is unknown to which column a field belongs.
 fn collect_fields(of: &DataType, names: &mut HashMap<String, Vec<String>>) {
     match of {
         DataType::Struct(fields) => {
@@ -116,7 +116,7 @@ struct Words<'a> {
 }
 
 impl Walker for Words<'_> {
-    /// What a result is sorted by is one of its own columns first.
+    /// Resolves the words of ORDER BY: a word first means a column of the result.
     fn query(&mut self, query: &mut Query) -> ControlFlow<()> {
         let SetExpr::Select(select) = &*query.body else {
             return ControlFlow::Continue(());
@@ -176,7 +176,8 @@ impl Walker for Words<'_> {
 }
 
 impl Words<'_> {
-    /// The type of the column, if the word is one's.
+    /// Replaces the word by the exact name of the column that it means, and returns the column's type. Returns `None`
+    /// when it names no column.
     fn column(&self, word: &mut Ident) -> Option<&DataType> {
         let column = one_of(self.columns, word);
         let given = || self.given.get(&folded(&word.value));
@@ -187,7 +188,7 @@ impl Words<'_> {
         column.map(Field::data_type)
     }
 
-    /// `column.field`, `table.column.field`.
+    /// Resolves `column.field` and `table.column.field`.
     fn path(&self, words: &mut [Ident]) {
         let (first, mut rest) = match words {
             [first, rest @ ..] => (first, rest),
@@ -205,7 +206,7 @@ impl Words<'_> {
         }
     }
 
-    /// Whether `first` is a name that the query has given to what has fields, rather than a table's.
+    /// Returns whether `first` is a name that the query has given to something with fields, rather than a table's name.
     fn is_given_struct(&self, first: &Ident, rest: &[Ident]) -> bool {
         let Some(second) = rest.first() else {
             return false;
@@ -217,6 +218,7 @@ impl Words<'_> {
         self.given.contains_key(&folded(&first.value)) && fields.is_some_and(is_field)
     }
 
+    /// Replaces the word by the exact name of the field that it means in the type `of`, and returns the field's type.
     fn field<'a>(&self, of: Option<&'a DataType>, word: &mut Ident) -> Option<&'a DataType> {
         let field = match of {
             Some(DataType::Struct(fields)) => one_of(fields, word),
@@ -234,13 +236,13 @@ impl Words<'_> {
         field.map(Field::data_type)
     }
 
-    /// `column[1].field`, `column.field[1]`, and so on.
+    /// Resolves `column[1].field`, `column.field[1]`, and so on.
     fn access(&self, root: &mut Expr, chain: &mut [AccessExpr]) {
         let mut of = match root {
             Expr::Identifier(word) => self.column(word),
             _ => None,
         };
-        // In front of it there may be a table.
+        // The root may be a table's name instead of a column's.
         let mut is_table = of.is_none() && matches!(root, Expr::Identifier(_));
         for access in chain {
             match access {
@@ -249,7 +251,8 @@ impl Words<'_> {
                         true => self.column(word),
                         false => self.field(of, word),
                     };
-                    // What is not known stays as DataFusion reads it, and is no column when it is met again.
+                    // An unknown word stays in lower case, as DataFusion reads it. In quotes it is not taken for a
+                    // column when the walk meets it again.
                     if word.quote_style.is_none() {
                         *word = quoted(&word.value.to_ascii_lowercase());
                     }
@@ -267,7 +270,8 @@ impl Words<'_> {
     }
 }
 
-/// The field that `word` means: in quotes to the letter, else whatever its case. No two differ in their case only.
+/// Returns the field that `word` means. A word in quotes means the field of exactly this name, any other word the field
+/// of this name in whatever case. No two fields differ only in their case.
 fn one_of<'a>(fields: &'a Fields, word: &Ident) -> Option<&'a Field> {
     let means = |field: &&Arc<Field>| match word.quote_style {
         Some(_) => *field.name() == word.value,

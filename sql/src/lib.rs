@@ -1,8 +1,9 @@
-//! From SQL text to DataFusion's logical plan: with Spark's names understood, columns called as they were written, and
-//! no words passed over in silence.
+//! Makes DataFusion's logical plan of SQL text. Spark's names are understood, columns are called as they were written,
+//! and no words are passed over in silence.
 //!
-//! Nothing here runs for a record or a group, and all of it is instantiated from sqlparser's and DataFusion's generic
-//! code, the planner's too, which is compiled where it is called. In a crate of its own it is compiled for size.
+//! Nothing here runs for a record or a group. All of it, the planner too, is instantiated from generic code of
+//! sqlparser and DataFusion, which is compiled where it is called. Since it is a crate of its own, it can be compiled
+//! for size.
 
 mod catalog;
 mod clauses;
@@ -30,33 +31,33 @@ use self::columns::Given;
 pub use catalog::Catalog;
 pub use paths::paths;
 
-/// Why a text is no statement that can be planned.
+/// Why a text cannot be planned as a query.
 #[derive(Debug, Error)]
 pub enum SqlError {
-    /// It is not SQL.
+    /// The text is not SQL, or DataFusion cannot plan it.
     #[error(transparent)]
     Invalid(#[from] DataFusionError),
-    /// It has no statement.
+    /// The text has no statement.
     #[error("it is empty")]
     Empty,
-    /// It has several.
+    /// The text has several statements.
     #[error("it holds more than one statement; a process keeps one query")]
     Several,
-    /// It has more operators in a row than may be.
+    /// The text has more operators in a row than are allowed; the number is how many are allowed.
     #[error(
         "it has more than {0} operators in a row; put parts of them into parentheses, or write x IN (…) for \
          x = … OR x = …"
     )]
     TooLong(usize),
-    /// It has words that the planner would pass over.
+    /// The text has words that the planner would pass over.
     #[error(transparent)]
     Ignored(#[from] Ignored),
-    /// It is no SELECT, but this.
+    /// The statement is no SELECT; it begins with these words.
     #[error("it is no SELECT, but {0}")]
     NotSelect(String),
 }
 
-/// Words that the planner would pass over in silence, and what to write instead.
+/// Words that the planner would pass over in silence, and the advice what to write instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{0} is not known here; {1}")]
 pub struct Ignored(pub &'static str, pub &'static str);
@@ -64,14 +65,14 @@ pub struct Ignored(pub &'static str, pub &'static str);
 /// Parses `text`, which should hold one SELECT.
 ///
 /// # Errors
-/// If it is no SQL, not one SELECT, or has words that would be ignored.
+/// Fails if the text is no SQL, is not exactly one SELECT, or has words that would be ignored.
 pub fn parse(text: &str) -> Result<Box<Query>, SqlError> {
     let mut statements = DFParser::parse_sql_with_dialect(text, &GenericDialect {})?.into_iter();
     let Some(first) = statements.next() else {
         return Err(SqlError::Empty);
     };
-    // A statement calls itself for each of its operators when it is dropped, and nobody has looked yet how many these
-    // are: so what is refused is forgotten.
+    // When a statement is dropped, its destructor calls itself for each operator in a row, and nobody has counted these
+    // yet. So a refused statement is leaked instead of dropped.
     if statements.len() > 0 {
         mem::forget((first, statements));
         return Err(SqlError::Several);
@@ -92,7 +93,7 @@ pub fn parse(text: &str) -> Result<Box<Query>, SqlError> {
     }
 }
 
-/// Refuses what `text` holds by its first word.
+/// Makes the error that names the first word of `text`.
 fn not_select<T>(text: &str, statement: T) -> SqlError {
     mem::forget(statement);
     let words = Tokenizer::new(&GenericDialect {}, text).tokenize();
@@ -103,16 +104,18 @@ fn not_select<T>(text: &str, statement: T) -> SqlError {
     SqlError::NotSelect(first.unwrap_or_default())
 }
 
-/// Plans `query` with what is in `catalog`. `columns` are the table's, found whatever their case.
+/// Plans `query` with the tables and functions of `catalog`. `columns` are the columns of the table; they are found
+/// whatever their case.
 ///
 /// # Errors
-/// If it has words that would be ignored, names what is not there, or DataFusion cannot plan it.
+/// Fails if the query has words that would be ignored, names something that does not exist, or cannot be planned by
+/// DataFusion.
 pub fn plan(
     mut query: Box<Query>,
     columns: &Fields,
     catalog: &Catalog,
 ) -> Result<LogicalPlan, SqlError> {
-    // Before there are names that nobody has given.
+    // The names are collected first: the next step adds names that the user has not given.
     let given = Given::of(&mut query);
     naming::name_columns(&mut query);
     columns::resolve(&mut query, columns, given);

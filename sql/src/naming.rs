@@ -1,9 +1,8 @@
-//! What the columns of a result are called: as they were written.
+//! Names the columns of a result as they were written.
 //!
-//! The planner would name a column that has no alias after its own reading of it, as in
-//! `sum(transactions.amount * Decimal128(1.1,2,1))`. So each such column gets its own text for an
-//! alias, before anything else changes the query. Plain columns and `*` have names already, and
-//! what the user has called a column stays to the letter.
+//! The planner would name a column without an alias after its own reading of it, as in `sum(transactions.amount *
+//! Decimal128(1.1,2,1))`. So each such column gets its own text as an alias, before anything else changes the query.
+//! Plain columns and `*` have names already. A name that the user has given stays as it was written.
 
 use std::collections::HashMap;
 
@@ -11,7 +10,7 @@ use sqlparser::ast::{AccessExpr, Expr, Ident, ObjectNamePart, Query, Select, Sel
 
 use crate::walk::{Walker, walk, walk_expr};
 
-/// Gives every unnamed column of `query`, and of the SELECTs in its FROM, its text for a name.
+/// Gives every unnamed column of `query`, and of the SELECTs in its FROM, its text as its name.
 pub(crate) fn name_columns(query: &mut Query) {
     walk(query, &mut Selects);
 }
@@ -40,7 +39,7 @@ fn name_items(items: &mut [SelectItem]) {
     }
     for item in items {
         let expr = match item {
-            // Without quotes it would be lower-cased.
+            // Without quotes the name would be lower-cased.
             SelectItem::ExprWithAlias { alias, .. } => {
                 alias.quote_style = Some('"');
                 continue;
@@ -52,7 +51,7 @@ fn name_items(items: &mut [SelectItem]) {
             continue;
         }
         let mut name = short(expr);
-        // `battery.volts` is `volts`, unless there is another one.
+        // The column `battery.volts` is called `volts`, unless another column has this name.
         if whole_table || taken.get(&name).is_some_and(|times| *times > 1) {
             name = text(expr);
         }
@@ -63,7 +62,7 @@ fn name_items(items: &mut [SelectItem]) {
     }
 }
 
-/// The last word of a path, as Spark calls it; the text of anything else.
+/// Returns the last word of a path, which is how Spark calls it, or the text of any other expression.
 fn short(expr: &Expr) -> String {
     let last = match bare(expr) {
         Expr::Identifier(word) => Some(word),
@@ -84,14 +83,14 @@ fn bare(expr: &Expr) -> &Expr {
     }
 }
 
-/// The expression in one line, names of functions in small letters and nothing in quotes but text.
+/// Returns the expression in one line. Names of functions are in small letters, and only string literals have quotes.
 fn text(expr: &Expr) -> String {
     let mut shown = bare(expr).clone();
     walk_expr(&mut shown, &mut Plain);
     shown.to_string()
 }
 
-/// Takes quotes off, and writes names of functions in small letters.
+/// Removes the quotes of names, and writes names of functions in small letters.
 struct Plain;
 
 impl Walker for Plain {

@@ -1,10 +1,10 @@
-//! The names in a text of SQL, for whoever wants to say why one is not found.
+//! Finds the names in a text of SQL, for messages that say why a name is not found.
 
 use sqlparser::dialect::GenericDialect;
 use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
-/// Names with what is in them, as they were written: `a.b[1].c` is one of three names. Words of SQL are names, too.
-/// There are none if the text cannot be read, as where a string has no end.
+/// Returns the paths of names in the text, as they were written: `a.b[1].c` is one path of three names. Words of SQL
+/// are names, too. Returns nothing if the text cannot be read, for instance when a string has no end.
 pub fn paths(text: &str) -> Vec<Vec<String>> {
     let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize();
     let is_blank = |token: &Token| {
@@ -14,7 +14,7 @@ pub fn paths(text: &str) -> Vec<Vec<String>> {
         )
     };
     let mut paths: Vec<Vec<String>> = Vec::new();
-    // Whether the last path goes on with the next name, and how many brackets are open.
+    // Whether the next name belongs to the last path, and how many brackets are open.
     let (mut goes_on, mut open) = (false, 0_usize);
     let tokens = tokens.unwrap_or_default();
     for token in tokens.into_iter().filter(|token| !is_blank(token)) {

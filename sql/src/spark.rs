@@ -1,6 +1,6 @@
-//! Names that users of Spark SQL know, turned into DataFusion's in the parsed query.
+//! Turns names that users of Spark SQL know into DataFusion's names, in the parsed query.
 //!
-//! Only names and shapes of calls change here, nothing is planned or checked.
+//! Only names and the shapes of calls change here; nothing is planned or checked.
 
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
@@ -19,7 +19,7 @@ pub(crate) mod names;
 /// Rewrites `query` in place.
 ///
 /// # Errors
-/// If a date is to be written in a way that is not known here.
+/// Fails if a pattern of `date_format` is not known here.
 pub(crate) fn rewrite(query: &mut Query) -> Result<(), Ignored> {
     let mut calls = Calls { unknown: None };
     walk(query, &mut calls);
@@ -44,8 +44,8 @@ impl Walker for Calls {
     }
 }
 
-/// `_headers[1].key`: behind `[1]` DataFusion wants a field's name as text. Words before it may be those
-/// of a table or column, and it finds these itself.
+/// Rewrites accesses such as `_headers[1].key`: behind `[1]` DataFusion wants a field's name as a text. Words before it
+/// may name a table or a column; DataFusion finds these itself.
 fn rewrite_access(root: &Expr, chain: &mut [AccessExpr]) {
     let behind = match root {
         Expr::Identifier(_) => chain
@@ -67,6 +67,7 @@ fn rewrite_access(root: &Expr, chain: &mut [AccessExpr]) {
     }
 }
 
+/// Rewrites the call of a function that Spark knows by this name; leaves anything else as it is.
 fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
     let Expr::Function(call) = expr else {
         return Ok(());
@@ -78,7 +79,8 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
         call.name = ObjectName::from(vec![Ident::new(*ours)]);
     }
     let name = simple_name(&call.name).unwrap_or(name);
-    // What becomes something else than a call would lose its clauses, which would not be missed then.
+    // A call that becomes another kind of expression would lose its clauses, and nobody would notice. So it stays a
+    // call.
     let is_aggregate = matches!(name.as_str(), "count_if" | "collect_list" | "collect_set");
     if !is_aggregate && clauses::of(call).is_some() {
         return Ok(());
@@ -94,7 +96,7 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
             }],
             else_result: Some(Box::new(otherwise.clone())),
         }),
-        // What is not UTF-8 is U+FFFD there, too.
+        // DataFusion's cast, too, reads bytes that are not UTF-8 as U+FFFD.
         ("decode", [bytes, charset]) if is_utf8(charset) => Some(Expr::Cast {
             kind: CastKind::Cast,
             expr: Box::new(bytes.clone()),
@@ -112,7 +114,7 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
             Some(Expr::Function(counted))
         }
         ("collect_list" | "collect_set", [value]) => {
-            // Both leave NULL out.
+            // Both functions leave NULL out.
             let mut collected = call.clone();
             filter_also(&mut collected, Expr::IsNotNull(Box::new(nested(value))));
             collected.name = ObjectName::from(vec![Ident::new("array_agg")]);
@@ -121,12 +123,12 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
             }
             Some(Expr::Function(collected))
         }
-        // From Sunday, 1; `dow` begins with 0.
+        // Spark counts from Sunday, which is 1; `dow` begins with 0.
         ("dayofweek", [value]) => {
             let part = date_part(call, "dow", value);
             Some(operation(part, BinaryOperator::Plus, one()))
         }
-        // From Monday, 0; `isodow` begins with 1.
+        // Spark counts from Monday, which is 0; `isodow` begins with 1.
         ("weekday", [value]) => {
             let part = date_part(call, "isodow", value);
             Some(operation(part, BinaryOperator::Minus, one()))
@@ -174,7 +176,7 @@ fn rewrite_call(expr: &mut Expr) -> Result<(), Ignored> {
     Ok(())
 }
 
-/// Whether it is the name of UTF-8 in quotes.
+/// Returns whether the expression is a string literal that names UTF-8.
 fn is_utf8(charset: &Expr) -> bool {
     match charset {
         Expr::Value(value) => match &value.value {
@@ -187,7 +189,7 @@ fn is_utf8(charset: &Expr) -> bool {
     }
 }
 
-/// `x RLIKE 'a'` is `regexp_like(x, 'a')`.
+/// Rewrites `x RLIKE 'a'` as `regexp_like(x, 'a')`.
 fn rewrite_rlike(expr: &mut Expr) {
     let Expr::RLike {
         negated,
@@ -217,7 +219,7 @@ fn rewrite_rlike(expr: &mut Expr) {
     };
 }
 
-/// Lets `call` take only what fulfils `condition`, beside what its own FILTER says.
+/// Lets `call` take only rows that fulfil `condition`, in addition to its own FILTER.
 fn filter_also(call: &mut Function, condition: Expr) {
     call.filter = Some(Box::new(match call.filter.take() {
         Some(filter) => operation(
@@ -229,7 +231,7 @@ fn filter_also(call: &mut Function, condition: Expr) {
     }));
 }
 
-/// `DISTINCT value ORDER BY value`.
+/// Returns the arguments `DISTINCT value ORDER BY value`.
 fn distinct_in_order(value: &Expr) -> FunctionArguments {
     FunctionArguments::List(FunctionArgumentList {
         duplicate_treatment: Some(DuplicateTreatment::Distinct),
@@ -276,7 +278,7 @@ fn nested(expr: &Expr) -> Expr {
     Expr::Nested(Box::new(expr.clone()))
 }
 
-/// The plain arguments of a call; empty if one of them has a name or is `*`.
+/// Returns the plain arguments of a call, or none if one of them has a name or is `*`.
 fn arguments(call: &Function) -> Vec<Expr> {
     let FunctionArguments::List(list) = &call.args else {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! What of a query must not come to the planner: what is no SELECT, words that it would pass over in silence, and rows of
-//! operators that it would not come to the end of.
+//! Refuses what must not reach the planner: statements that are no SELECT, words that the planner would pass over in
+//! silence, and more operators in a row than it could finish.
 
 use std::iter;
 use std::ops::ControlFlow;
@@ -12,15 +12,15 @@ use sqlparser::ast::{
 use crate::walk::{Walker, walk};
 use crate::{Ignored, SqlError};
 
-/// Operators in a row. Each is an expression in the next one: whatever goes through them calls itself for each, and
-/// the planner takes a time that grows with the square of their number, a second for 300 of them. What stands in
-/// parentheses is counted by the parser.
+/// The most operators in a row. Each of them is an operand of the next one, so whatever goes through them calls itself
+/// for each, and the planner's time grows with the square of their number: 300 of them take a second. The parser itself
+/// limits what stands in parentheses.
 const MOST_IN_A_ROW: usize = 500;
 
-/// Checks that there is nothing of it. The query is not changed.
+/// Checks that the query has nothing of this kind. The query is not changed.
 ///
 /// # Errors
-/// [`SqlError::NotSelect`], [`SqlError::Ignored`] or [`SqlError::TooLong`], of the first.
+/// Returns [`SqlError::NotSelect`], [`SqlError::Ignored`] or [`SqlError::TooLong`] for the first that is found.
 pub(crate) fn check(query: &mut Query) -> Result<(), SqlError> {
     let mut unplanned = Unplanned { first: None };
     walk(query, &mut unplanned);
@@ -41,6 +41,7 @@ impl Unplanned {
             .get_or_insert_with(|| SqlError::NotSelect(words.to_owned()));
     }
 
+    /// Refuses a window that refers to another window by its name.
     fn window(&mut self, window: &WindowSpec) {
         if window.window_name.is_some() {
             self.ignored(
@@ -50,7 +51,7 @@ impl Unplanned {
         }
     }
 
-    /// Ends the walk, before it goes into what is too long for it, too.
+    /// Ends the walk before it descends into the long row, which would be too long for the walk, too.
     fn too_long(&mut self) -> ControlFlow<()> {
         self.first = Some(SqlError::TooLong(MOST_IN_A_ROW));
         ControlFlow::Break(())
@@ -62,7 +63,7 @@ impl Walker for Unplanned {
         if set_operations(&query.body) > MOST_IN_A_ROW {
             return self.too_long();
         }
-        // Behind a WITH; by themselves they are no query to the parser.
+        // These can follow a WITH; without one the parser does not take them for a query.
         match *query.body {
             SetExpr::Insert(_) => self.not_select("INSERT"),
             SetExpr::Update(_) => self.not_select("UPDATE"),
@@ -200,7 +201,8 @@ impl Walker for Unplanned {
     }
 }
 
-/// What an operator stands behind: these the parser reads without calling itself.
+/// Returns the first operand of an operator that stands behind it. The parser reads rows of these operators without
+/// calling itself.
 fn first_operand(expr: &Expr) -> Option<&Expr> {
     match expr {
         Expr::BinaryOp { left: expr, .. }
@@ -235,7 +237,7 @@ fn first_operand(expr: &Expr) -> Option<&Expr> {
     }
 }
 
-/// How many UNIONs and the like there are in a query, but for those in parentheses.
+/// Returns how many UNIONs and other set operations a query has, without those in parentheses.
 fn set_operations(body: &SetExpr) -> usize {
     let mut count = 0;
     let mut open = vec![body];

@@ -1,36 +1,36 @@
-//! A walk through a parsed query.
+//! Walks through a parsed query.
 //!
-//! sqlparser's visitors are generic, and each kind of them is half a megabyte of code: one function for each type that
-//! can stand in any statement. So there is one kind, and what it does on the way is behind a pointer.
+//! sqlparser's visitors are generic, and each kind of visitor is half a megabyte of code: one function for each type
+//! that can stand in any statement. So there is only one kind, which calls the walker through a pointer.
 
 use std::ops::ControlFlow;
 
 use sqlparser::ast::{Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
 
-/// What is done on the way, which ends at a `Break`.
+/// A walker, which the walk calls for each part of a query. The walk ends when one of its methods returns `Break`.
 pub(crate) trait Walker {
-    /// With a query, before what is in it.
+    /// Is called with a query, before its parts are visited.
     fn query(&mut self, _query: &mut Query) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// With a SELECT, before what is in it.
+    /// Is called with a SELECT, before its parts are visited.
     fn select(&mut self, _select: &mut Select) {}
-    /// With what stands in a FROM, before what is in it.
+    /// Is called with an item of a FROM, before its parts are visited.
     fn table(&mut self, _table: &mut TableFactor) {}
-    /// With an expression, before what is in it.
+    /// Is called with an expression, before its parts are visited.
     fn before(&mut self, _expr: &mut Expr) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// With an expression, after what is in it.
+    /// Is called with an expression, after its parts were visited.
     fn after(&mut self, _expr: &mut Expr) {}
 }
 
-/// Takes `walker` through all of `query`.
+/// Walks through all of `query` and calls `walker` for its parts.
 pub(crate) fn walk(query: &mut Query, walker: &mut dyn Walker) {
     let _ = query.visit(&mut Steps(walker));
 }
 
-/// Takes `walker` through an expression.
+/// Walks through an expression and calls `walker` for its parts.
 pub(crate) fn walk_expr(expr: &mut Expr, walker: &mut dyn Walker) {
     let _ = expr.visit(&mut Steps(walker));
 }

@@ -1,14 +1,15 @@
-//! How `date_format` writes a date and time: Java's patterns, in strftime's letters.
+//! Translates the patterns of `date_format`, which are Java's, into strftime's letters.
 
 use crate::Ignored;
 
-/// `pattern` in strftime's letters. One that has a `%` has them already.
+/// Returns `pattern` in strftime's letters. A pattern with a `%` has these letters already and stays as it is.
 ///
 /// # Errors
-/// If it has letters that are not known here. Taken for strftime's it would write itself, the same for each date.
+/// Fails if the pattern has letters that are not known here. If they were passed on, the result would show the letters
+/// themselves, the same for each date.
 ///
-/// Source: Spark's [datetime patterns](https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html), and those of
-/// [chrono](https://docs.rs/chrono/latest/chrono/format/strftime/).
+/// The sources are Spark's [datetime patterns](https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html) and
+/// [chrono's](https://docs.rs/chrono/latest/chrono/format/strftime/).
 pub(super) fn strftime(pattern: &str) -> Result<String, Ignored> {
     if pattern.contains('%') {
         return Ok(pattern.to_owned());
@@ -59,14 +60,14 @@ const UNKNOWN: Ignored = Ignored(
     "write it with strftime's letters, as in '%Y-%m-%dT%H:%M'",
 );
 
-/// One that is known at run time only could not be translated.
+/// The error for a pattern that is no literal: a pattern that is known only at run time could not be translated.
 pub(super) const NO_TEXT: Ignored = Ignored(
     "a pattern of date_format that is no text",
     "write it in quotes, as in 'yyyy-MM-dd', or use to_char(t, '%Y-%m-%d')",
 );
 
-/// Takes a text in quotes from the front of `rest`, and gives back what is behind it. Two quotes are one, in it and
-/// outside.
+/// Appends the quoted text at the front of `rest` to `translated`, and returns what follows it. Two quotes stand for
+/// one quote, inside a quoted text and outside.
 fn quoted<'a>(rest: &'a str, translated: &mut String) -> Result<&'a str, Ignored> {
     let (text, behind) = rest
         .get(1..)

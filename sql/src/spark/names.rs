@@ -1,8 +1,8 @@
-//! Spark's functions, and what DataFusion calls them.
+//! Lists Spark's functions and DataFusion's names for them.
 
 use sqlparser::ast::ObjectName;
 
-/// Spark's name and DataFusion's, where the arguments are the same.
+/// Pairs of Spark's and DataFusion's name of a function whose arguments are the same.
 pub(super) const RENAMED: &[(&str, &str)] = &[
     ("any", "bool_or"),
     ("approx_count_distinct", "approx_distinct"),
@@ -30,7 +30,7 @@ pub(super) const RENAMED: &[(&str, &str)] = &[
     ("variance", "var_samp"),
 ];
 
-/// Spark's functions of one timestamp, and the field of `date_part` that they are.
+/// Spark's functions of one timestamp, each with the field of `date_part` that it returns.
 pub(super) const DATE_PARTS: &[(&str, &str)] = &[
     ("day", "day"),
     ("dayofyear", "doy"),
@@ -43,7 +43,7 @@ pub(super) const DATE_PARTS: &[(&str, &str)] = &[
     ("year", "year"),
 ];
 
-/// Functions that are rewritten each in its own way.
+/// Functions of Spark that are each rewritten in their own way.
 const REWRITTEN: &[&str] = &[
     "collect_list",
     "collect_set",
@@ -61,13 +61,13 @@ const REWRITTEN: &[&str] = &[
     "weekday",
 ];
 
-/// Names of functions that are understood here beside DataFusion's.
+/// Returns the names of functions that are understood in addition to DataFusion's own.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let listed = RENAMED.iter().chain(DATE_PARTS).map(|(theirs, _)| *theirs);
     listed.chain(REWRITTEN.iter().copied())
 }
 
-/// What a function is called, in small letters; `None` if it has a path.
+/// Returns a function's name in small letters, or `None` if it has a path.
 pub(crate) fn simple_name(name: &ObjectName) -> Option<String> {
     match name.0.as_slice() {
         [part] => part.as_ident().map(|word| word.value.to_lowercase()),
