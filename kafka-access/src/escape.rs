@@ -1,18 +1,19 @@
 //! Makes text from outside harmless to show.
 //!
-//! What a record holds may end up in a terminal, where a control character is a command: it moves the
-//! cursor, changes the title, or turns the direction of writing around. Whatever comes from records,
-//! brokers or log lines passes through [`escaped`] once, on its way into an output for people. JSON has an
-//! escaping of its own, which whoever writes it has to use for what [`steers`], too.
+//! What a record holds may end up in a terminal, where a control character is a command: it moves the cursor, changes
+//! the title, or turns the direction of writing around. Whatever comes from records, brokers or log lines passes
+//! through [`escaped`] once, on its way into an output for people. JSON has its own escapes; whoever writes JSON has to
+//! use them for every character for which [`steers`] returns true.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// `text` with every character that could steer a terminal written out: `\n`, `\t`, `\r`, else `\u{1b}`.
+/// Returns `text` with an escape in place of every character that could steer a terminal: `\n`, `\t`, `\r`, and for
+/// others a form such as `\u{1b}`.
 ///
-/// These are the control characters (C0, DEL, C1), those that change the direction of writing, line and
-/// paragraph separators, and invisible ones that only serve to deceive. Scripts and emoji stay as they
-/// are, the joiners that they need included. A backslash stays too: this is for reading, not for parsing.
+/// Such characters are the control characters (C0, DEL, C1), those that change the direction of writing, line and
+/// paragraph separators, and invisible ones that only serve to deceive. Scripts and emoji stay as they are, with the
+/// joiners that they need. A backslash stays too: the result is for reading, not for parsing.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(steers) else {
         return Cow::Borrowed(text);
@@ -34,7 +35,7 @@ pub fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Whether a terminal could take `c` for more than a character to draw.
+/// Returns whether a terminal could take `c` for more than a character to draw.
 pub fn steers(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -1,10 +1,9 @@
-//! How to reach Kafka: bootstrap servers and librdkafka properties, the same for every program.
+//! Reads how to reach Kafka: bootstrap servers and librdkafka properties, in the same form for every program.
 //!
-//! Properties are checked one by one where they enter, so that an error names the one that is
-//! wrong. Those that a program's promises rest on are its own, and refused. What may be a secret, or
-//! a piece of one, is never shown, neither in errors nor by `Debug`: a password may have been cut at a
-//! `;`, so that what follows it is no property. What librdkafka logs becomes a `tracing` event with the
-//! target `librdkafka`.
+//! Properties are checked one by one where they enter, so that an error names the wrong one. A program sets the
+//! properties on which its promises rest itself, and refuses them from users. What may be a secret, or a piece of one,
+//! is never shown, neither in errors nor by `Debug`: a password may have been cut at a `;`, and then the text behind it
+//! is no property. What librdkafka logs becomes a `tracing` event with the target `librdkafka`.
 
 mod pairs;
 mod written;
@@ -22,13 +21,13 @@ use self::written::{Written, is_secret, shown};
 use crate::secret::{HIDDEN, concealed};
 use crate::settings_error::SettingsError;
 
-/// Where brokers are when nothing else is said.
+/// Where brokers are when no setting says it.
 pub const DEFAULT_BOOTSTRAP_SERVERS: &str = "localhost:9092";
 
-/// What may stand before a broker's address.
+/// The protocols that may stand before a broker's address.
 const PROTOCOLS: [&str; 4] = ["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"];
 
-/// Bootstrap servers and librdkafka properties, checked.
+/// The bootstrap servers and librdkafka properties, which are checked.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KafkaSettings {
     bootstrap_servers: String,
@@ -58,12 +57,11 @@ impl fmt::Debug for KafkaSettings {
 }
 
 impl KafkaSettings {
-    /// From what a user wrote: KAFKA_BOOTSTRAP_SERVERS, KAFKA_PROPERTIES (`key=value` pairs
-    /// separated by `;` or line breaks, values with either in quotes) and each `-X key=value`, which
-    /// come last and win.
+    /// Reads what a user wrote: KAFKA_BOOTSTRAP_SERVERS, KAFKA_PROPERTIES (`key=value` pairs separated by `;` or line
+    /// breaks; a value with either stands in quotes) and each `-X key=value`. These flags come last and win.
     ///
     /// # Errors
-    /// When a broker's address or a pair is not one, librdkafka does not know a key or does not
+    /// Fails when a broker's address or a pair cannot be read, or when librdkafka does not know a key or does not
     /// accept its value.
     pub fn parse(
         bootstrap_servers: &str,
@@ -74,11 +72,11 @@ impl KafkaSettings {
         Self::parse_beside(&[], bootstrap_servers, properties, overrides)
     }
 
-    /// As [`parse`](Self::parse), for a program that has properties of its `own`: each with what a
-    /// user who sets it is told to do instead.
+    /// Does the same as [`parse`](Self::parse) for a program that sets the properties `own` itself. Each of these has
+    /// the advice for a user who sets it.
     ///
     /// # Errors
-    /// As there, and when a user sets one of them.
+    /// Fails when [`parse`](Self::parse) would fail, and when a user sets one of `own`.
     pub fn parse_beside<'a>(
         own: &[(&str, &str)],
         bootstrap_servers: &str,
@@ -94,7 +92,7 @@ impl KafkaSettings {
                 key: pair.key,
                 behind_secret,
             };
-            // What stands in quotes has its own end.
+            // A value in quotes has a clear end, so it is not cut at a separator.
             behind_secret |= is_secret(pair.key) && !matches!(pair.value, Value::Quoted(_));
             checked.push(written.check(own, &pair.value)?);
         }
@@ -117,22 +115,22 @@ impl KafkaSettings {
         })
     }
 
-    /// The brokers to ask first, `host:port`, separated by commas.
+    /// Returns the brokers to ask first: `host:port`, separated by commas.
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
     }
 
-    /// A client configuration with these settings alone.
+    /// Returns a client configuration with these settings alone.
     pub fn client_config(&self) -> ClientConfig {
         self.client_config_over(&[])
     }
 
-    /// A client configuration with `defaults`, which the user's properties override.
+    /// Returns a client configuration with `defaults`, which the user's properties override.
     pub fn client_config_over(&self, defaults: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.bootstrap_servers);
         config.set("client.id", "cardstream");
-        // Ten seconds, the default, is a long time to look at lost brokers that are back.
+        // The default is ten seconds, which is a long time to wait for brokers that are back already.
         config.set("reconnect.backoff.max.ms", "2000");
         for (key, value) in defaults {
             config.set(*key, *value);
@@ -145,11 +143,11 @@ impl KafkaSettings {
     }
 }
 
-/// Brokers' addresses, `host:port`, separated by commas. librdkafka takes the port for 9092 when
-/// there is none, and passes over whatever else it cannot read.
+/// Checks the brokers' addresses, `host:port`, separated by commas. librdkafka takes the port 9092 when there is none,
+/// and would pass over whatever else it cannot read.
 fn check_servers(servers: &str) -> Result<String, SettingsError> {
     const NAME: &str = "KAFKA_BOOTSTRAP_SERVERS";
-    // It may be a user's name and password, or properties.
+    // Text with other characters may be a user's name and password, or properties, so it is not shown.
     let is_shown = |c: char| c.is_alphanumeric() || c == ' ' || ".-_:,/[]%".contains(c);
     if !servers.chars().all(is_shown) {
         let mend = "brokers are host:port, several separated by commas, and nothing else; a user and a password are the \
@@ -193,7 +191,7 @@ fn is_server(server: &str) -> bool {
     is_host && !host.is_empty() && port.parse().is_ok_and(|port: u16| port > 0)
 }
 
-/// The zone, as in `fe80::1%eth0`, may be anything.
+/// Returns whether `host` is an IPv6 address. Its zone, as in `fe80::1%eth0`, may be any text.
 fn is_ipv6(host: &str) -> bool {
     let address = host.split_once('%').map_or(host, |(address, _)| address);
     address.parse::<Ipv6Addr>().is_ok()
@@ -211,7 +209,7 @@ fn log_level() -> RDKafkaLogLevel {
     }
 }
 
-/// Turns a line of librdkafka's log into a `tracing` event; for a [`ClientContext`]'s `log`.
+/// Turns a line of librdkafka's log into a `tracing` event. A [`ClientContext`]'s `log` calls it.
 pub fn log_to_tracing(level: RDKafkaLogLevel, facility: &str, message: &str) {
     let message = concealed(message);
     match level {
@@ -227,21 +225,21 @@ pub fn log_to_tracing(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// Turns an error that librdkafka tells into a `tracing` event; for a [`ClientContext`]'s `error`.
+/// Turns an error that librdkafka reports into a `tracing` event. A [`ClientContext`]'s `error` calls it.
 pub fn error_to_tracing(error: &KafkaError, reason: &str) {
     let reason = concealed(reason);
     tracing::debug!(target: "librdkafka", %error, "{reason}");
 }
 
-/// A client's context that logs to `tracing` and remembers the last error, to say why brokers do
-/// not answer.
+/// A client's context that logs to `tracing` and remembers the last error, so that a message can say why brokers do not
+/// answer.
 #[derive(Debug, Default)]
 pub struct Attentive {
     last_error: Mutex<Option<String>>,
 }
 
 impl Attentive {
-    /// What librdkafka complained about last.
+    /// Returns the last error that librdkafka reported.
     pub fn last_error(&self) -> Option<String> {
         self.last_error
             .lock()
@@ -257,7 +255,7 @@ impl ClientContext for Attentive {
 
     fn error(&self, error: KafkaError, reason: &str) {
         error_to_tracing(&error, reason);
-        // That all brokers are down is a summary; what went before says why.
+        // The error that all brokers are down is a summary; the error before it says why.
         if is_all_down(&error) && self.last_error().is_some() {
             return;
         }
@@ -269,14 +267,14 @@ impl ClientContext for Attentive {
     }
 }
 
-/// Whether the error says that no broker is left.
+/// Returns whether the error says that all brokers are down.
 pub fn is_all_down(error: &KafkaError) -> bool {
     use rdkafka::types::RDKafkaErrorCode::AllBrokersDown;
     error.rdkafka_error_code() == Some(AllBrokersDown)
 }
 
-/// The reason without the client's name in front (`cardstream#producer-1]: `) and the timing
-/// behind it, and without secrets.
+/// Returns the reason without the client's name in front (`cardstream#producer-1]: `), without the timing behind it,
+/// and without secrets.
 pub fn readable(reason: &str) -> String {
     let start = reason.rfind("]: ").map_or(0, |at| at + 3);
     let reason = &reason[start..];

@@ -1,13 +1,13 @@
-//! What each program of Cardstream needs to reach Kafka, and to speak with whoever set it up.
+//! Holds what each program of Cardstream needs to reach Kafka, and to tell its user what is wrong.
 //!
 //! - [`kafka`] turns what users write about Kafka into a client's configuration;
 //! - [`topic`] asks whether brokers answer, and creates a topic that is missing;
 //! - [`SettingsError`] and [`usage`] say in one line which setting is wrong and how to mend it;
-//! - [`secret`] keeps what may be a secret out of all that is shown, and [`escape`] keeps a text from steering a
+//! - [`secret`] hides what may be a secret wherever a text is shown, and [`escape`] prevents a text from steering a
 //!   terminal;
 //! - [`Stop`] is a request to stop, which many threads can see.
 //!
-//! Nothing here knows what a program does with its records.
+//! Nothing in this crate knows what a program does with its records.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

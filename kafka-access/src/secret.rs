@@ -1,20 +1,20 @@
-//! What must not be shown: secrets, and whatever may be a piece of one.
+//! Hides secrets, and whatever may be a piece of one, in texts that are shown.
 //!
-//! A value that may be secret is a [`Secret`], which `Debug` does not show. A text that comes from below, from
-//! librdkafka or from the client of an object store, goes through [`concealed`] on its way to a person or a log.
+//! A value that may be secret is a [`Secret`], which `Debug` does not show. A text from librdkafka or from the client
+//! of an object store goes through [`concealed`] on its way to a person or a log.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::fmt;
 use std::ops::Deref;
 
-/// What is shown in place of what must not be.
+/// The text that is shown in place of a secret.
 pub const HIDDEN: &str = "***";
 
-/// The property whose value librdkafka repeats when it cannot read it, in parts and in many words.
+/// The property whose value librdkafka repeats, in parts and in many wordings, when it cannot read it.
 const REPEATED: &str = "sasl.oauthbearer.config";
 
-/// URLs in which the name before the `@` is no user's but a container's.
+/// The schemes of URLs in which the name before the `@` is a container, not a user.
 const CONTAINERS: [&str; 5] = ["az", "azure", "abfs", "abfss", "adl"];
 
 /// A setting as a user wrote it, which may hold a secret.
@@ -41,25 +41,26 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Values that nobody may see, whoever repeats them.
+/// Values that must not be shown, whoever repeats them in a text.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// One of fewer characters would be found in every text.
+    /// The fewest bytes of a secret. A shorter value would be found in every text.
     const LEAST: usize = 4;
 
-    /// The secrets among `values`: those that are long enough.
+    /// Collects the secrets among `values`. Values that are too short are left out.
     pub fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let is_long = |value: &&str| value.len() >= Self::LEAST;
         let values = values.into_iter().filter(is_long).map(str::to_owned);
         let mut values: Vec<String> = values.collect();
-        // To hide a secret that is a part of another one would leave the rest of that.
+        // Longer secrets are replaced first: replacing a secret that is part of another one would leave the rest of the
+        // longer one.
         values.sort_by_key(|value| Reverse(value.len()));
         Self(values)
     }
 
-    /// `text` without them, and without those that [`concealed`] finds.
+    /// Returns `text` without these secrets, and without those that [`concealed`] finds.
     pub fn concealed(&self, text: &impl fmt::Display) -> String {
         let text = text.to_string();
         let text = self
@@ -79,7 +80,7 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// `text` without users and passwords of URLs, and without what librdkafka repeats of a token's settings.
+/// Returns `text` without the users and passwords of URLs, and without what librdkafka repeats of a token's settings.
 pub fn concealed(text: &str) -> Cow<'_, str> {
     let text = match text.find(REPEATED) {
         Some(at) if text.len() > at + REPEATED.len() => {
@@ -94,6 +95,7 @@ pub fn concealed(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// Replaces the users and passwords of all URLs in `text`.
 fn without_users(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -102,7 +104,8 @@ fn without_users(text: &str) -> String {
         out.push_str(before);
         let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`');
         let (url, left) = behind.split_at(behind.find(ends).unwrap_or(behind.len()));
-        // A secret may hold a slash, so whatever stands before an @ may be one; but a path has no host before it.
+        // A secret may contain a slash, so everything between `://` and the last `@` may be one. A URL that begins with
+        // a slash is a path and has no host or user.
         match url.rfind('@') {
             Some(user) if !url.starts_with('/') && !is_container(before, &url[..user]) => {
                 out.push_str(HIDDEN);
@@ -116,6 +119,7 @@ fn without_users(text: &str) -> String {
     out
 }
 
+/// Returns whether `user` names a container of a URL whose scheme ends the text `before`.
 fn is_container(before: &str, user: &str) -> bool {
     let scheme = before.strip_suffix("://").unwrap_or(before);
     let start = scheme.rfind(|c: char| !c.is_ascii_alphanumeric());

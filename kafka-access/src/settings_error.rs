@@ -1,10 +1,10 @@
-//! What is wrong with a setting.
+//! Says in one line what is wrong with a setting.
 
 use thiserror::Error;
 
 use crate::escape::escaped;
 
-/// A setting that is wrong: its name, its value and what to write instead, in one line.
+/// A wrong setting: its name, its value and what to write instead. Shown, it is one line.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{setting}{}{value}: {mend}", if setting.starts_with('-') { ' ' } else { '=' })]
 pub struct SettingsError {
@@ -14,7 +14,8 @@ pub struct SettingsError {
 }
 
 impl SettingsError {
-    /// The setting `setting` cannot be `value`; `mend` says what is wrong and what is right.
+    /// Makes the error that `setting` cannot be `value`; `mend` says what is wrong and what to write. Control
+    /// characters in `value` and `mend` are escaped.
     pub fn new(setting: &'static str, value: impl AsRef<str>, mend: impl AsRef<str>) -> Self {
         Self {
             setting,

@@ -1,12 +1,11 @@
-//! A request to stop that wakes whoever waits.
+//! Carries a request to stop, which wakes the threads that wait.
 //!
-//! Waiting is on a condition variable with a deadline: no wait is longer than it has to be, and
-//! none polls.
+//! A thread waits on a condition variable with a deadline: it waits no longer than it has to, and never polls.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// A handle to stop a run, shared by its clones.
+/// A handle to stop a run. All clones share the request.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<Inner>);
 
@@ -19,35 +18,35 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     requested: bool,
-    /// Something else happened that the waiting thread should look at.
+    /// Whether something else happened that the waiting thread should look at.
     nudged: bool,
 }
 
 impl Stop {
-    /// A handle by which nothing was stopped yet.
+    /// Makes a handle without a request.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks to stop; repeating it changes nothing.
+    /// Asks to stop. Asking again changes nothing.
     pub fn request(&self) {
         self.state().requested = true;
         self.0.changed.notify_all();
     }
 
-    /// Whether to stop.
+    /// Returns whether a stop was requested.
     pub fn requested(&self) -> bool {
         self.state().requested
     }
 
-    /// Ends a wait that is going on, or else the next one.
+    /// Ends the wait that is going on, or the next one if nobody waits.
     pub fn nudge(&self) {
         self.state().nudged = true;
         self.0.changed.notify_all();
     }
 
-    /// Waits until `deadline`, a nudge, or a request to stop, of which a caller that has already
-    /// `seen` it is not told again.
+    /// Waits until `deadline`, a nudge, or a request to stop. A caller that knows of the request already sets `seen`:
+    /// then the request does not end the wait.
     pub fn wait_until(&self, deadline: Instant, seen: bool) {
         let mut state = self.state();
         while !state.nudged && state.requested == seen {

@@ -1,7 +1,7 @@
-//! The cluster and the topic, before the first record.
+//! Checks the cluster and the topic before the first record.
 //!
-//! Brokers have to answer once at the start; a topic that is missing is created. What the cluster
-//! cannot do is said with the setting that asks for it.
+//! Brokers have to answer once at the start. A missing topic is created. When the cluster cannot do what a setting asks
+//! for, the error names the setting.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,8 @@ use crate::stop::Stop;
 
 /// How long brokers have to answer at the start.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(8);
-/// A single question; several fit into [`ANSWER_WITHIN`], and a request to stop is seen in between.
+/// How long a single question waits for an answer. Several questions fit into [`ANSWER_WITHIN`], and a request to stop
+/// is noticed between them.
 const ONE_QUESTION: Duration = Duration::from_secs(2);
 /// How long brokers have to create a topic.
 const CREATE_WITHIN: Duration = Duration::from_secs(30);
@@ -42,10 +43,11 @@ impl Default for TopicSettings {
 }
 
 impl TopicSettings {
-    /// The topic `name`, created with so many partitions, each on so many brokers.
+    /// Makes the settings of the topic `name`. If it is missing, it is created with `partitions` partitions, each on
+    /// `replication` brokers.
     ///
     /// # Errors
-    /// When Kafka does not allow the name or a number is out of its range.
+    /// Fails when Kafka does not allow the name or a number is out of its range.
     pub fn new(name: &str, partitions: i32, replication: i32) -> Result<Self, SettingsError> {
         check_name("TOPIC", name)?;
         if !(1..=100_000).contains(&partitions) {
@@ -71,16 +73,16 @@ impl TopicSettings {
         })
     }
 
-    /// The topic's name.
+    /// Returns the topic's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 }
 
-/// Kafka's rule for a topic's name, which `setting` holds.
+/// Checks that `name`, the value of `setting`, follows Kafka's rule for a topic's name.
 ///
 /// # Errors
-/// When Kafka does not allow it.
+/// Fails when Kafka does not allow the name.
 pub fn check_name(setting: &'static str, name: &str) -> Result<(), SettingsError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let possible = (1..=249).contains(&name.len()) && !matches!(name, "." | "..");
@@ -103,7 +105,7 @@ pub enum TopicError {
     Unreachable {
         /// The setting's value.
         servers: String,
-        /// What librdkafka said.
+        /// The reason that librdkafka gave.
         reason: String,
     },
     /// The client could not be set up with the given properties.
@@ -119,7 +121,7 @@ pub enum TopicError {
         topic: String,
         /// The setting's value.
         replication: i32,
-        /// Brokers that are there.
+        /// How many brokers the cluster has.
         brokers: usize,
     },
     /// The topic is missing and brokers refuse to create it.
@@ -134,26 +136,26 @@ pub enum TopicError {
         partitions: i32,
         /// The setting's value.
         replication: i32,
-        /// What brokers said.
+        /// The reason that the brokers gave.
         reason: String,
     },
 }
 
-/// What was found, or done, about the topic.
+/// What was found out, or done, about the topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TopicState {
-    /// It was there with so many partitions.
+    /// The topic existed with this many partitions.
     Found(usize),
-    /// It was created.
+    /// The topic was missing, and now it is created.
     Created,
-    /// A request to stop came first.
+    /// A request to stop came before the answer.
     Stopped,
 }
 
-/// Asks the cluster for its brokers and topics; `None` when a request to stop came first.
+/// Asks the cluster for its brokers and topics. Returns `None` when a request to stop came first.
 ///
 /// # Errors
-/// When the client cannot be set up or no broker answers within [`ANSWER_WITHIN`].
+/// Fails when the client cannot be set up or no broker answers within [`ANSWER_WITHIN`].
 pub fn reach(kafka: &KafkaSettings, stop: &Stop) -> Result<Option<Metadata>, TopicError> {
     let config = kafka.client_config();
     let client: BaseProducer<Asking> = config
@@ -169,7 +171,7 @@ pub fn reach(kafka: &KafkaSettings, stop: &Stop) -> Result<Option<Metadata>, Top
             Ok(metadata) => return Ok(Some(metadata)),
             Err(error) => error,
         };
-        // Errors of connections are events; taking them is what hands them to the context.
+        // Errors of connections are events: the poll hands them to the client's context.
         client.poll(Duration::from_millis(1));
         if Instant::now() >= deadline {
             let reason = client.client().context().0.last_error();
@@ -181,10 +183,10 @@ pub fn reach(kafka: &KafkaSettings, stop: &Stop) -> Result<Option<Metadata>, Top
     }
 }
 
-/// Makes sure that the topic is there.
+/// Makes sure that the topic exists: creates it when it is missing.
 ///
 /// # Errors
-/// When no broker answers, or the topic is missing and cannot be created.
+/// Fails when no broker answers, or the topic is missing and cannot be created.
 pub fn ensure(
     kafka: &KafkaSettings,
     topic: &TopicSettings,
@@ -224,7 +226,7 @@ fn create(
     let created = futures_executor::block_on(admin.create_topics([&new], &options));
     let result = created.map_err(|error| refused(error.to_string()))?.pop();
     match result {
-        // Another program was faster.
+        // An existing topic is no error: another program has just created it.
         None | Some(Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => {
             Ok(TopicState::Created)
         }
@@ -239,7 +241,7 @@ fn create(
     }
 }
 
-/// [`Attentive`] as a producer's context; nothing is produced with it.
+/// Wraps [`Attentive`] as a producer's context. No record is produced with it.
 #[derive(Debug, Default)]
 struct Asking(Attentive);
 

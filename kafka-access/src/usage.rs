@@ -1,7 +1,7 @@
-//! What clap says of a command line that it cannot read, in one line and without what may be a secret.
+//! Writes clap's error about a command line in one line, and without what may be a secret.
 //!
-//! clap repeats an argument that it does not expect. That is often the rest of a value that had a blank in it and no
-//! quotes around it, such as a password.
+//! clap repeats an argument that it does not expect. Often that is the rest of a value, such as a password, that had a
+//! blank in it and no quotes around it.
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -9,12 +9,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 const NOT_SHOWN: &str = "an argument is not expected, and not shown, since it may be part of a secret; a value with \
                          blanks stands in quotes";
 
-/// The line, of a program's `command`.
+/// Returns the error in one line; `command` is the program's command line.
 pub fn usage_error(error: &clap::Error, command: &Command) -> String {
     let line = match is_harmless(error, command) {
         true => {
             let text = error.to_string();
-            // Behind an empty line there is only advice.
+            // What follows an empty line is only advice.
             let lines = text.lines().take_while(|line| !line.is_empty());
             let line = lines.map(str::trim).collect::<Vec<_>>().join(" ");
             line.trim_start_matches("error: ").to_owned()
@@ -24,22 +24,22 @@ pub fn usage_error(error: &clap::Error, command: &Command) -> String {
     format!("{line}; see --help")
 }
 
-/// Whether the error repeats nothing but names of flags and commands.
+/// Returns whether the error repeats only names of flags and commands.
 fn is_harmless(error: &clap::Error, command: &Command) -> bool {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.as_str()),
         _ => None,
     };
     match error.kind() {
-        // One that is like a flag has a slip in it; any other may be the rest of a secret.
+        // An argument that resembles a flag is a flag with a slip in it; any other may be the rest of a secret.
         ErrorKind::UnknownArgument => {
             error.get(ContextKind::SuggestedArg).is_some()
                 && text(ContextKind::InvalidArg).is_some_and(is_flag)
         }
-        // Any word may stand where a command could.
+        // Any word may stand where a command could, so only the name of a command is shown.
         ErrorKind::ArgumentConflict => text(ContextKind::InvalidSubcommand)
             .is_none_or(|name| command.find_subcommand(name).is_some()),
-        // A word that is like a command's is one with a slip in it.
+        // A word that resembles a command's name is one with a slip in it.
         ErrorKind::InvalidSubcommand => error.get(ContextKind::SuggestedSubcommand).is_some(),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation | ErrorKind::TooManyValues => {
             text(ContextKind::InvalidValue).is_none_or(str::is_empty)
@@ -48,7 +48,7 @@ fn is_harmless(error: &clap::Error, command: &Command) -> bool {
     }
 }
 
-/// Whether it looks like a flag's name, without a value.
+/// Returns whether `text` looks like a flag's name without a value.
 fn is_flag(text: &str) -> bool {
     let words = text.strip_prefix("--").unwrap_or_default().split('-');
     words

@@ -1,8 +1,9 @@
-//! KAFKA_PROPERTIES: a text of `key=value` pairs, separated by `;` or line breaks.
+//! Splits KAFKA_PROPERTIES, a text of `key=value` pairs that are separated by `;` or line breaks.
 //!
-//! A value that holds either stands in quotes, `'…'` or `"…"`, with the escapes that a JAAS file has in them, those of
-//! Java's StreamTokenizer: `\n`, `\t`, `\r`, `\b`, `\f`, `\a`, `\v`, up to three octal digits, and any other character
-//! for itself. Unlike there, a line may break within quotes, so that a PEM file can be a value.
+//! A value that contains either stands in quotes, `'…'` or `"…"`. Within them the escapes of a JAAS file (of Java's
+//! StreamTokenizer) are read: `\n`, `\t`, `\r`, `\b`, `\f`, `\a`, `\v`, up to three octal digits, and a backslash
+//! before any other character for that character. Unlike in a JAAS file, a value in quotes may contain line breaks, so
+//! that a PEM file can be a value.
 
 use std::borrow::Cow;
 use std::str::Chars;
@@ -14,35 +15,36 @@ pub(super) struct Pair<'a> {
     pub(super) value: Value<'a>,
 }
 
-/// What stands behind a key.
+/// What follows a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Value<'a> {
-    /// A value as it is.
+    /// A value without quotes, as it was written.
     Plain(&'a str),
-    /// What a value in quotes stands for.
+    /// A value in quotes, without the quotes and with its escapes read.
     Quoted(Cow<'a, str>),
-    /// Nothing: there is no `=`.
+    /// There is no value, not even a `=`.
     Missing,
-    /// The quote that begins it is not closed.
+    /// The quote that begins the value is not closed.
     Unclosed,
-    /// Something stands between its closing quote and the end of the pair.
+    /// Something follows the value's closing quote before the end of the pair.
     Behind,
 }
 
-/// The pairs of a text. What goes on behind a quote that is not closed is part of it.
+/// The pairs of a text. A quote that is not closed extends to the end of the text.
 pub(super) struct Pairs<'a> {
     rest: &'a str,
 }
 
 impl<'a> Pairs<'a> {
+    /// Makes an iterator over the pairs of `text`.
     pub(super) fn of(text: &'a str) -> Self {
         Self {
-            // Some editors begin a file with a mark of its encoding.
+            // Some editors begin a file with a byte order mark.
             rest: text.trim_start_matches('\u{feff}'),
         }
     }
 
-    /// What stands before the next separator, and passes over it.
+    /// Returns the text before the next separator, and moves behind that text.
     fn until_separator(&mut self) -> &'a str {
         let end = self.rest.find(separates).unwrap_or(self.rest.len());
         let (text, rest) = self.rest.split_at(end);
@@ -96,7 +98,8 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// What `text` stands for up to its closing `quote`, and what is behind that.
+/// Reads `text` up to its closing `quote`. Returns the value and the text behind the quote, or `None` when the quote is
+/// not closed.
 fn quoted(text: &str, quote: char) -> Option<(Cow<'_, str>, &str)> {
     let special = |c: char| c == quote || c == '\\';
     let first = text.find(special)?;
@@ -114,7 +117,7 @@ fn quoted(text: &str, quote: char) -> Option<(Cow<'_, str>, &str)> {
     }
 }
 
-/// The character that is escaped here.
+/// Returns the character that the letters behind a backslash stand for.
 fn escape(letters: &mut Chars<'_>) -> Option<char> {
     Some(match letters.next()? {
         'a' => '\u{7}',
@@ -126,7 +129,7 @@ fn escape(letters: &mut Chars<'_>) -> Option<char> {
         'v' => '\u{b}',
         digit @ '0'..='7' => {
             let mut code = digit.to_digit(8)?;
-            // Three digits are a character up to \377.
+            // Three octal digits stand for a character up to \377.
             let more = if digit <= '3' { 2 } else { 1 };
             for _ in 0..more {
                 let Some(digit) = letters.clone().next().and_then(|c| c.to_digit(8)) else {
@@ -195,7 +198,7 @@ mod tests {
             (r"'\\'", "\\"),
             (r"'\a\b\f\n\r\t\v'", "\u{7}\u{8}\u{c}\n\r\t\u{b}"),
             (r"'\101\60\0'", "A0\0"),
-            // Up to \377: 4 begins a character of two digits.
+            // Octal escapes end at \377: after a first digit 4, only one more digit belongs to the character.
             (r"'\477'", "\u{27}7"),
             (r"'\3771'", "ÿ1"),
             (r"'\p\;'", "p;"),

@@ -1,4 +1,4 @@
-//! One property as a user wrote it: whether librdkafka takes it, and an error that shows no secret if not.
+//! Checks one property as a user wrote it: whether librdkafka accepts it, and otherwise an error that shows no secret.
 
 use std::borrow::Cow;
 
@@ -10,8 +10,8 @@ use super::pairs::Value;
 use crate::secret::HIDDEN;
 use crate::settings_error::SettingsError;
 
-/// Second names of properties that programs here set or keep to themselves, each with the first.
-/// librdkafka takes both for one, so that the last of them counts.
+/// The second names of properties that programs here set or refuse, each with the first name. librdkafka takes both for
+/// one property, so that the last value counts.
 const ALIASES: [(&str, &str); 5] = [
     ("metadata.broker.list", "bootstrap.servers"),
     ("request.required.acks", "acks"),
@@ -25,19 +25,19 @@ const QUOTE: &str =
     "a value with ; or a line break in it stands in quotes, as in sasl.password='a;b'";
 const KEYS: &str = "librdkafka's CONFIGURATION.md lists keys and values";
 
-/// A property as it was written, for errors.
+/// A property as it was written, from which errors are made.
 pub(super) struct Written<'a> {
     pub(super) setting: &'static str,
-    /// Which of the setting's pairs it is, from 1 on, if that has several.
+    /// The number of the pair in its setting, from 1 on, if the setting holds several pairs.
     pub(super) place: Option<usize>,
     pub(super) key: &'a str,
-    /// Whether it may be the rest of a secret that was cut at a separator.
+    /// Whether the pair may be the rest of a secret that was cut at a separator.
     pub(super) behind_secret: bool,
 }
 
 impl Written<'_> {
-    /// The property that librdkafka accepts, under its first name, so that it takes the place of what a
-    /// program would set.
+    /// Returns the property under its first name and its value, if librdkafka accepts them. Under the first name it
+    /// replaces what a program would set.
     pub(super) fn check(
         &self,
         own: &[(&str, &str)],
@@ -75,7 +75,7 @@ impl Written<'_> {
         match librdkafka_says(self.key, value) {
             Ok(()) => Ok((first.to_owned(), value.to_owned())),
             Err((RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN, reason)) => {
-                // librdkafka repeats the key.
+                // librdkafka repeats the key in its reason.
                 let reason = match self.shows_key() {
                     true => reason.trim_end(),
                     false => {
@@ -96,10 +96,10 @@ impl Written<'_> {
         }
     }
 
-    /// `value` is what is shown of it; `None` if there is no key and value.
+    /// Makes the error. `value` is what is shown of the value; it is `None` when the pair has no key and value.
     fn refused(&self, value: Option<&str>, mend: &str) -> SettingsError {
         let pair = match value {
-            // Without a value it may be a secret and no key.
+            // A pair without a value may be a secret instead of a key.
             None if !is_property(self.key) => HIDDEN.to_owned(),
             _ if !self.shows_key() => HIDDEN.to_owned(),
             Some(value) => format!("{}={value}", self.key),
@@ -114,7 +114,8 @@ impl Written<'_> {
         SettingsError::new(self.setting, pair, mend)
     }
 
-    /// Whether the key is a property's, or at least looks like one and cannot be the rest of a secret.
+    /// Returns whether the key may be shown: it is a property's, or it looks like one and cannot be the rest of a
+    /// secret.
     fn shows_key(&self) -> bool {
         let is_of_name =
             |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
@@ -123,7 +124,7 @@ impl Written<'_> {
     }
 }
 
-/// Whether librdkafka takes `value` for its property `key`, and why not.
+/// Asks librdkafka whether it accepts `value` for its property `key`; an error says why it does not.
 fn librdkafka_says(key: &str, value: &str) -> Result<(), (RDKafkaConfRes, String)> {
     let mut config = ClientConfig::new();
     match config.set(key, value).create_native_config() {
@@ -134,12 +135,13 @@ fn librdkafka_says(key: &str, value: &str) -> Result<(), (RDKafkaConfRes, String
 }
 
 fn is_property(key: &str) -> bool {
-    // No property may be empty and unknown at once; a key with a NUL byte is none.
+    // librdkafka answers "unknown" for an empty value only when it does not know the key. A key with a NUL byte is
+    // none.
     let unknown = RDKafkaConfRes::RD_KAFKA_CONF_UNKNOWN;
     !key.contains('\0') && !matches!(librdkafka_says(key, ""), Err((code, _)) if code == unknown)
 }
 
-/// Whether a property holds what librdkafka, too, keeps to itself, or looks as if it did.
+/// Returns whether a property's value is one that librdkafka, too, does not show, or looks as if it were.
 pub(super) fn is_secret(key: &str) -> bool {
     let parts = [
         "pass",
@@ -154,8 +156,8 @@ pub(super) fn is_secret(key: &str) -> bool {
     parts.iter().any(|part| key.contains(part))
 }
 
-/// A property's value, unless it may be a secret, or has one in it: a further pair that is joined by a comma or a blank, or
-/// a user before a host.
+/// Returns a property's value, or [`HIDDEN`] when it may be a secret or contain one: a further pair behind a comma or a
+/// blank, or a user before a host.
 pub(super) fn shown<'a>(key: &str, value: &'a str) -> &'a str {
     if is_secret(key) || value.contains(['=', '@']) {
         HIDDEN
