@@ -1,4 +1,4 @@
-//! Is the producer program: it reads the settings, runs and reports.
+//! The producer program reads the settings, runs and reports.
 //!
 //! The exit code is 0 when the run is done, 1 when it failed and 2 for wrong usage. The first SIGINT or SIGTERM asks
 //! the run to stop, the second one ends the program at once.
