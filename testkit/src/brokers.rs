@@ -1,10 +1,10 @@
-//! Real brokers: one cluster of three and their ZooKeeper for all tests of a target, started by the first test that needs
-//! it. `zookeeper-kafka/cluster` does it, with ports of its own and its data in a folder of its own.
+//! Starts real brokers: one cluster of three brokers and ZooKeeper for all tests of a target. The first test that needs
+//! the cluster starts it, by `zookeeper-kafka/cluster`, on free ports and with its data in a new folder.
 //!
 //! Without Java or Maven these tests are ignored, with the reason, unless CARDSTREAM_REQUIRE_CLUSTER=1.
 //!
-//! However the tests end, interrupted or killed, the cluster goes too: a shell that holds the other end
-//! of a pipe to this process cleans up when the pipe closes.
+//! However the tests end, also when they are interrupted or killed, the cluster is stopped: a shell that holds the
+//! other end of a pipe to this process cleans up when the pipe closes.
 
 use std::env;
 use std::fmt::Display;
@@ -23,27 +23,27 @@ const BROKERS: u16 = 3;
 static CLUSTER: OnceLock<Result<Brokers, String>> = OnceLock::new();
 static CLEANER: Mutex<Option<Child>> = Mutex::new(None);
 
-/// Three brokers, numbered from 1.
+/// Three running brokers, numbered from 1.
 pub struct Brokers {
     servers: String,
-    /// Where each node has a folder, with its log files in `data`.
+    /// The folder in which each node has a folder; the node's log files are in its subfolder `data`.
     pub data: PathBuf,
 }
 
 /// Whether there are brokers to test with.
 enum Presence {
     Here(&'static Brokers),
-    /// What they would need is missing, which is allowed.
+    /// Something that the brokers need is missing, and the tests may be ignored.
     Lacks(String),
     Failed(String),
 }
 
-/// A test with the brokers, which is ignored, with the reason, where they cannot be.
+/// Makes a test that uses the brokers. Where they cannot run, it is ignored, with the reason.
 pub fn trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
     Trial::ignorable_test(name, move || on_brokers(&test))
 }
 
-/// Runs a test with the brokers, or returns why they cannot be.
+/// Runs a test with the brokers, or returns why it is ignored. Returns an error when the brokers should run but cannot.
 pub fn on_brokers(test: impl FnOnce(&Brokers)) -> Result<Completion, Failed> {
     match presence() {
         Presence::Here(brokers) => {
@@ -55,7 +55,7 @@ pub fn on_brokers(test: impl FnOnce(&Brokers)) -> Result<Completion, Failed> {
     }
 }
 
-/// The brokers; the first call starts them.
+/// Returns the brokers; the first call starts them.
 fn presence() -> Presence {
     if let Some(missing) = missing() {
         let reason = format!("{missing} is missing");
@@ -82,6 +82,7 @@ pub fn clean() {
     }
 }
 
+/// Returns the program that is missing, if one is.
 fn missing() -> Option<&'static str> {
     let runs = |program: &str| {
         let mut version = Command::new(program);
@@ -105,7 +106,7 @@ fn start() -> Result<Brokers, String> {
         .env("DATA_DIR", &data)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
-        // What interrupts the tests must not reach it.
+        // A signal that interrupts the tests must not reach the shell, so it gets a process group of its own.
         .process_group(0)
         .spawn()
         .map_err(|error| format!("no shell to clean up with: {error}"))?;
@@ -139,7 +140,8 @@ fn succeeded(what: &str, output: std::io::Result<Output>) -> Result<(), String> 
     Err(format!("{what} failed: {}", words.trim()))
 }
 
-/// The first of the brokers' ports, and ZooKeeper's, below those that the system gives to connections.
+/// Returns the first of the brokers' ports, and ZooKeeper's port. They are below the ports that the system gives to
+/// connections.
 fn free_ports() -> (u16, u16) {
     let span = BROKERS + 1;
     let offset = u16::try_from(process::id() % 2000).expect("below 2000");
@@ -156,18 +158,18 @@ fn free_ports() -> (u16, u16) {
 }
 
 impl Brokers {
-    /// `host:port`, separated by commas.
+    /// Returns the brokers' addresses: `host:port`, separated by commas.
     pub fn servers(&self) -> &str {
         &self.servers
     }
 
-    /// The settings of a client that needs no more than the addresses.
+    /// Returns the settings of a client that needs no more than the addresses.
     pub fn settings(&self) -> KafkaSettings {
         KafkaSettings::parse(&self.servers, "", &[]).unwrap()
     }
 
-    /// Does `command` to a node, which is a broker's number or `zookeeper`: `kill`, `start`, `pause` or `resume`, as
-    /// `zookeeper-kafka/cluster` has them. After `start` the node serves.
+    /// Runs a command of `zookeeper-kafka/cluster` on a node: `kill`, `start`, `pause` or `resume`. The node is a
+    /// broker's number or `zookeeper`. After `start` the node serves requests.
     pub fn cluster(&self, command: &str, node: impl Display) {
         let done = self.command(command).arg(node.to_string()).output();
         succeeded(&format!("cluster {command} {node}"), done).unwrap();

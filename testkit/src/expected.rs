@@ -1,22 +1,23 @@
-//! What the default query has to result in, by plain arithmetic on whole cents. Nothing of the consumer takes part.
+//! Computes the expected result of the default query by plain arithmetic on whole cents. No code of the consumer takes
+//! part.
 
 use std::collections::BTreeMap;
 
 use producer::{Generator, GeneratorSettings};
 
-/// Digits behind the point of an amount.
+/// The digits after the decimal point of an amount.
 pub const CENT_SCALE: i8 = 2;
-/// Digits behind the point of an average of amounts.
+/// The digits after the decimal point of an average of amounts.
 pub const AVERAGE_SCALE: i8 = 6;
 
-/// One brand's totals: amounts in cents, the average in millionths.
+/// The totals of one brand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Totals {
-    /// How many transactions.
+    /// The number of transactions.
     pub count: i64,
-    /// Cents in all.
+    /// The sum of the amounts in cents.
     pub sum: i128,
-    /// Millionths, rounded to the nearest.
+    /// The average amount in millionths, rounded to the nearest.
     pub average: i128,
     /// The smallest amount in cents.
     pub smallest: i128,
@@ -24,10 +25,10 @@ pub struct Totals {
     pub largest: i128,
 }
 
-/// Totals by brand.
+/// The totals of each brand, by its name.
 pub type ByBrand = BTreeMap<String, Totals>;
 
-/// Adds amounts up by brand.
+/// Collects amounts by brand, to add them up.
 #[derive(Clone, Debug, Default)]
 pub struct Adder(BTreeMap<String, Vec<i128>>);
 
@@ -42,7 +43,7 @@ impl Adder {
         }
     }
 
-    /// Adds all that another has added up.
+    /// Adds all amounts of `other`.
     pub fn add_all(&mut self, other: &Self) {
         for (brand, amounts) in &other.0 {
             for cents in amounts {
@@ -51,7 +52,7 @@ impl Adder {
         }
     }
 
-    /// Adds the good ones of the first `count` records that `settings` stand for.
+    /// Adds the good records among the first `count` records that `settings` stand for.
     pub fn generated(&mut self, settings: &GeneratorSettings, count: u64) {
         let mut generator = Generator::new(settings.clone());
         for _ in 0..count {
@@ -64,7 +65,7 @@ impl Adder {
         }
     }
 
-    /// The totals of all that was added.
+    /// Returns the totals of all amounts that were added.
     pub fn totals(&self) -> ByBrand {
         self.0
             .iter()
@@ -84,13 +85,14 @@ impl Adder {
     }
 }
 
-/// `sum` / `count`, rounded to the nearest, and away from zero if two are equally near.
+/// Returns `sum` / `count`, rounded to the nearest. If two numbers are equally near, the result is the one farther from
+/// zero.
 fn half_up(sum: i128, count: i128) -> i128 {
     let rounded = (2 * sum.abs() + count) / (2 * count);
     rounded * sum.signum()
 }
 
-/// Totals of the good ones of the first `count` records that `settings` stand for.
+/// Returns the totals of the good records among the first `count` records that `settings` stand for.
 pub fn generated(settings: &GeneratorSettings, count: u64) -> ByBrand {
     let mut adder = Adder::default();
     adder.generated(settings, count);

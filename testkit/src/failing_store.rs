@@ -1,4 +1,4 @@
-//! An object store in memory whose requests go wrong: a test decides what becomes of each.
+//! An object store in memory whose requests can go wrong: a test decides what becomes of each request.
 
 use std::fmt::{self, Debug, Display, Formatter};
 use std::sync::Arc;
@@ -15,59 +15,59 @@ use object_store::{
     Result,
 };
 
-/// What is asked of the store.
+/// A request to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request<'a> {
-    /// An object is to be written.
+    /// Writes an object.
     Write(&'a Path),
-    /// An object, a part of one, or a list is to be read, or an object is to be copied.
+    /// Reads an object, a part of one or a list, or copies an object.
     Read,
-    /// Objects are to be deleted.
+    /// Deletes objects.
     Delete,
 }
 
 /// What goes wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails, and has changed nothing.
+    /// The request fails and has changed nothing.
     Fails,
-    /// It is done, but its answer is lost, and it is told that it failed.
+    /// The request is done, but its answer is lost: the caller gets an error.
     AnswerLost,
-    /// It is done, its answer is lost, and it is sent again.
+    /// The request is done, its answer is lost, and the client sends it again.
     Repeated,
-    /// So many 256ths of it are done, and it fails: a file system after a power failure.
+    /// This many 256ths of the object are written and the request fails, as on a file system after a power failure.
     Torn(u8),
-    /// It is told that it is done, and so many 256ths of it are: a disk that lies.
+    /// This many 256ths of the object are written and the request succeeds, as on a disk that lies.
     TornSilently(u8),
-    /// It is told that it is done, and nothing is.
+    /// The request succeeds, but nothing is written.
     Lost,
-    /// Nothing is ever heard of it.
+    /// The request is never answered.
     Silent,
 }
 
 impl Fault {
-    /// Whether the store says that it has kept what it has not.
+    /// Returns whether the store says that it has stored what it has not.
     pub fn is_lie(self) -> bool {
         matches!(self, Self::TornSilently(_) | Self::Lost)
     }
 
-    /// Whether a request fails that changes nothing, or only deletes.
+    /// Returns whether this fault makes a request fail that reads or deletes.
     pub fn is_failure(self) -> bool {
         matches!(self, Self::Fails | Self::AnswerLost | Self::Torn(_))
     }
 }
 
-/// One way to some objects. There can be several, each with faults of its own.
+/// A store over objects in memory. Several stores can share the objects, each with its own faults.
 ///
-/// A write meets any fault as the fault says. A request that reads or deletes is not done if the fault is a failure, is
-/// never answered if it is silent, and is done otherwise.
+/// A write has any fault as the fault says. A request that reads or deletes fails without being done if the fault is a
+/// failure, is never answered if the fault is silent, and is done otherwise.
 pub struct FailingStore {
     objects: Arc<InMemory>,
     decide: Box<dyn Fn(Request<'_>) -> Option<Fault> + Send + Sync>,
 }
 
 impl FailingStore {
-    /// A way to `objects` on which `decide` is asked about each request, once.
+    /// Makes a store over `objects`. It calls `decide` once for each request.
     pub fn new(
         objects: Arc<InMemory>,
         decide: impl Fn(Request<'_>) -> Option<Fault> + Send + Sync + 'static,
@@ -76,7 +76,7 @@ impl FailingStore {
         Self { objects, decide }
     }
 
-    /// Returns whether a request that writes nothing is answered; an error if it fails.
+    /// Returns whether a request that writes nothing is answered, or an error if it fails.
     fn is_answered(&self, request: Request<'_>) -> Result<bool> {
         match (self.decide)(request) {
             Some(Fault::Silent) => Ok(false),
@@ -85,6 +85,8 @@ impl FailingStore {
         }
     }
 
+    /// Returns when a request that writes nothing may be done, returns an error if it fails, and never returns if it is
+    /// silent.
     async fn answer(&self, request: Request<'_>) -> Result<()> {
         match self.is_answered(request)? {
             true => Ok(()),
@@ -92,6 +94,7 @@ impl FailingStore {
         }
     }
 
+    /// Returns the items of `stream`, one error, or a stream that never ends, as the fault of the request says.
     fn answers<T: Send + 'static>(
         &self,
         request: Request<'_>,
@@ -155,7 +158,8 @@ impl ObjectStore for FailingStore {
             Some(Fault::Torn(of_256)) => put(part(payload, of_256)).await.and(Err(no_answer())),
             Some(Fault::TornSilently(of_256)) => put(part(payload, of_256)).await,
             Some(Fault::Lost) if mode == PutMode::Overwrite => Ok(done),
-            // One that is there is found by whatever store.
+            // A request that creates an object fails if the object exists; a store finds that out even if it loses the
+            // object.
             Some(Fault::Lost) => match self.objects.head(location).await {
                 Ok(_) => put(payload).await,
                 Err(_) => Ok(done),

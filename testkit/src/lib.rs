@@ -1,8 +1,8 @@
-//! What the tests of several crates share.
+//! Holds what the tests of several crates share.
 //!
-//! Each module stands alone: a program that is run as a user runs it, brokers and their topics, what the result has to
-//! be, and stores that fail. Nothing here knows the consumer, so its unit tests can use all of it, too. Where something
-//! goes wrong here, the test that asked for it fails: functions panic, and return no errors.
+//! Each module stands alone. Together they run a program as a user runs it, start brokers and fill their topics,
+//! compute expected results, and provide stores that fail. Nothing here knows the consumer, so its unit tests can use
+//! all of it, too. Functions panic instead of returning errors: when something goes wrong here, the calling test fails.
 
 #![allow(
     clippy::expect_used,
@@ -33,5 +33,5 @@ pub mod secrets;
 #[cfg(feature = "kafka")]
 pub mod topic;
 
-/// Longer than anything in a test takes on a busy machine.
+/// A deadline that is longer than anything in a test takes on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(120);

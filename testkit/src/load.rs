@@ -1,4 +1,4 @@
-//! Generated transactions in a topic: what a seed stands for, written by the producer itself.
+//! Writes generated transactions, which a seed stands for, into a topic with the producer itself.
 
 use kafka_access::{Stop, TopicSettings};
 use producer::{GeneratorSettings, Pace, Report, Settings};
@@ -6,7 +6,7 @@ use producer::{GeneratorSettings, Pace, Report, Settings};
 use crate::brokers::Brokers;
 use crate::topic::REPLICATION;
 
-/// The settings of the load that the seed 42 stands for.
+/// Returns the settings of the records that the seed 42 stands for.
 pub fn generator() -> GeneratorSettings {
     GeneratorSettings {
         seed: Some(42),
@@ -14,7 +14,8 @@ pub fn generator() -> GeneratorSettings {
     }
 }
 
-/// Publishes the first `count` records of `generator` by the producer, which creates the topic.
+/// Publishes the first `count` records of `generator` with the producer, which creates the topic. Panics unless every
+/// record is acknowledged.
 pub fn publish(
     brokers: &Brokers,
     topic: &str,
@@ -32,7 +33,8 @@ pub fn publish(
     )
 }
 
-/// Publishes records of `generator` by the producer until a request to stop.
+/// Publishes records of `generator` with the producer until `stop` is requested. Panics unless every record is
+/// acknowledged.
 pub fn publish_until(
     stop: &Stop,
     brokers: &Brokers,

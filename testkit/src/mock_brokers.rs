@@ -1,4 +1,5 @@
-//! librdkafka's mock brokers, which live in the test's own process and answer with any error that they are told to.
+//! Starts librdkafka's mock brokers, which live in the test's own process and answer with any error that they are told
+//! to.
 
 use rdkafka::config::ClientConfig;
 use rdkafka::mocking::MockCluster;
@@ -6,10 +7,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DefaultProducerContext, Produc
 
 use crate::DEADLINE;
 
-/// Brokers that are gone when this is dropped.
+/// Mock brokers, which stop when this is dropped.
 pub type MockBrokers = MockCluster<'static, DefaultProducerContext>;
 
-/// One broker with a topic of one partition, in which records with these values stand.
+/// Starts one broker with a topic of one partition, which holds records with these values.
 pub fn one_with(topic: &str, values: impl IntoIterator<Item = impl AsRef<[u8]>>) -> MockBrokers {
     let brokers = MockCluster::new(1).unwrap();
     brokers.create_topic(topic, 1, 1).unwrap();

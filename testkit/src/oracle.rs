@@ -1,5 +1,5 @@
-//! What a query has to result in: DataFusion's own result over the same records, all at once, and when two results are the
-//! same.
+//! Computes a query's expected result, which is DataFusion's own result over the same records, all at once; and says
+//! when two results are the same.
 
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::datasource::MemTable;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-/// The result of `sql` over the table `transactions`, which has these records. `set_up` can give DataFusion functions
-/// in place of its own.
+/// Returns DataFusion's result of `sql` over the table `transactions`, which holds `records`. `set_up` can replace
+/// functions of DataFusion.
 pub fn at_once(
     sql: &str,
     records: &RecordBatch,
@@ -41,12 +41,12 @@ pub fn at_once(
     })
 }
 
-/// One value: floats depend on the order of their additions, everything else is exact.
+/// One value of a result. Floats depend on the order of their additions; all other values are exact.
 #[derive(Clone, Debug)]
 pub enum Cell {
-    /// Any value but a DOUBLE, as Arrow shows it.
+    /// Any value but a DOUBLE, in Arrow's text form.
     Exact(String),
-    /// A DOUBLE, or its NULL.
+    /// A DOUBLE, or `None` for NULL.
     Float(Option<f64>),
 }
 
@@ -55,7 +55,7 @@ impl PartialEq for Cell {
         match (self, other) {
             (Self::Exact(left), Self::Exact(right)) => left == right,
             (Self::Float(Some(left)), Self::Float(Some(right))) => {
-                // What cancels out to nearly nothing has no digits left to compare.
+                // Sums that cancel out to nearly nothing have no digits left to compare.
                 (left - right).abs() <= 1e-9 * left.abs().max(right.abs()).max(1e3)
                     || left.is_nan() && right.is_nan()
             }
@@ -65,7 +65,8 @@ impl PartialEq for Cell {
     }
 }
 
-/// The values of a result's rows, which are sorted by the exact ones unless the query has `sorted` them itself.
+/// Returns the values of a result's rows. Unless the query has `sorted` the rows itself, they are sorted by their exact
+/// values first.
 pub fn comparable(batch: &RecordBatch, sorted: bool) -> Vec<Vec<Cell>> {
     let options = FormatOptions::default().with_null("NULL");
     let columns: Vec<Vec<Cell>> = batch
@@ -93,7 +94,7 @@ pub fn comparable(batch: &RecordBatch, sorted: bool) -> Vec<Vec<Cell>> {
             });
             let floats = row.iter().filter_map(|cell| match cell {
                 Cell::Exact(_) => None,
-                // -0.0 is 0.0.
+                // Adding 0.0 turns -0.0 into 0.0.
                 Cell::Float(value) => Some(format!("{:.3?}", value.map(|value| value + 0.0))),
             });
             exact.chain(floats).collect::<Vec<_>>()

@@ -1,7 +1,8 @@
-//! A program that runs as its user would run it: settings in its environment, what it writes, the signals that it gets.
+//! Runs a program as its user would run it: with settings in its environment, reading what it writes, and sending it
+//! signals.
 //!
-//! Cargo tells the path of a binary, as `CARGO_BIN_EXE_<name>`, only to the integration tests of its crate, so the
-//! tests pass it in.
+//! Cargo tells the path of a binary, as `CARGO_BIN_EXE_<name>`, only to the integration tests of the binary's crate. So
+//! the tests pass the path in.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use crate::DEADLINE;
 
-/// A command that runs the binary at `path` with `settings` in its environment, nothing else but a wish for
-/// backtraces, and an empty standard input.
+/// Makes a command that runs the binary at `path` with an empty standard input. Its environment holds only `settings`
+/// and a request for backtraces.
 pub fn command(path: &str, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(path);
     command
@@ -30,7 +31,7 @@ pub fn signal(process: u32, name: &str) {
     assert!(status.unwrap().success(), "{kill}");
 }
 
-/// A program that is killed, if it still runs, when this is dropped.
+/// A running program. It is killed, if it still runs, when this is dropped.
 pub struct Program {
     child: Child,
     stdout: Option<ChildStdout>,
@@ -40,14 +41,14 @@ pub struct Program {
 /// How a program has ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit code, or the signal that was its end.
+    /// Its exit code, or the signal that ended it.
     pub status: ExitStatus,
     /// All that it has written to standard error.
     pub said: String,
 }
 
 impl Program {
-    /// Starts `command`. Standard error is read all the time, so the program never waits for that.
+    /// Starts `command`. A thread reads standard error all the time, so the program never waits for that.
     pub fn start(command: &mut Command) -> Self {
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -59,13 +60,14 @@ impl Program {
         }
     }
 
-    /// The pipe of standard output, once. Nobody else reads it: the program waits when it is full.
+    /// Returns the pipe of standard output; panics at a second call. Nobody else reads the pipe, so the program waits
+    /// when it is full.
     pub fn stdout(&mut self) -> ChildStdout {
         self.stdout.take().expect("standard output is taken once")
     }
 
-    /// The lines of standard output as they come, once. They are read at once, so the program never waits for a
-    /// reader.
+    /// Returns the lines of standard output as they come; panics at a second call. A thread reads them at once, so the
+    /// program never waits for a reader.
     pub fn lines(&mut self) -> Lines {
         Lines::of(self.stdout())
     }
@@ -75,13 +77,14 @@ impl Program {
         signal(self.child.id(), name);
     }
 
-    /// `kill -9`. A program that had ended before keeps the status with which it ended.
+    /// Kills the program with SIGKILL and returns its status. A program that had ended before keeps the status with
+    /// which it ended.
     pub fn kill(&mut self) -> ExitStatus {
         self.child.kill().unwrap();
         self.child.wait().unwrap()
     }
 
-    /// How it has ended, unless it still runs after `time`.
+    /// Waits up to `time` for the program's end, and returns how it has ended, or `None` if it still runs.
     pub fn end_within(&mut self, time: Duration) -> Option<Ended> {
         match self.said.recv_timeout(time) {
             Ok(said) => Some(Ended {
@@ -93,7 +96,7 @@ impl Program {
         }
     }
 
-    /// How it has ended, for which [`DEADLINE`] is waited.
+    /// Waits up to [`DEADLINE`] for the program's end and returns how it has ended. Panics if it still runs.
     pub fn end(&mut self) -> Ended {
         self.end_within(DEADLINE).expect("it runs on")
     }
@@ -101,13 +104,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended.
+        // The program may have ended before, so errors are ignored.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Lines that a program writes, as they come.
+/// The lines that a program writes, as they come.
 pub struct Lines(Receiver<String>);
 
 impl Lines {
@@ -123,12 +126,12 @@ impl Lines {
         Self(lines)
     }
 
-    /// The next line, for which [`DEADLINE`] is waited.
+    /// Returns the next line, for which it waits up to [`DEADLINE`].
     pub fn next(&self) -> String {
         self.0.recv_timeout(DEADLINE).expect("no line has come")
     }
 
-    /// The lines that are left when the program has ended.
+    /// Waits until the output ends, and returns the lines that are left.
     pub fn rest(&self) -> Vec<String> {
         let deadline = Instant::now() + DEADLINE;
         let left = || deadline.saturating_duration_since(Instant::now());
@@ -141,13 +144,13 @@ impl Lines {
     }
 }
 
-/// All that comes through a pipe, once it has ended.
+/// Reads all that comes through a pipe, and sends it once the pipe has ended.
 pub(crate) fn all_of(mut pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, all) = mpsc::channel();
     thread::spawn(move || {
         let mut text = String::new();
         pipe.read_to_string(&mut text).unwrap();
-        // A test that has given up listens no more.
+        // A test that has given up no longer listens, so the error is ignored.
         let _ = sender.send(text);
     });
     all

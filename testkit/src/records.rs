@@ -1,4 +1,4 @@
-//! Records in topics: written by hand, and read again.
+//! Writes records that a test makes by hand into topics, and reads records back.
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use crate::DEADLINE;
 use crate::brokers::Brokers;
 use crate::topic::{client, ends_of, reader};
 
-/// A record by hand, or one that was read.
+/// A record that a test writes or has read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// The partition's number.
@@ -20,16 +20,16 @@ pub struct Record {
     pub key: Option<Vec<u8>>,
     /// The value's bytes; a record without a value is a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Names and values, in their order.
+    /// The headers' names and values, in their order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// Milliseconds since 1970.
+    /// The timestamp in milliseconds since 1970.
     pub timestamp: Option<i64>,
-    /// The place of a record that was read; it says nothing of one that is written.
+    /// The offset of a record that was read; ignored for a record that is written.
     pub offset: i64,
 }
 
 impl Record {
-    /// A record with a value and nothing else.
+    /// Makes a record with a value and nothing else.
     pub fn of(partition: i32, value: impl Into<Vec<u8>>) -> Self {
         Self {
             partition,
@@ -38,7 +38,7 @@ impl Record {
         }
     }
 
-    /// A transaction of so many cents, with the two fields that the default query reads.
+    /// Makes a transaction of `cents` cents, with the two fields that the default query reads.
     pub fn good(partition: i32, brand: &str, cents: i128) -> Self {
         let (whole, rest) = (cents / 100, cents % 100);
         let value = format!(r#"{{"card_brand":"{brand}","amount":{whole}.{rest:02}}}"#);
@@ -46,13 +46,13 @@ impl Record {
     }
 }
 
-/// The time of a record that is an hour old, in milliseconds since 1970.
+/// Returns the time one hour ago, in milliseconds since 1970.
 pub fn hour_ago() -> i64 {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     since_1970.as_millis() as i64 - 3_600_000
 }
 
-/// Writes records, in their order, one after another within a partition.
+/// Writes records in their order and waits until all are acknowledged.
 pub fn write(brokers: &Brokers, topic: &str, records: &[Record]) {
     let producer = producer(brokers, &[]);
     send(&producer, topic, records);
@@ -60,7 +60,7 @@ pub fn write(brokers: &Brokers, topic: &str, records: &[Record]) {
     assert_eq!(producer.in_flight_count(), 0);
 }
 
-/// A producer that keeps the order, with settings of its own.
+/// Makes a producer that keeps the order, with `settings` in addition.
 pub fn producer(brokers: &Brokers, settings: &[(&str, &str)]) -> BaseProducer {
     let mut config = client(brokers);
     config.set("enable.idempotence", "true");
@@ -70,7 +70,7 @@ pub fn producer(brokers: &Brokers, settings: &[(&str, &str)]) -> BaseProducer {
     config.create().unwrap()
 }
 
-/// A producer that writes in transactions.
+/// Makes a producer that writes in transactions under the transactional id `id`.
 pub fn transactional(brokers: &Brokers, id: &str) -> BaseProducer {
     let producer: BaseProducer = client(brokers)
         .set("transactional.id", id)
@@ -80,7 +80,7 @@ pub fn transactional(brokers: &Brokers, id: &str) -> BaseProducer {
     producer
 }
 
-/// Hands records to `producer`.
+/// Hands records to `producer` without waiting for acknowledgements.
 pub fn send(producer: &BaseProducer, topic: &str, records: &[Record]) {
     for record in records {
         let mut headers = OwnedHeaders::new();
@@ -107,7 +107,7 @@ pub fn send(producer: &BaseProducer, topic: &str, records: &[Record]) {
     }
 }
 
-/// All records of a topic without transactions, by partition and offset.
+/// Reads all records of a topic that has no transactions, and returns them sorted by partition and offset.
 pub fn read(brokers: &Brokers, topic: &str) -> Vec<Record> {
     let consumer = reader(brokers);
     let ends = ends_of(&consumer, topic);

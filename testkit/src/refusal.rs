@@ -1,18 +1,19 @@
-//! A program that ends instead of starting, and the one line that says why.
+//! Runs a program that ends instead of starting, and checks the one line that says why.
 
 use std::time::{Duration, Instant};
 
 use crate::program::{Program, command};
 
-/// What is wrong is told by then, brokers that do not answer included.
+/// How long a program may take to say what is wrong, even if brokers do not answer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The exit code of what failed.
+/// The exit code of a program that has failed.
 pub const FAILED: i32 = 1;
-/// The exit code of what was written wrong.
+/// The exit code of a program with a setting that was written wrong.
 pub const WRONG_USAGE: i32 = 2;
 
-/// The line by which the binary at `program` ends, with `settings` in its environment and nothing else.
+/// Runs the binary at `program` with nothing but `settings` in its environment, and returns the one line that it
+/// writes. Panics if the program does not end with the exit code `code`.
 pub fn told(program: &str, settings: &[(&str, &str)], flags: &[&str], code: i32) -> String {
     let started = Instant::now();
     let mut program = Program::start(command(program, settings).args(flags));
@@ -29,13 +30,13 @@ pub fn told(program: &str, settings: &[(&str, &str)], flags: &[&str], code: i32)
     line.strip_prefix("error: ").expect(line).to_owned()
 }
 
-/// Holds the program to refusing `value` for `setting` as wrong usage, and to saying `mend` of it.
+/// Checks that the program refuses `value` for `setting` as wrong usage, and that its line contains `mend`.
 pub fn refuses(program: &str, setting: &str, value: &str, mend: &str) {
     let line = told(program, &[(setting, value)], &[], WRONG_USAGE);
     is_about(&line, &format!("{setting}={value}: "), mend);
 }
 
-/// Holds `line` to beginning with what is wrong, and to saying `mend` of it.
+/// Checks that `line` begins with `setting`, which names the setting and its value, and contains `mend` behind that.
 pub fn is_about(line: &str, setting: &str, mend: &str) {
     let rest = line.strip_prefix(setting).expect(line);
     assert!(rest.contains(mend), "{line}");

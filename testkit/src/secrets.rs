@@ -1,20 +1,20 @@
-//! A secret in every place where one may be written, and all that a program says.
+//! Puts a secret in every place where one may be written, and searches for it in all that a program writes.
 
 use std::thread;
 use std::time::Duration;
 
 use crate::program::{Program, command};
 
-/// What must not be said.
+/// The secret, which a program must not write anywhere.
 pub const SECRET: &str = "hunter2";
 
-/// A program that still runs after so long is killed.
+/// How long a program may run before it is killed.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Settings and flags of one start.
+/// The settings and the flags of one start.
 pub type Start<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str]);
 
-/// Wrong settings, each with the secret in another place.
+/// Starts with wrong settings, each with the secret in another place.
 pub const WRONG: [Start<'_>; 27] = [
     (&[("KAFKA_PROPERTIES", "sasl.password=a;hunter2")], &[]),
     (&[("KAFKA_PROPERTIES", "sasl.password=a;hunter2=b")], &[]),
@@ -75,8 +75,8 @@ pub const WRONG: [Start<'_>; 27] = [
     ),
 ];
 
-/// Settings that a program takes, with a secret in each, and all that librdkafka has to say: the broker's port is
-/// closed.
+/// Properties that a program accepts, each with a secret. They make librdkafka log all it can: nothing listens at the
+/// broker's port.
 const TAKEN: [&str; 4] = [
     "security.protocol=sasl_plaintext;sasl.mechanisms=PLAIN;sasl.username=hunter2;sasl.password=hunter2;debug=all",
     "security.protocol=sasl_plaintext\nsasl.mechanisms=SCRAM-SHA-256\nsasl.username=u\nsasl.password='a;hunter2'\ndebug=all",
@@ -85,7 +85,8 @@ const TAKEN: [&str; 4] = [
     "security.protocol=ssl;ssl.key.pem=hunter2;ssl.key.password=hunter2;debug=all",
 ];
 
-/// All that the binary at `program` says, with `settings` in its environment and nothing else, and RUST_LOG=trace.
+/// Runs the binary at `program` with nothing in its environment but `settings` and RUST_LOG=trace, and returns all that
+/// it writes.
 fn said(program: &str, settings: &[(&str, &str)], flags: &[&str]) -> String {
     let mut command = command(program, settings);
     let mut program = Program::start(command.args(flags).env("RUST_LOG", "trace"));
@@ -97,7 +98,7 @@ fn said(program: &str, settings: &[(&str, &str)], flags: &[&str]) -> String {
     ended.said + &lines.rest().join("\n")
 }
 
-/// Holds the program to saying something of each of these starts, and never the secret.
+/// Checks that the program writes something at each of these starts, and never the secret.
 pub fn is_never_said<'a>(program: &str, starts: impl IntoIterator<Item = Start<'a>>) {
     let mut leaks = Vec::new();
     for (settings, flags) in starts {
@@ -110,7 +111,7 @@ pub fn is_never_said<'a>(program: &str, starts: impl IntoIterator<Item = Start<'
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
 }
 
-/// Holds the program to a help without the secrets that its settings have.
+/// Checks that the program's help does not show the secrets in its settings.
 pub fn is_not_in_the_help(program: &str) {
     let settings = [
         ("KAFKA_PROPERTIES", "sasl.password=hunter2"),
@@ -122,13 +123,13 @@ pub fn is_not_in_the_help(program: &str) {
     }
 }
 
-/// Holds the program to a log without the secrets in its properties, all that librdkafka says included.
+/// Checks that the program's log, with all that librdkafka writes, does not show the secrets in its properties.
 pub fn is_not_in_the_log(program: &str) {
-    // All at once: each waits for brokers that do not answer.
+    // The starts run at the same time, since each waits for brokers that do not answer.
     thread::scope(|scope| {
         for properties in TAKEN {
             scope.spawn(move || {
-                // Nobody listens at the port of tcpmux.
+                // Nothing listens at tcpmux's port.
                 let settings = [
                     ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
                     ("KAFKA_PROPERTIES", properties),

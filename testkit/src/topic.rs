@@ -1,4 +1,4 @@
-//! Topics on real brokers: made, changed, emptied, and where their logs end.
+//! Makes, changes and empties topics on real brokers, and finds the ends of their logs.
 
 use std::time::{Duration, Instant};
 
@@ -70,7 +70,7 @@ pub fn alter_topic(brokers: &Brokers, topic: &str, settings: &[(&str, &str)]) {
     altered.unwrap().pop().unwrap().unwrap();
 }
 
-/// The value of a setting that the topic has for itself; `None` where it has the brokers' own.
+/// Returns the value of a setting that the topic itself has, or `None` where the brokers' default applies.
 pub fn topic_setting(brokers: &Brokers, topic: &str, name: &str) -> Option<String> {
     let topic = ResourceSpecifier::Topic(topic);
     let admin = admin(brokers);
@@ -103,14 +103,14 @@ pub(crate) fn client(brokers: &Brokers) -> ClientConfig {
     config
 }
 
-/// Where the logs of the topic's partitions end: the offset after the last record or marker of a transaction, by
-/// partition.
+/// Returns where the log of each partition of the topic ends, in the order of the partitions: the offset after the last
+/// record or transaction marker.
 pub fn ends(brokers: &Brokers, topic: &str) -> Vec<i64> {
     let consumer = reader(brokers);
     ends_of(&consumer, topic)
 }
 
-/// Waits until the logs of the topic's partitions have `places` records and markers in all.
+/// Waits until the offsets at which the logs of the topic's partitions end add up to `places`.
 pub fn await_ends(brokers: &Brokers, topic: &str, places: i64) {
     let deadline = Instant::now() + DEADLINE;
     let consumer = reader(brokers);
@@ -135,13 +135,13 @@ pub(crate) fn ends_of(consumer: &BaseConsumer, topic: &str) -> Vec<i64> {
     loop {
         match asked_ends(consumer, topic) {
             Ok(ends) if !ends.is_empty() => return ends,
-            // The topic is new, or a partition has just lost its leader.
+            // The topic is new, or a partition has just lost its leader, so it is asked for again.
             other => assert!(Instant::now() < deadline, "{topic}: {other:?}"),
         }
     }
 }
 
-/// Metadata is fetched each time: a client goes on believing what it was told first.
+/// Asks for the ends once. Metadata is fetched each time, because a client keeps what it was told first.
 fn asked_ends(consumer: &BaseConsumer, topic: &str) -> KafkaResult<Vec<i64>> {
     let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
     let partitions = metadata.topics()[0].partitions().len() as i32;
