@@ -1,10 +1,10 @@
-//! What reading checkpoints owes to bytes of any kind: no panic, no memory for lengths that nobody has
-//! checked, and the newest state that is whole.
+//! Checks what must hold when checkpoints are read from objects of any bytes: reading never panics, never allocates
+//! memory for a length that nobody has checked, and finds the newest state that is whole.
 //!
-//! An input is the objects of one partition's folder. Each begins with a byte that says what it is (1: a
-//! delta, not a base; 2: its lengths and checksums are made right, so that what stands behind them is
-//! reached), its offset in one byte, and its length in two, the lower one first; the last object takes what
-//! is left.
+//! An input is the objects of one partition's folder. Each object begins with a byte of flags, its offset in one byte,
+//! and its length in two bytes, the lower one first. Flag 1 makes the object a delta instead of a base. Flag 2 makes
+//! its lengths and checksums right, so that the code behind these checks is reached. If the last object is shorter than
+//! its length says, it takes what is left.
 
 use std::sync::{Arc, LazyLock};
 
@@ -27,7 +27,7 @@ use twox_hash::XxHash3_64;
 const DELTA: u8 = 1;
 const SEALED: u8 = 2;
 
-/// Reads `input` and panics where something is not as it is promised.
+/// Reads `input` and panics when a property does not hold.
 pub fn check(input: &[u8]) {
     let store = Store::new(Arc::new(InMemory::new()), Path::from("x"), "memory:///x");
     let store = store.expect("a store");
@@ -38,7 +38,7 @@ pub fn check(input: &[u8]) {
         store
             .create(&folder, name, object.clone())
             .expect("memory takes all");
-        // The first object of a name is the one that stays.
+        // A name keeps the first object that is created under it.
         if store.read(&folder, name).expect("an answer").as_ref() == Some(&object)
             && is_base(&object, name)
         {
@@ -67,7 +67,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// The folder that the objects are in.
+/// Returns the folder in which the objects are.
 pub fn folder() -> Folder {
     Folder {
         fingerprint: "0123456789abcdef".parse().expect("a fingerprint"),
@@ -79,7 +79,7 @@ fn recover(store: &Store) -> Recovered {
     chain::recover(store, &folder()).expect("memory answers")
 }
 
-/// Of a query with one key. It is made once, since planning takes longer than all else here.
+/// The description of a query with one key. It is made once, since planning takes longer than everything else here.
 static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| {
     let columns = TableSchema::parse("key STRING").expect("a schema");
     let query = Query::plan(
@@ -92,7 +92,7 @@ static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| {
     serde_json::to_vec(&description).expect("JSON").into()
 });
 
-/// What is kept is listed, and its rows are shown as text or an error.
+/// Checks that checkpoints are listed, and that their rows are shown as text or give an error.
 fn check_listing(store: &Store, has_state: bool) {
     let fingerprint = folder().fingerprint;
     let set = store.set_identity(fingerprint, DESCRIPTION.clone());
@@ -106,14 +106,14 @@ fn check_listing(store: &Store, has_state: bool) {
     checkpoints::list_table(&mut out, &listing, Utc::now()).expect("a table");
     checkpoints::list_json(&mut out, &listing).expect("lines of JSON");
     if let Ok(shown) = listing::show(store, &folder().partition) {
-        // A value may be one that no calendar has.
+        // A value may be a date or time that no calendar has, so an error is allowed.
         let _ = checkpoints::state_table(&mut out, &shown, 5);
         let _ = checkpoints::state_json(&mut out, &shown);
     }
 }
 
-/// An object is read in one way, whether its header alone or all of it; and what can be written again is
-/// read as the same.
+/// Checks that an object's header is the same whether it is read alone or with the whole object, and that a checkpoint
+/// that can be written again is read with the same header.
 fn check_object(object: &Bytes) {
     let head = object.slice(..object.len().min(HEAD_BYTES));
     let header = format::decode_header(&head, object.len() as u64);
@@ -157,8 +157,8 @@ fn objects(mut input: &[u8]) -> Vec<(Name, Bytes)> {
     objects
 }
 
-/// The object with its state's length and its checksums made right, as the format has them: 24 bytes, the
-/// header, a checksum, the state, a checksum. The header's length stays as it is, if there is room for it.
+/// Returns the object with its magic bytes, lengths and checksums made right. The format is 24 bytes, the header, a
+/// checksum, the state, and a checksum. The header's length stays as it is, if there is room for it.
 fn sealed(mut object: Vec<u8>) -> Vec<u8> {
     const PREFIX: usize = 24;
     const SUM: usize = 8;

@@ -1,7 +1,8 @@
-//! What the decoder owes to records of any bytes: no panic, no end of waiting, syntax as serde_json has it
-//! (but for a byte-order mark, and for bare `NaN`, `Infinity` and `-Infinity`), and no trace of a bad record.
+//! Checks what must hold when the decoder reads records of any bytes: it never panics and always ends, a bad record
+//! leaves no trace, and it accepts the syntax that serde_json accepts (and also a byte-order mark and bare `NaN`,
+//! `Infinity` and `-Infinity`).
 //!
-//! An input is records, with 0xFF between them, which stands in no text.
+//! An input is records that are separated by the byte 0xFF, which occurs in no text.
 
 use std::sync::OnceLock;
 
@@ -12,14 +13,14 @@ use consumer::format::metadata::RecordMeta;
 use consumer::schema::TableSchema;
 use serde::de::IgnoredAny;
 
-/// A column of each type that SCHEMA knows, some in one another.
+/// The schema: a column of each type that SCHEMA knows, some of them nested.
 const DDL: &str = "\
 s STRING, b BOOLEAN, t TINYINT, m SMALLINT, i INT, l BIGINT, f FLOAT, d DOUBLE, c DECIMAL(12,2), \
 w DECIMAL(38,38), y DATE, ts TIMESTAMP, n TIMESTAMP_NTZ, x BINARY, a ARRAY<INT>, \
 o STRUCT<p: STRING, q: ARRAY<STRUCT<r: DECIMAL(4,2), u: STRING>>>, k BIGINT NOT NULL, \
 es TIMESTAMP_SECONDS, em ARRAY<TIMESTAMP_MILLIS>, eu TIMESTAMP_MICROS, j STRING";
 
-/// A record that is good, and its row.
+/// A good record; [`GOOD_ROW`] is its row.
 const GOOD: &[u8] = br#"{"s":"a\u00e9b and more than a view holds","b":true,"t":-128,"m":"7","i":3.0,
 "l":9007199254740993,"f":0.5,"d":-1.5e3,"c":12.5,"w":"0.1","y":"2026-01-31","ts":"2026-01-31T12:00:00+01:00",
 "n":"2026-01-31T12:00:00","x":"AP8=","a":[1,null],"o":{"q":[{"u":"v","r":1.5}],"p":null},"k":42,
@@ -48,7 +49,7 @@ const GOOD_ROW: [&str; 21] = [
     "[true, -Infinity]",
 ];
 
-/// Decodes `input` and panics where something is not as it is promised.
+/// Decodes `input` and panics when a property does not hold.
 pub fn check(input: &[u8]) {
     let mut together = decoder(&ALL);
     let mut syntax = decoder(&[]);
@@ -58,7 +59,7 @@ pub fn check(input: &[u8]) {
         let before = (together.len(), together.bytes());
         if together.push(record, &META).is_ok() {
             assert!(syntax.push(record, &META).is_ok(), "no object");
-            // As a first record, which no other one helps to read.
+            // The record is decoded again as a first record, so that no other record can help.
             let mut alone = decoder(&ALL);
             alone.push(record, &META).expect("good as before");
             expected.push(alone.flush().expect("a batch"));
@@ -78,7 +79,7 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// All columns of [`DDL`].
+/// The indexes of all columns of [`DDL`].
 const ALL: [usize; GOOD_ROW.len()] = [
     0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,
 ];
@@ -89,7 +90,7 @@ fn decoder(columns: &[usize]) -> Decoder {
     Decoder::new(schema, columns).expect("columns of the table")
 }
 
-/// [`GOOD`] without escapes and line breaks, as most records are.
+/// Returns [`GOOD`] without escapes and line breaks, which is how most records look.
 fn plain() -> &'static [u8] {
     static PLAIN: OnceLock<Vec<u8>> = OnceLock::new();
     PLAIN.get_or_init(|| {
@@ -98,7 +99,7 @@ fn plain() -> &'static [u8] {
     })
 }
 
-/// The batch of [`GOOD`] alone, whose row is the one that was written by hand.
+/// Returns the batch that holds only [`GOOD`], after checking that its row is the one written by hand.
 fn good() -> &'static RecordBatch {
     static BATCH: OnceLock<RecordBatch> = OnceLock::new();
     BATCH.get_or_init(|| {
@@ -110,8 +111,9 @@ fn good() -> &'static RecordBatch {
     })
 }
 
-/// Where no column is read, a record is good if serde_json takes it for one object, with numbers for the bare words that
-/// are floats, and without a byte-order mark. It counts no levels of what it passes over.
+/// Checks that a decoder that reads no column takes a record exactly when serde_json takes it for one object. For that,
+/// numbers replace the bare words that are floats, and a byte-order mark is removed. A record that is nested too deep
+/// is not compared, since serde_json counts no levels of what it skips.
 fn check_syntax(decoder: &mut Decoder, record: &[u8]) {
     let text = record.strip_prefix("\u{feff}".as_bytes()).unwrap_or(record);
     let text = str::from_utf8(text).ok().map(with_numbers_for_words);
@@ -125,7 +127,8 @@ fn check_syntax(decoder: &mut Decoder, record: &[u8]) {
     }
 }
 
-/// `text` with ` 0 ` for each of the words outside of strings, blanks included, so that it joins nothing around it.
+/// Returns `text` with ` 0 ` in place of each bare word outside of strings. The blanks prevent the number from joining
+/// what is around it.
 fn with_numbers_for_words(text: &str) -> String {
     let mut with_numbers = String::new();
     let mut rest = text;
@@ -158,7 +161,7 @@ const META: RecordMeta<'static> = RecordMeta {
     headers: &[],
 };
 
-/// The first row of a batch as Arrow shows its values.
+/// Returns the values of a batch's first row in Arrow's text form.
 fn row(batch: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::new().with_null("NULL");
     let columns = batch.columns().iter();

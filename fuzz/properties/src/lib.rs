@@ -1,7 +1,7 @@
-//! What is promised of any bytes, a module for each fuzz target.
+//! Holds the properties that must hold for any bytes, in a module for each fuzz target.
 //!
-//! The fuzz targets need a nightly compiler and lie outside of the workspace. This crate lies in it, so that its tests
-//! hold the inputs in `fuzz/corpus` against the same properties wherever the tests are run.
+//! The fuzz targets need a nightly compiler and lie outside of the workspace. This crate lies in the workspace, so that
+//! its tests check the same properties for the inputs in `fuzz/corpus` wherever the tests are run.
 
 #![allow(
     clippy::expect_used,

@@ -1,5 +1,5 @@
-//! The inputs of the fuzz targets, those kept in the repository and those found since, held against the
-//! same properties. So they are checked wherever the tests are run, without a fuzzer.
+//! Checks the properties of the fuzz targets for all inputs in the corpus: those of the repository and those that a
+//! fuzzer has found since. So they are checked wherever the tests are run, without a fuzzer.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -37,8 +37,8 @@ fn objects_of_any_bytes_are_a_checkpoint_or_an_error() {
     replay("checkpoint", checkpoint::check);
 }
 
-/// Writes the checkpoints of the corpus as they are written today; those of before stay readable beside
-/// them as long as the format is the same.
+/// Writes the corpus's checkpoints in today's form. Files of earlier days stay beside them; they are readable as long
+/// as the format is the same.
 #[test]
 #[ignore = "writes to the corpus"]
 fn checkpoints_for_the_corpus() {

@@ -1,4 +1,4 @@
-//! Checkpoints for the corpus: whole ones of several states, chains of them, and what can be wrong.
+//! Makes checkpoints for the corpus: whole checkpoints of several states, chains of them, and broken ones.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use properties::checkpoint::folder;
 const DELTA: u8 = 1;
 const SEALED: u8 = 2;
 
-/// An object as an input has it.
+/// Returns an object as it stands in an input.
 fn part(what: u8, next: u8, object: &[u8]) -> Vec<u8> {
     let length = u16::try_from(object.len()).unwrap();
     [&[what, next][..], &length.to_le_bytes(), object].concat()
@@ -73,7 +73,7 @@ fn sums() -> RecordBatch {
     ])
 }
 
-/// A state of each kind of column that aggregates keep.
+/// Returns a state for each kind of column that aggregates have, with its name.
 fn states() -> Vec<(&'static str, RecordBatch)> {
     let numbers = Int64Array::from(vec![Some(1), None, Some(i64::MIN)]);
     let times = TimestampMicrosecondArray::from(vec![0, -1, i64::MAX]).with_timezone("UTC");
@@ -118,13 +118,13 @@ fn states() -> Vec<(&'static str, RecordBatch)> {
     ]
 }
 
-/// Writes an input a file.
+/// Writes each input into a file of its own in the folder `to`.
 pub fn write(to: &Path) {
     let sums = &sums();
     let save = |name: &str, input: Vec<u8>| fs::write(to.join(name), input).unwrap();
     for (name, state) in states() {
         save(&format!("base-of-{name}"), base(9, &state));
-        // Whatever a fuzzer changes in it is behind right checksums.
+        // A fuzzer can change any byte of a sealed object, since its checksums are made right afterwards.
         let sealed = part(SEALED, 9, &object(&header(None, 9), &state));
         save(&format!("sealed-base-of-{name}"), sealed);
     }
