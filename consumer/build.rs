@@ -1,4 +1,5 @@
-//! Has the program's relocations written in their short form (RELR): 5 MB less of it, on the disk and in memory.
+//! Makes the linker write the program's relocations in their short form (RELR). The program is then 5 MB smaller on the
+//! disk and in memory.
 
 use std::env;
 use std::process::Command;
@@ -10,7 +11,8 @@ fn main() {
     }
 }
 
-/// Whether the linker is the one that comes with Rust for this target, which knows them. Others may not.
+/// Returns whether the linker is the one that comes with Rust for this target, which can write them. Other linkers may
+/// not.
 fn writes_relr() -> bool {
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|set| set == value);
     let is_set = |name: &str| env::var(name).is_ok_and(|set| !set.is_empty());
@@ -19,7 +21,7 @@ fn writes_relr() -> bool {
         && !is_set("CARGO_ENCODED_RUSTFLAGS")
 }
 
-/// Whether the C library reads them: glibc does from 2.36 on.
+/// Returns whether the C library can read them: glibc can from 2.36 on.
 fn reads_relr() -> bool {
     let is_native = env::var("HOST").ok() == env::var("TARGET").ok();
     is_native && glibc_version().is_some_and(|version| version >= (2, 36))

@@ -1,11 +1,12 @@
-//! The dashboard with made-up events: to work on its looks without brokers or records.
+//! Shows the dashboard with made-up events, to work on its looks without brokers or records.
 //!
 //! ```text
 //! cargo run -p consumer --example dashboard -- [demo] [wide] [append] [slow] [silent] [panic]
 //! ```
 //!
-//! `demo` says so in the header, `wide` has many columns, `append` streams rows, `slow` takes 15 s for the
-//! first batch, `silent` never gets a record, `panic` panics after 3 s on a thread of the query.
+//! With `demo` the header says that this is a demo. With `wide` the result has many columns. With `append` rows are
+//! streamed. With `slow` the first batch takes 15 s. With `silent` no record ever arrives. With `panic` a thread of the
+//! query panics after 3 s.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -35,7 +36,7 @@ const BRANDS: [(&str, f64); 7] = [
     ("\u{1b}[31mhostile\u{202e}", 0.01),
 ];
 
-/// Of the last result, once the screen is gone.
+/// The rows of the last result that are printed once the screen is gone.
 const ROWS: usize = 20;
 
 fn main() -> anyhow::Result<()> {
@@ -94,7 +95,7 @@ impl Query {
         self.flags.iter().any(|given| given == flag)
     }
 
-    /// Between 0 and 1.
+    /// Returns a random number from 0 to below 1.
     fn random(&mut self) -> f64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -174,7 +175,7 @@ impl Query {
                 (self.lag + (self.random() * 90.0) as u64).saturating_sub(45)
             };
             taken += records;
-            // A broker goes at 15 s and comes back at 24 s, again and again.
+            // A broker goes away at 15 s and comes back at 24 s, again and again.
             let gone = passed % 40 >= 15 && passed % 40 < 24;
             if Some(gone) != lost && passed > 2 {
                 lost = Some(gone);

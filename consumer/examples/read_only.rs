@@ -1,12 +1,12 @@
-//! The limit of a consumer: takes all records of a topic from librdkafka, and does nothing with them.
+//! Measures the limit of any consumer: reads all records of a topic from librdkafka and does nothing with them.
 //!
 //! ```text
 //! KAFKA_BOOTSTRAP_SERVERS=host:9092 cargo run --release -p consumer --example read_only -- TOPIC [-X key=value]…
 //! ```
 //!
-//! Prints `{"records":…,"bytes":…}` when it has come to where the topic ended at the start.
+//! Prints `{"records":…,"bytes":…}` when it has reached the offsets at which the topic ended at the start.
 //!
-//! Records are taken by the call of librdkafka that takes least of each: a batch at a time.
+//! It takes records by the call of librdkafka that costs least per record: a batch at a time.
 
 #![expect(
     unsafe_code,
@@ -28,7 +28,7 @@ use rdkafka_sys as sys;
 
 const ANSWER: Duration = Duration::from_secs(10);
 const BATCH: usize = 1024;
-/// For so long it is waited until a batch is full.
+/// The time in milliseconds that a call waits for a full batch.
 const BATCH_MILLIS: i32 = 1;
 
 fn main() -> anyhow::Result<()> {
@@ -41,7 +41,7 @@ fn main() -> anyhow::Result<()> {
     client.set("enable.auto.commit", "false");
     let consumer: BaseConsumer = client.create()?;
 
-    // The end of each partition that has records, until it is reached.
+    // The start and the end of each partition that has records; a partition is removed when its end is reached.
     let mut ends = partitions(&consumer, &topic)?;
     ends.retain(|_, (start, end)| start < end);
     let mut assignment = TopicPartitionList::new();
@@ -52,11 +52,11 @@ fn main() -> anyhow::Result<()> {
 
     let (mut records, mut bytes) = (0_u64, 0_u64);
     let mut batch = [ptr::null_mut(); BATCH];
-    // SAFETY: the client is alive to the end, and so is its queue.
+    // SAFETY: the client lives to the end of this function, and its queue does, too.
     let queue = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
     let mut last = Instant::now();
     while !ends.is_empty() {
-        // SAFETY: `batch` is as long as is said.
+        // SAFETY: `batch` has room for BATCH messages.
         let taken = unsafe {
             sys::rd_kafka_consume_batch_queue(queue, BATCH_MILLIS, batch.as_mut_ptr(), BATCH)
         };
@@ -67,7 +67,7 @@ fn main() -> anyhow::Result<()> {
             bail!("no record for {} s", ANSWER.as_secs());
         }
         for message in taken {
-            // SAFETY: what has been taken is ours, until it is destroyed.
+            // SAFETY: a message that was taken belongs to this program until it is destroyed.
             let (error, length, partition, offset) = unsafe {
                 let of = &**message;
                 let fields = (of.err, of.len as u64, of.partition, of.offset);
@@ -86,13 +86,13 @@ fn main() -> anyhow::Result<()> {
             }
         }
     }
-    // SAFETY: it is ours.
+    // SAFETY: the queue's handle belongs to this program and is not used again.
     unsafe { sys::rd_kafka_queue_destroy(queue) };
     writeln!(io::stdout(), r#"{{"records":{records},"bytes":{bytes}}}"#)?;
     Ok(())
 }
 
-/// The first offset of each partition, and the one behind its last record.
+/// Returns, for each partition, the offset of its first record and the offset behind its last record.
 fn partitions(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<BTreeMap<i32, (i64, i64)>> {
     let metadata = consumer.fetch_metadata(Some(topic), ANSWER)?;
     let found = metadata

@@ -1,4 +1,4 @@
-//! From records to groups, from groups to a state, from a state to a result.
+//! Measures how records become groups, groups a state, and a state a result.
 
 use consumer::config::{DEFAULT_QUERY, DEFAULT_SCHEMA};
 use consumer::engine::changelog::ChangedGroups;
@@ -10,7 +10,7 @@ use divan::counter::ItemsCount;
 
 use crate::input::{CHUNK, groups, query_by_key, state, transactions};
 
-/// Groups of a batch that comes to a large state.
+/// The groups of a batch that is merged into a large state.
 const BATCH: usize = 1000;
 
 fn default_query() -> Query {
@@ -18,7 +18,7 @@ fn default_query() -> Query {
     Query::plan(DEFAULT_QUERY, table.table(), &[]).expect("a query")
 }
 
-/// A chunk of decoded records, by the default query.
+/// Aggregates a chunk of decoded records by the default query.
 #[divan::bench]
 fn partial(bencher: Bencher<'_, '_>) {
     let records = transactions(CHUNK);
@@ -28,7 +28,7 @@ fn partial(bencher: Bencher<'_, '_>) {
         .bench_local(|| partial.push(records.clone()).expect("records"));
 }
 
-/// All that is computed at a trigger for a batch of 14 decoded records, by the default query.
+/// Computes all that a trigger computes for a batch of 14 decoded records, by the default query.
 #[divan::bench]
 fn trigger_of_14_records(bencher: Bencher<'_, '_>) {
     let query = default_query();
@@ -43,7 +43,7 @@ fn trigger_of_14_records(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// One batch of 1,000 groups comes to a state of so many.
+/// Merges one batch of 1,000 groups into a state of `kept` groups.
 #[divan::bench(args = [10_000, 1_000_000])]
 fn merge(bencher: Bencher<'_, '_>, kept: usize) {
     let query = query_by_key();
@@ -54,7 +54,8 @@ fn merge(bencher: Bencher<'_, '_>, kept: usize) {
         .bench_local_values(|batch| state.with_batch(&query, batch).expect("a state"));
 }
 
-/// 64 such batches, one after the other: what they cost in the long run, their layers' merges included.
+/// Merges 64 such batches one after the other. This shows the cost in the long run, with the merges of the state's
+/// layers.
 #[divan::bench(args = [10_000, 1_000_000], sample_count = 10, sample_size = 1)]
 fn merge_64_in_a_row(bencher: Bencher<'_, '_>, kept: usize) {
     let query = query_by_key();
@@ -72,7 +73,7 @@ fn merge_64_in_a_row(bencher: Bencher<'_, '_>, kept: usize) {
         });
 }
 
-/// The whole result of so many groups, as complete mode has it.
+/// Computes the whole result of `kept` groups, as in complete mode.
 #[divan::bench(args = [10_000, 1_000_000], sample_count = 10, sample_size = 1)]
 fn complete_result(bencher: Bencher<'_, '_>, kept: usize) {
     let query = query_by_key();
@@ -80,7 +81,7 @@ fn complete_result(bencher: Bencher<'_, '_>, kept: usize) {
     bencher.bench_local(|| query.result(state.batches()).expect("a result").rows);
 }
 
-/// The result of one batch of 1,000 groups that comes to a state of so many, as update mode has it.
+/// Computes the result of one batch of 1,000 groups that is merged into a state of `kept` groups, as in update mode.
 #[divan::bench(args = [10_000, 1_000_000])]
 fn update_result(bencher: Bencher<'_, '_>, kept: usize) {
     let query = query_by_key().updating().expect("a query of single groups");
@@ -94,7 +95,7 @@ fn update_result(bencher: Bencher<'_, '_>, kept: usize) {
     });
 }
 
-/// Keys of batch `number`, from all over a state of `kept`.
+/// Returns the keys of batch `number`, spread over a state of `kept` groups.
 fn spread(kept: usize, number: usize) -> impl Iterator<Item = usize> {
     (0..BATCH).map(move |key| (key * (kept / BATCH) + number) % kept)
 }

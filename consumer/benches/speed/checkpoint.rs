@@ -1,6 +1,6 @@
-//! Checkpoints: encoded, written and durable on the disk that cargo builds on.
+//! Measures how checkpoints are encoded, written and made durable, on the disk on which cargo builds.
 //!
-//! An argument names the groups of the state, and the size of the object that is written.
+//! A benchmark's argument says how many groups the state has and how many bytes the object has.
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -22,7 +22,7 @@ const GROUPS: [usize; 3] = [10, 10_000, 1_000_000];
 /// The most groups of a delta.
 const BATCH: usize = 1000;
 
-/// A state, a batch's groups, and a place for their checkpoints.
+/// A state, the groups of a batch, and a store for their checkpoints.
 struct Kept {
     count: usize,
     bytes: u64,
@@ -65,7 +65,7 @@ impl Kept {
         }
     }
 
-    /// The next checkpoint, which must be durable when this returns.
+    /// Writes the next checkpoint: a delta on top of `on`, or a base. It is durable when this returns.
     fn write(&self, on: Option<&chain::Tip>) -> Written {
         let next = self.next.fetch_add(1, Ordering::Relaxed) + 1;
         let new = NewCheckpoint {
@@ -106,7 +106,7 @@ fn deltas() -> impl Iterator<Item = Kept> {
     })
 }
 
-/// All of a state.
+/// Writes a whole state as a base.
 #[divan::bench(args = bases(), sample_count = 10, sample_size = 1)]
 fn base(bencher: Bencher<'_, '_>, kept: &Kept) {
     bencher
@@ -114,7 +114,7 @@ fn base(bencher: Bencher<'_, '_>, kept: &Kept) {
         .bench_local(|| kept.write(None));
 }
 
-/// A batch of up to 1,000 groups on top of it.
+/// Writes a batch of up to 1,000 groups as a delta on top of a base.
 #[divan::bench(args = deltas(), sample_size = 1)]
 fn delta(bencher: Bencher<'_, '_>, kept: &Kept) {
     let base = kept.write(None);

@@ -1,4 +1,4 @@
-//! Records' values into Arrow batches, a chunk at a time.
+//! Measures how the values of records become Arrow batches, a chunk at a time.
 
 use consumer::config::DEFAULT_SCHEMA;
 use divan::Bencher;

@@ -1,4 +1,4 @@
-//! What the parts are given: believable records, and states of as many groups as are asked for.
+//! Makes the input of the benchmarks: believable records, and states with a given number of groups.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use consumer::format::metadata::RecordMeta;
 use consumer::schema::TableSchema;
 use producer::{Generator, GeneratorSettings};
 
-/// As many as a worker decodes before it aggregates.
+/// The number of records that a worker decodes before it aggregates them.
 pub const CHUNK: usize = 8192;
 
 /// All columns of a transaction.
@@ -19,7 +19,7 @@ pub const ALL_COLUMNS: &str = "transaction_id STRING, timestamp TIMESTAMP, card_
     card_brand STRING, card_holder STRING, amount DECIMAL(12,2), currency STRING, merchant STRING, \
     category STRING, city STRING, country STRING, channel STRING, status STRING, decline_reason STRING";
 
-/// What a record has beside its value.
+/// The parts of a record other than its value.
 pub const META: RecordMeta<'static> = RecordMeta {
     topic: "transactions",
     partition: 0,
@@ -29,7 +29,7 @@ pub const META: RecordMeta<'static> = RecordMeta {
     headers: &[],
 };
 
-/// The values of so many transactions.
+/// Returns the values of `count` transactions.
 pub fn values(count: usize) -> Vec<Vec<u8>> {
     let settings = GeneratorSettings {
         seed: Some(42),
@@ -41,14 +41,14 @@ pub fn values(count: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// A decoder for all columns of `ddl`.
+/// Makes a decoder for all columns of `ddl`.
 pub fn decoder(ddl: &str) -> Decoder {
     let schema = TableSchema::parse(ddl).expect("a schema");
     let columns: Vec<usize> = (0..schema.columns().fields().len()).collect();
     Decoder::new(&schema, &columns).expect("a decoder")
 }
 
-/// So many transactions as the default query reads them.
+/// Returns `count` transactions with the columns that the default query reads.
 pub fn transactions(count: usize) -> RecordBatch {
     let mut decoder = decoder(DEFAULT_SCHEMA);
     for value in values(count) {
@@ -57,20 +57,20 @@ pub fn transactions(count: usize) -> RecordBatch {
     decoder.flush().expect("a batch")
 }
 
-/// Count and sum by a key of many values.
+/// Plans a query that counts and sums by a key with many values.
 pub fn query_by_key() -> Query {
     let table = TableSchema::parse("key STRING, amount DECIMAL(12,2)").expect("a schema");
     let text = "SELECT key, count(*) AS n, sum(amount) AS total FROM transactions GROUP BY key";
     Query::plan(text, table.table(), &[]).expect("a query")
 }
 
-/// The groups of a batch whose records have these keys.
+/// Returns the groups of a batch whose records have these keys.
 pub fn groups(query: &Query, keys: impl Iterator<Item = usize>) -> Vec<RecordBatch> {
     let table = query.table().project(query.columns()).expect("columns");
     let keys: Vec<usize> = keys.collect();
     let mut partial = query.partial().expect("a partial");
     for chunk in keys.chunks(CHUNK) {
-        // Keys that lie side by side are not those that come together.
+        // The multiplication scatters the keys: keys that come together are not neighbours in their order.
         let names = chunk
             .iter()
             .map(|key| format!("{:016x}", key.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
@@ -87,7 +87,7 @@ pub fn groups(query: &Query, keys: impl Iterator<Item = usize>) -> Vec<RecordBat
     partial.finish().expect("groups")
 }
 
-/// A state of so many groups.
+/// Returns a state of `count` groups.
 pub fn state(query: &Query, count: usize) -> State {
     State::of(query, groups(query, 0..count)).expect("a state")
 }

@@ -1,4 +1,4 @@
-//! How long the parts take that a record, a batch and a checkpoint pass through.
+//! Measures the time of each part that a record, a batch or a checkpoint passes through.
 //!
 //! ```text
 //! cargo bench -p consumer                 all of them

@@ -1,4 +1,5 @@
-//! A frame of the dashboard, what a batch changes in the snapshot, and the texts that are made of it.
+//! Measures how a frame of the dashboard is drawn, how a batch changes the snapshot, and how the texts of a result are
+//! made.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 
-/// A frame of 120 columns and 40 lines, for a result of so many rows.
+/// Draws a frame of 120 columns and 40 lines, for a result of `rows` rows.
 #[divan::bench(args = [6, 5000])]
 fn frame(bencher: Bencher<'_, '_>, rows: i64) {
     let shown = TerminalSnapshot::default().after(&mut after_batches(rows), NOW);
@@ -37,7 +38,7 @@ fn frame(bencher: Bencher<'_, '_>, rows: i64) {
     });
 }
 
-/// A batch's result taken in.
+/// Applies a batch's result to the snapshot.
 #[divan::bench(args = [6, 5000])]
 fn snapshot(bencher: Bencher<'_, '_>, rows: i64) {
     let mut updater = after_batches(rows);
@@ -45,7 +46,7 @@ fn snapshot(bencher: Bencher<'_, '_>, rows: i64) {
     bencher.bench_local(|| updater.apply(&event, NOW));
 }
 
-/// The texts of a result, made once a batch.
+/// Makes the texts of a result, which happens once a batch.
 #[divan::bench(args = [6, 5000])]
 fn table(bencher: Bencher<'_, '_>, rows: i64) {
     let updater = after_batches(rows);
