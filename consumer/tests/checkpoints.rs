@@ -1,4 +1,4 @@
-//! `consumer checkpoints` on files that were written as a query writes them.
+//! Runs `consumer checkpoints` on files that were written as a query writes them.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ use tempfile::TempDir;
 
 const QUERY: &str = "SELECT brand, count(*) FROM transactions GROUP BY brand";
 
-/// A location on a disk.
+/// A location on the disk, with the folder of one partition.
 struct Kept {
     disk: TempDir,
     store: Store,
@@ -32,7 +32,7 @@ struct Kept {
 }
 
 impl Kept {
-    /// Taken by a query that counts by brand, without a checkpoint yet.
+    /// Makes a location that a query which counts by brand has taken, without a checkpoint yet.
     fn new() -> Self {
         let disk = TempDir::new().unwrap();
         let store = Location::parse(&url(&disk), []).unwrap().open().unwrap();
@@ -76,7 +76,7 @@ impl Kept {
             .tip
     }
 
-    /// Two chains: the newer one has a delta.
+    /// Makes a location with two chains; the newer one has a delta.
     fn with_two_chains() -> Self {
         let kept = Self::new();
         kept.write(None, 2, &[("Visa", 2)]);
@@ -85,7 +85,7 @@ impl Kept {
         kept
     }
 
-    /// What the program does with these flags: no broker is near, and nothing at the location changes.
+    /// Runs the program with these flags, without any broker, and checks that nothing at the location changes.
     fn program(&self, flags: &[&str]) -> Output {
         let before = files(self.disk.path());
         let output = Command::new(env!("CARGO_BIN_EXE_consumer"))
@@ -125,7 +125,7 @@ fn url(disk: &TempDir) -> String {
     format!("file://{}", disk.path().display())
 }
 
-/// All that is under a folder: when it was changed, and what is in a file.
+/// Returns all paths under a folder, each with the time at which it was changed and, for a file, its content.
 fn files(folder: &Path) -> BTreeMap<String, (SystemTime, Vec<u8>)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -156,7 +156,7 @@ fn partitions_are_listed_as_a_table() {
         format!("{} keeps t: count(*) by brand", url(&kept.disk))
     );
     let words: Vec<&str> = lines[4].split_whitespace().collect();
-    // Sizes and ages have a unit.
+    // The columns of sizes and ages are two words each, since they have a unit.
     assert_eq!(words[..4], ["t-0", "6", "-", "2"]);
     assert_eq!(words[6..10], ["base", "+", "1", "delta"]);
     assert_eq!(lines.len(), 5, "{text}");

@@ -1,5 +1,5 @@
-//! The demo as a user runs it, without a terminal: brokers, producer and query in one process, whose
-//! output, signals and exit code are all that is seen of it.
+//! Runs the demo as a user runs it, without a terminal. Brokers, producer and query run in one process; the tests see
+//! only its output, its exit code, and what it does at a signal.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -13,19 +13,19 @@ use serde_json::Value;
 use testkit::DEADLINE;
 use testkit::program::{Ended, Program, command};
 
-/// A demo with `settings` in its environment and nothing else.
+/// Starts a demo with nothing in its environment but `settings` and a short BATCH_INTERVAL.
 fn demo(settings: &[(&str, &str)]) -> Program {
     let mut demo = command(env!("CARGO_BIN_EXE_consumer"), settings);
     Program::start(demo.env("BATCH_INTERVAL", "10ms"))
 }
 
-/// Holds the demo to ending well, and to having said nothing on its way.
+/// Checks that the demo ends with success and has written nothing to standard error.
 fn ends_well(mut demo: Program) {
     let Ended { status, said } = demo.end();
     assert_eq!((status.code(), said.as_str()), (Some(0), ""));
 }
 
-/// Adds up what batches say that they have read.
+/// Adds up the counts of records that batches say they have read.
 #[derive(Default)]
 struct Sum {
     batches: u64,
@@ -33,7 +33,7 @@ struct Sum {
 }
 
 impl Sum {
-    /// The next batch: its fields, and a result that holds each good record once.
+    /// Checks the fields of the next batch, and that its result holds each good record once.
     fn add(&mut self, line: &str) {
         let batch: Value = serde_json::from_str(line).expect(line);
         for field in ["id", "runId", "timestamp"] {
@@ -76,7 +76,7 @@ fn batches_are_lines_of_json_whose_totals_add_up() {
     let mut demo = demo(&[("OUTPUT", "json")]);
     let lines = demo.lines();
     let mut sum = Sum::default();
-    // The second shows that totals go on from the first.
+    // The second batch shows that totals go on from the first.
     for _ in 0..2 {
         sum.add(&lines.next());
     }
@@ -112,7 +112,8 @@ fn without_a_terminal_the_output_is_a_table() {
     ends_well(demo);
 }
 
-/// What `read` makes of the pipe of standard output, once it has done so.
+/// Runs `read` on the pipe of standard output in a thread, and returns its result and the pipe. Panics after
+/// [`DEADLINE`].
 fn read_of<T: Send + 'static>(
     mut stdout: ChildStdout,
     read: impl FnOnce(&mut ChildStdout) -> T + Send + 'static,
@@ -127,14 +128,14 @@ fn read_of<T: Send + 'static>(
 
 #[test]
 fn a_second_interrupt_ends_it_at_once() {
-    // It cannot end by itself while nobody takes its line, which is longer than a pipe is wide.
+    // The demo cannot end by itself while nobody reads its line, which is longer than a pipe can hold.
     let query = "SELECT count(*) AS n, repeat('x', 2000000) AS x FROM transactions";
     let mut demo = demo(&[("OUTPUT", "json"), ("QUERY", query)]);
     let begins = |stdout: &mut ChildStdout| stdout.read_exact(&mut [0]).unwrap();
     let ((), _open) = read_of(demo.stdout(), begins);
     let deadline = Instant::now() + DEADLINE;
     let ended = loop {
-        // Two that come close together may be taken for one.
+        // Two signals that come close together may be taken for one.
         demo.signal("INT");
         match demo.end_within(Duration::from_millis(20)) {
             Some(ended) => break ended,

@@ -1,5 +1,5 @@
-//! What brokers answer in place of records, from librdkafka's mock cluster: what passes is told once, and what
-//! does not ends the query.
+//! Lets librdkafka's mock brokers answer with errors in place of records. An error that is known to pass is not
+//! reported, an unknown one is reported once, and one that does not pass ends the query.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -22,7 +22,8 @@ use testkit::mock_brokers::{MockBrokers, one_with};
 
 const RECORDS: i64 = 10;
 
-/// A broker that has some records of the topic `t` and answers requests with these `errors` first.
+/// Starts a broker that has [`RECORDS`] records of the topic `t` and answers the first requests of this kind with
+/// `errors`.
 fn brokers(request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> MockBrokers {
     let record = r#"{"card_brand":"Visa","amount":1}"#;
     let brokers = one_with("t", (0..RECORDS).map(|_| record));
@@ -34,7 +35,8 @@ fn schema() -> Option<TableSchema> {
     Some(TableSchema::parse(DEFAULT_SCHEMA).unwrap())
 }
 
-/// Counts the records until the query ends or `is_enough` of the warnings, with how many were counted.
+/// Counts the records until the query ends or the warnings are enough. Returns the count, or the error that ended the
+/// query, and the warnings.
 fn counted(
     brokers: &MockBrokers,
     trigger: TriggerMode,

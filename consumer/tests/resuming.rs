@@ -1,5 +1,5 @@
-//! A run that is cut anywhere and goes on from its checkpoints, in this process or another, by this worker
-//! or another, has the result of the run that was not cut.
+//! Checks that a run that is cut anywhere and goes on from its checkpoints has the result of the run that was not cut.
+//! It may go on in this process or another, with this worker or another.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -24,7 +24,7 @@ use proptest::prelude::*;
 
 const SCHEMA: &str = "brand STRING, amount DECIMAL(12,2), quantity INT";
 
-/// States of several kinds; none depends on an order.
+/// Queries with states of several kinds. No result depends on the order of records.
 const QUERIES: &[&str] = &[
     "SELECT brand, count(*), sum(amount), avg(amount), min(amount), max(quantity) FROM transactions \
      GROUP BY brand ORDER BY brand",
@@ -42,15 +42,15 @@ const WORKERS: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// The owner of a partition reads so many of its records.
+    /// The owner of a partition (the first number) reads some of its records (the second number).
     Read(usize, usize),
-    /// All hand over.
+    /// All workers hand over what they have read.
     Batch,
-    /// What was handed over becomes durable.
+    /// What was handed over is written into checkpoints and becomes durable.
     Keep,
-    /// Another worker gets the partition; what its owner has read and not handed over is lost.
+    /// Another worker gets the partition. What its owner has read but not handed over is lost.
     Move(usize),
-    /// The process is killed, and another takes its place.
+    /// The process is killed, and another one takes its place.
     Restart,
 }
 
@@ -84,7 +84,7 @@ fn logs() -> impl Strategy<Value = Vec<Vec<String>>> {
     proptest::collection::vec(log, PARTITIONS)
 }
 
-/// One process, on a store that outlives it.
+/// One process, with a store that outlives it.
 struct Run<'a> {
     logs: &'a [Vec<String>],
     plan: WorkerPlan,
@@ -92,8 +92,9 @@ struct Run<'a> {
     checkpoints: Checkpoints,
     writer: CheckpointWriter,
     workers: Vec<Worker>,
-    /// Which worker has each partition, and what it reads next.
+    /// For each partition, the worker that has it and the offset that it reads next.
     owners: Vec<(usize, usize)>,
+    /// How many partitions went on from a checkpoint at the start.
     kept: usize,
 }
 

@@ -1,5 +1,6 @@
-//! Wrong settings, as a user of the program meets them: one line on standard error that names the setting,
-//! its value and the mend; exit code 2 for what was written wrong and 1 for what failed; and soon.
+//! Tests wrong settings as a user of the program meets them: soon after its start, the program writes one line on
+//! standard error that names the setting, its value and the mend. The exit code is 2 for what was written wrong and 1
+//! for what failed.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -18,7 +19,7 @@ fn refuses(setting: &str, value: &str, mend: &str) {
     refusal::refuses(PROGRAM, setting, value, mend);
 }
 
-/// `-X pair` cannot be, which the program says together with `mend`.
+/// Checks that the program refuses `-X pair` and says `mend`.
 fn refuses_property(pair: &str, mend: &str) {
     let line = told(&[], &["-X", pair], WRONG_USAGE);
     is_about(&line, &format!("-X {pair}: "), mend);
@@ -79,7 +80,7 @@ fn a_place_for_checkpoints_is_a_url_that_this_build_serves() {
     is_about(&line, "CHECKPOINT_LOCATION=: ", "--reset");
 }
 
-/// The end of `consumer checkpoints` with these flags.
+/// Runs `consumer checkpoints` with these flags, and returns the line with which it ends.
 fn listing_ends(flags: &[&str], code: i32) -> String {
     told(&[], &[&["checkpoints"], flags].concat(), code)
 }
@@ -210,7 +211,7 @@ fn a_query_file_that_holds_no_query_is_named() {
 
 #[test]
 fn the_mark_of_an_encoding_before_a_text_is_passed_over() {
-    // As `SCHEMA="$(cat schema.ddl)"` has it.
+    // A text can begin with a byte order mark when a file's content is the value, as in `SCHEMA="$(cat schema.ddl)"`.
     let line = told(&[("SCHEMA", "\u{feff}a MONEY")], &[], WRONG_USAGE);
     is_about(&line, "SCHEMA=a MONEY: ", "unknown type 'MONEY'");
     let settings = [
@@ -299,7 +300,7 @@ fn dead_letters_do_not_go_where_they_come_from() {
 fn a_schema_is_told_where_it_goes_wrong() {
     refuses("SCHEMA", "amount MONEY", "unknown type 'MONEY'");
     refuses("SCHEMA", "amount", "the type of column 'amount'");
-    // Line breaks are written out, so that it stays one line.
+    // A line break in the value is written as an escape, so that the message stays one line.
     let line = told(&[("SCHEMA", "a STRING,\nb MONEY")], &[], WRONG_USAGE);
     is_about(&line, r"SCHEMA=a STRING,\nb MONEY: ", "'MONEY'");
 }
@@ -380,7 +381,7 @@ fn what_is_no_broker_is_named() {
     }
 }
 
-/// What is said of brokers that do not answer.
+/// Returns what the program says of brokers that do not answer.
 fn unreachable(server: &str) -> String {
     let line = told(&[("KAFKA_BOOTSTRAP_SERVERS", server)], &[], FAILED);
     is_about(
@@ -393,7 +394,7 @@ fn unreachable(server: &str) -> String {
 
 #[test]
 fn a_port_that_is_closed_is_a_failure() {
-    // Nobody listens at the port of tcpmux.
+    // Nothing listens at tcpmux's port.
     assert!(unreachable("127.0.0.1:1").contains("Connection refused"));
 }
 

@@ -1,6 +1,6 @@
-//! The demo as a user runs it: in a terminal, under a shell that stops it and lets it go on.
+//! Runs the demo as a user runs it in a terminal, under a shell that stops it and lets it continue.
 //!
-//! The terminal is one of script(1), the shell is bash with job control.
+//! The program script(1) makes the terminal, and the shell is bash with job control.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -15,23 +15,23 @@ use std::time::Instant;
 use testkit::DEADLINE;
 use testkit::program::signal;
 
-/// What the program writes to have the second screen, and to leave it.
+/// The text with which the program takes the second screen, and the text with which it gives it back.
 const TAKES: &str = "\x1b[?1049h";
 const GIVES_BACK: &str = "\x1b[?1049l";
-/// In the last line of every picture.
+/// A word in the last line of every picture.
 const PICTURE: &str = "freeze";
 const CTRL_Z: &str = "\x1a";
-/// In what it says in place of the keys where nobody could continue it. Of two pictures only what differs is written,
-/// so it is one word.
+/// A word of the message that stands in place of the keys when nobody could continue the program. Of two pictures only
+/// the differences are written, so it is one word.
 const NOBODY: &str = "shell";
 
-/// A terminal in which something runs; both end with the test.
+/// A terminal in which a program runs. Both end with the test.
 struct Terminal {
     script: Child,
     keys: ChildStdin,
     written: Receiver<Vec<u8>>,
     reader: Option<JoinHandle<()>>,
-    /// What was written and is not waited for yet.
+    /// What was written and not yet waited for.
     screen: Vec<u8>,
 }
 
@@ -53,7 +53,7 @@ impl Terminal {
         let read = move || {
             let mut buffer = [0; 4096];
             while let Ok(length @ 1..) = output.read(&mut buffer) {
-                // A test that has given up listens no more.
+                // A test that has given up no longer listens, so the error is ignored.
                 let _ = sender.send(buffer[..length].to_vec());
             }
         };
@@ -67,7 +67,7 @@ impl Terminal {
         }
     }
 
-    /// With a shell, which says when it is ready for a command.
+    /// Starts a terminal with a shell, which says when it is ready for a command.
     fn with_shell() -> Self {
         let mut terminal = Self::running("bash --norc --noprofile -i");
         terminal.waits_for("ready> ");
@@ -76,7 +76,7 @@ impl Terminal {
         terminal
     }
 
-    /// The demo, with a picture on the screen; the process's id.
+    /// Runs the demo until a picture is on the screen, and returns the process's id.
     fn runs_demo(&mut self) -> u32 {
         let folder = tempfile::tempdir().unwrap();
         let id = folder.path().join("id");
@@ -86,7 +86,7 @@ impl Terminal {
         number_in(&id)
     }
 
-    /// The demo takes the terminal, draws, and gives it back at `q`.
+    /// Checks that the demo takes the terminal, draws, and gives the terminal back after `q`.
     fn draws_and_quits(&mut self) {
         self.waits_for(TAKES);
         self.waits_for(PICTURE);
@@ -103,7 +103,7 @@ impl Terminal {
         self.types(&format!("{command}\n"));
     }
 
-    /// Until `text` is written, behind what was waited for before.
+    /// Waits until `text` is written, behind what was waited for before.
     fn waits_for(&mut self, text: &str) {
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -133,7 +133,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        // Its end is the end of the terminal, and so of what runs there.
+        // The end of script(1) ends the terminal, and so what runs in it.
         let _ = self.script.kill();
         let _ = self.script.wait();
         if let Some(reader) = self.reader.take() {
@@ -142,7 +142,7 @@ impl Drop for Terminal {
     }
 }
 
-/// The number that a file holds.
+/// Returns the number that a file holds.
 fn number_in(file: &Path) -> u32 {
     fs::read_to_string(file).unwrap().trim().parse().unwrap()
 }
@@ -184,7 +184,7 @@ fn in_the_background_it_waits_for_the_terminal() {
     terminal.waits_for("Stopped");
     terminal.waits_for("ready> ");
     terminal.runs("bg");
-    // The shell finds out that it has stopped again some time after it has; before that, fg would let it stand.
+    // The shell notices some time later that the demo has stopped again; before that, `fg` would not continue it.
     terminal.runs("until jobs -s | grep -q .; do sleep 0.1; done; echo it stands on $((1 + 1))");
     terminal.waits_for("it stands on 2");
     terminal.waits_for("ready> ");
@@ -192,15 +192,16 @@ fn in_the_background_it_waits_for_the_terminal() {
     terminal.draws_and_quits();
 }
 
-/// Ways in which a program has the terminal and no shell that could continue it.
+/// Returns commands that run the demo in a terminal without a shell that could continue it.
 fn without_a_shell() -> [String; 3] {
     let demo = env!("CARGO_BIN_EXE_consumer");
     [
-        // The leader of the terminal's session, as the first process of a container.
+        // The demo leads the terminal's session, like the first process of a container.
         format!("exec {demo}"),
-        // In a session of its own, with the terminal of another.
+        // The demo has a session of its own, and its terminal belongs to another session.
         format!("exec setsid --wait {demo}"),
-        // In a process group of its own, below one that waits for its end and does no more: as a container's init.
+        // The demo has a process group of its own, below a process that only waits for its end, like a container's
+        // init.
         format!("exec bash -c 'set -m; {demo}; exit $?'"),
     ]
 }
@@ -214,7 +215,7 @@ fn without_a_shell_ctrl_z_says_so_and_changes_nothing() {
         for _ in 0..2 {
             terminal.types(CTRL_Z);
             terminal.waits_for(NOBODY);
-            // Any other key, and the keys stand there again.
+            // After any other key, the keys stand there again.
             terminal.types("j");
             terminal.waits_for(PICTURE);
         }
@@ -244,7 +245,7 @@ fn without_a_shell_nothing_stops_it_and_sigterm_ends_it() {
     }
 }
 
-/// A program that prints a table says it in one line, and goes on.
+/// A program that prints a table says in one line that no shell could continue it, and goes on.
 #[test]
 fn without_a_shell_a_table_goes_on_after_ctrl_z() {
     let demo = env!("CARGO_BIN_EXE_consumer");

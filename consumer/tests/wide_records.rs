@@ -1,5 +1,6 @@
-//! Records with hundreds of fields, as a code host's webhooks have them: 10 KB each, many fields only NULL, and times that
-//! are numbers in some events and texts in others. And what others put into records, from a topic's start.
+//! Reads records with hundreds of fields, like the webhooks of a code host: they have 10 KB each, many fields that are
+//! only NULL, and times that are numbers in some events and texts in others. Other tests put unusual bytes into a
+//! topic's first records.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -19,7 +20,7 @@ use testkit::mock_brokers::{MockBrokers, one_with};
 
 const EVENTS: usize = 300;
 
-/// An object with a URL for each of `names`, and `others`.
+/// Returns `others` with a URL for each of `names` added.
 fn with_urls(of: &str, names: &[&str], others: Value) -> Value {
     let mut object = others;
     for name in names {
@@ -50,7 +51,7 @@ fn user(number: usize) -> Value {
     with_urls(&format!("users/user-{number}"), &names, others)
 }
 
-/// A repository, of which some times are numbers in the event of a push.
+/// Returns a repository. Some of its times are numbers if the event is a push, and texts otherwise.
 fn repository(number: usize, is_push: bool) -> Value {
     let names = [
         "html",
@@ -158,7 +159,7 @@ struct Told {
     warnings: Vec<String>,
 }
 
-/// What a query over all that is there tells.
+/// Runs a query over all records of the topic, and returns what it has told.
 fn run(brokers: &MockBrokers, query: &str) -> Result<Told, StreamingError> {
     let servers = brokers.bootstrap_servers();
     let flags = [
@@ -198,7 +199,7 @@ fn run(brokers: &MockBrokers, query: &str) -> Result<Told, StreamingError> {
     }
 }
 
-/// Why the query is refused.
+/// Returns why the query is refused.
 fn refusal(brokers: &MockBrokers, query: &str) -> String {
     match run(brokers, query) {
         Err(error) if error.is_wrong_usage() => error.to_string(),
@@ -214,7 +215,7 @@ fn dozens_of_fields_that_are_no_columns_are_one_line() {
     assert_eq!(told.rows, [EVENTS as i64]);
     assert_eq!(told.warnings.len(), 1, "{:?}", told.warnings);
     let line = &told.warnings[0];
-    // Objects with nothing but what is left out come on top.
+    // Objects in which every field is left out are listed in addition.
     assert!(
         line.contains(" fields are left out of SCHEMA: ") && line.contains(" hold only NULL, "),
         "{line}"
@@ -293,7 +294,7 @@ fn a_query_that_names_a_field_which_was_left_out_is_told_why() {
         );
         assert!(told.ends_with(&reason), "{query}: {told}");
     }
-    // Nothing was left out that this one names.
+    // No field with this name was left out.
     let told = refusal(&brokers, "SELECT max(repository.licence) FROM t");
     assert!(!told.contains("first records"), "{told}");
 }

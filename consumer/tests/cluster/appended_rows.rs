@@ -1,5 +1,5 @@
-//! A query without an aggregate gives each record's row once, in the order of its partition; and what a
-//! schema is inferred from is read like all else.
+//! Checks that a query without an aggregate gives each record's row once, in the order of its partition, and that the
+//! records from which a schema is inferred are read like all others.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -104,7 +104,7 @@ fn filtered(brokers: &Brokers) {
     assert!(rows == expected, "{} of {}", rows.len(), expected.len());
 }
 
-/// The offsets of all rows, by partition, as they came.
+/// Returns the offsets of all rows, by partition, in the order in which they came.
 fn offsets(told: &Told) -> BTreeMap<i64, Vec<i64>> {
     let mut all: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for batch in &told.batches {
@@ -144,7 +144,8 @@ fn inferred(brokers: &Brokers) {
     assert_eq!(totals, expected);
 }
 
-/// Whoever answers first: else a restart would find its own checkpoints to be of another query.
+/// The schema is inferred from the records of all partitions, whichever broker answers first. Otherwise a restart could
+/// infer another schema and refuse its own checkpoints as those of another query.
 fn inferred_from_all(brokers: &Brokers) {
     const TOPIC: &str = "inferred-from-all";
     create_topic(brokers, TOPIC, 2, &[]);
@@ -166,12 +167,12 @@ fn inferred_from_all(brokers: &Brokers) {
     assert_eq!(told.bad_records(), 0);
     let rows = &told.batches.last().unwrap().rows;
     assert_eq!(integers(rows, "n"), [4_000]);
-    // Twice the numbers to 1999, and 0.25 of each of the second ones.
+    // The total is twice the sum of the numbers to 1999, and 0.25 for each record of the second partition.
     assert_eq!(decimals(rows, "total", 2), [2 * 199_900_000 + 2_000 * 25]);
 }
 
-/// Where records keep coming, what was there before is enough, and of an empty topic what comes within a second: a lull
-/// of a tenth of a second may never come.
+/// Infers a schema while records keep coming. The records that were there before are enough; for an empty topic, those
+/// that come within a second are. A lull of a tenth of a second may never come.
 fn inferred_meanwhile(brokers: &Brokers) {
     for (topic, before) in [("inferred-meanwhile", 100), ("inferred-from-none", 0)] {
         create_topic(brokers, topic, 4, &[]);
@@ -203,13 +204,13 @@ fn inferred_meanwhile(brokers: &Brokers) {
             };
             running.until("a schema is inferred", |told| inferred(told).is_some());
             let samples = inferred(&running.stop()).unwrap();
-            // Of none before, more than the first.
+            // For the empty topic, more records than the first one are looked at.
             assert!((before.max(2)..SAMPLES).contains(&samples), "{samples}");
         });
     }
 }
 
-/// Of an empty topic the first records may be bad: no reason to end.
+/// The first records of an empty topic may be bad. This does not end the query.
 fn waited_out(brokers: &Brokers) {
     const TOPIC: &str = "inferred-at-last";
     create_topic(brokers, TOPIC, 2, &[]);
@@ -237,7 +238,7 @@ fn waited_out(brokers: &Brokers) {
     running.until_records(5);
     let told = running.stop();
     let rows = &told.batches.last().unwrap().rows;
-    // Without a field is good, too.
+    // A record without one of the fields is good, too.
     assert_eq!(integers(rows, "n"), [3]);
     assert_eq!(decimals(rows, "total", 2), [325]);
     assert_eq!(told.bad_records(), 2);
@@ -260,7 +261,7 @@ fn kept(brokers: &Brokers) {
     let first = r#"{"amount":1.25,"id":1}"#;
     write(brokers, TOPIC, &[Record::of(1, first.to_owned())]);
     go();
-    // Before the other partition's, these would be `id BIGINT, amount BIGINT`.
+    // If a schema were inferred now, these records would give `id BIGINT, amount BIGINT`.
     let then = r#"{"id":2,"amount":2}"#;
     write(brokers, TOPIC, &vec![Record::of(0, then.to_owned()); 2_000]);
     let told = go();
@@ -274,7 +275,7 @@ fn kept(brokers: &Brokers) {
     assert_eq!(integers(rows, "id"), [2]);
 }
 
-/// Two processes of one group may see other first records.
+/// Two processes of one group may look at different first records.
 fn faster(brokers: &Brokers) {
     const TOPIC: &str = "inferred-by-two";
     create_topic(brokers, TOPIC, 1, &[]);

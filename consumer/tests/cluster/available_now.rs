@@ -1,4 +1,4 @@
-//! TRIGGER=available-now takes what is there and ends, whatever the logs end with.
+//! Checks that TRIGGER=available-now reads what is there and ends, whatever the logs end with.
 
 use consumer::config::{Config, TriggerMode};
 use libtest_mimic::Trial;
@@ -45,7 +45,7 @@ pub fn trials() -> Vec<Trial> {
         .collect()
 }
 
-/// Good records of `brand` over both partitions.
+/// Makes good records of `brand` in both partitions, and adds them to `adder`.
 fn records(brand: &str, count: i32, adder: &mut Adder) -> Vec<Record> {
     let records = (0..count).map(|number| {
         let cents = i128::from(number) + 1;
@@ -69,11 +69,11 @@ fn aborted(brokers: &Brokers, topic: &str, trigger: TriggerMode) {
             topic,
             &records("aborted", 10 + round, &mut Adder::default()),
         );
-        // Else they never come to the log.
+        // Without a flush these records would never come into the log.
         producer.flush(DEADLINE).unwrap();
         producer.abort_transaction(DEADLINE).unwrap();
     }
-    // Markers come after the answer that a transaction has ended.
+    // Markers are written after the answer that a transaction has ended, so this waits for them.
     await_ends(brokers, topic, 60 + 33 + 2 * 6);
 
     let config = Config {
@@ -132,7 +132,7 @@ fn two_topics(brokers: &Brokers, mode: &str, trigger: TriggerMode) {
     let mut adder = Adder::default();
     publish(brokers, &a, 3, generator(), RECORDS, Pace::Max);
     adder.generated(&generator(), RECORDS);
-    // The other one has the same partitions, and ends with markers.
+    // The other topic has the same partitions, and its logs end with markers.
     create_topic(brokers, &b, 3, &[]);
     let producer = transactional(brokers, &b);
     producer.begin_transaction().unwrap();

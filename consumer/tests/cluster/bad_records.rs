@@ -1,5 +1,5 @@
-//! Every kind of bad record among good ones: the good ones count, and each bad one stands in the
-//! dead-letter topic as it came.
+//! Puts every kind of bad record among good ones: the good ones count, and each bad one stands in the dead-letter topic
+//! as it came.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -35,7 +35,7 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// What is wrong, the value, and what the reason says of it.
+/// Returns bad records: what is wrong, the value, and words of the reason that is given.
 fn bad_values() -> Vec<(&'static str, Option<Vec<u8>>, &'static str)> {
     let good = br#"{"card_brand":"Visa","amount":12.50}"#;
     let deep = [b"{\"x\":".as_slice(), &[b'['; 200], &[b']'; 200], b"}"].concat();
@@ -122,7 +122,7 @@ fn as_they_came(brokers: &Brokers) {
             add(Record::good(partition, "Visa", cents));
             let record = add(Record {
                 partition,
-                // Some have a key and headers, and some do not.
+                // Some records have a key and headers, and some do not.
                 key: (number % 4 != 3).then(|| format!("{what} \u{e9} {round}").into_bytes()),
                 value,
                 headers: match number % 3 {
@@ -182,7 +182,8 @@ fn as_they_came(brokers: &Brokers) {
     assert_eq!(letters, [], "letters that nothing was the reason for");
 }
 
-/// Retention by the record's own time would take a letter away at once, and a broker refuse one from the future.
+/// A letter has the time at which it is written. With its record's own time, retention could delete it at once, and a
+/// broker could refuse one from the future.
 fn age(brokers: &Brokers) {
     const TOPIC: &str = "old-bad-records";
     const DAY: i64 = 86_400_000;
@@ -222,7 +223,7 @@ fn age(brokers: &Brokers) {
         assert_eq!(letters.len(), bad.len());
         for letter in letters {
             let at = letter.timestamp.unwrap();
-            // Clocks here and there are one, but a letter may be stamped before it is sent.
+            // The brokers' clock is this clock, but a letter may get its timestamp before it is sent.
             assert!((began..=now()).contains(&at), "{at}");
             let own = letter.headers.iter();
             let (_, own) = own
@@ -238,7 +239,8 @@ fn age(brokers: &Brokers) {
     assert_eq!(setting, Some("LogAppendTime".to_owned()));
 }
 
-/// A compacted topic as an application keeps a table in it: a key's last record, or none.
+/// Reads a compacted topic in which an application stores a table: the last record of each key has its value, or no
+/// value if the key was deleted.
 fn tombstones(brokers: &Brokers) {
     const TOPIC: &str = "tombstones";
     create_topic(brokers, TOPIC, 2, &[("cleanup.policy", "compact")]);
@@ -262,7 +264,7 @@ fn tombstones(brokers: &Brokers) {
             });
         }
         if number % 10 == 0 {
-            // No bytes are a value.
+            // An empty value is a value, not a tombstone.
             records.push(Record { key, ..without });
         }
     }
@@ -307,8 +309,8 @@ fn of_a_load(brokers: &Brokers) {
     assert_eq!(told.records(), RECORDS);
     assert_eq!(told.bad_records(), expected.len() as u64);
 
-    // When the second worker joins, it reads its half once more: a letter that comes twice has the same
-    // topic, partition and offset.
+    // When the second worker joins, it reads its half once more. A letter that comes twice has the same topic,
+    // partition and offset.
     let letters = read(brokers, &format!("{TOPIC}.dead-letters"));
     let by_place: BTreeMap<_, _> = letters
         .into_iter()
@@ -316,7 +318,7 @@ fn of_a_load(brokers: &Brokers) {
         .collect();
     check_letters(by_place.into_values().collect(), &expected);
 
-    // Where no partition moves, each comes once.
+    // When no partition moves, each letter comes once.
     const ONCE: &str = "bad-load.once";
     run(Config {
         workers: 2,
@@ -358,7 +360,7 @@ fn without_end(brokers: &Brokers) {
             trigger: INTERVAL,
             ..config(brokers, TOPIC)
         });
-        // Batches come while there is hardly a moment without a letter on its way.
+        // Batches come although there is hardly a moment without a letter on its way.
         running.until("many batches have come", |told| told.batches.len() >= 20);
         assert!(!publishing.is_finished());
         stop.request();
@@ -372,7 +374,7 @@ fn without_end(brokers: &Brokers) {
 fn among_large_rows(brokers: &Brokers) {
     const TOPIC: &str = "bad-large";
     create_topic(brokers, TOPIC, 1, &[]);
-    // More than a batch may have in rows, with bad ones all along.
+    // The records are more than a batch may hold in rows, with bad ones among them.
     let large = "x".repeat(500_000);
     let records: Vec<_> = (0..120)
         .map(|number| match number % 5 {

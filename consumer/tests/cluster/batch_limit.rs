@@ -1,4 +1,4 @@
-//! MAX_RECORDS_PER_BATCH is a limit for all workers of a process together, in every batch.
+//! Checks that MAX_RECORDS_PER_BATCH limits all workers of a process together, in every batch.
 
 use std::thread;
 
@@ -30,7 +30,7 @@ fn available_now(brokers: &Brokers) {
         max_records_per_batch: Some(LIMIT),
         ..config(brokers, TOPIC)
     });
-    // Each is full but the last: a partition that was full before a batch asks for none after it.
+    // Each batch is full but the last: a partition that was at its limit before a batch asks for no batch after it.
     assert_eq!(told.batches.len() as u64, RECORDS.div_ceil(LIMIT));
     check(&told, LIMIT);
 }
@@ -38,7 +38,8 @@ fn available_now(brokers: &Brokers) {
 fn while_records_come(brokers: &Brokers) {
     const TOPIC: &str = "limit-interval";
     const LIMIT: u64 = 1_500;
-    // More than a batch may take before the pace, less after it: full batches and others.
+    // Records pile up while the query starts, so the first batches are full. Later the pace brings fewer records than a
+    // batch may take.
     let pace = Pace::PerSecond(4_000.try_into().unwrap());
     thread::scope(|scope| {
         scope.spawn(|| publish(brokers, TOPIC, 6, generator(), RECORDS, pace));

@@ -1,4 +1,4 @@
-//! What is kept at CHECKPOINT_LOCATION: a query goes on from there, however it ended, and every record is
+//! Tests checkpoints at CHECKPOINT_LOCATION: a query goes on from them, however it has ended, and every record is
 //! counted once.
 
 use std::fs;
@@ -34,8 +34,8 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// kill -9, each time after it has made progress, until there were enough or all has been read: the program
-/// does not wait for whoever reads its output, and may be through before the next kill comes.
+/// Kills the program (-9), each time after it has made progress, until it was killed often enough or has read all. The
+/// program does not wait for the reader of its output, so it may end before the next kill.
 fn killed(brokers: &Brokers) {
     const TOPIC: &str = "kept-killed";
     const RECORDS: u64 = 100_000;
@@ -54,14 +54,14 @@ fn killed(brokers: &Brokers) {
         Pace::Max,
     );
     let folder = TempDir::new().unwrap();
-    // Hundreds of batches, of which it can run ahead by a few.
+    // There are hundreds of batches, and the program can be ahead of its reader by only a few.
     let consumer = || {
         let mut consumer = consumer_kept_in(folder.path(), brokers, TOPIC);
         consumer.env("MAX_RECORDS_PER_BATCH", "200");
         consumer
     };
     let mut kills = 0;
-    // The first batch shows what is kept, or the first records; some more are progress.
+    // The first batch shows the checkpoints' state, or the first records; further batches are progress.
     while kills < MOST_KILLS && is_killed_after(3, &mut consumer()) {
         kills += 1;
         assert!(kills == 1 || !objects(folder.path()).is_empty());
@@ -70,7 +70,7 @@ fn killed(brokers: &Brokers) {
     let told = run(kept_in(&folder, config(brokers, TOPIC)));
     assert_eq!(told.totals(), generated(&generator, RECORDS));
     assert!(told.records() < RECORDS, "nothing was kept");
-    // Once more: nothing is left to read, and the result is the same.
+    // Another run has nothing left to read, and the same result.
     let told = run(kept_in(&folder, config(brokers, TOPIC)));
     assert_eq!(told.records(), 0);
     assert_eq!(told.totals(), generated(&generator, RECORDS));
@@ -101,7 +101,7 @@ fn another_query(brokers: &Brokers) {
     publish(brokers, TOPIC, 1, generator(), 100, Pace::Max);
     let folder = TempDir::new().unwrap();
     run(kept_in(&folder, config(brokers, TOPIC)));
-    // What stands above the aggregate is no other query.
+    // A change above the aggregate does not make it another query.
     let having = DEFAULT_QUERY.replace("ORDER BY", "HAVING count(*) > 1\nORDER BY");
     let told = run(Config {
         query: having,
@@ -173,7 +173,7 @@ fn committed(brokers: &Brokers) {
     assert_eq!(sum, RECORDS as i64);
 }
 
-/// The checkpoints of all partitions, by name.
+/// Returns the paths of the checkpoints of all partitions, sorted by name.
 fn objects(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {

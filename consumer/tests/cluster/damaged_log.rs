@@ -1,4 +1,4 @@
-//! Records that the brokers have and nobody can read: the query ends, and says where, and is not silently
+//! Tests records that the brokers have and nobody can read: the query ends and says where, instead of going on silently
 //! without them.
 
 use std::fs::{self, OpenOptions};
@@ -17,9 +17,9 @@ use testkit::topic::create_topic;
 use crate::running::{INTERVAL, config, start};
 use crate::trial;
 
-/// Kafka's record batch of version 2 has so many bytes before its records.
+/// The number of bytes before the records in Kafka's record batch of version 2.
 const HEADER: u64 = 61;
-/// The first record that cannot be read.
+/// The offset of the first record that cannot be read.
 const DAMAGED: i64 = 20;
 
 pub fn trials() -> Vec<Trial> {

@@ -1,4 +1,4 @@
-//! 200,000 records of a seed over six partitions, read in every way: each total is right to the cent.
+//! Reads 200,000 records of a seed over six partitions in every way: each total is right to the cent.
 
 use std::sync::OnceLock;
 
@@ -28,7 +28,7 @@ pub fn trials() -> Vec<Trial> {
     now.into_iter().chain(interval).collect()
 }
 
-/// Published by the first test that comes.
+/// Publishes the records at the first call, and returns the totals.
 fn expected(brokers: &Brokers) -> &'static ByBrand {
     static EXPECTED: OnceLock<ByBrand> = OnceLock::new();
     EXPECTED.get_or_init(|| {

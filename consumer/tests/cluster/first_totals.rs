@@ -1,4 +1,4 @@
-//! How long the program takes from its start to the first totals.
+//! Measures how long the program takes from its start to the first totals.
 
 use std::io::{BufRead, BufReader};
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ fn first_totals(brokers: &Brokers, mode: &str) {
     let mut lines = BufReader::new(program.stdout());
     lines.read_line(&mut line).unwrap();
     let took = start.elapsed();
-    // Its reader has gone: that ends it.
+    // The program ends when its reader has gone.
     drop(lines);
     if mode == "available-now" {
         let ended = program.end();

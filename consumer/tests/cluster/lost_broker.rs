@@ -1,5 +1,4 @@
-//! A broker is lost in the middle of writing and reading, and comes back: nothing is lost or counted
-//! twice.
+//! Loses a broker in the middle of writing and reading, and brings it back: nothing is lost or counted twice.
 
 use std::thread;
 
@@ -44,7 +43,7 @@ fn killed_and_started_again(brokers: &Brokers) {
         running.until_records(RECORDS / 10);
         brokers.cluster("kill", LOST);
         running.until("the loss is told", |told| !is_up(LOST)(told));
-        // What the remaining brokers take over by themselves.
+        // The remaining brokers take over by themselves, so records are written and read without the lost one.
         running.until_records(RECORDS / 2);
         assert!(!is_up(LOST)(&running.told), "it should still be down");
         brokers.cluster("start", LOST);

@@ -1,5 +1,5 @@
-//! A topic that was deleted and made anew with a longer log: the offsets that were kept of the old one are none of
-//! the new one's, though that has them all.
+//! Tests a topic that was deleted and made anew with a longer log: the offsets in checkpoints belong to the old topic,
+//! even though the new one has all of them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ pub fn trials() -> Vec<Trial> {
 
 const PARTITIONS: i32 = 3;
 
-/// Deletes a topic and makes it anew with so many records.
+/// Deletes a topic and makes it anew with `records` records.
 fn make_anew(brokers: &Brokers, topic: &str, records: u64) {
     recreate_topic(brokers, topic, PARTITIONS);
     publish(brokers, topic, PARTITIONS, generator(), records, Pace::Max);
@@ -64,7 +64,7 @@ fn at_a_start(brokers: &Brokers) {
     let folder = TempDir::new().unwrap();
     let kept = || kept_in(&folder, config(brokers, TOPIC));
     assert_eq!(run(kept()).records(), 100);
-    // Goes on while it is the same.
+    // The query goes on while the topic is the same.
     publish(brokers, TOPIC, PARTITIONS, generator(), 50, Pace::Max);
     assert_eq!(run(kept()).records(), 50);
 
@@ -85,7 +85,7 @@ fn at_a_start(brokers: &Brokers) {
         ..kept()
     });
     assert_eq!(told.totals(), generated(&generator(), 500));
-    // The new topic is the one that is kept now.
+    // The checkpoints belong to the new topic now.
     publish(brokers, TOPIC, PARTITIONS, generator(), 7, Pace::Max);
     assert_eq!(run(kept()).records(), 7);
 }
@@ -124,7 +124,7 @@ fn while_running(brokers: &Brokers) {
     for words in [TOPIC, "made anew", "has the id", "--reset"] {
         assert!(error.contains(words), "{error}");
     }
-    // What it kept meanwhile is the old topic's.
+    // Checkpoints that it has written meanwhile belong to the old topic.
     let error = fails(kept_in(&folder, config(brokers, TOPIC))).to_string();
     assert!(error.contains("made anew"), "{error}");
 }
@@ -146,7 +146,7 @@ fn without_checkpoints(brokers: &Brokers) {
     );
 }
 
-/// The new log is longer than where reading is before anything is asked of it, so that no offset tells.
+/// The process is stopped until the new log is longer than its position, so that no offset shows the change.
 fn asleep(brokers: &Brokers) {
     const TOPIC: &str = "anew-asleep";
     publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);
@@ -155,7 +155,7 @@ fn asleep(brokers: &Brokers) {
     consumer.env("TRIGGER", "interval");
     let mut program = Program::start(consumer.env("BATCH_INTERVAL", "200ms"));
     let lines = program.lines();
-    // Once it has read.
+    // The first line shows that it has read.
     lines.next();
     program.signal("STOP");
     make_anew(brokers, TOPIC, 5_000);
@@ -171,7 +171,7 @@ fn asleep(brokers: &Brokers) {
     assert!(error.contains("made anew"), "{error}");
 }
 
-/// The release before kept no ids.
+/// Tests checkpoints of the release before, which stored no ids of topics.
 fn without_an_id(brokers: &Brokers) {
     const TOPIC: &str = "anew-without-an-id";
     publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);
@@ -207,7 +207,7 @@ fn more_partitions(brokers: &Brokers) {
     assert_eq!(again.records(), 0);
 }
 
-/// The folder in which the ids of topics are kept.
+/// Returns the folder in which the ids of topics are stored.
 fn ids(location: &Path) -> Option<PathBuf> {
     let queries = fs::read_dir(location).unwrap();
     let mut folders = queries.map(|query| query.unwrap().path().join("topics"));

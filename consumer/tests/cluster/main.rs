@@ -1,10 +1,10 @@
-//! The consumer and the producer on real brokers: three of them and their ZooKeeper, started for these
-//! tests and gone after them.
+//! Runs the consumer and the producer on real brokers: three of them and their ZooKeeper, which are started for these
+//! tests and stopped after them.
 //!
-//! Expected values never come from the consumer: what a seed publishes is generated again here, and its
-//! cents are added by hand. Nothing waits for luck: every wait is for a fact, with a deadline.
+//! Expected values never come from the consumer: the tests generate again what a seed publishes, and add its cents
+//! themselves. No test waits a fixed time and hopes: every wait is for a fact, with a deadline.
 //!
-//! Without Java or Maven all is ignored, unless CARDSTREAM_REQUIRE_CLUSTER=1.
+//! Without Java or Maven all tests are ignored, unless CARDSTREAM_REQUIRE_CLUSTER=1.
 
 #![allow(
     clippy::expect_used,
@@ -47,7 +47,7 @@ use std::sync::{PoisonError, RwLock};
 use libtest_mimic::{Arguments, Trial};
 use testkit::brokers::{self, Brokers};
 
-/// Held for writing while brokers are taken away.
+/// Held for writing while a test takes brokers away, and for reading by all other tests.
 static DISTURBANCE: RwLock<()> = RwLock::new(());
 
 fn main() -> ExitCode {
@@ -82,7 +82,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// A test that needs all brokers to be there from its start to its end.
+/// Makes a test that needs all brokers from its start to its end.
 fn trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
     brokers::trial(name, move |brokers| {
         let _others = DISTURBANCE.read().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +90,7 @@ fn trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
     })
 }
 
-/// A test that takes brokers away, and has them for itself.
+/// Makes a test that takes brokers away. No other test runs at the same time.
 fn disturbing_trial(name: &str, test: impl Fn(&Brokers) + Send + 'static) -> Trial {
     brokers::trial(name, move |brokers| {
         let _alone = DISTURBANCE.write().unwrap_or_else(PoisonError::into_inner);

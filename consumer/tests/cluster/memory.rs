@@ -1,5 +1,5 @@
-//! MEMORY_LIMIT: what the process takes stays under it, however much there is to read; and a state that it
-//! does not hold ends the query by name, while its checkpoint stays good.
+//! Tests MEMORY_LIMIT: the process's memory stays under it, however much there is to read. A state that is larger ends
+//! the query with an error that names the limit, and its checkpoint stays good.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,7 +31,7 @@ const RECORDS: u64 = 60_000;
 
 const SCHEMA: &str = "transaction_id STRING";
 
-/// A group a record, of some 420 bytes: 25 MB in all.
+/// A query with one group per record. A group has some 420 bytes; all have 25 MB.
 const BY_ID: &str = "SELECT transaction_id, concat(transaction_id, repeat('.', 384)) AS long, count(*) AS n \
     FROM transactions GROUP BY transaction_id, concat(transaction_id, repeat('.', 384))";
 
@@ -66,12 +66,12 @@ fn outgrown(brokers: &Brokers) {
     for words in ["error: MEMORY_LIMIT", "groups", "checkpoints are good"] {
         assert!(ended.said.contains(words), "{}", ended.said);
     }
-    // It differs by some MB from run to run.
+    // This memory differs by some MB from run to run, so it is measured twice.
     let own = empty(brokers, TOPIC).max(empty(brokers, TOPIC));
     let most = LIMIT + own;
     eprintln!("most memory: {} of {most} bytes", ended.most_bytes);
     assert!(ended.most_bytes < most, "{} of {most}", ended.most_bytes);
-    // The same once more: it stops at once, and by the same name.
+    // A second run stops at once, with the same error.
     let (error, told) = start(limited(LIMIT)).fails();
     let StreamingError::StateTooLarge { groups, .. } = error else {
         panic!("{error}");
@@ -83,7 +83,7 @@ fn outgrown(brokers: &Brokers) {
         "{groups} groups of {again} records: nothing was kept"
     );
 
-    // What was kept is good: a larger limit goes on from it, and every record is counted once.
+    // The checkpoints are good: with a larger limit the query goes on from them, and every record is counted once.
     let told = run(limited(1_000_000_000));
     assert!(told.records() < RECORDS, "nothing was kept");
     let rows = &told.batches.last().unwrap().rows;
@@ -93,8 +93,8 @@ fn outgrown(brokers: &Brokers) {
     assert_eq!(ids.into_iter().collect::<BTreeSet<_>>(), generated_ids());
 }
 
-/// What the program takes over the same records when it keeps next to nothing: its code, and what librdkafka
-/// fetches.
+/// Returns the most memory in bytes that the program has over the same records when its state is next to nothing: its
+/// code, and what librdkafka fetches.
 fn empty(brokers: &Brokers, topic: &str) -> u64 {
     let ended = watched(consumer(brokers, topic).envs([
         ("QUERY", "SELECT count(*) FROM transactions"),
@@ -105,11 +105,11 @@ fn empty(brokers: &Brokers, topic: &str) -> u64 {
     ended.most_bytes
 }
 
-/// How the program ended.
+/// How the program has ended.
 struct Ended {
     code: Option<i32>,
     said: String,
-    /// The most memory that it has had at a time.
+    /// The most memory in bytes that it has had at a time.
     most_bytes: u64,
 }
 
@@ -123,7 +123,7 @@ fn watched(consumer: &mut Command) -> Ended {
     let deadline = Instant::now() + DEADLINE;
     let status = format!("/proc/{}/status", program.id());
     let mut most_bytes = 0;
-    // The peak of a process only grows, and is gone with it.
+    // The peak of a process only grows, and can no longer be read once the process has ended.
     let code = loop {
         most_bytes = peak(&fs::read_to_string(&status).unwrap()).unwrap_or(most_bytes);
         if let Some(ended) = program.try_wait().unwrap() {
@@ -142,7 +142,7 @@ fn watched(consumer: &mut Command) -> Ended {
     }
 }
 
-/// `VmHWM:     52345 kB`, in bytes; a process that has ended has none.
+/// Returns the peak, as in `VmHWM: 52345 kB`, in bytes. The status of a process that has ended has none.
 fn peak(status: &str) -> Option<u64> {
     let line = status
         .lines()
@@ -162,7 +162,8 @@ fn generated_ids() -> BTreeSet<String> {
         .collect()
 }
 
-/// Rows of 700 bytes, 42 MB, of which a partition may gather 16 MB at a time: they would be in memory twice.
+/// Reads rows of 700 bytes, 42 MB in all. A partition may gather 16 MB of them at a time, and they would be in memory
+/// twice.
 fn backlog(brokers: &Brokers) {
     const TOPIC: &str = "memory-backlog";
     const LIMIT: u64 = 32_000_000;
@@ -183,7 +184,7 @@ fn backlog(brokers: &Brokers) {
     let most = LIMIT + empty(brokers, TOPIC);
     assert!(ended.most_bytes < most, "{} of {most}", ended.most_bytes);
 
-    // Whoever kept all results would have the query wait for memory.
+    // The batches are dropped as they come: a program that held all results would make the query wait for memory.
     let (sender, events) = unbounded();
     let query = runtime::start(limited, sender).unwrap();
     let (mut batches, mut ids) = (0, Vec::new());

@@ -1,5 +1,5 @@
-//! Kafka's timestamps are milliseconds. Records of a program that writes microseconds or nanoseconds end nothing: their
-//! times are shown as what they are.
+//! Reads records whose timestamps are in microseconds or nanoseconds, although Kafka's are milliseconds. No such record
+//! ends the query; its time is shown as what it is.
 
 use libtest_mimic::Trial;
 use testkit::brokers::Brokers;
@@ -9,7 +9,7 @@ use testkit::topic::create_topic;
 use crate::program::consumer;
 use crate::trial;
 
-/// 2026-01-31T12:00:00Z.
+/// The time 2026-01-31T12:00:00Z, in milliseconds since 1970.
 const NOON_MS: i64 = 1_769_860_800_000;
 
 pub fn trials() -> Vec<Trial> {
@@ -43,7 +43,7 @@ fn shown(brokers: &Brokers) {
             assert!(is_noon && is_shown, "{query}: {printed}");
         }
     }
-    // What a function makes of such a time is another matter; but the hours of the others are there.
+    // It does not matter what a function makes of such a time, but the hours of the other records are shown.
     for function in [
         "date_trunc('hour', _kafka_timestamp)",
         "date_bin(INTERVAL '1 hour', _kafka_timestamp)",
@@ -65,7 +65,7 @@ fn shown(brokers: &Brokers) {
     }
 }
 
-/// What the program prints of all that is there, to its good end.
+/// Runs the program until it has read all there is and ends with success, and returns what it prints.
 fn prints(brokers: &Brokers, topic: &str, query: &str, output: &str) -> String {
     let ended = consumer(brokers, topic)
         .env("SCHEMA", "n INT")

@@ -1,4 +1,4 @@
-//! Records behind a transaction that is open: they are there, and cannot be read until it ends.
+//! Tests records behind an open transaction: they are in the log and cannot be read until the transaction ends.
 
 use chrono::{DateTime, Utc};
 use consumer::config::Config;
@@ -40,12 +40,12 @@ fn good(partition: i32) -> Record {
     Record::good(partition, "Visa", 100)
 }
 
-/// Opens a transaction in both partitions, with others' records behind it in the first.
+/// Opens a transaction in both partitions, with records of others behind it in the first one.
 fn opened(brokers: &Brokers, topic: &str) -> BaseProducer {
     opened_at(None, brokers, topic)
 }
 
-/// The same, where the transaction's records have a time of their own, in milliseconds.
+/// Does the same as [`opened`], with a time for the transaction's records, in milliseconds since 1970.
 fn opened_at(time: Option<i64>, brokers: &Brokers, topic: &str) -> BaseProducer {
     let producer = transactional(brokers, topic);
     producer.begin_transaction().unwrap();
@@ -111,10 +111,10 @@ fn at_the_start(brokers: &Brokers) {
     let since = text.split("since ").nth(1).unwrap();
     let since = since.split([' ', ',', ';']).next().unwrap();
     let since: DateTime<Utc> = since.parse().unwrap();
-    // It is told in whole seconds.
+    // The time is reported in whole seconds.
     assert_eq!(since.timestamp(), hour_ago / 1_000, "{since}");
     producer.abort_transaction(DEADLINE).unwrap();
-    // What was aborted is never read; what others wrote behind it is.
+    // Records of the aborted transaction are never read, but the records that others wrote behind it are.
     running.until_records(2);
     let told = running.stop();
     assert_eq!(told.records(), 2);

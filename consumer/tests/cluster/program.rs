@@ -1,4 +1,4 @@
-//! The consumer's own process over a topic of the brokers.
+//! Runs the consumer's own process over a topic of the brokers.
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
@@ -9,8 +9,8 @@ use serde_json::Value;
 use testkit::brokers::Brokers;
 use testkit::program::{Program, command};
 
-/// The default query over `topic`, which also names the group: a line of JSON for each batch until all that is there is
-/// read.
+/// Returns a command that runs the default query over `topic` until all there is is read, and writes a line of JSON for
+/// each batch. The group has the topic's name.
 pub fn consumer(brokers: &Brokers, topic: &str) -> Command {
     let settings = [
         ("KAFKA_BOOTSTRAP_SERVERS", brokers.servers()),
@@ -22,7 +22,7 @@ pub fn consumer(brokers: &Brokers, topic: &str) -> Command {
     command(env!("CARGO_BIN_EXE_consumer"), &settings)
 }
 
-/// The same with checkpoints in `folder`.
+/// Returns the same command with checkpoints in `folder`.
 pub fn consumer_kept_in(folder: &Path, brokers: &Brokers, topic: &str) -> Command {
     let mut command = consumer(brokers, topic);
     let url = format!("file://{}", folder.display());
@@ -30,7 +30,7 @@ pub fn consumer_kept_in(folder: &Path, brokers: &Brokers, topic: &str) -> Comman
     command
 }
 
-/// Runs a consumer and kills it (-9) after so many batches. `false` if it came to its good end before.
+/// Runs a consumer and kills it (-9) after `batches` batches. Returns false if it ended with success before.
 pub fn is_killed_after(batches: usize, command: &mut Command) -> bool {
     let mut program = Program::start(command);
     let mut lines = BufReader::new(program.stdout()).lines();

@@ -1,4 +1,4 @@
-//! Partitions move between members of the group while records flow.
+//! Moves partitions between members of the group while records flow.
 
 use std::sync::mpsc;
 use std::thread;
@@ -45,7 +45,7 @@ fn move_about(brokers: &Brokers) {
         let pace = Pace::PerSecond(PER_SECOND.try_into().unwrap());
         let producing =
             scope.spawn(move || publish_until(stop, brokers, TOPIC, PARTITIONS, generator(), pace));
-        // However this ends, the producer must.
+        // The producer stops however this scope ends.
         let _stop = StopAtEnd(stop);
         let mut running = start(Config {
             workers: 3,
@@ -56,7 +56,7 @@ fn move_about(brokers: &Brokers) {
             told.heartbeat.partitions == PARTITIONS as usize && told.records() > 0
         });
         for _ in 0..2 {
-            // Another one comes into the group, takes its share, and goes.
+            // Another member joins the group, takes its share of partitions, and leaves.
             let (leave, left) = mpsc::channel::<()>();
             let (has, partitions) = mpsc::channel();
             let intruder = scope.spawn(move || intrude(brokers, TOPIC, &has, &left));
@@ -81,8 +81,8 @@ fn move_about(brokers: &Brokers) {
     });
 }
 
-/// Members come and go while what was there at the start is read: whatever is fetched again must be
-/// taken again, however much of it had been fetched before.
+/// Members come and go while the records that were there at the start are read. Records that are fetched again must be
+/// taken again, however many of them had been fetched before.
 fn catch_up(brokers: &Brokers) {
     const TOPIC: &str = "rebalance-catch-up";
     const RECORDS: u64 = 100_000;
@@ -102,8 +102,8 @@ fn catch_up(brokers: &Brokers) {
     assert_eq!(told.records(), RECORDS);
 }
 
-/// Markers lie between the records that are fetched again. A batch takes few, so that partitions are paused most of
-/// the time and much of what was fetched has not been taken yet.
+/// Transaction markers lie between the records that are fetched again. A batch takes few records, so that partitions
+/// are paused most of the time and much of what was fetched was not taken yet.
 fn transactions(brokers: &Brokers) {
     const TOPIC: &str = "rebalance-transactions";
     const TRANSACTIONS: i32 = 100;
@@ -140,7 +140,7 @@ fn transactions(brokers: &Brokers) {
     assert_eq!(told.records(), published);
 }
 
-/// Another member joins the group, gets partitions and leaves, three times.
+/// Lets another member join the group, get partitions and leave, three times.
 fn come_and_go(brokers: &Brokers, topic: &str) {
     for _ in 0..3 {
         thread::scope(|scope| {
@@ -153,7 +153,8 @@ fn come_and_go(brokers: &Brokers, topic: &str) {
     }
 }
 
-/// A member that reads and commits nothing, and tells when it has got partitions.
+/// Joins the group as a member that commits nothing. Sends on `has` when it has got partitions, and leaves at a message
+/// on `left`.
 pub fn intrude(brokers: &Brokers, topic: &str, has: &mpsc::Sender<()>, left: &mpsc::Receiver<()>) {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers.servers())
@@ -169,7 +170,7 @@ pub fn intrude(brokers: &Brokers, topic: &str, has: &mpsc::Sender<()>, left: &mp
             message.unwrap();
         }
         if consumer.assignment().unwrap().count() > 0 {
-            // Told once is enough; later there may be nobody to hear it.
+            // One message is enough; later there may be no receiver, so the error is ignored.
             let _ = has.send(());
         }
     }

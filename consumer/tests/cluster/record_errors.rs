@@ -1,5 +1,6 @@
-//! Records on which an expression of the query fails: they end it by name, or stand in the dead-letter topic as they
-//! came, while their neighbours count. Which of the two may change from one start to the next.
+//! Tests records on which an expression of the query fails. Either they end the query, which names them, or they stand
+//! in the dead-letter topic as they came while their neighbours count. Which of the two happens may change from one
+//! start to the next.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +22,7 @@ use crate::trial;
 
 const PARTITIONS: i32 = 3;
 
-/// The default query, but for a condition that fails on a record whose code is no number.
+/// The default query with a condition that fails on a record whose code is not a number.
 const QUERY: &str = "SELECT card_brand, count(*) AS transactions, sum(amount) AS total, avg(amount) AS average, \
                      min(amount) AS smallest, max(amount) AS largest FROM transactions \
                      WHERE amount > 0 AND CAST(code AS INT) < 1000 GROUP BY card_brand";
@@ -40,7 +41,7 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A record of `cents`, whose value has more than the query reads.
+/// Makes a record of `cents`, whose value has more fields than the query reads.
 fn record(partition: i32, brand: &str, cents: i128, code: &str) -> Record {
     let (whole, rest) = (cents / 100, cents % 100);
     let value = format!(
@@ -59,7 +60,7 @@ fn failing_query(brokers: &Brokers, topic: &str) -> Config {
     }
 }
 
-/// The program itself, without a setting for such records, or with one.
+/// Runs the program itself, with or without a setting for such records.
 fn program(brokers: &Brokers, topic: &str, folder: &Path, setting: Option<&str>) -> Output {
     let mut program = consumer_kept_in(folder, brokers, topic);
     program
@@ -92,12 +93,13 @@ fn change(brokers: &Brokers) {
         let brand = ["Visa", "Mastercard", "Amex", "JCB"][number as usize % 4];
         let cents = number % 1_000 + 1;
         let place = &mut next[partition as usize];
-        // The first ones stand where some batches have come, and 3,000 in a row in one partition.
+        // The first records that fail stand where some batches have come before, and 3,000 of them are in a row in one
+        // partition.
         let in_a_row = partition == 1 && (6_000..9_000).contains(place);
         let fails = *place > 4_000 && (number % 97 == 0 || in_a_row);
         let mut made = match number % 10 {
             _ if fails => record(partition, brand, cents, "12 EUR"),
-            // Whatever their code is, another condition leaves them out.
+            // These records are left out by the other condition, whatever their code is.
             3 => record(partition, brand, 0, "none"),
             4 => record(partition, brand, cents, "1000"),
             _ => {
@@ -122,7 +124,7 @@ fn change(brokers: &Brokers) {
     write(brokers, TOPIC, &records);
     let folder = TempDir::new().unwrap();
 
-    // By default the query ends, and names the first of a partition.
+    // By default the query ends and names the first failing record of a partition.
     let ended = program(brokers, TOPIC, folder.path(), None);
     let told = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(1), "{told}");
@@ -139,7 +141,7 @@ fn change(brokers: &Brokers) {
     assert!((0..PARTITIONS).any(names), "{told}");
     assert!(told.contains("ON_RECORD_ERROR=dead-letter"), "{told}");
 
-    // With the other setting what is kept is gone on with.
+    // With the other setting the query goes on from its checkpoints.
     let told = run(Config {
         on_record_error: OnRecordError::DeadLetter,
         ..kept_in(&folder, failing_query(brokers, TOPIC))
@@ -174,7 +176,7 @@ fn change(brokers: &Brokers) {
     }
     assert!(failing.is_empty());
 
-    // And back again.
+    // Then the setting is changed back.
     let more = [
         record(0, "Visa", 7, "1"),
         record(2, "JCB", 0, "not computed"),

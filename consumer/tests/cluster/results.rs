@@ -1,11 +1,11 @@
-//! What a query did result in: the columns of its rows as plain values.
+//! Reads the result of a query: the columns of its rows as plain values.
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use testkit::expected::{AVERAGE_SCALE, ByBrand, CENT_SCALE, Totals};
 
-/// The result of [`consumer::config::DEFAULT_QUERY`].
+/// Returns the result of [`consumer::config::DEFAULT_QUERY`] by brand.
 pub fn resulted(rows: &RecordBatch) -> ByBrand {
     let brands = texts(rows, "card_brand");
     let counts = integers(rows, "transactions");
@@ -30,7 +30,7 @@ pub fn resulted(rows: &RecordBatch) -> ByBrand {
     totals
 }
 
-/// A column of text.
+/// Returns the values of a column of text; NULL is the text `NULL`.
 pub fn texts(rows: &RecordBatch, name: &str) -> Vec<String> {
     let column = rows.column_by_name(name).expect(name);
     let column = cast(column, &DataType::Utf8).unwrap();
@@ -40,7 +40,7 @@ pub fn texts(rows: &RecordBatch, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// A column of whole numbers.
+/// Returns the values of a column of whole numbers.
 pub fn integers(rows: &RecordBatch, name: &str) -> Vec<i64> {
     let column = rows.column_by_name(name).expect(name);
     let column = cast(column, &DataType::Int64).unwrap();
@@ -48,7 +48,8 @@ pub fn integers(rows: &RecordBatch, name: &str) -> Vec<i64> {
     column.as_primitive::<Int64Type>().values().to_vec()
 }
 
-/// A column of decimals as whole numbers of 10^-`scale`, which is its own scale.
+/// Returns the values of a column of decimals as whole numbers of 10^-`scale`. Panics unless `scale` is the column's
+/// scale.
 pub fn decimals(rows: &RecordBatch, name: &str, scale: i8) -> Vec<i128> {
     let column = rows.column_by_name(name).expect(name);
     let DataType::Decimal128(_, own) = column.data_type() else {

@@ -1,4 +1,4 @@
-//! Records that retention deletes before they are read, while the query runs.
+//! Tests records that retention deletes before they are read, while the query runs.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use crate::running::{INTERVAL, Running, Told, config, kept_in, run, start};
 use crate::trial;
 
 const PARTITIONS: i32 = 3;
-/// More than is fetched ahead, by far.
+/// Far more records than are fetched ahead.
 const RECORDS: u64 = 90_000;
-/// So many of each partition are left.
+/// The number of records that are left of each partition.
 const LEFT: i64 = 500;
 
 pub fn trials() -> Vec<Trial> {
@@ -41,7 +41,7 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// A query that has read a little of each partition, and has far more before it.
+/// Publishes records, and returns a configuration under which batches are small, so that the query reads slowly.
 fn slow(brokers: &Brokers, topic: &str) -> Config {
     publish(brokers, topic, PARTITIONS, generator(), RECORDS, Pace::Max);
     Config {
@@ -52,8 +52,8 @@ fn slow(brokers: &Brokers, topic: &str) -> Config {
     }
 }
 
-/// The same, when it has read a little and both workers have their partitions: what one of them reads and has not handed
-/// over when its partition moves is read again, or gone again.
+/// Starts a query, and waits until it has read a little and both workers have their partitions. When a partition moves,
+/// the records that its worker has read but not handed over are read again, or are gone again.
 fn started(config: Config) -> Running {
     let mut running = start(config);
     running.until("both workers read", |told| {
@@ -89,12 +89,12 @@ fn goes_on(brokers: &Brokers) {
         "{:?}",
         told.notices
     );
-    // Each partition's are told apart.
+    // The deleted records of each partition are reported separately.
     assert_eq!(gone(TOPIC, &told).len(), ends.len(), "{:?}", told.notices);
     let counted = told.totals().into_values().map(|totals| totals.count);
     assert_eq!(counted.sum::<i64>() as u64, told.records());
 
-    // It has been passed over for good: nothing is left, and nothing is told again.
+    // The deleted records are passed over for good: nothing is left to read, and nothing is reported again.
     let again = run(config());
     assert_eq!(again.records(), 0);
     assert!(gone(TOPIC, &again).is_empty(), "{:?}", again.notices);
@@ -112,7 +112,7 @@ fn available_now(brokers: &Brokers) {
     });
     running.until_records(200);
     let ends = ends(brokers, TOPIC);
-    // Of the first partition nothing is left.
+    // Nothing is left of the first partition.
     for (partition, left) in [(0, 0), (1, LEFT)] {
         delete_records(brokers, TOPIC, partition, ends[partition as usize] - left);
     }
@@ -150,7 +150,7 @@ fn again_and_again(brokers: &Brokers) {
         ..slow(brokers, TOPIC)
     });
     let all = ends(brokers, TOPIC);
-    // One partition three times, another once, and one never.
+    // Records are deleted three times from one partition, once from another, and never from the third.
     for (partition, left) in [(0, 20_000), (1, LEFT), (0, 10_000), (0, LEFT), (2, all[2])] {
         let end = all[partition as usize];
         delete_records(brokers, TOPIC, partition, end - left);
@@ -166,7 +166,8 @@ fn again_and_again(brokers: &Brokers) {
     let told = running.stop();
     let gone = gone(TOPIC, &told);
     assert!(gone.contains_key("0") && gone.contains_key("1") && !gone.contains_key("2"));
-    // What was passed over is read or told to be gone, and nothing more is gone than was deleted.
+    // Every record up to the end offsets was read or reported as gone, and no more are reported as gone than were
+    // deleted.
     let ends = &told.batches.last().unwrap().progress.sources[0].end_offset[TOPIC];
     let passed: i64 = ends.values().sum();
     let passed = u64::try_from(passed).unwrap();
@@ -177,7 +178,7 @@ fn again_and_again(brokers: &Brokers) {
     }
 }
 
-/// How many records of each partition were told to be gone.
+/// Returns for each partition how many records were reported as gone.
 fn gone(topic: &str, told: &Told) -> BTreeMap<String, u64> {
     let mut gone = BTreeMap::new();
     for notice in &told.notices {

@@ -1,4 +1,4 @@
-//! A running query and what it has told until now.
+//! Runs a query and collects what it has told so far.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,10 +20,10 @@ use testkit::expected::ByBrand;
 
 use crate::results::resulted;
 
-/// Often, so that tests see many batches.
+/// Batches come often, so that tests see many of them.
 pub const INTERVAL: TriggerMode = TriggerMode::Interval(Duration::from_millis(200));
 
-/// The default query over `topic`, which also names the group, with all that is there.
+/// Returns a configuration of the default query, which reads all that is in `topic`. The group has the topic's name.
 pub fn config(brokers: &Brokers, topic: &str) -> Config {
     Config {
         kafka: brokers.settings(),
@@ -49,7 +49,7 @@ pub fn config(brokers: &Brokers, topic: &str) -> Config {
     }
 }
 
-/// The same with checkpoints in `folder`.
+/// Returns the same configuration with checkpoints in `folder`.
 pub fn kept_in(folder: &TempDir, config: Config) -> Config {
     let url = format!("file://{}", folder.path().display());
     Config {
@@ -58,7 +58,7 @@ pub fn kept_in(folder: &TempDir, config: Config) -> Config {
     }
 }
 
-/// A query that has been started.
+/// A query that was started.
 pub struct Running {
     query: Option<StreamingQuery>,
     events: Receiver<NamedEvent>,
@@ -90,36 +90,36 @@ impl Told {
         }
     }
 
-    /// Records in all batches.
+    /// Returns the number of records in all batches.
     pub fn records(&self) -> u64 {
         let batches = self.batches.iter();
         batches.map(|batch| batch.progress.num_input_rows).sum()
     }
 
-    /// Bad ones among them.
+    /// Returns the number of bad records among them.
     pub fn bad_records(&self) -> u64 {
         let batches = self.batches.iter();
         batches.map(|batch| batch.progress.num_bad_rows).sum()
     }
 
-    /// Records without a value in all batches.
+    /// Returns the number of records without a value in all batches.
     pub fn tombstones(&self) -> u64 {
         let batches = self.batches.iter();
         batches.map(|batch| batch.progress.num_tombstones).sum()
     }
 
-    /// The last batch's result of the default query.
+    /// Returns the last batch's result of the default query.
     pub fn totals(&self) -> ByBrand {
         let last = self.batches.last();
         last.map_or_else(ByBrand::new, |batch| resulted(&batch.rows))
     }
 
-    /// Whether an error was told whose text has all of `words`.
+    /// Returns whether an error was told whose text has all of `words`.
     pub fn told_error(&self, words: &[&str]) -> bool {
         self.told(Level::Error, words)
     }
 
-    /// Whether a notice was told whose text has all of `words`.
+    /// Returns whether a notice of this level was told whose text has all of `words`.
     pub fn told(&self, level: Level, words: &[&str]) -> bool {
         self.notices.iter().any(|notice| {
             notice.level == level && words.iter().all(|word| notice.text.contains(word))
@@ -138,7 +138,7 @@ pub fn start(config: Config) -> Running {
     }
 }
 
-/// Runs a query that ends by itself.
+/// Runs a query until it ends by itself, and returns what it has told.
 pub fn run(config: Config) -> Told {
     let mut running = start(config);
     running.until("the query ends", |told| told.stopped);
@@ -146,13 +146,13 @@ pub fn run(config: Config) -> Told {
     running.told
 }
 
-/// Why a query ends that fails.
+/// Runs a query that fails, and returns its error.
 pub fn fails(config: Config) -> StreamingError {
     start(config).fails().0
 }
 
 impl Running {
-    /// Waits until what was told shows a fact.
+    /// Waits until `shows` returns true for what was told. Panics after [`DEADLINE`] with the name of the fact.
     pub fn until(&mut self, fact: &str, shows: impl Fn(&Told) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !shows(&self.told) {
@@ -173,21 +173,21 @@ impl Running {
         }
     }
 
-    /// Waits until so many records are in batches.
+    /// Waits until `count` records are in batches.
     pub fn until_records(&mut self, count: u64) {
         self.until(&format!("{count} records are read"), |told| {
             told.records() >= count
         });
     }
 
-    /// Waits until it has failed.
+    /// Waits until the query has failed, and returns its error and what it has told.
     pub fn fails(mut self) -> (StreamingError, Told) {
         self.until("the query stops", |told| told.stopped);
         let error = self.query.take().unwrap().join().unwrap_err();
         (error, self.told)
     }
 
-    /// Asks it to end, and waits until it has.
+    /// Asks the query to end, waits until it has, and returns what it has told.
     pub fn stop(mut self) -> Told {
         let query = self.query.as_ref().unwrap();
         query.commands().send(QueryCommand::Stop).unwrap();

@@ -1,6 +1,6 @@
-//! Checkpoints by S3's API: what the store promises, and a query that goes on from there.
+//! Tests checkpoints through S3's API: what the store promises, and a query that goes on from them.
 //!
-//! Without Python all is ignored, unless CARDSTREAM_REQUIRE_S3=1.
+//! Without Python all tests are ignored, unless CARDSTREAM_REQUIRE_S3=1.
 
 use libtest_mimic::{Completion, Failed, Trial};
 
@@ -24,7 +24,7 @@ pub fn trials() -> Vec<Trial> {
     .collect()
 }
 
-/// A test that needs no brokers.
+/// Makes a test that needs no brokers.
 fn trial(name: &str, test: impl Fn(&Server) + Send + 'static) -> Trial {
     Trial::ignorable_test(name, move || {
         on_server(|server| {

@@ -1,4 +1,4 @@
-//! Several queries of one group, each as a process of its own would run it.
+//! Runs several queries of one group, each as a process of its own would run it.
 
 use std::sync::mpsc;
 use std::thread;
@@ -90,7 +90,7 @@ fn whole_result(brokers: &Brokers) {
     for running in [&mut one, &mut other] {
         running.until("both show all", |told| told.totals() == all);
     }
-    // Each has read its part, and no more.
+    // Each query has read its part, and no more.
     let read = one.told.records() + other.told.records();
     assert_eq!(read, 2 * RECORDS);
 
@@ -131,7 +131,8 @@ fn added_partitions(brokers: &Brokers) {
     assert_eq!(other.stop().totals(), all);
 }
 
-/// Rows are kept by nobody, so a process does not know how far the others have come.
+/// Checkpoints hold no rows, so a process does not know how far the others have come: its lag is that of its own
+/// partitions.
 fn rows_of_others(brokers: &Brokers) {
     const TOPIC: &str = "scale-out-rows";
     const OF_EACH: u64 = 1_000;
@@ -208,7 +209,7 @@ fn reset(brokers: &Brokers) {
         error.starts_with("--reset would forget what another process goes on with: 127.0.0.1"),
         "{error}"
     );
-    // Nothing of it is forgotten.
+    // The refused reset has forgotten nothing: a restart shows all totals without reading a record again.
     one.stop();
     let mut again = member(brokers, TOPIC, &folder);
     again.until("what was kept is shown", |told| !told.batches.is_empty());
@@ -216,7 +217,7 @@ fn reset(brokers: &Brokers) {
     assert_eq!((told.totals(), told.records()), (all, 0));
 }
 
-/// Counts the records of `topic`, also as a restart does.
+/// Counts the records of `topic`; a call after the first one is a restart.
 fn counting(brokers: &Brokers, topic: &str, folder: &TempDir, properties: &str) -> Running {
     let settings = brokers.settings();
     let config = Config {
@@ -239,7 +240,7 @@ fn grown(brokers: &Brokers, topic: &str, folder: &TempDir, properties: &str) {
     write(brokers, topic, &[Record::good(3, "Visa", 100)]);
 }
 
-/// A process that comes back soon is given what the one before it had, and the group knows of no more.
+/// A process that comes back soon gets the partitions of the one before it, and the group assigns no others.
 fn added_meanwhile(brokers: &Brokers) {
     const TOPIC: &str = "added-meanwhile";
     let folder = TempDir::new().unwrap();
@@ -252,7 +253,7 @@ fn added_meanwhile(brokers: &Brokers) {
     running.stop();
 }
 
-/// With a name of the user's own nothing can be done but to say so.
+/// The user has set the member's name, so the program can only say that partitions are not read.
 fn added_with_a_name(brokers: &Brokers) {
     const TOPIC: &str = "added-with-a-name";
     const NAME: &str = "group.instance.id=mine";

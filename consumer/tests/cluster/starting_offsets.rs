@@ -1,4 +1,4 @@
-//! Where reading begins.
+//! Tests at which offsets reading begins.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn from_a_time(brokers: &Brokers) {
     const TOPIC: &str = "starting-time";
     create_topic(brokers, TOPIC, PARTITIONS, &[]);
     write(brokers, TOPIC, &records("old", 30).0);
-    // The brokers' clock is this one, and counts milliseconds.
+    // The brokers' clock is this clock, and counts milliseconds.
     let time = Utc::now() + Duration::from_millis(2);
     while Utc::now() <= time {
         std::hint::spin_loop();

@@ -1,4 +1,4 @@
-//! Dead letters that cannot be written: their partition waits and the others go on, until they can be
+//! Tests dead letters that cannot be written: their partition waits and the others go on, until the letters can be
 //! written or are given up.
 
 use std::collections::BTreeSet;
@@ -45,7 +45,7 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
-/// The error that ends available-now, which is no wrong usage, and the dead letters that are there then.
+/// Runs a query that fails, and returns its error, which is no wrong usage, and the dead letters that are there then.
 fn refused(config: Config, brokers: &Brokers) -> (String, Vec<Record>) {
     let dead_letters = config.dead_letter_topic.clone();
     let (error, told) = start(config).fails();
@@ -74,7 +74,7 @@ fn never_large(brokers: &Brokers) {
         assert!(error.contains(words), "{words}: {error}");
     }
     assert_eq!(letters, []);
-    // What it says helps.
+    // The mend that the error names does help.
     alter_topic(brokers, &dead_letters, &[("max.message.bytes", "100000")]);
     let told = run(config(brokers, TOPIC));
     assert_eq!((told.records(), told.bad_records()), (101, 1));
@@ -112,7 +112,7 @@ fn large_together(brokers: &Brokers) {
     write(brokers, TOPIC, &bad);
     let told = run(config(brokers, TOPIC));
     assert_eq!((told.records(), told.bad_records()), (100, 100));
-    // At least once: what was said to have failed may have been written after all.
+    // A letter is written at least once: one whose write was reported as failed may have been written after all.
     let starts = |records: Vec<Record>| -> BTreeSet<String> {
         let values = records.into_iter().filter_map(|record| record.value);
         let starts = values.map(|value| String::from_utf8_lossy(&value[..7]).into_owned());
@@ -153,7 +153,7 @@ fn others_of_a_refused_one(brokers: &Brokers) {
     );
 }
 
-/// Good records with one bad one among those of partition 0.
+/// Makes good records of `partitions` partitions, with one bad record among those of partition 0.
 fn records(partitions: i32, rounds: i32) -> (Vec<Record>, Adder) {
     let mut records = Vec::new();
     let mut adder = Adder::default();
@@ -195,7 +195,7 @@ fn waits(brokers: &Brokers) {
         told.told_error(&["waiting-letters", "0", "waits", "DEAD_LETTER_TOPIC"])
     });
     running.until("it is paused", |told| told.heartbeat.paused == 1);
-    // More comes to both; only the other one may go on.
+    // More records come to both partitions, but only the other one may go on.
     let (after, more) = records(2, 10);
     write(brokers, TOPIC, &after);
     running.until_records(60);
@@ -210,7 +210,7 @@ fn waits(brokers: &Brokers) {
     assert_eq!(told.totals(), adder.totals());
     assert_eq!(told.records(), (before.len() + after.len()) as u64);
     assert_eq!(told.bad_records(), 2);
-    // At least once: what was said to have failed may have been written after all.
+    // A letter is written at least once: one whose write was reported as failed may have been written after all.
     let mut written: Vec<_> = read(brokers, &dead_letters)
         .into_iter()
         .flat_map(|letter| letter.headers)
@@ -249,7 +249,7 @@ fn passes(brokers: &Brokers) {
     let dead_letters = format!("{TOPIC}.dead-letters");
     create_topic(brokers, TOPIC, 2, &[]);
     create_topic(brokers, &dead_letters, 1, &[("max.message.bytes", "100")]);
-    // What follows a bad record takes all that a batch may have.
+    // The records behind a bad record are as many as a batch may have.
     let of = |partition, brand: &'static str| {
         (0..100).map(move |cents| Record::good(partition, brand, cents))
     };
@@ -275,7 +275,7 @@ fn passes(brokers: &Brokers) {
     let totals = told.totals();
     let counts = totals.values().map(|totals| totals.count);
     assert_eq!(counts.collect::<Vec<_>>(), [100, 100]);
-    // What has waited comes on top of one batch.
+    // The records that have waited come in addition to those of one batch.
     for batch in &told.batches {
         assert!(batch.progress.num_input_rows <= 2 * LIMIT);
     }

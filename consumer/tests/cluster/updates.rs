@@ -1,4 +1,5 @@
-//! Update mode: each batch shows the groups that it changes, and whoever puts them together has the whole result.
+//! Tests update mode: each batch shows the groups that it changes, and a reader who puts the batches together has the
+//! whole result.
 
 use std::collections::BTreeMap;
 
@@ -39,7 +40,7 @@ fn updating(brokers: &Brokers, topic: &str) -> Config {
     }
 }
 
-/// What somebody has who keeps the newest row of each brand.
+/// Returns the newest row of each brand.
 fn put_together_of(told: &Told) -> ByBrand {
     let mut all = BTreeMap::new();
     for batch in &told.batches {
@@ -77,7 +78,7 @@ fn changed_groups(brokers: &Brokers) {
     let changed = resulted(&batch.rows);
     assert_eq!(changed.keys().collect::<Vec<_>>(), ["JCB"]);
     assert_eq!(changed["JCB"], all["JCB"]);
-    // All groups are counted, not those that are shown.
+    // The count is that of all groups, not of those that are shown.
     assert_eq!(batch.progress.state_operators[0].num_rows_total, 2);
 }
 
@@ -106,7 +107,7 @@ fn restarted(brokers: &Brokers) {
     write(brokers, TOPIC, &[Record::good(0, "Visa", 100)]);
     let second = run(kept_in(&folder, updating(brokers, TOPIC)));
     assert_eq!(second.records(), 1);
-    // What was shown before is not known any more.
+    // After a restart it is not known what was shown before, so all groups are shown.
     assert_eq!(put_together_of(&second), expected.totals());
 }
 

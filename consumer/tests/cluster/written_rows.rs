@@ -1,5 +1,5 @@
-//! A query without an aggregate that keeps checkpoints: each row is written at least once, whoever is killed or
-//! stopped, and when, and whatever becomes of its output.
+//! Tests a query without an aggregate that has checkpoints: each row is written at least once, whoever is killed or
+//! stopped, whenever that happens, and whatever becomes of the output.
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -34,10 +34,10 @@ use crate::trial;
 const PARTITIONS: i32 = 3;
 const RECORDS: u64 = 20_000;
 
-/// A line has the rows of so many records, and a pipe holds one line or two.
+/// The number of records whose rows are in a line. A pipe holds one line or two.
 const IN_BATCH: u64 = 500;
 
-/// Bytes in a pipe that holds 64 KiB, and no further part of a line.
+/// The bytes in a pipe from which on it is full: it holds 64 KiB, and has no room for the next part of a line.
 const FULL: u64 = 60_000;
 const SCHEMA: &str = "transaction_id STRING";
 const QUERY: &str = "SELECT _partition, _offset, transaction_id FROM transactions";
@@ -58,11 +58,11 @@ pub fn trials() -> Vec<Trial> {
 /// How often each row was written whole, by partition and offset.
 type Rows = BTreeMap<(i64, i64), u32>;
 
-/// A pipe out of the program.
+/// The pipe of the program's output.
 struct Pipe(BufReader<ChildStdout>);
 
 impl Pipe {
-    /// The rows of one line; `None` at the end. A line that a kill came upon is none.
+    /// Reads one line and counts its rows. Returns `None` at the end, or when a kill has cut the line.
     fn line(&mut self, rows: &mut Rows) -> Option<()> {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
@@ -75,7 +75,7 @@ impl Pipe {
         Some(())
     }
 
-    /// Waits until the program is held up: what it has written fills the pipe.
+    /// Waits until the program cannot write on: what it has written fills the pipe.
     fn await_full(&self) {
         let deadline = Instant::now() + DEADLINE;
         while ioctl_fionread(self.0.get_ref()).unwrap() < FULL {
@@ -104,7 +104,7 @@ fn piped(mut command: Command) -> (Program, Pipe) {
     (program, pipe)
 }
 
-/// The rows that were never written.
+/// Returns the places of the rows that were never written.
 fn missing(brokers: &Brokers, topic: &str, rows: &Rows) -> Vec<(i64, i64)> {
     let all = (0..).zip(ends(brokers, topic));
     let all = all.flat_map(|(partition, end)| (0..end).map(move |offset| (partition, offset)));
@@ -116,8 +116,8 @@ fn ends_well(mut program: Program) {
     assert!(ended.status.success(), "{}", ended.said);
 }
 
-/// Whoever reads takes some lines and then none for a while; then comes kill -9, or two signals of which the second
-/// ends it at once. What is in the pipe then is read.
+/// The reader takes some lines and then none for a while. Then the program is killed (-9), or gets two signals of which
+/// the second ends it at once. What the pipe holds then is read.
 fn killed(brokers: &Brokers) {
     const TOPIC: &str = "written-killed";
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
@@ -135,7 +135,7 @@ fn killed(brokers: &Brokers) {
         for _ in 0..dice.random_range(0..5) {
             pipe.line(&mut rows);
         }
-        // Long enough, now and then, to read all that there is.
+        // Now and then the pause is long enough to read all there is.
         let pause = if round == 0 {
             3_000
         } else {
@@ -151,7 +151,7 @@ fn killed(brokers: &Brokers) {
         }
         pipe.rest(&mut rows);
         let status = program.end().status;
-        // It may have been through before, or not so far that it takes signals.
+        // The program may have ended before, or may not have been ready yet for signals.
         let is_killed = match twice {
             true => status.signal() == Some(15) || status.code() == Some(128 + 15),
             false => status.signal() == Some(9),
@@ -175,7 +175,8 @@ fn killed(brokers: &Brokers) {
     assert!(again.is_empty(), "{} are written once more", again.len());
 }
 
-/// SIGTERM while nobody reads: what was read goes out when somebody does, and comes no second time.
+/// SIGTERM comes while nobody reads the output: the rows that were read are written when somebody reads, and do not
+/// come a second time.
 fn stopped(brokers: &Brokers) {
     const TOPIC: &str = "written-stopped";
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
@@ -184,7 +185,7 @@ fn stopped(brokers: &Brokers) {
     pipe.line(&mut rows);
     pipe.await_full();
     program.signal("TERM");
-    // A program that does not wait for its rows has long ended by then.
+    // A program that does not wait for its rows would have ended long before.
     let ended = program.end_within(Duration::from_secs(1));
     assert!(ended.is_none(), "{ended:?}");
     pipe.rest(&mut rows);
@@ -196,7 +197,7 @@ fn stopped(brokers: &Brokers) {
     assert!(rows.values().all(|times| *times == 1));
 }
 
-/// The output dies with the first rows.
+/// The output fails at the first rows.
 fn full_disk(brokers: &Brokers) {
     const TOPIC: &str = "written-nowhere";
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
@@ -224,7 +225,7 @@ fn rows_kept_in(folder: &TempDir, brokers: &Brokers, topic: &str) -> Config {
     kept_in(folder, config)
 }
 
-/// A program that takes batches and acknowledges only the first few.
+/// A program takes batches and acknowledges only the first few.
 fn dropped(brokers: &Brokers) {
     const TOPIC: &str = "written-dropped";
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
@@ -259,7 +260,8 @@ fn dropped(brokers: &Brokers) {
     assert_eq!(told.records(), RECORDS - acknowledged);
 }
 
-/// It holds all batches and asks to stop: once more, and the query does not wait for them.
+/// A program holds all batches without acknowledging them, and asks twice to stop. The query does not wait for the
+/// batches, and gives the rows again after a restart.
 fn never(brokers: &Brokers) {
     const TOPIC: &str = "written-never";
     publish(brokers, TOPIC, PARTITIONS, generator(), IN_BATCH, Pace::Max);

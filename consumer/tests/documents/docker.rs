@@ -1,14 +1,15 @@
-//! .env.example and docker-compose.yml have the settings of both programs, with their defaults.
+//! Checks that .env.example and docker-compose.yml have the settings of both programs, with their defaults.
 
 use std::collections::BTreeMap;
 
 use crate::flags::{self, DefaultValue, Setting};
 use crate::text;
 
-/// What the containers have otherwise than the programs: brokers by their names, a table in the log, and checkpoints.
+/// The settings whose values differ in the containers: they name the brokers, write a table into the log, and have
+/// checkpoints.
 const OTHERWISE: [&str; 3] = ["KAFKA_BOOTSTRAP_SERVERS", "OUTPUT", "CHECKPOINT_LOCATION"];
 
-/// The settings with a variable, by its name.
+/// Returns the defaults of the settings that have an environment variable, by its name.
 fn by_variable(settings: Vec<Setting>) -> BTreeMap<String, DefaultValue> {
     let with_variable = settings
         .into_iter()
@@ -22,7 +23,7 @@ fn of_both() -> BTreeMap<String, DefaultValue> {
     settings
 }
 
-/// What is wrong with `value` as the default of the setting of that name.
+/// Returns what is wrong with `value` as the default of the setting `name`, if anything is.
 fn disagreement(
     settings: &BTreeMap<String, DefaultValue>,
     name: &str,

@@ -1,4 +1,4 @@
-//! The settings of both programs, as their flags define them.
+//! Reads the settings of both programs from the definitions of their flags.
 
 use clap::{Arg, Command, CommandFactory};
 
@@ -8,7 +8,7 @@ pub struct Setting {
     pub variable: Option<String>,
     /// The flag as it is written, with the name of its value: `--topic <NAMES>`.
     pub flag: String,
-    /// The default, as the help says it: a value, or what happens without one.
+    /// The default as the help says it.
     pub default: DefaultValue,
     /// What the setting is for.
     pub help: String,
@@ -17,27 +17,27 @@ pub struct Setting {
 /// What a setting is when it is not set.
 #[derive(PartialEq, Eq)]
 pub enum DefaultValue {
-    /// A value.
+    /// A value, such as a number or a name.
     Value(String),
-    /// Words: `none`, or what happens.
+    /// Words that say what happens, or `none`.
     Words(String),
-    /// A switch, which is off.
+    /// The setting is a switch, and the switch is off.
     Off,
 }
 
-/// The consumer's.
+/// Returns the consumer's settings.
 pub fn consumer() -> Vec<Setting> {
     settings(&<consumer::config::cli::Cli as CommandFactory>::command())
 }
 
-/// Those of `consumer checkpoints`.
+/// Returns the settings of `consumer checkpoints`.
 pub fn checkpoints() -> Vec<Setting> {
     let command = <consumer::config::cli::Cli as CommandFactory>::command();
     let checkpoints = command.find_subcommand("checkpoints");
     settings(checkpoints.expect("a command"))
 }
 
-/// The producer's.
+/// Returns the producer's settings.
 pub fn producer() -> Vec<Setting> {
     settings(&producer::cli::Cli::command())
 }

@@ -1,4 +1,4 @@
-//! Every relative link of a document leads to a file, and to a heading in it where it names one.
+//! Checks that every relative link of a document leads to a file, and to one of its headings if the link names one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ fn leads_somewhere(page: &Path, link: &str) -> bool {
     fs::read_to_string(target).is_ok_and(|text| anchors(&text).iter().any(|one| one == anchor))
 }
 
-/// The lines that are no code.
+/// Returns the lines that are not code.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let mut in_code = false;
     text.lines().filter(move |line| {
@@ -66,7 +66,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The targets of links that are relative to their page.
+/// Returns the targets of the links that are relative to their page.
 fn links(text: &str) -> Vec<String> {
     let text: Vec<_> = lines(text).collect();
     let text = text.join("\n");
@@ -77,7 +77,7 @@ fn links(text: &str) -> Vec<String> {
     relative.map(str::to_owned).collect()
 }
 
-/// The anchors of the headings, as GitHub makes them.
+/// Returns the anchors that GitHub makes of the headings.
 fn anchors(text: &str) -> Vec<String> {
     let mut anchors: Vec<String> = Vec::new();
     for heading in lines(text).filter(|line| line.starts_with('#')) {

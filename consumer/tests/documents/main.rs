@@ -1,5 +1,5 @@
-//! What the documents say is so: the settings are those of the flags, the files for Docker have the same names and
-//! defaults, and every link leads somewhere.
+//! Checks what the documents say: the tables of settings are those of the flags, the files for Docker have the same
+//! names and defaults, and every link leads somewhere.
 //!
 //! ```text
 //! UPDATE_SETTINGS=1 cargo test -p consumer --test documents    # writes the tables of docs/settings.md anew
@@ -15,12 +15,12 @@ mod settings;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The root of the repository.
+/// Returns the root of the repository.
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The text of the file at this path from the root of the repository.
+/// Returns the text of the file at this path from the root of the repository.
 fn text(path: &str) -> String {
     fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }

@@ -1,4 +1,4 @@
-//! docs/settings.md has the tables that are made from the flags.
+//! Checks that docs/settings.md has the tables that are made from the flags.
 
 use std::env;
 use std::fmt::Write;
@@ -36,7 +36,7 @@ fn the_page_of_settings_has_the_flags_of_both_programs() {
     }
 }
 
-/// The page with `table` between the marks of that name.
+/// Returns the page with `table` between the marks of that name.
 fn with_table(page: &str, name: &str, table: &str) -> String {
     let begin = format!("<!-- {name}: made from the flags -->\n");
     let end = "<!-- end -->\n";
@@ -69,7 +69,8 @@ fn table(settings: &[Setting]) -> String {
     table
 }
 
-/// A help text in a cell of a table: a word that is to be typed, which the help has in quotes, is code.
+/// Returns a help text as a cell of a table. A word that is to be typed stands in quotes in the help, and as code in
+/// the cell.
 fn cell(help: &str) -> String {
     let is_typed = |word: &str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-');
     let mut cell = String::new();

@@ -1,4 +1,4 @@
-//! How much of everything a run has.
+//! Defines how many records and faults a run has.
 
 use std::env;
 use std::time::Duration;
@@ -9,16 +9,16 @@ const SEED: &str = "CARDSTREAM_SEED";
 /// The numbers of a run.
 pub struct Form {
     pub name: &'static str,
-    /// At least so many records; the producer goes on until the last fault is over.
+    /// The fewest records of a run. The producer goes on until the last fault is over.
     pub records: u64,
-    /// How many of each fault.
+    /// How often each fault happens.
     pub faults: Faults,
-    /// How long ZooKeeper is away, at least.
+    /// The shortest time for which ZooKeeper is away.
     pub without_zookeeper: Duration,
 }
 
-/// How often something happens. As many consumers join as go for good, so that a run ends with as many as
-/// it began with.
+/// How often each fault happens. As many consumers join as go for good, so that a run ends with as many consumers as it
+/// began with.
 pub struct Faults {
     /// Consumers killed and started again at once.
     pub restarts: usize,
@@ -30,6 +30,7 @@ pub struct Faults {
     pub leaves: usize,
     /// Brokers killed and started again.
     pub brokers: usize,
+    /// Times for which ZooKeeper is killed or stopped.
     pub zookeepers: usize,
 }
 
@@ -62,7 +63,7 @@ pub const LONG: Form = Form {
 };
 
 impl Form {
-    /// The one that CARDSTREAM_FAULTS names.
+    /// Returns the form that CARDSTREAM_FAULTS names.
     pub fn asked_for() -> Self {
         match env::var(FORM).as_deref() {
             Err(_) | Ok("" | "short") => SHORT,
@@ -72,14 +73,14 @@ impl Form {
     }
 }
 
-/// CARDSTREAM_SEED, or a new one.
+/// Returns CARDSTREAM_SEED, or a random seed if it is not set.
 pub fn seed() -> u64 {
     match env::var(SEED) {
         Ok(text) if !text.is_empty() => match text.parse() {
             Ok(seed) => seed,
             Err(_) => panic!("{SEED}={text}: use a whole number"),
         },
-        // Short enough to be typed again.
+        // The seed has 32 bits, so that it is short enough to be typed again.
         _ => rand::random::<u32>().into(),
     }
 }

@@ -1,4 +1,4 @@
-//! All processes of the consumer group, and the facts that are waited for.
+//! Holds all processes of the consumer group, and waits for facts about them.
 
 use std::fmt::Display;
 use std::time::{Duration, Instant};
@@ -10,14 +10,14 @@ use testkit::topic::ends;
 use crate::process::{Place, Process, State, Told};
 use crate::schedule::Dice;
 
-/// The processes that were ever started. No two run at the same time that do not share a group.
+/// All processes that were ever started. Processes that run at the same time are members of one group.
 pub struct Group<'a> {
     place: &'a Place<'a>,
-    /// By number, in the order in which they were started.
+    /// The processes by their number, which is the order in which they were started.
     pub processes: Vec<Process>,
-    /// The furthest that any process has read, by partition.
+    /// For each partition, the furthest offset to which any process has read.
     newest: Vec<i64>,
-    /// When the last batch came.
+    /// When the last batch was received.
     heard: Instant,
     tell: Sender<(usize, Told)>,
     told: Receiver<(usize, Told)>,
@@ -38,12 +38,12 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Says what happens, and when.
+    /// Prints what happens, and when.
     pub fn note(&self, what: impl Display) {
         eprintln!("{:7.1} s  {what}", self.began.elapsed().as_secs_f64());
     }
 
-    /// Starts a process, and returns its number.
+    /// Starts a process and returns its number.
     pub fn start(&mut self, workers: usize) -> usize {
         let number = self.processes.len();
         let process = Process::start(self.place, workers, number, &self.tell);
@@ -51,13 +51,13 @@ impl<'a> Group<'a> {
         number
     }
 
-    /// The numbers of those that run.
+    /// Returns the numbers of the processes that run.
     pub fn running(&self) -> Vec<usize> {
         let is_running = |number: &usize| self.processes[*number].state == State::Running;
         (0..self.processes.len()).filter(is_running).collect()
     }
 
-    /// One of those that run, once it has made progress since the last fault.
+    /// Draws one of the running processes, and waits until it has made progress since the last fault.
     pub fn victim(&mut self, dice: &mut Dice, last_fault: Instant) -> usize {
         let running = self.running();
         let victim = running[dice.below(running.len())];
@@ -65,7 +65,7 @@ impl<'a> Group<'a> {
         victim
     }
 
-    /// `kill -9`; all that it had told until then has been heard when this returns.
+    /// Kills the process with SIGKILL. When this returns, all that the process had written has been received.
     pub fn kill(&mut self, number: usize) {
         self.processes[number].state = State::Ending;
         self.processes[number].signal("KILL");
@@ -73,13 +73,13 @@ impl<'a> Group<'a> {
         assert!(self.processes[number].was_killed());
     }
 
-    /// Asks it to end, which it must do well.
+    /// Asks the process to end, which it must do with success.
     pub fn ask_to_end(&mut self, number: usize) {
         self.processes[number].state = State::Ending;
         self.processes[number].signal("TERM");
     }
 
-    /// Waits until one that was asked to end has done so.
+    /// Waits until a process that was asked to end has done so. Panics if it has failed.
     pub fn await_good_end(&mut self, number: usize) {
         self.await_end(number);
         let status = self.processes[number].status();
@@ -93,14 +93,14 @@ impl<'a> Group<'a> {
         });
     }
 
-    /// Waits until it has read records after `since`.
+    /// Waits until the process has read records after `since`.
     pub fn await_progress(&mut self, number: usize, since: Instant) {
         self.until(&format!("consumer {number} makes progress"), |group| {
             group.processes[number].progress > Some(since)
         });
     }
 
-    /// Waits until each that runs has told of a batch.
+    /// Waits until each running process has reported a batch.
     pub fn await_all_begun(&mut self) {
         self.until("all consumers have partitions", |group| {
             let mut running = group.running().into_iter();
@@ -108,8 +108,8 @@ impl<'a> Group<'a> {
         });
     }
 
-    /// Waits until every partition has been read beyond where its log ends now, and returns when that was.
-    /// A partition without a leader ends nowhere until it has one.
+    /// Waits until every partition has been read beyond the end that its log has now, and returns when that was. The
+    /// end of a partition without a leader cannot be asked for until it has one.
     pub fn await_recovery(&mut self) -> Instant {
         let ends = ends(self.place.brokers, self.place.topic);
         self.until(&format!("all is read beyond {ends:?}"), |group| {
@@ -118,21 +118,21 @@ impl<'a> Group<'a> {
         self.heard
     }
 
-    /// Waits until so many records have been read.
+    /// Waits until `count` records have been read.
     pub fn await_records(&mut self, count: u64) {
         self.until(&format!("{count} records are read"), |group| {
             group.newest.iter().sum::<i64>() >= count as i64
         });
     }
 
-    /// Hears what comes until then.
+    /// Receives what the processes report until `until`.
     pub fn let_pass(&mut self, until: Instant) {
         while let Ok((number, told)) = self.told.recv_deadline(until) {
             self.hear(number, told);
         }
     }
 
-    /// How far those have read that have ended well.
+    /// Returns for each partition the furthest offset to which the processes have read that have ended well.
     pub fn kept(&self) -> Vec<i64> {
         let well = |process: &&Process| process.state == State::EndedWell;
         let mut kept = vec![0; self.newest.len()];
@@ -144,7 +144,7 @@ impl<'a> Group<'a> {
         kept
     }
 
-    /// From a kill to the first batch of the process that was started in place of the killed one.
+    /// Returns the times from each kill to the first batch of the process that was started in place of the killed one.
     pub fn restarts(&self) -> Vec<Duration> {
         let restarts = self.processes.iter().filter_map(|process| {
             let (killed, first) = process.replaces.zip(process.first_batch)?;
@@ -153,6 +153,7 @@ impl<'a> Group<'a> {
         restarts.collect()
     }
 
+    /// Receives reports until `shows` returns true. Panics after [`DEADLINE`] with the name of the fact.
     fn until(&mut self, fact: &str, shows: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !shows(self) {

@@ -1,19 +1,19 @@
-//! Faults, while transactions are produced and read on real brokers: whatever dies, and in whatever order,
-//! every record is in the result once, to the cent.
+//! Causes faults while transactions are produced and read on real brokers. Whatever dies, and in whatever order, every
+//! record must be in the result once, to the cent.
 //!
-//! The producer writes to a topic of six partitions, steadily, for as long as the faults last. `consumer`
-//! processes of one group read it, with checkpoints at one location. In a random order
+//! The producer writes steadily to a topic of six partitions for as long as the faults last. `consumer` processes of
+//! one group read it, with checkpoints at one location. These faults happen in a random order:
 //!
-//! - consumers are killed (-9), each after it has made progress since the last fault, and started again
-//!   at once, or left dead for others to take over;
-//! - a consumer is stopped past its session's end and then goes on, as if it still had its partitions;
+//! - consumers are killed (-9), each after it has made progress since the last fault, and are started again at once, or
+//!   left dead for others to take over;
+//! - a consumer is stopped past its session's end and then continues, as if it still had its partitions;
 //! - consumers join, and leave when they are asked to;
-//! - each broker in its turn is killed, and started again while the next fault comes;
+//! - each broker in turn is killed, and started again while the next fault happens;
 //! - ZooKeeper is killed or stopped for a while.
 //!
-//! Then all processes are asked to end, and one `available-now` run from their checkpoints gives the result.
-//! It must be what is computed from the seed by plain arithmetic; and it must not have read what a process
-//! had shown that ended properly.
+//! Then all processes are asked to end, and one `available-now` run from their checkpoints gives the result. It must
+//! equal what is computed from the seed by plain arithmetic. That run must also not read records again that a process
+//! had shown before it ended properly.
 //!
 //! ```text
 //! cargo test -p consumer --test faults                            # about two minutes
@@ -21,8 +21,8 @@
 //! CARDSTREAM_SEED=42 cargo test -p consumer --test faults         # the same faults in the same order
 //! ```
 //!
-//! It prints its seed first, each fault as it comes, and at the end how long recovering took. Without Java
-//! or Maven it is ignored, unless CARDSTREAM_REQUIRE_CLUSTER=1.
+//! The test prints its seed first, each fault as it comes, and at the end how long recovering took. Without Java or
+//! Maven it is ignored, unless CARDSTREAM_REQUIRE_CLUSTER=1.
 
 #![allow(
     clippy::expect_used,
@@ -79,7 +79,7 @@ fn whatever_dies(brokers: &Brokers) {
     eprintln!("\n{} form, CARDSTREAM_SEED={seed}", form.name);
     let mut folder = tempfile::Builder::new();
     let mut folder = folder.prefix("cardstream-faults-").tempdir().unwrap();
-    // What a failure leaves can be looked at.
+    // After a failure the checkpoints stay on the disk, so that they can be examined.
     folder.disable_cleanup(true);
     eprintln!("checkpoints are in {}", folder.path().display());
     let generator = GeneratorSettings {
@@ -102,14 +102,15 @@ fn whatever_dies(brokers: &Brokers) {
         let records = generator.clone();
         let producing =
             scope.spawn(move || publish_until(stop, brokers, TOPIC, PARTITIONS, records, pace));
-        // However this ends, the producer must.
+        // The producer stops however this scope ends.
         let _stop = StopAtEnd(stop);
         let mut dice = Dice::new(seed);
         let steps = schedule::draw(&form.faults, &mut dice);
         for _ in 0..FIRST {
             group.start(dice.workers());
         }
-        // Without ZooKeeper the producer could not even begin: brokers take its id from there.
+        // This waits before the first fault: without ZooKeeper the producer could not even begin, since brokers take
+        // its id from there.
         group.await_recovery();
         let mut run = Run::new(brokers, &form, &mut group, &mut dice, &mut recoveries);
         for step in steps {

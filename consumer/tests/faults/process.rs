@@ -1,4 +1,4 @@
-//! One `consumer` process, and what it tells.
+//! Runs one `consumer` process and passes on what it reports.
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
@@ -12,24 +12,24 @@ use serde_json::Value;
 use testkit::brokers::Brokers;
 use testkit::program::{command, signal};
 
-/// Short, so that a fault comes upon a batch that has begun and a checkpoint that is being written.
+/// The interval is short, so that a fault meets a batch that has begun and a checkpoint that is being written.
 const BATCH_INTERVAL: &str = "200ms";
 
-/// A process that is gone with its owner.
+/// A process. It is killed when this is dropped.
 pub struct Process {
     pub workers: usize,
-    /// When the one was killed in whose place it was started.
+    /// When the process was killed in whose place this one was started.
     pub replaces: Option<Instant>,
     pub first_batch: Option<Instant>,
-    /// Its last batch that had records.
+    /// When its last batch with records was received.
     pub progress: Option<Instant>,
-    /// Next offsets after its last batch.
+    /// The next offset of each partition after its last batch.
     pub ends: Vec<i64>,
-    /// Lines on standard error.
+    /// The lines that it has written to standard error.
     pub said: Vec<String>,
     pub state: State,
     child: Child,
-    /// How many of its two outputs have not ended.
+    /// How many of its two outputs have not ended yet.
     open: usize,
 }
 
@@ -37,13 +37,13 @@ pub struct Process {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     Running,
-    /// It has been killed, or asked to end.
+    /// It was killed, or asked to end.
     Ending,
-    /// It has shown and kept what it had read.
+    /// It has ended with success: it has shown what it had read and written its checkpoints.
     EndedWell,
 }
 
-/// What a process tells.
+/// What a process reports.
 pub enum Told {
     Batch(Batch),
     Said(String),
@@ -51,15 +51,15 @@ pub enum Told {
     Closed,
 }
 
-/// A line of JSON.
+/// A batch that the process has written as a line of JSON.
 pub struct Batch {
     pub at: Instant,
     pub records: u64,
-    /// One past the last offset, by partition.
+    /// For each partition, one past the last offset that was read.
     pub ends: Vec<i64>,
 }
 
-/// Where all processes read, and where they keep checkpoints.
+/// The brokers and the topic from which all processes read, and the folder to which they write checkpoints.
 pub struct Place<'a> {
     pub brokers: &'a Brokers,
     pub topic: &'a str,
@@ -67,7 +67,7 @@ pub struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// A consumer there, whose batches are lines of JSON.
+    /// Makes a command that runs a consumer there, which writes its batches as lines of JSON.
     pub fn consumer(&self) -> Command {
         let url = format!("file://{}", self.folder.display());
         let settings = [
@@ -82,7 +82,7 @@ impl Place<'_> {
 }
 
 impl Process {
-    /// Starts one that tells under its `number`.
+    /// Starts a process with `workers` workers, whose reports are sent with its `number`.
     pub fn start(
         place: &Place<'_>,
         workers: usize,
@@ -124,7 +124,7 @@ impl Process {
         signal(self.child.id(), name);
     }
 
-    /// Takes in what it has told.
+    /// Updates this process by a report of it.
     pub fn hear(&mut self, told: Told) {
         match told {
             Told::Batch(batch) => {
@@ -139,17 +139,17 @@ impl Process {
         }
     }
 
-    /// Whether all that it will ever tell has been heard.
+    /// Returns whether all reports that will ever come have been received.
     pub fn is_silent(&self) -> bool {
         self.open == 0
     }
 
-    /// How it has ended.
+    /// Waits for the process's end and returns its exit status.
     pub fn status(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
-    /// Whether `kill -9` was its end.
+    /// Returns whether SIGKILL ended it.
     pub fn was_killed(&mut self) -> bool {
         self.status().signal() == Some(9)
     }
@@ -157,13 +157,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended.
+        // The process may have ended before, so errors are ignored.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Tells what comes through a pipe, line by line, at the time at which it comes.
+/// Sends each line of a pipe as it comes, and at last that the pipe has ended.
 fn pass_on(
     pipe: impl Read + Send + 'static,
     number: usize,
@@ -173,9 +173,9 @@ fn pass_on(
     thread::spawn(move || {
         let mut pipe = BufReader::new(pipe);
         let mut line = String::new();
-        // A line without an end is one that a kill came upon.
+        // A kill can cut the last line; a line without an end is left out.
         while pipe.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
-            // A test that has failed listens no more.
+            // A test that has failed no longer listens, so the error is ignored.
             let _ = tell.send((number, read(line.trim_end())));
             line.clear();
         }

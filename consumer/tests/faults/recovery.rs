@@ -1,20 +1,20 @@
-//! What a run has come through, and how long it took.
+//! Counts the faults that a run has survived, and how long it took to recover.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-/// Faults by kind, with the times from each to its end.
+/// For each kind of fault, how many there were, and how long it took to recover from them.
 #[derive(Default)]
 pub struct Recoveries(BTreeMap<&'static str, (usize, Vec<Duration>)>);
 
 impl Recoveries {
-    /// A fault of this kind has come.
+    /// Counts a fault of this kind.
     pub fn came(&mut self, kind: &'static str) {
         self.0.entry(kind).or_default().0 += 1;
     }
 
-    /// One of this kind took so long.
+    /// Adds the time that it took to recover from a fault of this kind.
     pub fn took(&mut self, kind: &'static str, time: Duration) {
         self.0.entry(kind).or_default().1.push(time);
     }

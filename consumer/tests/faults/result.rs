@@ -1,4 +1,4 @@
-//! What a last process makes of the group's checkpoints and of the records behind them.
+//! Runs a last process over the group's checkpoints and the records behind them.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -7,17 +7,17 @@ use testkit::program::Program;
 
 use crate::process::Place;
 
-/// What a process has told that was to read all that is there.
+/// The outcome of a process that has read all there is.
 pub struct Outcome {
-    /// The last batch's rows.
+    /// The rows of the last batch.
     pub totals: ByBrand,
-    /// The records that it has read itself.
+    /// The number of records that it has read itself.
     pub records: u64,
-    /// All that it has said on standard error.
+    /// All that it has written to standard error.
     pub said: String,
 }
 
-/// A line of JSON.
+/// A batch, which the process has written as a line of JSON.
 #[derive(Deserialize)]
 struct Batch {
     #[serde(rename = "numInputRows")]
@@ -25,7 +25,7 @@ struct Batch {
     result: Vec<Row>,
 }
 
-/// Decimals as they are written, since a float would change them.
+/// A row of the result. Decimals stay as they are written, since a float would change them.
 #[derive(Deserialize)]
 struct Row {
     card_brand: String,
@@ -36,7 +36,7 @@ struct Row {
     largest: Box<RawValue>,
 }
 
-/// Runs a process until it has read all that is there.
+/// Runs a process until it has read all there is, and returns its outcome.
 pub fn result(place: &Place<'_>) -> Outcome {
     let mut program = Program::start(place.consumer().env("TRIGGER", "available-now"));
     let lines = program.lines();
@@ -66,7 +66,7 @@ fn totals(row: &Row) -> (String, Totals) {
     (row.card_brand.clone(), totals)
 }
 
-/// A decimal as a whole number of 10^-`scale`, which has to be the number of its digits behind the point.
+/// Returns a decimal as a whole number of 10^-`scale`. Panics unless it has `scale` digits after the point.
 fn decimal(value: &RawValue, scale: i8) -> i128 {
     let (whole, rest) = value.get().split_once('.').expect(value.get());
     assert_eq!(rest.len(), scale as usize, "{value}");

@@ -1,4 +1,4 @@
-//! What happens in which order: drawn from a seed, and the same for the same seed.
+//! Draws from a seed which faults happen in which order. The same seed gives the same order.
 
 use libtest_mimic::Trial;
 use rand::rngs::ChaCha8Rng;
@@ -7,22 +7,22 @@ use rand::{RngExt, SeedableRng};
 
 use crate::form::{Faults, LONG, SHORT};
 
-/// With so many consumers a run begins and ends.
+/// The number of consumers with which a run begins and ends.
 pub const FIRST: usize = 2;
-/// So many run at most: with [`MOST_WORKERS`] each no partition is left without a member, nor a member without
+/// The most consumers that run at a time. With [`MOST_WORKERS`] each, every partition has a member and every member has
 /// a partition.
 const MOST: usize = 3;
 const MOST_WORKERS: usize = 2;
 const BROKERS: u8 = 3;
 
-/// One thing that happens.
+/// One step of a run: a fault, or its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A consumer is killed and started again at once.
     Restart,
     /// A consumer is killed, and others take over.
     Takeover,
-    /// A consumer is stopped until others have taken over, and continued.
+    /// A consumer is stopped until others have taken over, and then continued.
     Zombie,
     Join,
     Leave,
@@ -32,7 +32,7 @@ pub enum Step {
         with_consumer: bool,
     },
     ReturnBroker(u8),
-    /// ZooKeeper is killed, or only answers no more.
+    /// ZooKeeper is killed, or stopped so that it no longer answers.
     LoseZookeeper {
         killed: bool,
     },
@@ -41,7 +41,7 @@ pub enum Step {
     },
 }
 
-/// The source of all chance in a run.
+/// The source of all random choices in a run.
 pub struct Dice(ChaCha8Rng);
 
 impl Dice {
@@ -49,12 +49,12 @@ impl Dice {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
-    /// A number below `bound`.
+    /// Draws a number below `bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         self.0.random_range(0..bound)
     }
 
-    /// The WORKERS of a consumer.
+    /// Draws the value of WORKERS for a consumer.
     pub fn workers(&mut self) -> usize {
         1 + self.below(MOST_WORKERS)
     }
@@ -64,11 +64,10 @@ impl Dice {
     }
 }
 
-/// All steps of a run. Whatever is away when a fault has come through returns after the next one, so that
-/// faults overlap; but only one broker, or ZooKeeper, is away at a time: more is more than what records are
-/// promised to survive.
+/// Draws all steps of a run. A broker that is killed, or ZooKeeper, returns after the next fault, so that faults
+/// overlap. Only one broker or ZooKeeper is away at a time: records are not promised to survive more.
 pub fn draw(faults: &Faults, dice: &mut Dice) -> Vec<Step> {
-    // Each broker is the controller, the group's coordinator or a leader at some time: all have their turn.
+    // Each broker has its turn, since each is the controller, the group's coordinator or a leader at some time.
     let mut brokers: Vec<u8> = (1..=BROKERS).collect();
     brokers.shuffle(&mut dice.0);
     let of_brokers = brokers.iter().cycle().take(faults.brokers);
@@ -100,7 +99,7 @@ pub fn draw(faults: &Faults, dice: &mut Dice) -> Vec<Step> {
             .filter(|&at| can_come(left[at], running, away.is_some()))
             .collect();
         if possible.is_empty() {
-            // What is left needs all brokers.
+            // The faults that are left need all brokers.
             steps.extend(away.take());
             continue;
         }
@@ -120,17 +119,18 @@ pub fn draw(faults: &Faults, dice: &mut Dice) -> Vec<Step> {
     steps
 }
 
+/// Returns whether `step` can happen with `running` consumers, and a broker or ZooKeeper away or not.
 fn can_come(step: Step, running: usize, is_away: bool) -> bool {
     match step {
         Step::Restart => true,
-        // Somebody has to be there to take over.
+        // Another consumer must be there to take over.
         Step::Takeover | Step::Zombie | Step::Leave => running > 1,
         Step::Join => running < MOST,
         _ => !is_away,
     }
 }
 
-/// The test of this file.
+/// Makes the test of this file.
 pub fn trial() -> Trial {
     Trial::test("a_seed_draws_the_same_faults_in_the_same_order", || {
         for form in [&SHORT, &LONG] {
@@ -145,7 +145,8 @@ pub fn trial() -> Trial {
     })
 }
 
-/// All faults are there, and each finds who takes over.
+/// Checks that all faults are in `steps`, and that each can happen: another consumer takes over, and never is more than
+/// one node away.
 fn can_happen(steps: &[Step], faults: &Faults) {
     let mut running = FIRST;
     let mut away = 0;

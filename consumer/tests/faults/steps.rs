@@ -1,4 +1,4 @@
-//! How each fault is brought about, and what is waited for after it.
+//! Causes each fault, and waits for what must follow it.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::group::Group;
 use crate::recovery::Recoveries;
 use crate::schedule::{Dice, Step};
 
-/// What can happen, and with what a time is taken.
+/// The kinds of faults, each with the event that ends the time it takes to recover.
 pub const RESTARTS: &str = "consumers killed and started again, until the first batch";
 const TAKEOVERS: &str = "consumers killed, until others read all partitions";
 const ZOMBIES: &str = "consumers stopped, until others read all partitions";
@@ -19,7 +19,7 @@ const BROKERS: &str = "brokers killed, until all partitions are read";
 const BROKERS_AND_CONSUMERS: &str = "brokers killed with a consumer, until all partitions are read";
 const ZOOKEEPERS: &str = "times without ZooKeeper";
 
-/// A run of faults.
+/// The state of a run of faults.
 pub struct Run<'a, 'b> {
     brokers: &'a Brokers,
     without_zookeeper: Duration,
@@ -49,7 +49,7 @@ impl<'a, 'b> Run<'a, 'b> {
         }
     }
 
-    /// Lets it happen.
+    /// Carries out a step.
     pub fn step(&mut self, step: Step) {
         match step {
             Step::Restart => self.restart(),
@@ -70,7 +70,8 @@ impl<'a, 'b> Run<'a, 'b> {
         }
     }
 
-    /// Nothing more is waited for: the next fault may come before the group has settled.
+    /// Kills a consumer and starts it again. Does not wait for more: the next fault may come before the group has
+    /// settled.
     fn restart(&mut self) {
         let victim = self.group.victim(self.dice, self.last_fault);
         self.kill_and_start(victim);
@@ -95,7 +96,7 @@ impl<'a, 'b> Run<'a, 'b> {
         self.come_through(TAKEOVERS, killed);
     }
 
-    /// That others read on shows that its session is over.
+    /// Stops a consumer until others read all partitions, which shows that its session is over, and then continues it.
     fn zombie(&mut self) {
         self.group.await_all_begun();
         let victim = self.group.victim(self.dice, self.last_fault);
@@ -159,7 +160,7 @@ impl<'a, 'b> Run<'a, 'b> {
         self.zookeeper_returns = Instant::now() + self.without_zookeeper;
     }
 
-    /// Records go on without ZooKeeper, and when it is back.
+    /// Checks that records are read without ZooKeeper, brings it back, and checks that they are read on.
     fn return_zookeeper(&mut self, killed: bool) {
         self.group.let_pass(self.zookeeper_returns);
         self.group.await_recovery();
@@ -170,7 +171,7 @@ impl<'a, 'b> Run<'a, 'b> {
         self.group.await_recovery();
     }
 
-    /// Waits until all partitions are read beyond a fault that came then.
+    /// Waits until all partitions are read beyond a fault that came at `since`, and notes how long it took.
     fn come_through(&mut self, kind: &'static str, since: Instant) {
         self.recoveries.came(kind);
         let took = self.group.await_recovery() - since;
@@ -179,7 +180,7 @@ impl<'a, 'b> Run<'a, 'b> {
         self.group.note(text);
     }
 
-    /// From now on progress is after this fault.
+    /// Notes that a fault comes now: from now on, progress is progress after this fault.
     fn fault(&mut self) -> Instant {
         self.last_fault = Instant::now();
         self.last_fault

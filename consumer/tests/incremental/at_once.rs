@@ -1,4 +1,4 @@
-//! What is right: DataFusion's result over all records.
+//! Computes the right result, which is DataFusion's result over all records.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use consumer::engine::functions::exact::{avg, sum};
 use datafusion::execution::FunctionRegistry;
 use testkit::oracle;
 
-/// DataFusion on all records at once. Its sum wraps and its averages and quotients are cut off, with other digits, so it
-/// is given ours: they have tests of their own.
+/// Returns DataFusion's result over all records at once. DataFusion's own sum wraps, and its averages and quotients are
+/// cut off at other digits. So it gets our functions, which have tests of their own.
 pub fn at_once(sql: &str, all: &RecordBatch) -> RecordBatch {
     oracle::at_once(sql, all, |context| {
         context

@@ -1,4 +1,4 @@
-//! Results of all groups.
+//! Checks results that show all groups.
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
@@ -10,7 +10,7 @@ use testkit::oracle::comparable;
 use super::at_once::at_once;
 use super::stream::{Record, rows, schema, stream};
 
-/// Queries that are kept, as DataFusion and we both read them.
+/// Queries that are computed incrementally, and that DataFusion and we read in the same way.
 const QUERIES: &[&str] = &[
     "SELECT brand, count(*) AS transactions, sum(amount) AS total, avg(amount) AS average, \
      min(amount) AS smallest, max(amount) AS largest FROM transactions GROUP BY brand ORDER BY total DESC, brand",
@@ -69,13 +69,14 @@ const QUERIES: &[&str] = &[
     "SELECT brand, nth_value(amount, 2 ORDER BY quantity DESC, _partition, _offset), array_agg(quantity ORDER BY quantity) \
      FROM transactions GROUP BY brand",
     "SELECT sum(amount) FROM transactions HAVING sum(amount) > 100",
-    // Without an aggregate.
+    // These queries have no aggregate.
     "SELECT brand, amount * 2 AS twice FROM transactions WHERE amount > 30",
     "SELECT unnest(tags) AS tag, _offset FROM transactions",
     "SELECT * FROM transactions WHERE brand = 'a'",
 ];
 
-/// Batch after batch over a state for each partition; the last batch's result.
+/// Runs the batches one after the other, with a state for each partition. Returns the last batch's result, and the
+/// results of all batches.
 fn in_batches(query: &Query, stream: &[(Record, i32, usize)]) -> (RecordBatch, Vec<RecordBatch>) {
     let mut states = vec![State::default(); 3];
     let mut offsets = [0_i64; 3];
@@ -114,7 +115,7 @@ fn in_batches(query: &Query, stream: &[(Record, i32, usize)]) -> (RecordBatch, V
     (results.last().unwrap().clone(), results)
 }
 
-/// Whether `sql` has an ORDER BY that is not inside an aggregate or a window.
+/// Returns whether `sql` has an ORDER BY that is not inside an aggregate or a window.
 fn sorts(sql: &str) -> bool {
     let mut depth = 0_usize;
     let mut outside = String::new();

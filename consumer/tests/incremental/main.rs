@@ -1,5 +1,5 @@
-//! Any split of the records into batches and partitions gives the result that DataFusion gives on all
-//! of them at once.
+//! Checks that any split of the records into batches and partitions gives the result that DataFusion gives on all of
+//! them at once.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Records on which an expression fails: those that fail alone are left out, whatever chunks they come in, and all others
-//! count.
+//! Checks records on which an expression fails: exactly the records that fail by themselves are left out, whatever
+//! chunks they come in, and all others count.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ fn is_zero(record: &Record) -> bool {
 
 type Fails = fn(&Record) -> bool;
 
-/// Queries, each with the records that it fails on.
+/// Queries, each with a function that says on which records the query fails.
 const QUERIES: &[(&str, Fails)] = &[
     (
         "SELECT brand, count(*), sum(CAST(code AS BIGINT)) FROM transactions GROUP BY brand",
@@ -140,7 +140,7 @@ const QUERIES: &[(&str, Fails)] = &[
         "SELECT 10 / unnest(tags) AS t, brand FROM transactions",
         |r| r.tags.contains(&0),
     ),
-    // What another condition keeps from being computed fails on no record.
+    // These queries fail on no record: a condition prevents the failing expression from being computed.
     (
         "SELECT brand, count(*) FROM transactions WHERE part <> 0 AND 100 / part > 3 GROUP BY brand",
         |_| false,
@@ -167,7 +167,7 @@ const QUERIES: &[(&str, Fails)] = &[
     ),
 ];
 
-/// The result of these chunks, and the places of the records that were left out.
+/// Returns the result of these chunks, and the places of the records that were left out.
 fn in_chunks<'a>(
     query: &Query,
     chunks: impl Iterator<Item = &'a [Record]>,
@@ -218,7 +218,7 @@ fn any_split_into_chunks_leaves_out_what_fails_alone_and_counts_the_others() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// Expected values come from plain additions.
+    /// Compares counts and sums with expected values that come from plain additions.
     #[test]
     fn the_groups_of_those_that_do_not_fail_are_exact(
         records in prop::collection::vec(record(), 1..50),

@@ -1,4 +1,4 @@
-//! The records that come, in batches and partitions.
+//! Draws the records, and the batches and partitions in which they come.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ fn record() -> impl Strategy<Value = Record> {
         })
 }
 
-/// Each record with the partition that it is in and the batch that it comes in.
+/// Draws records, each with its partition and the batch in which it comes.
 pub fn stream() -> impl Strategy<Value = Vec<(Record, i32, usize)>> {
     prop::collection::vec((record(), 0..3_i32, 0..4_usize), 1..60).prop_map(|mut stream| {
         stream.sort_by_key(|(_, partition, batch)| (*batch, *partition));

@@ -1,4 +1,4 @@
-//! Results of the groups that have changed.
+//! Checks results that show the groups that have changed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use testkit::oracle::comparable;
 use super::at_once::at_once;
 use super::stream::{Record, rows, schema, stream};
 
-/// A query whose groups are shown as they change.
+/// A query that shows its groups as they change.
 struct Updating {
     keys: &'static str,
     calls: &'static str,
@@ -59,7 +59,7 @@ const UPDATING: &[Updating] = &[
         from: "transactions",
         having: "",
     },
-    // 0.0 and -0.0 are one group.
+    // The values 0.0 and -0.0 are one group.
     Updating {
         keys: "CASE WHEN amount > 50 THEN CAST(0 AS DOUBLE) ELSE -CAST(quantity % 2 AS DOUBLE) END",
         calls: "count(*)",
@@ -72,7 +72,7 @@ const UPDATING: &[Updating] = &[
         from: "transactions",
         having: "",
     },
-    // Keys of one hash: a NULL leaves that of the columns before it.
+    // These keys have equal hashes: a NULL leaves the hash of the columns before it as it is.
     Updating {
         keys: "nullif(quantity % 3, 0), nullif(_partition, 0), nullif(quantity % 2, 0)",
         calls: "count(*), sum(amount)",
@@ -91,7 +91,7 @@ const UPDATING: &[Updating] = &[
         from: "transactions",
         having: "",
     },
-    // One group, which every batch changes.
+    // This query has one group, which every batch changes.
     Updating {
         keys: "",
         calls: "count(*), sum(amount)",
@@ -107,7 +107,7 @@ impl Updating {
         self.grouped(&format!("{keys}{comma}{calls}"), self.having)
     }
 
-    /// The keys alone, of all groups.
+    /// Returns a query for the keys alone, of all groups.
     fn keys_sql(&self) -> String {
         self.grouped(
             if self.keys.is_empty() {
@@ -126,7 +126,7 @@ impl Updating {
     }
 }
 
-/// The result of each batch, of the groups that it changes; and how many groups there are then.
+/// Returns for each batch the result of the groups that it changes, and how many groups there are then.
 fn in_updates(query: &Query, stream: &[(Record, i32, usize)]) -> Vec<(RecordBatch, usize)> {
     let mut states = vec![State::default(); 3];
     let mut offset = 0_i64;
@@ -197,7 +197,7 @@ proptest! {
     }
 }
 
-/// Layers that stand beside each other for long, and groups that come in several of them.
+/// Has layers that stay apart for long, and groups that stand in several of them.
 #[test]
 fn updates_of_many_groups_in_many_layers_are_exact() {
     let table = Schema::new(vec![
@@ -212,14 +212,14 @@ fn updates_of_many_groups_in_many_layers_are_exact() {
     let mut expected: HashMap<i64, (i64, i64)> = HashMap::new();
     let mut groups = 0;
     let mut compactions = 0;
-    // At first smaller and smaller ones, so that layers stay apart; then some whose merges are left for later.
+    // The first batches get smaller and smaller, so that layers stay apart. The merges of some later ones are put off.
     for (batch, count) in [
         40_000_i64, 18_000, 8_000, 20, 0, 5_000, 30_000, 10, 20_000, 10,
     ]
     .into_iter()
     .enumerate()
     {
-        // One partition's are merged between batches, the other's with the next one.
+        // The layers of one partition are merged between batches, those of the other one with the next batch.
         for state in states.iter_mut().take(1) {
             if let Some(compacted) = state.compacted(&query).unwrap() {
                 assert!(compacted.compacted(&query).unwrap().is_none());

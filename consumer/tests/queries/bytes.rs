@@ -1,4 +1,4 @@
-//! BINARY columns as text, and headers by their names.
+//! Tests BINARY columns as text, and headers by their names.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use consumer::schema::TableSchema;
 
 use super::values_of;
 
-/// The values of an expression over two records. The first one's bytes are no UTF-8, and it has two headers called
-/// `trace`; the second one has none.
+/// Returns the values of an expression over two records. The bytes of the first one are not UTF-8, and it has two
+/// headers named `trace`. The second one has no header.
 fn values(expression: &str) -> Result<Vec<String>, String> {
     let ddl = "bytes BINARY, text STRING, headers ARRAY<STRUCT<key: STRING, value: BINARY>>";
     let schema = Arc::clone(TableSchema::parse(ddl).unwrap().columns());

@@ -1,4 +1,5 @@
-//! Decimals have the digits that Spark gives them. Expected values are those of Python's decimal, rounded half up.
+//! Checks that decimals have the digits that Spark gives them. Expected values were computed with Python's decimal,
+//! rounded half up.
 
 use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
@@ -6,7 +7,7 @@ use consumer::engine::query::error_text;
 
 use super::{batch, plan};
 
-/// The type of an expression, and what it is for a record with this amount in cents and this quantity.
+/// Returns the type of an expression, and its value for a record with this amount in cents and this quantity.
 fn value(expression: &str, cents: i128, quantity: i64) -> Result<(DataType, String), String> {
     let query = plan(&format!("SELECT {expression} FROM transactions"));
     let query = query.map_err(|error| error.to_string())?;
@@ -167,7 +168,7 @@ fn floor_and_ceil_have_room_for_one_digit_more() {
     );
 }
 
-/// Types are settled before anything is made to fit them.
+/// The planner decides the types before it adds casts that make values fit.
 #[test]
 fn a_quotient_stands_beside_other_numbers() {
     for (expression, expected) in [
@@ -190,7 +191,7 @@ fn a_quotient_stands_beside_other_numbers() {
     }
 }
 
-/// Their values in kept states have changed, so their plans differ from those of earlier versions.
+/// The values of these expressions in stored states have changed, so their plans differ from those of earlier versions.
 #[test]
 fn only_what_has_other_digits_than_before_has_another_name_in_a_plan() {
     let kept = |expression: &str| {

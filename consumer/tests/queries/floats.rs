@@ -1,4 +1,4 @@
-//! Floats beside numbers with a point, which are decimals.
+//! Tests floats next to numbers with a point, which are decimals.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use consumer::schema::TableSchema;
 
 use super::values_of;
 
-/// The values of an expression over NaN, Infinity, 1e300, 0.1 + 0.2 and 0.5.
+/// Returns the values of an expression over NaN, Infinity, 1e300, 0.1 + 0.2 and 0.5.
 fn values(expression: &str) -> Result<Vec<String>, String> {
     let schema = Arc::clone(TableSchema::parse("x DOUBLE").unwrap().columns());
     let numbers = vec![f64::NAN, f64::INFINITY, 1e300, 0.1 + 0.2, 0.5];
@@ -16,7 +16,7 @@ fn values(expression: &str) -> Result<Vec<String>, String> {
     values_of(expression, &records)
 }
 
-/// Spark orders them so: NaN is larger than all other numbers, and 0.1 + 0.2 than 0.3.
+/// Spark has the same order: NaN is larger than all other numbers, and 0.1 + 0.2 is larger than 0.3.
 #[test]
 fn floats_are_compared_with_decimals_as_floats() {
     const T: &str = "true";

@@ -1,4 +1,5 @@
-//! What of SQL is kept, under which names, and what is refused with which reason: here what the tests stand on.
+//! Tests which SQL is accepted, how its columns are named, and for which reasons queries are refused. This file has
+//! what the tests share.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -34,7 +35,7 @@ fn plan(sql: &str) -> Result<Query, QueryError> {
     Query::plan(sql, &cards(), &["payments".to_owned()])
 }
 
-/// The result over one batch of four records, as text.
+/// Returns the result over one batch of four records, as text.
 fn result(sql: &str) -> Vec<Vec<String>> {
     let query = plan(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
     result_of(&query, &[records()])
@@ -73,7 +74,7 @@ fn result_of(query: &Query, batches: &[RecordBatch]) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The values of an expression over records, or why there are none.
+/// Returns the values of an expression over records, or why there are none.
 fn values_of(expression: &str, records: &RecordBatch) -> Result<Vec<String>, String> {
     let sql = format!("SELECT {expression} FROM transactions");
     let planned = Query::plan(&sql, &records.schema(), &[]);
@@ -98,7 +99,7 @@ fn records() -> RecordBatch {
     )
 }
 
-/// Brand, cents and quantity of each record; only what the tests here read is not NULL.
+/// Makes a batch from each record's brand, cents and quantity. Columns that the tests here do not read are NULL.
 fn batch(values: &[(&str, i128, i64)], micros: &[i64]) -> RecordBatch {
     let schema = cards();
     let columns = schema

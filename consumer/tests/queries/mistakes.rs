@@ -1,11 +1,11 @@
-//! What is said to a query that is wrong.
+//! Tests the messages for queries that are wrong.
 
 use consumer::engine::query::{Query, QueryError};
 use consumer::schema::TableSchema;
 
 use super::{cards, plan};
 
-/// What is said to a query that is wrong.
+/// Returns the message for a query that is wrong.
 fn complaint(sql: &str) -> String {
     match plan(sql) {
         Err(QueryError::Invalid(text)) => text,
@@ -196,7 +196,7 @@ fn a_mistake_is_told_in_one_plain_line() {
     }
 }
 
-/// No message has what DataFusion or its parser would show of their own values and plans.
+/// No message shows values or plans in the form that DataFusion or its parser has for them internally.
 #[test]
 fn no_inner_structure_is_shown() {
     let ddl = "ts TIMESTAMP, n TIMESTAMP_NTZ, d DATE, s STRING, b BINARY, p DECIMAL(38,18), amount DECIMAL(12,2), \

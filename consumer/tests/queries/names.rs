@@ -1,4 +1,4 @@
-//! What columns are called, and found by.
+//! Tests how columns are named and found.
 
 use arrow::datatypes::SchemaRef;
 use consumer::engine::query::Query;
@@ -6,7 +6,7 @@ use consumer::schema::TableSchema;
 
 use super::{cards, plan};
 
-/// The names of the result's columns, the topic being called `topic`.
+/// Returns the names of the result's columns when the topic is called `topic`.
 fn columns_of(sql: &str, topic: &str) -> Vec<String> {
     columns_of_table(&cards(), sql, topic)
 }
@@ -94,7 +94,7 @@ fn clauses_find_a_column_by_its_text() {
     }
 }
 
-/// The names of the result's columns, over a table of these columns.
+/// Returns the names of the result's columns, over a table of these columns.
 fn columns_over(ddl: &str, sql: &str) -> Vec<String> {
     let table = TableSchema::parse(ddl).unwrap();
     columns_of_table(table.columns(), sql, "cards")
@@ -181,7 +181,7 @@ fn columns_and_fields_are_found_in_any_case() {
             "SELECT max(cards.card.limits[1].daylimit) AS m FROM cards",
             "m",
         ),
-        // As it stands in ORDER BY it is the sum, and inside a call the column.
+        // The word in ORDER BY means the sum, and the word inside the call means the column.
         (
             "SELECT status, sum(Total) AS total FROM cards GROUP BY status ORDER BY total, sum(TOTAL) + 1",
             "status, total",

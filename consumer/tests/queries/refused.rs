@@ -1,4 +1,4 @@
-//! What is not kept, and the reason that is told.
+//! Tests which queries are refused, and with which reason.
 
 use consumer::engine::query::{Query, QueryError};
 use consumer::engine::refusal::Refusal;
@@ -220,7 +220,7 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
     }
 }
 
-/// Partitions of two topics may have the same number.
+/// Partitions of two topics may have the same number, so a record's place needs the topic.
 #[test]
 fn a_record_of_several_topics_is_named_by_its_topic_too() {
     let topics = ["a".to_owned(), "b".to_owned()];
@@ -268,7 +268,7 @@ fn updates_need_a_query_that_looks_at_one_group_at_a_time() {
         "SELECT DISTINCT card_brand FROM transactions".to_owned(),
         "SELECT count(*) FROM transactions".to_owned(),
         "SELECT card_brand FROM transactions".to_owned(),
-        // One row has an order, and so have groups that are all the same in it.
+        // A single row is always in order, and so are groups with equal sort keys.
         "SELECT count(*) FROM transactions ORDER BY 1".to_owned(),
         "SELECT card_brand, count(*) FROM transactions GROUP BY 1 ORDER BY 'x'".to_owned(),
         "SELECT card_brand, count(*) FROM transactions WHERE card_brand = 'a' GROUP BY 1 ORDER BY 1"

@@ -1,4 +1,4 @@
-//! What a query gives.
+//! Tests the results of queries.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ fn what_is_ordered_by_itself_does_not_depend_on_the_records_order() {
     }
 }
 
-/// Neither for the records that WHERE removes, nor for the groups that HAVING does.
+/// An expression is computed neither for records that WHERE removes nor for groups that HAVING removes.
 #[test]
 fn nothing_is_computed_for_what_is_filtered_out() {
     let records = "SELECT quantity, CAST(amount * 100 AS BIGINT) / ((quantity - 1) * length(card_brand)) \
@@ -71,7 +71,7 @@ fn a_key_with_one_value_and_its_totals_are_put_in_order() {
             "{sql}"
         );
     }
-    // The key that is in all sets has one value indeed.
+    // The key that is in all grouping sets does have one value only.
     let sets = "SELECT card_brand, quantity, count(*) FROM transactions WHERE card_brand = 'b' \
                 GROUP BY card_brand, ROLLUP (quantity) ORDER BY card_brand, quantity NULLS LAST LIMIT 2";
     assert_eq!(result(sets), rows(&[&["b", "2", "1"], &["b", "4", "1"]]));
@@ -98,7 +98,7 @@ fn a_field_of_an_element_is_found_by_its_name() {
 
 #[test]
 fn an_average_is_rounded_half_up() {
-    // 10 / 3 and 5 / 8 in cents, to six digits.
+    // The averages are 10/3, 5/4 and -5/6 of a cent, as amounts with six digits behind the point.
     let query =
         plan("SELECT card_brand, avg(amount) FROM transactions GROUP BY card_brand ORDER BY 1")
             .unwrap();
@@ -120,7 +120,7 @@ fn an_average_is_rounded_half_up() {
     );
 }
 
-/// Both ways that are told to whoever has a window in HAVING.
+/// Tests both rewrites that the message proposes to whoever has a window in HAVING.
 #[test]
 fn groups_are_chosen_by_a_window() {
     let share = "SELECT card_brand, sum(amount) * 100.0 / sum(sum(amount)) OVER () AS pct FROM transactions \
@@ -175,7 +175,7 @@ fn a_sum_that_no_longer_fits_stops_the_query_by_name() {
     );
 }
 
-/// What records of these quantities come to, or why they do not.
+/// Returns the result over records with these quantities, or why it fails.
 fn outcome(sql: &str, quantities: &[i64]) -> Result<Vec<Vec<String>>, String> {
     let query = plan(sql).map_err(|error| error.to_string())?;
     let values: Vec<_> = quantities.iter().map(|&n| ("a", 100, n)).collect();
@@ -296,7 +296,7 @@ fn an_average_fits_where_its_sum_with_more_digits_would_not() {
             format!("SELECT avg(CAST(quantity AS DECIMAL(38, 0)) * {factor}) FROM transactions");
         outcome(&sql, &[i64::MAX; 20])
     };
-    // The sum is 1.8e34, and would have 39 digits with the four behind an average's point.
+    // The sum is 1.8e34; with the four digits behind an average's point it would have 39 digits.
     let expected = format!("{}{}.0000", i64::MAX, "0".repeat(14));
     assert_eq!(average(14).unwrap(), [[expected]]);
     let error = average(16).unwrap_err();
@@ -333,7 +333,8 @@ fn groups_are_exact_over_many_layers() {
         "SELECT card_brand, count(*) AS n, sum(quantity) AS s FROM transactions GROUP BY card_brand ORDER BY card_brand",
     )
     .unwrap();
-    // 30 batches of 3000 groups each, moving on by 1000: most groups stand in several layers.
+    // There are 30 batches of 3000 groups each. Each batch moves on by 1000 groups, so most groups stand in several
+    // layers.
     let batches: Vec<_> = (0..30_i64)
         .map(|number| {
             let names: Vec<String> = (0..3000)
@@ -460,10 +461,10 @@ fn sums_and_averages_slide_over_a_result() {
     assert!(error.contains("no longer fits"), "{error}");
 }
 
-/// What is kept is another query's if anything in its expressions is different.
+/// A stored state belongs to another query if anything in the query's expressions is different.
 #[test]
 fn plans_that_keep_something_else_are_told_apart() {
-    // In the form of today and in that of releases before it.
+    // Compares the form of today, and the form of earlier releases.
     let kept = |sql: &str| plan(sql).unwrap().computation().clone();
     let text = |sql: &str| plan(sql).unwrap().plan_text();
     for (one, other) in [

@@ -1,4 +1,4 @@
-//! Functions and words of Spark's.
+//! Tests Spark's functions and words.
 
 use super::{result, rows};
 
@@ -38,7 +38,7 @@ fn names_of_spark_work_as_there() {
             "SELECT max(date_format(timestamp, 'dd/MM/yyyy HH:mm')) FROM transactions",
             "02/01/1970 02:00",
         ),
-        // The records are of a Thursday and a Friday.
+        // The records are from a Thursday and a Friday.
         ("SELECT max(dayofweek(timestamp)) FROM transactions", "6"),
         ("SELECT max(weekday(timestamp)) FROM transactions", "4"),
         ("SELECT max(weekofyear(timestamp)) FROM transactions", "1"),

@@ -1,5 +1,5 @@
-//! Times from the year 1 to 9999 in every function. Their values, in `timestamps.txt`, are those of Python's datetime;
-//! the years 0 and 10000, which that lacks, were checked by hand.
+//! Tests times from the year 1 to 9999 in every function. The expected values in `timestamps.txt` were computed with
+//! Python's datetime. It lacks the years 0 and 10000, so these were checked by hand.
 
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ const TIMES: [&str; 5] = [
     "9999-12-31T23:59:59.999999Z",
 ];
 
-/// What an expression is for each of the times, or why it is not: `ts` and `ntz` are the time, `text` is how it is written,
-/// and `kafka` is one that a producer gave in microseconds where Kafka counts milliseconds.
+/// Returns the value of an expression for each of the times, or why it fails. `ts` and `ntz` are the time, and `text`
+/// is the time as it is written. `kafka` is the time that results when a producer gives microseconds where Kafka counts
+/// milliseconds.
 fn values(expression: &str) -> Result<Vec<String>, String> {
     let ddl = "ts TIMESTAMP, ntz TIMESTAMP_NTZ, text STRING, kafka TIMESTAMP, number BIGINT";
     let schema = Arc::clone(TableSchema::parse(ddl).unwrap().columns());
@@ -48,7 +49,7 @@ fn each_function_takes_times_from_the_year_1_to_9999() {
     }
 }
 
-/// A time in the year 58054 is one like any other.
+/// A time in the year 58054 is treated like any other.
 #[test]
 fn a_kafka_timestamp_in_another_unit_is_cut_like_any_other() {
     for (expression, expected) in [
@@ -60,7 +61,7 @@ fn a_kafka_timestamp_in_another_unit_is_cut_like_any_other() {
             "CAST(date_bin(INTERVAL '1 hour', kafka) AS BIGINT)",
             1_769_860_800_000_000_000,
         ),
-        // 20,484,500 days; 1970-01-01 was the fourth of its week.
+        // The time lies 20,484,500 days after 1970-01-01, which was the fourth day of its week.
         (
             "CAST(date_trunc('week', kafka) AS BIGINT)",
             20_484_496 * 86_400_000_000,
@@ -131,7 +132,7 @@ fn what_is_beyond_all_times_is_said_in_plain_words() {
     }
 }
 
-/// Clocks in New York are set forward at 2 on 2026-03-08.
+/// The clocks of New York are set forward at 2:00 on 2026-03-08.
 #[test]
 fn a_day_begins_by_the_clocks_of_its_zone() {
     let new_york = |time: &str, unit: &str| {
@@ -145,7 +146,7 @@ fn a_day_begins_by_the_clocks_of_its_zone() {
         ("2026-03-08 12:00:00", "day", "2026-03-08T00:00:00-05:00"),
         ("2026-03-09 12:00:00", "day", "2026-03-09T00:00:00-04:00"),
         ("2026-03-31 12:00:00", "month", "2026-03-01T00:00:00-05:00"),
-        // 1:30 comes twice on 2026-11-01.
+        // The time 1:30 comes twice on 2026-11-01.
         ("2026-11-01 05:30:00", "hour", "2026-11-01T01:00:00-04:00"),
         ("2026-11-01 06:30:00", "hour", "2026-11-01T01:00:00-05:00"),
     ] {

@@ -1,4 +1,4 @@
-//! A partition's checkpoints: what is recovered, and what is deleted.
+//! Tests the checkpoints of a partition: which are recovered, and which are deleted.
 
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ pub fn trials() -> Vec<Trial> {
     vec![trial("s3_keeps_the_newest_chains", chains)]
 }
 
-/// The records `from..to`, each a group with its own number.
+/// Returns the records `from..to`, each as a group with its own number.
 fn records(from: i64, to: i64) -> Vec<RecordBatch> {
     let numbers = Arc::new(Int64Array::from_iter_values(from..to)) as _;
     vec![RecordBatch::try_from_iter([("number", numbers)]).unwrap()]
 }
 
-/// Keeps the state after the records up to `next`: as a delta on `tip`, or as a base.
+/// Writes the state after the records up to `next`: as a delta on `tip`, or as a base.
 fn keep(store: &Store, tip: Option<&Tip>, next: i64) -> Tip {
     let new = NewCheckpoint {
         start: Offset(0),
@@ -36,7 +36,7 @@ fn keep(store: &Store, tip: Option<&Tip>, next: i64) -> Tip {
             groups: records(tip.next().0, next),
         }),
     };
-    // However large the deltas are.
+    // With this size of the base, a delta is written however large the deltas are.
     let roomy = tip.map(|tip| Tip {
         base_bytes: u64::MAX,
         ..tip.clone()
@@ -46,7 +46,8 @@ fn keep(store: &Store, tip: Option<&Tip>, next: i64) -> Tip {
     written.tip
 }
 
-/// Where what is recovered ends. It must have each record before once.
+/// Recovers the newest checkpoint, and returns where it ends and how many problems were found. Panics unless the state
+/// has each record before that once.
 fn recovered(store: &Store) -> (i64, usize) {
     let recovered = recover(store, &folder("t", 3)).unwrap();
     let newest = recovered.newest.unwrap();
@@ -72,7 +73,7 @@ fn chains(server: &Server) {
     assert_eq!(store.list(&folder).unwrap().len(), 3 * KEPT);
     assert_eq!(recovered(&store), (515, 0));
 
-    // Another writer is at the same place.
+    // Another writer is at the same offset.
     let again = keep(&store, None, 500);
     assert_eq!(again.name, Name::Base(Offset(500)));
 

@@ -1,4 +1,4 @@
-//! Queries that come to one location.
+//! Tests queries that claim the same location.
 
 use std::sync::Barrier;
 use std::thread;
@@ -14,7 +14,7 @@ use libtest_mimic::Trial;
 use super::server::Server;
 use super::trial;
 
-/// Often, since two that come at once do so only by chance.
+/// There are many rounds, since two claims come at the same time only by chance.
 const ROUNDS: usize = 25;
 
 pub fn trials() -> Vec<Trial> {
@@ -39,7 +39,7 @@ fn claim(store: &Store, identity: &Description) -> Result<Fingerprint, LeaseErro
     lease::take(store, identity, &schema())
 }
 
-/// Claims a location for each identity, all at the same time, each by a store of its own.
+/// Claims a location for each identity, all at the same time, each through a store of its own.
 fn at_once(
     server: &Server,
     location: &str,

@@ -1,4 +1,4 @@
-//! What the store promises of its objects.
+//! Tests what the store promises of its objects.
 
 use std::collections::BTreeSet;
 
@@ -78,7 +78,7 @@ fn listed(server: &Server) {
     assert_eq!(left, [base(100), delta(100)]);
 }
 
-/// S3 lists, and deletes, a thousand objects at a time.
+/// S3 lists and deletes at most a thousand objects at a time.
 fn many(server: &Server) {
     let (store, folder) = (server.store("many"), folder("t", 0));
     let written: BTreeSet<i64> = (0..1_050).map(|n| n * 10).collect();
@@ -135,7 +135,7 @@ fn current(server: &Server) {
     assert!(store.set_current(Some(&one), "two").unwrap());
     assert!(!store.set_current(Some(&one), "three").unwrap());
     assert_eq!(store.current().unwrap().unwrap().text, "two");
-    // As when the answer to the first request was lost.
+    // A request may be repeated when its answer was lost; it succeeds again.
     assert!(store.set_current(Some(&one), "two").unwrap());
 }
 

@@ -1,4 +1,4 @@
-//! The consumer itself, killed with -9, goes on from what it has kept.
+//! Kills the consumer with -9 and lets it go on from its checkpoints.
 
 use std::sync::PoisonError;
 
@@ -42,7 +42,7 @@ fn killed(brokers: &Brokers, server: &Server) {
             .env("MAX_RECORDS_PER_BATCH", "2000")
             .env("CHECKPOINT_LOCATION", server.url(TOPIC))
             .envs(server.environment());
-        // The first batch shows what is kept, or the first records; some more are progress.
+        // The first batch shows the checkpoints' state, or the first records; further batches are progress.
         assert!(
             is_killed_after(3, &mut consumer),
             "it ends before it has read all"
@@ -57,7 +57,7 @@ fn killed(brokers: &Brokers, server: &Server) {
     let told = resumed();
     assert_eq!(told.totals(), generated(&generator(), RECORDS));
     assert!(told.records() < RECORDS, "nothing was kept");
-    // Once more: nothing is left to read, and the result is the same.
+    // Another run has nothing left to read, and the same result.
     let told = resumed();
     assert_eq!(told.records(), 0);
     assert_eq!(told.totals(), generated(&generator(), RECORDS));

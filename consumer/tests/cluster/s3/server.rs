@@ -1,8 +1,8 @@
-//! A server with S3's API: moto's, which pip brings into the target folder the first time.
+//! Runs moto, a server with S3's API, which pip installs into the target folder the first time.
 //!
-//! It writes on condition (If-None-Match, If-Match), and of several such writes at once one succeeds: the
-//! checkpoints rest on that. What it keeps is in its memory. It ends with this process, however that ends:
-//! a shell that holds the other end of a pipe stops it when the pipe closes.
+//! The server supports conditional writes (If-None-Match, If-Match), and of several such writes at once one succeeds:
+//! the checkpoints rest on that. Its objects are in its memory. It ends with this process, however that ends: a shell
+//! that holds the other end of a pipe stops it when the pipe closes.
 
 use std::env;
 use std::ffi::OsStr;
@@ -28,19 +28,19 @@ static SERVER: OnceLock<Result<Server, String>> = OnceLock::new();
 
 /// Why there is no server to test with.
 pub enum Absent {
-    /// What it would need is missing, which is allowed.
+    /// Something that the server needs is missing, and the tests may be ignored.
     Allowed(String),
     Failed(String),
 }
 
-/// A server with an empty bucket.
+/// A running server with an empty bucket.
 pub struct Server {
     address: String,
     /// The shell at the other end of the pipe.
     _shell: Child,
 }
 
-/// The server; the first call starts it.
+/// Returns the server; the first call starts it.
 pub fn server() -> Result<&'static Server, Absent> {
     let has_venv = succeeds(Command::new("python3").args(["-c", "import venv, ensurepip"]));
     if has_venv.is_err() {
@@ -55,12 +55,12 @@ pub fn server() -> Result<&'static Server, Absent> {
 }
 
 impl Server {
-    /// Where a test keeps its own, as CHECKPOINT_LOCATION.
+    /// Returns the location of a test's own objects, as CHECKPOINT_LOCATION has it.
     pub fn url(&self, test: &str) -> String {
         format!("s3://{BUCKET}/{test}")
     }
 
-    /// The environment that leads there.
+    /// Returns the environment variables with which the store finds the server.
     pub fn environment(&self) -> Vec<(String, String)> {
         let endpoint = format!("http://{}", self.address);
         [
@@ -92,7 +92,7 @@ fn start() -> Result<Server, String> {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        // What interrupts the tests must not reach it.
+        // A signal that interrupts the tests must not reach the shell, so it gets a process group of its own.
         .process_group(0)
         .spawn()
         .map_err(|error| format!("no shell to run moto in: {error}"))?;
@@ -107,7 +107,8 @@ fn start() -> Result<Server, String> {
     })
 }
 
-/// The address that the server says it has. Its log is read to the end, or it would wait for that.
+/// Sends the address that the server writes into its log. The log is read to its end; otherwise the server would wait
+/// for its reader.
 fn addresses(log: ChildStderr) -> Receiver<String> {
     let (sender, addresses) = channel();
     thread::spawn(move || {
@@ -138,7 +139,8 @@ fn create_bucket(address: &str) -> Result<(), String> {
     }
 }
 
-/// The Python that has moto. A file that is written last says that all is there.
+/// Returns the path of a Python that has moto, after installing it if needed. A file that is written last shows that
+/// the installation is complete.
 fn installed() -> Result<PathBuf, String> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("s3-server");
     let python = folder.join("bin/python");
