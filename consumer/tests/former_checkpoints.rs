@@ -1,9 +1,10 @@
-//! Checkpoints that the program of commit 38c31ab has written, whose identity of a query was the text of its plan: they
-//! are found by their query, read, gone on with and listed, and refused to any other query.
+//! Tests checkpoints that the program of commit 38c31ab has written. Its identity of a query was the text of the
+//! query's plan. The checkpoints must be found by their query, read, continued and listed, and any other query must be
+//! refused.
 //!
-//! Each folder in `former_checkpoints` is the location of one query, as that program left it when it was interrupted. It
-//! had read the 60 records of [`cents`], [`brand`] and [`country`] from one partition of mock brokers, in batches of at most
-//! 25, with SCHEMA set as in [`DDL`].
+//! Each folder in `former_checkpoints` is the location of one query, as that program left it when it was interrupted.
+//! It had read 60 records with the values of [`cents`], [`brand`] and [`country`] from one partition of mock brokers,
+//! in batches of at most 25, with SCHEMA set as in [`DDL`].
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -34,7 +35,7 @@ const TOPIC: &str = "transactions";
 const DDL: &str = "card_brand STRING, amount DECIMAL(12,2), country STRING";
 const RECORDS: i64 = 60;
 
-/// The program's own query at that commit.
+/// The default query of the program at that commit.
 const TOTALS: &str = "SELECT card_brand,
        count(*)    AS transactions,
        sum(amount) AS total,
@@ -78,7 +79,7 @@ fn schema() -> TableSchema {
     TableSchema::parse(DDL).unwrap()
 }
 
-/// A query and how it is described here.
+/// Plans a query, and returns it with the description that this program makes of it.
 fn planned(sql: &str) -> (Query, Description) {
     let topics = [TOPIC.to_owned()];
     let query = Query::plan(sql, schema().table(), &topics).unwrap();
@@ -87,7 +88,7 @@ fn planned(sql: &str) -> (Query, Description) {
     (query, description)
 }
 
-/// A copy of a location, since going on with it writes to it.
+/// A copy of a location, since the tests write to it.
 struct Copied {
     disk: TempDir,
     store: Store,
@@ -107,7 +108,7 @@ impl Copied {
         lease::take(&self.store, description, &schema())
     }
 
-    /// What the location says its query is.
+    /// Returns the description of the location's query, as it is stored there.
     fn described(&self) -> Value {
         let current = fs::read_to_string(self.disk.path().join("current")).unwrap();
         let file: PathBuf = [current.trim(), "query.json"].iter().collect();
@@ -137,7 +138,7 @@ fn partition() -> TopicPartition {
     TopicPartition::new(TOPIC, 0)
 }
 
-/// The rows of a result, sorted.
+/// Returns the rows of a result as text, sorted.
 fn sorted(rows: &RecordBatch) -> Vec<String> {
     let options = FormatOptions::default();
     let columns = rows.columns().iter();
@@ -154,13 +155,13 @@ fn sorted(rows: &RecordBatch) -> Vec<String> {
     lines
 }
 
-/// The average of cents with six digits behind the point, rounded half up.
+/// Returns the average of amounts in cents with six digits behind the point, rounded half up.
 fn average(sum: i64, count: i64) -> String {
     let millionths = (sum * 10_000 * 2 + count) / (2 * count);
     format!("{}.{:06}", millionths / 1_000_000, millionths % 1_000_000)
 }
 
-/// What the first `records` make, by arithmetic of whole numbers.
+/// Returns the result of the query `name` over the first `records` records, computed with whole numbers.
 fn expected(name: &str, records: i64) -> Vec<String> {
     let mut groups: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for number in 0..records {
@@ -199,7 +200,7 @@ fn expected(name: &str, records: i64) -> Vec<String> {
     rows
 }
 
-/// The groups of records from one offset to another, as a batch of the query makes them.
+/// Returns the groups of the records from one offset to another, as a batch of the query makes them.
 fn groups(query: &Query, from: i64, to: i64) -> Vec<RecordBatch> {
     let mut decoder = Decoder::new(&schema(), query.columns()).unwrap();
     for number in from..to {
@@ -271,7 +272,8 @@ fn what_is_written_from_here_on_rests_on_it() {
     }
 }
 
-/// The older release compares what it knows of the description with its own, and finds its checkpoints by `current`.
+/// Checks that the older release can use the location: it compares the parts of the description that it knows with its
+/// own, and finds its checkpoints by `current`.
 #[test]
 fn the_release_before_may_share_the_location() {
     for (name, sql) in ALL {
@@ -288,7 +290,8 @@ fn the_release_before_may_share_the_location() {
     }
 }
 
-/// What another release of DataFusion has for the text of a plan, and for its version.
+/// Checks that a query is found although the stored text of its plan and the stored version of DataFusion are
+/// different, as they are after an upgrade of DataFusion.
 #[test]
 fn once_taken_it_is_found_whatever_the_text_of_its_plan_becomes() {
     for (name, sql) in ALL {

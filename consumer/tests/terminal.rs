@@ -245,7 +245,7 @@ fn without_a_shell_nothing_stops_it_and_sigterm_ends_it() {
     }
 }
 
-/// A program that prints a table says in one line that no shell could continue it, and goes on.
+/// Checks that a program that prints a table says in one line that no shell could continue it, and goes on.
 #[test]
 fn without_a_shell_a_table_goes_on_after_ctrl_z() {
     let demo = env!("CARGO_BIN_EXE_consumer");

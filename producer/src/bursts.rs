@@ -21,7 +21,7 @@ pub struct Bursts {
 }
 
 impl Default for Bursts {
-    /// 8 to 20 transactions every 1 to 60 seconds.
+    /// Returns bursts of 8 to 20 transactions with pauses of 1 to 60 seconds.
     fn default() -> Self {
         Self {
             min: 8,

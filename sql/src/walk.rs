@@ -9,19 +9,19 @@ use sqlparser::ast::{Expr, Query, Select, TableFactor, VisitMut, VisitorMut};
 
 /// A walker, which the walk calls for each part of a query. The walk ends when one of its methods returns `Break`.
 pub(crate) trait Walker {
-    /// Is called with a query, before its parts are visited.
+    /// Handles a query, before its parts are visited.
     fn query(&mut self, _query: &mut Query) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// Is called with a SELECT, before its parts are visited.
+    /// Handles a SELECT, before its parts are visited.
     fn select(&mut self, _select: &mut Select) {}
-    /// Is called with an item of a FROM, before its parts are visited.
+    /// Handles an item of a FROM, before its parts are visited.
     fn table(&mut self, _table: &mut TableFactor) {}
-    /// Is called with an expression, before its parts are visited.
+    /// Handles an expression, before its parts are visited.
     fn before(&mut self, _expr: &mut Expr) -> ControlFlow<()> {
         ControlFlow::Continue(())
     }
-    /// Is called with an expression, after its parts were visited.
+    /// Handles an expression, after its parts were visited.
     fn after(&mut self, _expr: &mut Expr) {}
 }
 

@@ -30,7 +30,7 @@ pub struct Brokers {
     pub data: PathBuf,
 }
 
-/// Whether there are brokers to test with.
+/// The brokers, or why there are none to test with.
 enum Presence {
     Here(&'static Brokers),
     /// Something that the brokers need is missing, and the tests may be ignored.

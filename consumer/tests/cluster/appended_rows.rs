@@ -144,8 +144,8 @@ fn inferred(brokers: &Brokers) {
     assert_eq!(totals, expected);
 }
 
-/// The schema is inferred from the records of all partitions, whichever broker answers first. Otherwise a restart could
-/// infer another schema and refuse its own checkpoints as those of another query.
+/// Checks that a schema is inferred from the records of all partitions, whichever broker answers first. Otherwise a
+/// restart could infer another schema and refuse its own checkpoints as those of another query.
 fn inferred_from_all(brokers: &Brokers) {
     const TOPIC: &str = "inferred-from-all";
     create_topic(brokers, TOPIC, 2, &[]);
@@ -210,7 +210,7 @@ fn inferred_meanwhile(brokers: &Brokers) {
     }
 }
 
-/// The first records of an empty topic may be bad. This does not end the query.
+/// Checks that bad first records of an empty topic do not end the query.
 fn waited_out(brokers: &Brokers) {
     const TOPIC: &str = "inferred-at-last";
     create_topic(brokers, TOPIC, 2, &[]);
@@ -244,7 +244,7 @@ fn waited_out(brokers: &Brokers) {
     assert_eq!(told.bad_records(), 2);
 }
 
-/// A restart goes on with the schema of the first start, whatever the topic's first records are by now.
+/// Checks that a restart goes on with the schema of the first start, whatever the topic's first records are by now.
 fn kept(brokers: &Brokers) {
     const TOPIC: &str = "inferred-once";
     create_topic(brokers, TOPIC, 2, &[]);
@@ -275,7 +275,7 @@ fn kept(brokers: &Brokers) {
     assert_eq!(integers(rows, "id"), [2]);
 }
 
-/// Two processes of one group may look at different first records.
+/// Checks two processes of one group that look at different first records.
 fn faster(brokers: &Brokers) {
     const TOPIC: &str = "inferred-by-two";
     create_topic(brokers, TOPIC, 1, &[]);

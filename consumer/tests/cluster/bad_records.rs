@@ -182,8 +182,8 @@ fn as_they_came(brokers: &Brokers) {
     assert_eq!(letters, [], "letters that nothing was the reason for");
 }
 
-/// A letter has the time at which it is written. With its record's own time, retention could delete it at once, and a
-/// broker could refuse one from the future.
+/// Checks that a letter has the time at which it is written. With its record's own time, retention could delete it at
+/// once, and a broker could refuse one from the future.
 fn age(brokers: &Brokers) {
     const TOPIC: &str = "old-bad-records";
     const DAY: i64 = 86_400_000;

@@ -146,7 +146,7 @@ fn without_checkpoints(brokers: &Brokers) {
     );
 }
 
-/// The process is stopped until the new log is longer than its position, so that no offset shows the change.
+/// Stops the process until the new log is longer than its position, so that no offset shows the change.
 fn asleep(brokers: &Brokers) {
     const TOPIC: &str = "anew-asleep";
     publish(brokers, TOPIC, PARTITIONS, generator(), 100, Pace::Max);

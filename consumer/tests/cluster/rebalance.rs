@@ -81,8 +81,8 @@ fn move_about(brokers: &Brokers) {
     });
 }
 
-/// Members come and go while the records that were there at the start are read. Records that are fetched again must be
-/// taken again, however many of them had been fetched before.
+/// Lets members come and go while the records that were there at the start are read. Records that are fetched again
+/// must be taken again, however many of them had been fetched before.
 fn catch_up(brokers: &Brokers) {
     const TOPIC: &str = "rebalance-catch-up";
     const RECORDS: u64 = 100_000;
@@ -102,8 +102,8 @@ fn catch_up(brokers: &Brokers) {
     assert_eq!(told.records(), RECORDS);
 }
 
-/// Transaction markers lie between the records that are fetched again. A batch takes few records, so that partitions
-/// are paused most of the time and much of what was fetched was not taken yet.
+/// Reads transactions whose markers lie between the records that are fetched again. A batch takes few records, so that
+/// partitions are paused most of the time and much of what was fetched was not taken yet.
 fn transactions(brokers: &Brokers) {
     const TOPIC: &str = "rebalance-transactions";
     const TRANSACTIONS: i32 = 100;

@@ -131,8 +131,8 @@ fn added_partitions(brokers: &Brokers) {
     assert_eq!(other.stop().totals(), all);
 }
 
-/// Checkpoints hold no rows, so a process does not know how far the others have come: its lag is that of its own
-/// partitions.
+/// Checks that a process's lag is that of its own partitions: checkpoints hold no rows, so it does not know how far the
+/// others have come.
 fn rows_of_others(brokers: &Brokers) {
     const TOPIC: &str = "scale-out-rows";
     const OF_EACH: u64 = 1_000;
@@ -229,7 +229,7 @@ fn counting(brokers: &Brokers, topic: &str, folder: &TempDir, properties: &str) 
     start(kept_in(folder, config))
 }
 
-/// Two partitions become four while nobody reads them.
+/// Makes four partitions of two while nobody reads them.
 fn grown(brokers: &Brokers, topic: &str, folder: &TempDir, properties: &str) {
     create_topic(brokers, topic, 2, &[]);
     write(brokers, topic, &[Record::good(0, "Visa", 100)]);
@@ -240,7 +240,7 @@ fn grown(brokers: &Brokers, topic: &str, folder: &TempDir, properties: &str) {
     write(brokers, topic, &[Record::good(3, "Visa", 100)]);
 }
 
-/// A process that comes back soon gets the partitions of the one before it, and the group assigns no others.
+/// Restarts a process soon: it gets the partitions of the one before it, and the group assigns no others.
 fn added_meanwhile(brokers: &Brokers) {
     const TOPIC: &str = "added-meanwhile";
     let folder = TempDir::new().unwrap();
@@ -253,7 +253,8 @@ fn added_meanwhile(brokers: &Brokers) {
     running.stop();
 }
 
-/// The user has set the member's name, so the program can only say that partitions are not read.
+/// Restarts a process whose member name the user has set, so that the program can only say which partitions are not
+/// read.
 fn added_with_a_name(brokers: &Brokers) {
     const TOPIC: &str = "added-with-a-name";
     const NAME: &str = "group.instance.id=mine";

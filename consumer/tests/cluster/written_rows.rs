@@ -116,8 +116,8 @@ fn ends_well(mut program: Program) {
     assert!(ended.status.success(), "{}", ended.said);
 }
 
-/// The reader takes some lines and then none for a while. Then the program is killed (-9), or gets two signals of which
-/// the second ends it at once. What the pipe holds then is read.
+/// Lets the reader take some lines and then none for a while. Then the program is killed (-9), or gets two signals of
+/// which the second ends it at once. What the pipe holds then is read.
 fn killed(brokers: &Brokers) {
     const TOPIC: &str = "written-killed";
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
@@ -175,7 +175,7 @@ fn killed(brokers: &Brokers) {
     assert!(again.is_empty(), "{} are written once more", again.len());
 }
 
-/// SIGTERM comes while nobody reads the output: the rows that were read are written when somebody reads, and do not
+/// Sends SIGTERM while nobody reads the output: the rows that were read are written when somebody reads, and do not
 /// come a second time.
 fn stopped(brokers: &Brokers) {
     const TOPIC: &str = "written-stopped";
@@ -197,7 +197,7 @@ fn stopped(brokers: &Brokers) {
     assert!(rows.values().all(|times| *times == 1));
 }
 
-/// The output fails at the first rows.
+/// Gives the program an output that fails at the first rows.
 fn full_disk(brokers: &Brokers) {
     const TOPIC: &str = "written-nowhere";
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
@@ -225,7 +225,7 @@ fn rows_kept_in(folder: &TempDir, brokers: &Brokers, topic: &str) -> Config {
     kept_in(folder, config)
 }
 
-/// A program takes batches and acknowledges only the first few.
+/// Takes batches and acknowledges only the first few.
 fn dropped(brokers: &Brokers) {
     const TOPIC: &str = "written-dropped";
     publish(brokers, TOPIC, PARTITIONS, generator(), RECORDS, Pace::Max);
@@ -260,8 +260,8 @@ fn dropped(brokers: &Brokers) {
     assert_eq!(told.records(), RECORDS - acknowledged);
 }
 
-/// A program holds all batches without acknowledging them, and asks twice to stop. The query does not wait for the
-/// batches, and gives the rows again after a restart.
+/// Holds all batches without acknowledging them, and asks twice to stop. The query does not wait for the batches, and
+/// gives the rows again after a restart.
 fn never(brokers: &Brokers) {
     const TOPIC: &str = "written-never";
     publish(brokers, TOPIC, PARTITIONS, generator(), IN_BATCH, Pace::Max);

@@ -168,7 +168,7 @@ fn floor_and_ceil_have_room_for_one_digit_more() {
     );
 }
 
-/// The planner decides the types before it adds casts that make values fit.
+/// Checks that the planner decides types before it adds the casts that make values fit.
 #[test]
 fn a_quotient_stands_beside_other_numbers() {
     for (expression, expected) in [
@@ -191,7 +191,8 @@ fn a_quotient_stands_beside_other_numbers() {
     }
 }
 
-/// The values of these expressions in stored states have changed, so their plans differ from those of earlier versions.
+/// Checks the plans' texts: values of these expressions in stored states have changed, so their plans must differ from
+/// those of earlier versions.
 #[test]
 fn only_what_has_other_digits_than_before_has_another_name_in_a_plan() {
     let kept = |expression: &str| {

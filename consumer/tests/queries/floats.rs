@@ -16,7 +16,7 @@ fn values(expression: &str) -> Result<Vec<String>, String> {
     values_of(expression, &records)
 }
 
-/// Spark has the same order: NaN is larger than all other numbers, and 0.1 + 0.2 is larger than 0.3.
+/// Checks the order that Spark has: NaN is larger than all other numbers, and 0.1 + 0.2 is larger than 0.3.
 #[test]
 fn floats_are_compared_with_decimals_as_floats() {
     const T: &str = "true";

@@ -196,7 +196,7 @@ fn a_mistake_is_told_in_one_plain_line() {
     }
 }
 
-/// No message shows values or plans in the form that DataFusion or its parser has for them internally.
+/// Checks that no message shows values or plans in the form that DataFusion or its parser has for them internally.
 #[test]
 fn no_inner_structure_is_shown() {
     let ddl = "ts TIMESTAMP, n TIMESTAMP_NTZ, d DATE, s STRING, b BINARY, p DECIMAL(38,18), amount DECIMAL(12,2), \

@@ -220,7 +220,8 @@ fn each_query_that_cannot_be_kept_is_refused_with_its_reason() {
     }
 }
 
-/// Partitions of two topics may have the same number, so a record's place needs the topic.
+/// Checks that a record's place needs its topic when there are several: partitions of two topics may have the same
+/// number.
 #[test]
 fn a_record_of_several_topics_is_named_by_its_topic_too() {
     let topics = ["a".to_owned(), "b".to_owned()];

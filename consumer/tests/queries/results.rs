@@ -35,7 +35,7 @@ fn what_is_ordered_by_itself_does_not_depend_on_the_records_order() {
     }
 }
 
-/// An expression is computed neither for records that WHERE removes nor for groups that HAVING removes.
+/// Checks that an expression is computed neither for records that WHERE removes nor for groups that HAVING removes.
 #[test]
 fn nothing_is_computed_for_what_is_filtered_out() {
     let records = "SELECT quantity, CAST(amount * 100 AS BIGINT) / ((quantity - 1) * length(card_brand)) \
@@ -50,7 +50,7 @@ fn nothing_is_computed_for_what_is_filtered_out() {
     assert_eq!(result(groups), rows(&[&["b", "1", "2"]]));
 }
 
-/// WHERE leaves one value of a key, and the totals of GROUPING SETS add NULL.
+/// Sorts by a key of which WHERE leaves one value, while the totals of GROUPING SETS add NULL.
 #[test]
 fn a_key_with_one_value_and_its_totals_are_put_in_order() {
     let one = "FROM transactions WHERE card_brand = 'b' GROUP BY ROLLUP (card_brand)";
@@ -461,7 +461,7 @@ fn sums_and_averages_slide_over_a_result() {
     assert!(error.contains("no longer fits"), "{error}");
 }
 
-/// A stored state belongs to another query if anything in the query's expressions is different.
+/// Checks that a stored state belongs to another query if anything in the query's expressions is different.
 #[test]
 fn plans_that_keep_something_else_are_told_apart() {
     // Compares the form of today, and the form of earlier releases.

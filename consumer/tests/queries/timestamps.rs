@@ -49,7 +49,7 @@ fn each_function_takes_times_from_the_year_1_to_9999() {
     }
 }
 
-/// A time in the year 58054 is treated like any other.
+/// Checks that a time in the year 58054 is treated like any other.
 #[test]
 fn a_kafka_timestamp_in_another_unit_is_cut_like_any_other() {
     for (expression, expected) in [
@@ -132,7 +132,7 @@ fn what_is_beyond_all_times_is_said_in_plain_words() {
     }
 }
 
-/// The clocks of New York are set forward at 2:00 on 2026-03-08.
+/// Checks days in New York, where clocks are set forward at 2:00 on 2026-03-08.
 #[test]
 fn a_day_begins_by_the_clocks_of_its_zone() {
     let new_york = |time: &str, unit: &str| {

@@ -78,7 +78,7 @@ fn listed(server: &Server) {
     assert_eq!(left, [base(100), delta(100)]);
 }
 
-/// S3 lists and deletes at most a thousand objects at a time.
+/// Writes more objects than S3 lists or deletes at a time, which is a thousand.
 fn many(server: &Server) {
     let (store, folder) = (server.store("many"), folder("t", 0));
     let written: BTreeSet<i64> = (0..1_050).map(|n| n * 10).collect();
