@@ -1,4 +1,4 @@
-"""The engines, a file or folder each.
+"""Lists the engines; each has a file or a folder.
 
 An engine has a `name`, for `--engines`; a `title`, for the report; the `product` and its `version`, for the report too;
 `tasks`, the kinds that it can do; `prepare`, which brings what it needs or raises `Missing`; and `command`, the program

@@ -1,4 +1,4 @@
-"""This repository's consumer, as a release build."""
+"""Runs this repository's consumer, as a release build."""
 
 import os
 import subprocess
@@ -13,20 +13,21 @@ BY_GROUP = """
     FROM transactions GROUP BY 1, 2
 """
 LARGEST = " ORDER BY total DESC, prefix, remainder LIMIT {largest}"
-# Of groups, not of records: a condition on the key alone would keep all others from being groups at all.
+# The condition is one on groups, not on records: a condition on the key alone would remove the other groups before they
+# are counted.
 SHOWN = f" HAVING CASE WHEN count(*) > 0 THEN prefix END < '{SHOWN_BELOW}'"
 
 
 def target():
-    """Where cargo builds."""
+    """Returns the folder in which cargo builds."""
     return REPOSITORY / os.environ.get("CARGO_TARGET_DIR", "target")
 
 
 def build(*wanted):
-    """A release build of ours; the first takes some ten minutes of two cores.
+    """Makes a release build of our programs; the first one takes some ten minutes of two cores.
 
-    Both packages, whatever is wanted of them: a package alone has dependencies with fewer features, which would be
-    built once more.
+    Both packages are built, whatever is wanted of them: a package alone has dependencies with fewer features, which
+    would be built once more.
     """
     done = subprocess.run(
         ["cargo", "build", "--release", "--locked", "-p", "producer", "-p", "consumer", *wanted],
@@ -39,10 +40,10 @@ def build(*wanted):
 
 
 class Cardstream:
-    """The consumer with so many workers."""
+    """The consumer with this many workers."""
 
     product = "Cardstream"
-    # Two of its triggers find nothing for each that finds a burst.
+    # Of three triggers, two find no burst and one finds one.
     pause = 300
 
     def __init__(self, workers, checkpoints=False):
@@ -74,7 +75,7 @@ class Cardstream:
             "OUTPUT": "json",
             "WORKERS": str(self._workers),
         }
-        # Spark cannot run without, so where the two are compared batch by batch both have them.
+        # Spark cannot run without checkpoints, so both have them where they are compared batch by batch.
         if self._checkpoints or task.grows:
             environment["CHECKPOINT_LOCATION"] = (scratch / "checkpoints").as_uri()
         if task.grows:

@@ -1,14 +1,14 @@
-"""What Kafka can deliver: librdkafka reading, and nothing else."""
+"""Measures what Kafka can deliver: librdkafka reads, and nothing else is done."""
 
 from engines.cardstream import build, target
 from harness.brokers import REPOSITORY, clean_environment
 
-# As our consumer sets them. By default librdkafka waits a second whenever its queue is full.
+# The values that our consumer sets. By default librdkafka waits a second whenever its queue is full.
 SETTINGS = ["-X", "fetch.queue.backoff.ms=1", "-X", "queued.max.messages.kbytes=2048"]
 
 
 class Limit:
-    """One librdkafka consumer, with our settings or its own."""
+    """One librdkafka consumer, with our settings or with its defaults."""
 
     product = "librdkafka"
     tasks = {"totals"}

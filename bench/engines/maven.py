@@ -1,4 +1,4 @@
-"""Jars for the engines that need some: Maven copies what an engine's pom.xml names."""
+"""Brings jars for the engines that need some: Maven copies what an engine's pom.xml names."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from harness.failure import Missing
 
 
 def bring(folder, pom):
-    """A folder with the jars of this pom; made once."""
+    """Returns a folder with the jars of this pom.xml, which is made once."""
     jars = folder / "jars"
     stamp = jars / "pom.xml"
     if stamp.exists() and stamp.read_bytes() == pom.read_bytes():

@@ -1,4 +1,5 @@
-"""Python engines: a virtual environment each, filled by pip with the versions that their file names."""
+"""Makes a virtual environment for each Python engine, which pip fills with the versions that the engine's file names.
+"""
 
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from harness.failure import Missing
 
 
 def bring(folder, packages):
-    """The Python of an environment with these packages; made once."""
+    """Returns the Python of an environment with these packages, which is made once."""
     python = folder / "venv" / "bin" / "python"
     stamp = folder / "venv" / "packages"
     wanted = "\n".join(packages)

@@ -1,1 +1,1 @@
-"""What `bench/run` is made of: brokers, records, right answers, measured processes, a report."""
+"""Holds the parts of `bench/run`: brokers, records, right answers, measured processes and the report."""

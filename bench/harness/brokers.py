@@ -1,4 +1,4 @@
-"""A cluster of its own for the benchmark, and the records in it."""
+"""Starts a cluster for the benchmark alone, and writes the records into it."""
 
 import functools
 import os
@@ -17,7 +17,7 @@ BROKERS = 3
 
 
 class Brokers:
-    """Three brokers and ZooKeeper on these cores; a context that ends with them and their data deleted."""
+    """Three brokers and ZooKeeper on these cores. As a context, it stops them and deletes their data at its end."""
 
     def __init__(self, producer, folder, ports, cores):
         self._producer = producer
@@ -43,10 +43,11 @@ class Brokers:
         self._cluster("clean")
 
     def load(self, topic, count, **settings):
-        """Writes so many records, and says how many seconds it took."""
+        """Writes `count` records, and returns how many seconds that took."""
         began = time.monotonic()
         done = subprocess.run(
-            # Not by a function between fork and exec: that may hang where other threads run.
+            # The program taskset sets the cores, since a function between fork and exec may hang when other threads
+            # run.
             ["taskset", "--cpu-list", ",".join(map(str, self._cores)), self._producer],
             env=clean_environment()
             | {
@@ -78,8 +79,8 @@ class Brokers:
 
 
 def clean_environment():
-    """The environment without the settings of our programs and of the cluster, which are variables."""
-    # What names no setting of a program, but changes what it does all the same.
+    """Returns the environment without the variables that are settings of our programs or of the cluster."""
+    # These variables are not settings of a program in the tables, but change what it does.
     more = {"ARCHIVE_AT_EXIT", "DATA_DIR", "LISTEN", "RUST_LOG"}
     ours = settings() | more
     prefixes = ("KAFKA_", "ZOOKEEPER_")
@@ -88,15 +89,16 @@ def clean_environment():
 
 @functools.cache
 def settings():
-    """The names of all settings of the consumer and the producer, as docs/settings.md lists them with their flags."""
+    """Returns the names of all settings of the consumer and the producer that docs/settings.md lists with their flags.
+    """
     tables = (REPOSITORY / "docs/settings.md").read_text()
     names = frozenset(re.findall(r"^\| ([A-Z][A-Z_]*) \| `--", tables, re.MULTILINE))
-    # One of each program, so that tables of another form are not taken for none.
+    # One setting of each program must be found, so that a changed form of the tables is noticed.
     if not {"MEMORY_LIMIT", "BAD_RATIO"} <= names:
         raise Failure("docs/settings.md lists no settings, so those of this environment would get through")
     return names
 
 
 def last_line(text):
-    """The last line that says something."""
+    """Returns the last line that is not blank."""
     return next((line for line in reversed(text.splitlines()) if line.strip()), "")

@@ -1,4 +1,4 @@
-"""The right answers, computed from a broker's own files, with neither our programs nor any engine.
+"""Computes the right answers from a broker's own files, with neither our programs nor any engine.
 
 Kafka's DumpLogSegments prints what a partition's files hold, Python's json and integers add it up.
 """
@@ -17,16 +17,18 @@ from harness.failure import Failure
 
 JARS = REPOSITORY / "zookeeper-kafka" / "target" / "jars"
 RECORD = re.compile(r"^\| offset: (\d+) .*? valueSize: (\d+) .*? payload: (\{.*\})$")
-# What tells the groups that are shown as they change: prefixes of ids below this one.
+# A group is shown as it changes if the prefix of its id is below this one.
 SHOWN_BELOW = "0100"
-# What ends us before we are done.
+# The signals that end the program before it is done.
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Of `DECIMAL(16,6)`, an average of DECIMAL(12,2).
+# The unit of the last digit of `DECIMAL(16,6)`, which is the type of an average of DECIMAL(12,2).
 AVERAGE = Decimal("0.000001")
 
 
 def totals(brokers, topic, count):
-    """Count, sum, average, smallest and largest amount by card brand; and how many bytes a record has on average."""
+    """Returns count, sum, average, smallest and largest amount by card brand, and how many bytes a record has on
+    average.
+    """
     by_brand, records, size = {}, 0, 0
     for partition, bytes_read in _map(_brands, brokers, topic, ()):
         size += bytes_read
@@ -52,7 +54,8 @@ def totals(brokers, topic, count):
 
 
 def largest_groups(brokers, task):
-    """How many groups there are by the beginning of the id and a remainder of the offset, and the largest."""
+    """Returns how many groups there are by the beginning of the id and a remainder of the offset, and the largest ones.
+    """
     groups = _groups_of(brokers, task, task.records)
     ordered = sorted(groups, key=lambda key: (-groups[key][1], key))[: task.largest]
     rows = [(*key, groups[key][0], _amount(groups[key][1])) for key in ordered]
@@ -60,8 +63,8 @@ def largest_groups(brokers, task):
 
 
 def shown_groups(brokers, task):
-    """The groups of a topic that has grown, by the beginning of the id and a remainder of the offset; and those of
-    them that are shown as they change.
+    """Returns how many groups a topic that has grown has, by the beginning of the id and a remainder of the offset, and
+    those groups that are shown as they change.
     """
     groups = _groups_of(brokers, task, task.records + task.added)
     shown = {key: (number, _amount(total)) for key, (number, total) in groups.items() if key[0] < SHOWN_BELOW}
@@ -80,9 +83,10 @@ def _groups_of(brokers, task, count):
 
 
 def _map(function, brokers, topic, arguments):
-    """The function of every partition's folder, computed on all cores."""
+    """Returns the results of `function` for the folder of every partition, computed on all cores."""
     folders = [brokers.data / "kafka-1" / "data" / f"{topic}-{partition}" for partition in range(PARTITIONS)]
-    # A signal to a process that has only begun would be lost, and whoever waits for its end would wait for ever.
+    # The signals are blocked meanwhile: one that comes to a process that has only begun would be lost, and waiting for
+    # that process's end would never end.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         pool = multiprocessing.Pool(min(PARTITIONS, os.cpu_count() or 1), _end_quietly)
@@ -90,14 +94,14 @@ def _map(function, brokers, topic, arguments):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     with pool:
         results = pool.starmap(function, [(folder, *arguments) for folder in folders])
-        # They end by themselves; at the end of `with` they would be sent a signal.
+        # The processes end by themselves here; at the end of `with` they would be sent a signal.
         pool.close()
         pool.join()
     return results
 
 
 def _end_quietly():
-    """In a process of the pool: who has interrupted us knows it already."""
+    """Ends a process of the pool at a signal without a message: whoever interrupted the run knows it already."""
     for number in ENDING:
         signal.signal(number, lambda *_signal: sys.exit(1))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
@@ -135,7 +139,7 @@ def _records(folder):
                 if found:
                     yield int(found[1]), int(found[2]), json.loads(found[3], parse_float=Decimal)
         finally:
-            # It would print to the end, whether somebody reads it or not.
+            # The program would print on to the end, even if nobody reads its output.
             process.kill()
 
 

@@ -1,4 +1,4 @@
-"""Why a benchmark cannot run, in one line for whoever started it."""
+"""Defines the errors that say in one line why a benchmark or an engine cannot run."""
 
 
 class Failure(Exception):

@@ -1,4 +1,4 @@
-"""A command and all the processes it starts: its lines with their times, its CPU time, its memory.
+"""Measures a command and all processes that it starts: its lines with their times, its CPU time and its memory.
 
 Each measured command gets a process of its own, this file run as a program. It adopts the orphans among the
 command's descendants, so the kernel counts all their CPU time, however they end; and it takes them down with it.
@@ -16,16 +16,17 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-# Memory is the sum of the processes' own high-water marks, so that nothing is missed in between.
+# The seconds between two looks at the memory. It is the sum of the processes' own high-water marks, so nothing between
+# two looks is missed.
 SAMPLE_SECONDS = 0.1
-# A process that is being started seems to have its parent's memory for a moment: it counts from so many samples on.
+# The number of looks after which a process counts: while it is being started, it seems to have its parent's memory.
 GROWN_UP = 5
 SET_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
 
 
 @dataclass
 class Line:
-    """Of standard output; `at` is seconds since the command was started."""
+    """A line of standard output; `at` is the seconds since the command was started."""
 
     at: float
     text: str
@@ -33,7 +34,7 @@ class Line:
 
 @dataclass
 class Run:
-    """What a command has done; `cpu` in seconds, `memory` in bytes."""
+    """What a command has done; `cpu` is in seconds, `memory` in bytes."""
 
     lines: list = field(default_factory=list)
     code: int = -1
@@ -43,7 +44,7 @@ class Run:
 
 
 class Measured:
-    """A command that runs on these cores for so many seconds at most, as an iterator over its lines."""
+    """A command that runs on these cores for at most this many seconds. Iterating over it yields its lines."""
 
     def __init__(self, command, environment, cores, log, seconds):
         self.run = Run()
@@ -76,7 +77,7 @@ class Measured:
         self._process.send_signal(signal.SIGINT)
 
     def finish(self):
-        """Waits for the end, and says how it was."""
+        """Waits for the end of the command, and returns what it has done."""
         for _line in self:
             pass
         self._process.wait()
@@ -85,7 +86,7 @@ class Measured:
         return self.run
 
     def kill(self):
-        """Takes it down, with all that it has started; nothing, once it has ended."""
+        """Kills the command and all that it has started. Does nothing once it has ended."""
         self._watchdog.cancel()
         if self._process.poll() is None:
             self._process.terminate()
@@ -93,7 +94,7 @@ class Measured:
 
 
 def descendants(root):
-    """The ids of all processes below this one."""
+    """Returns the ids of all processes below this one."""
     children = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -112,7 +113,7 @@ def descendants(root):
 
 
 def high_water(process):
-    """The most memory that a process has had, in bytes."""
+    """Returns the most memory that a process has had, in bytes."""
     try:
         with open(f"/proc/{process}/status", encoding="utf-8", errors="replace") as status:
             for line in status:
@@ -166,7 +167,7 @@ def main(cores, command):
         except ChildProcessError:
             break
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # The largest single process, in kilobytes: exact where there is one, however short its life was.
+    # The kernel also knows the memory of the largest single process, in kilobytes: exactly, however short its life was.
     peak = max(peak, used.ru_maxrss * 1024)
     print(json.dumps({"code": code, "cpu": used.ru_utime + used.ru_stime, "memory": peak}), flush=True)
 

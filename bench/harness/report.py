@@ -1,4 +1,4 @@
-"""bench/RESULTS.md: what was measured, on what, and what was left out."""
+"""Writes bench/RESULTS.md: what was measured, on which machine, and what was left out."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from harness import task as tasks
 from harness.brokers import PARTITIONS
 
 MEGABYTE = 1_000_000
-# Columns that several tables have; a share is of what Spark needs.
+# The columns that several tables have. A share is a share of what Spark needs.
 CPU = ["CPU-seconds", "of Spark's"]
 BATCHES = ["batches", "batch, ms: median", "99th percentile", "longest"]
 MEMORY = ["peak memory, MB", "of Spark's"]
@@ -154,7 +154,7 @@ def _groups(task, results, context):
 
 
 def _measured(results):
-    """Title and result of each engine that has one, by its name."""
+    """Returns the title and the result of each engine that has one, by the engine's name."""
     return {engine.name: (engine.title, result) for engine, result in results.items() if result.walls}
 
 
@@ -163,18 +163,18 @@ def _of_spark(measured):
 
 
 def _batches(result):
-    """What stands below [`BATCHES`]."""
+    """Returns the values of the columns [`BATCHES`]."""
     shares = (0.5, 0.99, 1)
     return [f"{len(result.batches):,}", *(_percentile(result.batches, share) for share in shares)]
 
 
 def _cpu(result, spark):
-    """What stands below [`CPU`]."""
+    """Returns the values of the columns [`CPU`]."""
     return [f"{result.cpu():.1f}", _share(result.cpu(), spark and spark.cpu())]
 
 
 def _memory(result, spark):
-    """What stands below [`MEMORY`]."""
+    """Returns the values of the columns [`MEMORY`]."""
     return [f"{result.memory() / MEGABYTE:,.0f}", _share(result.memory(), spark and spark.memory())]
 
 
@@ -201,7 +201,9 @@ def _left_out(rounds, context):
 
 
 def _table(heads, rows, others="---:"):
-    """As Markdown, without the columns that have nothing in any row; the others than the first to the right."""
+    """Returns a Markdown table without the columns that have nothing in any row. All columns but the first are aligned
+    to the right.
+    """
     if not rows:
         return "No engine has done this."
     kept = [column for column in range(len(heads)) if any(row[column] != NOTHING for row in rows)]
@@ -220,7 +222,7 @@ def _spread(values, shown):
 
 
 def _times(value, of):
-    """How many times as much."""
+    """Returns how many times as much `value` is as `of`."""
     if not value or not of:
         return NOTHING
     return f"{value / of:.1f}" if value >= of else f"{value / of:.2f}"
@@ -233,7 +235,7 @@ def _share(value, of):
 
 
 def _percentile(values, share):
-    """The smallest value that so many are not above."""
+    """Returns the smallest value that at least this share of the values does not exceed."""
     return f"{_ranked(values, share):,.0f}" if values else NOTHING
 
 

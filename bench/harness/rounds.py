@@ -1,4 +1,4 @@
-"""Engines take turns, round after round, so that whatever else the machine does meets all of them."""
+"""Lets engines take turns, round after round, so that whatever else the machine does affects all of them."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -12,14 +12,15 @@ from harness.expected import shown_groups, totals
 from harness.measure import Measured
 from harness.task import Wrong
 
-# Seconds. An engine that takes longer has failed.
+# How many seconds an engine may take; one that takes longer has failed.
 LONGEST = 1800
 
 
 @dataclass
 class Result:
-    """What an engine has shown in a task: a number a run, in seconds and bytes; one a batch, from trigger to
-    result, in milliseconds; one a batch, from the result before to its own, in seconds.
+    """What an engine has shown in a task. `walls`, `cpus` and `memories` have a number for each run, in seconds,
+    seconds and bytes. `batches` has the milliseconds from trigger to result of each batch, and `intervals` the seconds
+    from the result before to its own.
     """
 
     walls: list = field(default_factory=list)
@@ -31,20 +32,20 @@ class Result:
     failed: str = ""
 
     def wall(self):
-        """From the start of the process to the answer."""
+        """Returns the median seconds from the start of the process to the answer."""
         return median(self.walls)
 
     def cpu(self):
-        """Of all processes, to their end."""
+        """Returns the median CPU seconds of all processes, to their end."""
         return median(self.cpus)
 
     def memory(self):
-        """At most, of all processes together."""
+        """Returns the median of the most bytes that all processes together had."""
         return median(self.memories)
 
 
 class Rounds:
-    """Gives tasks to engines on a cluster; what came of it is in `results`, by task and engine."""
+    """Gives tasks to engines on a cluster. The attribute `results` has the results by task and engine."""
 
     def __init__(self, brokers, folder, cores, say):
         self._brokers = brokers
@@ -55,11 +56,11 @@ class Rounds:
         self.results = {}
 
     def take(self, task, engines, rounds, expected=None):
-        """Gives the task to each engine that can do it, once a round."""
+        """Gives the task once a round to each engine that can do it."""
         results = self.results.setdefault(task, {engine: Result() for engine in engines})
         able = [engine for engine in engines if task.kind in engine.tasks]
         for number in range(1, rounds + 1):
-            # So that nobody has the same place, and the same one before it, in each round.
+            # Each round has another order, so that no engine always has the same place or the same predecessor.
             Random(number).shuffle(able)
             for engine in able:
                 result = results[engine]
@@ -103,7 +104,9 @@ class Rounds:
         shutil.rmtree(scratch)
 
     def _add_bursts(self, task, measured, between):
-        """Lets a query count what is there and then some bursts more, with so much time between, and stops it."""
+        """Lets a query count the records that are there, then adds bursts with the time `between` them, and stops the
+        query when it has counted all.
+        """
         burst = {"BURST_MIN": str(task.burst), "BURST_MAX": str(task.burst)}
         pause = {"PAUSE_MIN": between, "PAUSE_MAX": between}
         counted, adding = 0, None

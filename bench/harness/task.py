@@ -1,4 +1,4 @@
-"""What engines are given to do, and whether they did it right.
+"""Defines the tasks that engines are given, and checks the answers.
 
 An engine prints JSON objects, a line each, of which these fields are read:
 
@@ -16,16 +16,16 @@ from itertools import accumulate, pairwise
 
 from harness.expected import AVERAGE
 
-# How often records come to a query that goes on.
+# How many bursts of records come to a query that goes on.
 BURSTS = 100
 
 
 @dataclass(frozen=True)
 class Task:
-    """`totals`: the totals by brand of a whole topic. `live`: the same of a small topic that grows by bursts of
-    `burst` records. `groups`: of a whole topic, `batch` records at a time, with 65,536 times as many groups as
-    `modulus`; the `largest` are asked for. `updates`: as many groups, of a topic that grows; those that change are
-    asked for, and those of them shown whose id's prefix is below `SHOWN_BELOW`.
+    """A task of one `kind`. `totals` asks for the totals by brand of a whole topic. `live` asks for the same of a small
+    topic that grows by bursts of `burst` records. `groups` reads a whole topic, `batch` records at a time, into 65,536
+    times as many groups as `modulus`, and asks for the `largest` ones. `updates` has as many groups of a topic that
+    grows, and asks for the groups that change; of these only groups are shown whose id's prefix is below `SHOWN_BELOW`.
     """
 
     kind: str
@@ -41,29 +41,29 @@ class Task:
 
     @property
     def grows(self):
-        """Whether records come to it while it runs."""
+        """Returns whether records come to the topic while the query runs."""
         return self.burst > 0
 
     @property
     def added(self):
-        """How many records come in all."""
+        """Returns how many records come to the topic in all while the query runs."""
         return BURSTS * self.burst
 
 
 class Wrong(Exception):
-    """An engine's answer is not the right one, or is none."""
+    """An engine's answer is wrong, or there is none."""
 
 
 def objects(lines):
-    """The JSON objects among the lines, each with its time."""
+    """Yields the JSON objects among the lines, each with its time."""
     for line in lines:
         if line.text.startswith("{"):
             yield line.at, json.loads(line.text, parse_float=Decimal)
 
 
 def answered(task, lines, expected):
-    """When the answer came, in seconds: a live query's first, which must count all that was there, or else the last.
-    The last must be right.
+    """Returns when the answer came, in seconds. For a live query this is the first answer, which must count all records
+    that were there; for other tasks it is the last one. Raises Wrong unless the last answer is right.
     """
     answers = [(at, found) for at, found in objects(lines) if "result" in found or "records" in found]
     if not answers:
@@ -85,21 +85,23 @@ def answered(task, lines, expected):
 
 
 def batch_durations(task, lines):
-    """From trigger to result, in milliseconds, as the engine itself tells: each whole batch but the first; where
-    records come while it runs, each batch with some of these.
+    """Returns the milliseconds from trigger to result that the engine itself reports, for each whole batch but the
+    first. If records come while the query runs, these are the batches that have some of them.
     """
     batches = _added_batches(task, lines) if task.grows else _whole_batches(task, lines)[1:]
     return [float(progress["durationMs"]["triggerExecution"]) for _at, progress in batches]
 
 
 def between_results(task, lines):
-    """From a whole batch's result to that of the next one, in seconds."""
+    """Returns the seconds from each whole batch's result to the next one's."""
     times = [at for at, _progress in _whole_batches(task, lines)]
     return [later - earlier for earlier, later in pairwise(times)]
 
 
 def _whole_batches(task, lines):
-    """When each one's result came, and its progress. Of a large batch, a few records may come in one of their own."""
+    """Returns the whole batches: when each one's result came, and its progress. A few records of a large batch may come
+    in a batch of their own, which is left out.
+    """
     found = list(objects(lines))
     results = [at for at, one in found if "result" in one]
     progresses = [one for _at, one in found if "numInputRows" in one]
@@ -108,14 +110,14 @@ def _whole_batches(task, lines):
 
 
 def _added_batches(task, lines):
-    """Those behind the one that came to the end of what was there at the start."""
+    """Returns the batches that have records which came after the start."""
     batches = _whole_batches(task, lines)
     counts = accumulate(progress["numInputRows"] for _at, progress in batches)
     return [batch for batch, counted in zip(batches, counts) if counted > task.records]
 
 
 def _counted_at(task, lines):
-    """When all that was there at the start had been read."""
+    """Returns when all records had been read that were there at the start."""
     counted = 0
     for at, found in objects(lines):
         counted += found.get("numInputRows", 0)
@@ -130,7 +132,7 @@ def _check_count(found, task):
 
 
 def _check_totals(rows, expected):
-    """Every brand with every value; of the average the last digit may be cut off, as some engines do."""
+    """Checks every value of every brand. The average may lack its last digit, since some engines cut it off."""
     found = {row["card_brand"]: row for row in rows}
     if found.keys() != expected.keys():
         raise Wrong(f"the brands are {sorted(found)}")
@@ -142,7 +144,7 @@ def _check_totals(rows, expected):
 
 
 def _check_updates(found, groups, shown):
-    """The newest row of each group that was ever shown, and how many groups are kept in the end."""
+    """Checks the newest row of each group that was ever shown, and how many groups the state has in the end."""
     newest, kept = {}, 0
     for one in found:
         for row in one.get("result", []):
@@ -157,7 +159,7 @@ def _check_updates(found, groups, shown):
 
 
 def _check_groups(rows, expected):
-    """The largest groups, in their order."""
+    """Checks the largest groups and their order."""
     found = [
         (row["prefix"], int(row["remainder"]), int(row["transactions"]), Decimal(str(row["total"]))) for row in rows
     ]

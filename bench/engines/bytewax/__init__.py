@@ -1,4 +1,4 @@
-"""Bytewax in two processes: the same query in Python, exact, a partial total for every batch of messages."""
+"""Runs Bytewax in two processes: the same query in Python, exact, with a partial total for every batch of messages."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ PACKAGES = [f"bytewax[kafka]=={VERSION}", "orjson==3.11.4"]
 
 
 class Bytewax:
-    """bytewax as pip brings it, with librdkafka below and orjson for the records."""
+    """Bytewax as pip brings it, with librdkafka below it and orjson for the records."""
 
     name = "bytewax"
     product = "Bytewax"

@@ -12,18 +12,18 @@ from bytewax.dataflow import Dataflow
 
 
 def partial(messages):
-    """The groups of a batch of messages, under the one key that brings all of them together."""
+    """Returns the groups of a batch of messages, under the one key that brings all of them together."""
     groups = {}
     for message in messages:
         record = orjson.loads(message.value)
-        # Twelve digits are fewer than a double holds, so this is the number of cents and no other.
+        # A double holds more than twelve digits, so rounding gives exactly the number of cents.
         cents = round(record["amount"] * 100)
         add(groups, record["card_brand"], (1, cents, cents, cents))
     return [("all", groups)]
 
 
 def add(groups, brand, more):
-    """One more group to those that there are."""
+    """Adds one more group to those that there are."""
     known = groups.get(brand)
     if known is not None:
         more = (known[0] + more[0], known[1] + more[1], min(known[2], more[2]), max(known[3], more[3]))
@@ -31,14 +31,14 @@ def add(groups, brand, more):
 
 
 def merge(groups, more):
-    """The groups of both."""
+    """Adds the groups of `more` to `groups`, and returns these."""
     for brand, group in more.items():
         add(groups, brand, group)
     return groups
 
 
 def result(keyed):
-    """A line for the benchmark."""
+    """Returns a line for the benchmark."""
     _key, groups = keyed
     amount = lambda cents: Decimal(cents).scaleb(-2)
     rows = [

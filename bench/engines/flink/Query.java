@@ -9,7 +9,7 @@ import org.apache.flink.types.Row;
 import org.apache.flink.types.RowKind;
 import org.apache.flink.util.CloseableIterator;
 
-/** The query as a program for Flink SQL: takes the changes of the result, and prints it at the end. */
+/** Runs the query with Flink SQL: takes the changes of the result, and prints the result at the end. */
 public class Query {
     private static final List<String> COLUMNS =
             List.of("card_brand", "transactions", "total", "average", "smallest", "largest");

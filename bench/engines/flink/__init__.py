@@ -1,4 +1,5 @@
-"""Flink SQL with two slots in one JVM, as fast as it goes: mini-batches, objects reused."""
+"""Runs Flink SQL with two slots in one JVM, with the settings that make it fastest: mini-batches, and objects reused.
+"""
 
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ VERSION = "2.1.1"
 
 
 class Flink:
-    """Maven's jars and a program of one query, which runs to the end that the topic has at the start."""
+    """Maven's jars and a program of one query, which reads to the end that the topic has at the start."""
 
     name = "flink"
     product = "Flink"
@@ -37,6 +38,6 @@ class Flink:
         return VERSION
 
     def command(self, task, servers, _scratch):
-        # Flink asks for it from Java 17 on.
+        # Flink needs these options from Java 17 on.
         opened = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.util")]
         return ["java", *opened, "-cp", self._classes, "Query", servers, task.topic], clean_environment()

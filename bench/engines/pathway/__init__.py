@@ -1,9 +1,9 @@
-"""Pathway on two threads of one process: the same query as a reduction of a table that is read in static mode.
+"""Runs Pathway on two threads of one process: the query is a reduction of a table that is read in static mode.
 
-Two threads, one for each core: faster than one thread by a third, with no more CPU time.
+Two threads, one for each core, are faster than one thread by a third and take no more CPU time.
 
-Pathway has no decimals. It reads an amount as a double, which is that of the nearest cent, makes whole cents of it, and
-adds those up as 64-bit integers: exact. Only the average is divided outside of it, from its total and count.
+Pathway has no decimals. It reads an amount as the double that is nearest to it, rounds that to whole cents, and adds
+these up as 64-bit integers, which is exact. Only the average is divided outside of it, from its total and count.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ VERSION = "0.33.0"
 
 
 class Pathway:
-    """pathway as pip brings it, with librdkafka below."""
+    """Pathway as pip brings it, with librdkafka below it."""
 
     name = "pathway"
     product = "Pathway"

@@ -15,7 +15,7 @@ class Transaction(pw.Schema):
 
 
 def amount(cents):
-    """A whole number of cents as an amount."""
+    """Returns a whole number of cents as an amount."""
     return Decimal(cents).scaleb(-2)
 
 
@@ -23,13 +23,13 @@ latest = {}
 
 
 def change(key, row, time, is_addition):
-    """Keeps the newest row of each brand; the row that it replaces comes as well, as no addition."""
+    """Keeps the newest row of each brand. The row that it replaces comes as well, with `is_addition` false."""
     if is_addition:
         latest[row["card_brand"]] = row
 
 
 def end():
-    """A line for the benchmark."""
+    """Prints a line for the benchmark."""
     rows = [
         {
             "card_brand": brand,
@@ -55,10 +55,10 @@ records = pw.io.kafka.read(
     schema=Transaction,
     format="json",
     mode="static",
-    # Records. Without a limit it reads ahead of what it computes, as far as memory goes.
+    # A number of records. Without a limit Pathway reads ahead of what it computes until the memory is full.
     max_backlog_size=50_000,
 )
-# Twelve digits are fewer than a double holds, so this is the number of cents and no other.
+# A double holds more than twelve digits, so rounding gives exactly the number of cents.
 cents = records.select(pw.this.card_brand, cents=pw.cast(int, (pw.this.amount * 100).num.round()))
 totals = cents.groupby(pw.this.card_brand).reduce(
     pw.this.card_brand,

@@ -1,4 +1,6 @@
-"""Spark Structured Streaming on two threads of one JVM: the same query through foreachBatch, complete mode but where updates are asked for."""
+"""Runs Spark Structured Streaming on two threads of one JVM: the same query through foreachBatch, in update mode if
+updates are asked for, and otherwise in complete mode.
+"""
 
 import shutil
 from pathlib import Path
@@ -13,7 +15,7 @@ VERSION = "4.0.0"
 
 
 class Spark:
-    """pyspark as pip brings it, with Maven's Kafka connector."""
+    """PySpark as pip brings it, with the Kafka connector that Maven brings."""
 
     name = "spark"
     product = "Spark"

@@ -26,12 +26,12 @@ GROUPS = f"""
 
 
 def tell(found):
-    """A line for the benchmark."""
+    """Prints a line for the benchmark."""
     print(json.dumps(found, default=str), flush=True)
 
 
 def result(rows, _batch_id):
-    """Takes a batch's result."""
+    """Reports a batch's result."""
     if kind == "groups":
         rows = rows.orderBy(rows.total.desc(), "prefix", "remainder").limit(int(largest))
     elif kind == "updates":
@@ -42,13 +42,13 @@ def result(rows, _batch_id):
 
 
 class Progress(StreamingQueryListener):
-    """Tells of each batch when it is over."""
+    """Reports each batch when it is over."""
 
     def onQueryStarted(self, event):
-        """Nothing to tell."""
+        """Reports nothing."""
 
     def onQueryProgress(self, event):
-        """A line for the benchmark."""
+        """Prints a line about the batch for the benchmark."""
         progress = event.progress
         if progress.numInputRows > 0:
             states = [{"numRowsTotal": state.numRowsTotal} for state in progress.stateOperators]
@@ -61,20 +61,20 @@ class Progress(StreamingQueryListener):
             )
 
     def onQueryTerminated(self, event):
-        """Nothing to tell."""
+        """Reports nothing."""
 
 
 spark = (
     SparkSession.builder.master("local[2]")
     .appName("bench")
     .config("spark.jars", jars)
-    # 1 GB, its default, is enough for few groups; more would only be filled with garbage.
+    # The default of 1 GB is enough for few groups; more would only be filled with garbage.
     .config("spark.driver.memory", "6g" if by_group else "1g")
     .config("spark.ui.enabled", "false")
     .config("spark.ui.showConsoleProgress", "false")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.driver.host", "127.0.0.1")
-    # As many as threads: the default of 200 is for a cluster.
+    # There are as many partitions as threads: the default of 200 is for a cluster.
     .config("spark.sql.shuffle.partitions", "2")
     .config("spark.sql.warehouse.dir", f"{scratch}/warehouse")
     .getOrCreate()
@@ -108,5 +108,5 @@ if kind in ("live", "updates"):
     query.stop()
 else:
     writer.trigger(availableNow=True).start().awaitTermination()
-# Not before each listener has heard everything.
+# Spark stops only now, when each listener has received everything.
 spark.stop()
