@@ -159,7 +159,7 @@ struct Told {
     warnings: Vec<String>,
 }
 
-/// Runs a query over all records of the topic, and returns what it has told.
+/// Runs a query over all records of the topic, and returns what it has reported.
 fn run(brokers: &MockBrokers, query: &str) -> Result<Told, StreamingError> {
     let servers = brokers.bootstrap_servers();
     let flags = [

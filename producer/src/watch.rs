@@ -6,7 +6,7 @@ use crate::event::{Event, Progress};
 
 /// After this long without an acknowledgement, the brokers count as lost, whatever the reason.
 const SILENT: Duration = Duration::from_secs(5);
-/// The same when librdkafka says that all brokers are down.
+/// The time after which the brokers count as lost when librdkafka says that all of them are down.
 const SILENT_WHEN_DOWN: Duration = Duration::from_secs(1);
 /// The time between two reports of progress.
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);

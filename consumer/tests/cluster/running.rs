@@ -1,4 +1,4 @@
-//! Runs a query and collects what it has told so far.
+//! Runs a query and collects what it has reported so far.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,7 +65,7 @@ pub struct Running {
     pub told: Told,
 }
 
-/// What a query has told.
+/// What a query has reported.
 #[derive(Default)]
 pub struct Told {
     pub batches: Vec<Arc<Batch>>,
@@ -114,12 +114,12 @@ impl Told {
         last.map_or_else(ByBrand::new, |batch| resulted(&batch.rows))
     }
 
-    /// Returns whether an error was told whose text has all of `words`.
+    /// Returns whether an error was reported whose text has all of `words`.
     pub fn told_error(&self, words: &[&str]) -> bool {
         self.told(Level::Error, words)
     }
 
-    /// Returns whether a notice of this level was told whose text has all of `words`.
+    /// Returns whether a notice of this level was reported whose text has all of `words`.
     pub fn told(&self, level: Level, words: &[&str]) -> bool {
         self.notices.iter().any(|notice| {
             notice.level == level && words.iter().all(|word| notice.text.contains(word))
@@ -138,7 +138,7 @@ pub fn start(config: Config) -> Running {
     }
 }
 
-/// Runs a query until it ends by itself, and returns what it has told.
+/// Runs a query until it ends by itself, and returns what it has reported.
 pub fn run(config: Config) -> Told {
     let mut running = start(config);
     running.until("the query ends", |told| told.stopped);
@@ -152,7 +152,7 @@ pub fn fails(config: Config) -> StreamingError {
 }
 
 impl Running {
-    /// Waits until `shows` returns true for what was told. Panics after [`DEADLINE`] with the name of the fact.
+    /// Waits until `shows` returns true for what was reported. Panics after [`DEADLINE`] with the name of the fact.
     pub fn until(&mut self, fact: &str, shows: impl Fn(&Told) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         while !shows(&self.told) {
@@ -180,14 +180,14 @@ impl Running {
         });
     }
 
-    /// Waits until the query has failed, and returns its error and what it has told.
+    /// Waits until the query has failed, and returns its error and what it has reported.
     pub fn fails(mut self) -> (StreamingError, Told) {
         self.until("the query stops", |told| told.stopped);
         let error = self.query.take().unwrap().join().unwrap_err();
         (error, self.told)
     }
 
-    /// Asks the query to end, waits until it has, and returns what it has told.
+    /// Asks the query to end, waits until it has, and returns what it has reported.
     pub fn stop(mut self) -> Told {
         let query = self.query.as_ref().unwrap();
         query.commands().send(QueryCommand::Stop).unwrap();
