@@ -32,7 +32,6 @@ mod monitor;
 mod offsets;
 mod open_transactions;
 mod peers;
-mod planning;
 mod report;
 mod startup;
 mod trigger;
@@ -209,7 +208,7 @@ impl StreamingQuery {
 /// # Errors
 /// If it cannot be started. What turns out later ends the query: [`StreamingQuery::join`] tells.
 pub fn start(config: Config, events: Sender<NamedEvent>) -> Result<StreamingQuery, StreamingError> {
-    planning::check(&config)?;
+    startup::plan::check(&config)?;
     let (commands, inbox) = unbounded();
     startup::reach(&config)?;
     let thread = thread::Builder::new()

@@ -1,6 +1,7 @@
 //! From settings to all that a query needs to run: partitions, a plan, what is kept, a place in the group.
 
 pub(super) mod pending_commands;
+pub(super) mod plan;
 pub(super) mod restore;
 
 use std::collections::BTreeMap;
@@ -14,13 +15,13 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
 use self::pending_commands::PendingCommands;
+use self::plan::{PlannedQuery, SchemaSearch, planned};
 use self::restore::{RestoreError, keep_topics, resume, take};
 use super::StreamingError;
 use super::group_guard::{self, GroupGuard, PATIENCE};
 use super::kafka_client::{QuietContext, quiet_client};
 use super::kafka_client::{client, session};
 use super::open_transactions;
-use super::planning::{PlannedQuery, SchemaSearch, planned};
 use crate::checkpoint::repository::Repository;
 use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::command::QueryCommand;

@@ -4,15 +4,15 @@ mod schema;
 
 use kafka_access::SettingsError;
 
-pub(super) use self::schema::SchemaSearch;
+pub(in crate::runtime) use self::schema::SchemaSearch;
 use self::schema::{FoundSchema, SchemaOrigin};
-use super::StreamingError;
-use super::kafka_client::check_memory;
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::store::Store;
 use crate::config::Config;
 use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
+use crate::runtime::StreamingError;
+use crate::runtime::kafka_client::check_memory;
 use crate::runtime::startup::restore::take;
 use crate::schema::TableSchema;
 use crate::schema::infer::Notes;
@@ -22,7 +22,7 @@ const MOST_OF_QUERY: usize = 60;
 const MOST_OF_REASON: usize = 2_000;
 
 /// A query, and what it has been planned over.
-pub(super) struct PlannedQuery {
+pub(in crate::runtime) struct PlannedQuery {
     pub table: TableSchema,
     pub query: Query,
     /// As what the store has been taken for it, if there is one to take.
@@ -31,7 +31,7 @@ pub(super) struct PlannedQuery {
 
 /// Plans the query over the schema that is found, and takes the store for both. `None` if a stop was asked for while
 /// waiting.
-pub(super) fn planned(
+pub(in crate::runtime) fn planned(
     mut schemas: SchemaSearch<'_, '_>,
 ) -> Result<Option<PlannedQuery>, StreamingError> {
     let (config, store) = (schemas.config, schemas.store);
@@ -100,7 +100,7 @@ fn query_over(config: &Config, schema: &TableSchema) -> Result<Query, QueryError
 }
 
 /// Checks what can be checked before the schema is known.
-pub(super) fn check(config: &Config) -> Result<(), StreamingError> {
+pub(in crate::runtime) fn check(config: &Config) -> Result<(), StreamingError> {
     check_memory(config)?;
     match &config.schema {
         Some(schema) => query_over(config, schema).map(|_query| ()),
