@@ -64,11 +64,11 @@ pub(super) fn run(
         interval,
         demo: config.demo.clone(),
     })));
-    let startup = startup::open(config, inbox, |level, text| tell.notice(level, text))?;
+    let startup = startup::start_up(config, inbox, |level, text| tell.notice(level, text))?;
     let Some(startup) = startup else {
         return Ok(());
     };
-    let shows_kept = startup.has_kept && interval.is_some();
+    let shows_kept = startup.has_checkpoints() && interval.is_some();
     let mut driver = Driver::start(config, startup, tell)?;
     driver.tell.event(QueryEvent::Reading);
     let outcome = driver.run(inbox, shows_kept);
@@ -130,15 +130,15 @@ impl Driver {
         let sender = tell.clone();
         let tell_notice = move |level, text| sender.notice(level, text);
         let workers = WorkerPool::start(config, &startup, &allowance, tell_notice)?;
-        let lookup = match &startup.repository {
+        let lookup = match &startup.stored {
             // Rows without an aggregate are kept by nobody.
-            Some(_) if config.trigger != TriggerMode::AvailableNow && !startup.query.appends() => {
+            Some(at) if config.trigger != TriggerMode::AvailableNow && !startup.query.appends() => {
                 Some(PeerLookup::start(PeerLookupSettings {
-                    client: startup.client.clone(),
+                    client: startup.membership.client.clone(),
                     servers: config.kafka.bootstrap_servers().to_owned(),
                     topics: config.topics.clone(),
                     group: config.group_id.clone(),
-                    location: startup.location_id.clone().unwrap_or_default(),
+                    location: at.location_id.clone(),
                     checkpoints: startup.checkpoints.clone(),
                 })?)
             }
@@ -147,29 +147,29 @@ impl Driver {
         let peers = Peers::new(lookup, Instant::now());
         let monitor = match config.demo.is_empty() {
             true => Some(Monitor::start(MonitorSettings {
-                client: startup.client.clone(),
+                client: startup.membership.client.clone(),
                 topics: config
                     .topics
                     .iter()
                     .map(|topic| topic.as_str().into())
                     .collect(),
                 ids: startup.topic_ids.as_ref().clone(),
-                repository: startup.repository.clone(),
+                repository: startup.stored.as_ref().map(|at| Arc::clone(&at.repository)),
             })?),
             false => None,
         };
         let mut trigger = Trigger::new(TriggerSettings {
             mode: config.trigger,
             is_limited: config.max_records_per_batch.is_some(),
-            is_kept: startup.repository.is_some(),
-            has_kept: startup.has_kept,
+            is_kept: startup.stored.is_some(),
+            has_kept: startup.has_checkpoints(),
         });
         if let Some(interval) = startup.asked_interval {
             trigger.set_interval(interval, Instant::now());
         }
-        let writer = match startup.repository {
-            Some(repository) => Some(WriterThread::start(
-                repository,
+        let writer = match startup.stored {
+            Some(at) => Some(WriterThread::start(
+                at.repository,
                 passing_on(&tell, workers.remotes()),
             )?),
             None => None,
@@ -187,7 +187,7 @@ impl Driver {
             .collect();
         Ok(Self {
             tell,
-            _identity: startup.identity,
+            _identity: startup.membership.static_name,
             reporter: Reporter::new(&config.group_id, &config.query, startup.query.appends()),
             query: startup.query,
             workers,

@@ -153,10 +153,10 @@ fn queued(config: &Config, startup: &Startup) -> MemoryReservation {
 
 /// The client of one member. A static member's name is its own, or each would throw the others out.
 fn client(config: &Config, startup: &Startup, number: usize) -> ClientConfig {
-    let mut client = startup.client.clone();
+    let mut client = startup.membership.client.clone();
     // An end that is polled comes behind all records before it.
     client.set("enable.partition.eof", "true");
-    let name = match (&startup.identity, client.get(STATIC_NAME)) {
+    let name = match (&startup.membership.static_name, client.get(STATIC_NAME)) {
         (Some(identity), _) => Some(identity.of_member(number)),
         (None, Some(users)) if config.workers > 1 => Some(format!("{users}-{number}")),
         (None, _) => None,

@@ -1,4 +1,4 @@
-//! What is asked of a query that is still being startup.
+//! The commands that come for a query while it is still being started.
 
 use std::time::{Duration, Instant};
 

@@ -1,21 +1,25 @@
-//! A query over the schema that there is.
+//! The second step: the query, planned over the schema that was set, is stored, or is inferred.
 
 mod schema;
 
+use std::collections::BTreeMap;
+
 use kafka_access::SettingsError;
 
-pub(in crate::runtime) use self::schema::SchemaSearch;
-use self::schema::{FoundSchema, SchemaOrigin};
+use self::schema::{FoundSchema, SchemaOrigin, SchemaSearch};
+use super::context::StartupContext;
+use super::location::{OpenedLocation, take};
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::store::Store;
 use crate::config::Config;
 use crate::engine::memory::Memory;
 use crate::engine::query::{Query, QueryError};
+use crate::position::TopicPartition;
 use crate::runtime::StreamingError;
 use crate::runtime::kafka_client::check_memory;
-use crate::runtime::startup::restore::take;
 use crate::schema::TableSchema;
 use crate::schema::infer::Notes;
+use crate::source::topics::Extent;
 
 /// Characters of a query in an error, and of what is wrong with it, which may name something of the query.
 const MOST_OF_QUERY: usize = 60;
@@ -25,23 +29,41 @@ const MOST_OF_REASON: usize = 2_000;
 pub(in crate::runtime) struct PlannedQuery {
     pub table: TableSchema,
     pub query: Query,
-    /// As what the store has been taken for it, if there is one to take.
-    pub taken: Option<Fingerprint>,
+    /// Where its checkpoints are going to be; `None` if they are not stored.
+    pub location: Option<OpenedLocation>,
 }
 
-/// Plans the query over the schema that is found, and takes the store for both. `None` if a stop was asked for while
-/// waiting.
-pub(in crate::runtime) fn planned(
-    mut schemas: SchemaSearch<'_, '_>,
+/// Opens the checkpoint location, finds the schema, plans the query over it, and takes the location for both. A location
+/// that is to be reset is not taken yet: another process may still use it. The `extents` go on to where the logs are by
+/// now, if better records have to be waited for. `None` if a stop was asked for while waiting.
+pub(in crate::runtime) fn plan(
+    context: &mut StartupContext<'_>,
+    extents: &mut BTreeMap<TopicPartition, Extent>,
 ) -> Result<Option<PlannedQuery>, StreamingError> {
-    let (config, store) = (schemas.config, schemas.store);
+    let config = context.config;
+    let location = OpenedLocation::open(config)?;
+    let store = location.as_ref().map(|location| &location.store);
+    // What a reset forgets is not to be gone on with.
+    let store = store.filter(|_| !config.reset);
+    let mut schemas = SchemaSearch {
+        context,
+        store,
+        extents,
+    };
     loop {
         let Some(found) = schemas.find()? else {
             return Ok(None);
         };
         let origin = found.origin;
         match planned_over(config, store, found) {
-            Ok(planned) => return Ok(Some(planned)),
+            Ok((table, query, taken)) => {
+                let location = location.map(|location| OpenedLocation { taken, ..location });
+                return Ok(Some(PlannedQuery {
+                    table,
+                    query,
+                    location,
+                }));
+            }
             // Another process of the group was faster, and has seen other records: its schema is gone on with. If it
             // is another query's all the same, that is found then.
             Err(_) if origin == SchemaOrigin::Inferred && schemas.is_kept() => {}
@@ -50,11 +72,13 @@ pub(in crate::runtime) fn planned(
     }
 }
 
+/// Plans the query over the schema, and takes the `store` for both, if there is one: with the fingerprint under which it
+/// is the query's then.
 fn planned_over(
     config: &Config,
     store: Option<&Store>,
     found: FoundSchema,
-) -> Result<PlannedQuery, StreamingError> {
+) -> Result<(TableSchema, Query, Option<Fingerprint>), StreamingError> {
     let table = found.schema;
     let query = query_over(config, &table).map_err(|error| {
         let is_of_schema =
@@ -68,11 +92,7 @@ fn planned_over(
     let taken = store
         .map(|store| take(config, store, &table, &query))
         .transpose()?;
-    Ok(PlannedQuery {
-        table,
-        query,
-        taken,
-    })
+    Ok((table, query, taken))
 }
 
 /// The error, with the reason why a field that the query reads is not in the schema, if it was left out.

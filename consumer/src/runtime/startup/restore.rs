@@ -1,25 +1,34 @@
-//! Where a query goes on: at what is kept of it at CHECKPOINT_LOCATION.
+//! The third step: reads the checkpoints, and compares them with the topics and their logs.
+
+mod stored;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
-use uuid::Uuid;
 
-use crate::checkpoint::fingerprint::Fingerprint;
-use crate::checkpoint::identity::Description;
-use crate::checkpoint::lease::{self, LeaseError};
+use self::stored::{StoredCheckpoints, keep_topic_ids, read_stored};
+use super::context::StartupContext;
+use super::discover::{DiscoveredTopics, topic_ids};
+use super::location::{OpenedLocation, take};
+use crate::checkpoint::lease::LeaseError;
 use crate::checkpoint::repository::{Repository, RepositoryError};
-use crate::checkpoint::store::{Store, StoreError};
+use crate::checkpoint::store::StoreError;
 use crate::checkpoint::{Checkpoint, Checkpoints};
-use crate::config::{Config, OnDataLoss};
 use crate::engine::query::Query;
 use crate::event::Level;
 use crate::number::counted;
 use crate::position::{Offset, TopicPartition};
+use crate::runtime::StreamingError;
 use crate::schema::TableSchema;
-use crate::source::topic_ids::{MadeAnew, TopicIds, made_anew};
-use crate::source::topics::Extent;
+use crate::source::topic_ids::MadeAnew;
+use crate::source::topics::{self, Extent, StartingOffsets};
+
+/// Between two tries to find the logs as they were read, and how many more there are.
+const LOG_RETRY: Duration = Duration::from_millis(500);
+const LOG_TRIES: u32 = 10;
 
 /// Why a query cannot go on from what is kept of it.
 #[derive(Debug, Error)]
@@ -76,187 +85,120 @@ impl RestoreError {
     }
 }
 
-/// A query's checkpoints where it begins.
-pub(in crate::runtime) struct Restored {
+/// Where a query begins.
+pub(in crate::runtime) struct RestoredCheckpoints {
+    /// The checkpoint of each partition.
+    pub checkpoints: Checkpoints,
+    /// Where they are stored; `None` without a location.
+    pub stored: Option<StoredAt>,
+}
+
+/// Where checkpoints are stored.
+pub(in crate::runtime) struct StoredAt {
     pub repository: Arc<Repository>,
-    /// What tells their location from any other.
+    /// The id that tells the location from any other.
     pub location_id: String,
-    partitions: BTreeMap<TopicPartition, Checkpoint>,
-    /// The ids of the topics that they are of, where they are kept.
-    pub topics: TopicIds,
-    /// Of how many partitions something was kept.
-    resumed: usize,
+    /// Whether a process before this one has stored some there.
+    pub has_checkpoints: bool,
 }
 
-/// Takes the store for the query, with the schema of its table; with --reset, after it has forgotten what is kept.
-pub(in crate::runtime) fn take(
-    config: &Config,
-    store: &Store,
-    schema: &TableSchema,
+/// Reads the checkpoints of the query, which are at the location. The partitions of `topics` are read from there on, and
+/// their extents are changed so. `None` if a stop was asked for while waiting.
+pub(in crate::runtime) fn restore(
+    context: &mut StartupContext<'_>,
+    location: Option<OpenedLocation>,
+    table: &TableSchema,
     query: &Query,
-) -> Result<Fingerprint, RestoreError> {
-    let columns = schema.declared().project(query.columns());
-    let columns = columns.unwrap_or_else(|_| schema.declared().as_ref().clone());
-    let own = Description::of(query, &config.topics, &columns);
-    Ok(match config.reset {
-        true => lease::reset(store, &own, schema)?,
-        false => lease::take(store, &own, schema)?,
-    })
-}
-
-/// Reads what is kept in the store, which has been taken for the query, of its topics and their partitions, whose
-/// `extents` came from STARTING_OFFSETS.
-pub(in crate::runtime) fn resume(
-    store: Store,
-    fingerprint: Fingerprint,
-    query: &Query,
-    names: &[Arc<str>],
-    extents: &BTreeMap<TopicPartition, Extent>,
-    tell: &mut impl FnMut(Level, String),
-) -> Result<Restored, RestoreError> {
-    let location = store.location().to_owned();
-    let location_id = store.id(&Uuid::new_v4().simple().to_string())?;
-    let repository = Arc::new(Repository::new(store, fingerprint, query.clone()));
-    let mut topics = TopicIds::new();
-    for topic in names {
-        let id = repository.topic_id(topic)?;
-        topics.extend(id.map(|id| (Arc::clone(topic), id)));
-    }
-    let mut partitions = BTreeMap::new();
-    let mut resumed = 0;
-    for (partition, extent) in extents {
-        let found = repository.newest(partition)?;
-        for problem in found.problems {
-            let text = format!("a checkpoint cannot be used: {problem}");
-            tell(Level::Warning, text);
-        }
-        resumed += usize::from(found.checkpoint.is_some());
-        let checkpoint = match found.checkpoint {
-            Some(checkpoint) => checkpoint,
-            None => Checkpoint::at(repository.begin(partition, extent.start)?),
-        };
-        partitions.insert(partition.clone(), checkpoint);
-    }
-    let told = match resumed {
-        0 => format!("checkpoints are kept at {location}"),
-        some => format!(
-            "goes on from the checkpoints at {location}, which has them of {some} of {} partitions",
-            extents.len()
-        ),
+    topics: &mut DiscoveredTopics,
+) -> Result<Option<RestoredCheckpoints>, StreamingError> {
+    let config = context.config;
+    let Some(OpenedLocation { store, taken }) = location else {
+        return Ok(Some(begin_without_store(context, &topics.extents)));
     };
-    tell(Level::Info, told);
-    Ok(Restored {
-        repository,
-        location_id,
-        partitions,
-        topics,
-        resumed,
-    })
+    let fingerprint = match taken {
+        Some(fingerprint) => fingerprint,
+        None => take(config, &store, table, query)?,
+    };
+    let names = context.topics();
+    let extents = &topics.extents;
+    let stored = read_stored(
+        store,
+        fingerprint,
+        query,
+        &names,
+        extents,
+        &mut context.tell,
+    )?;
+    let Some(logs) = await_logs(context, &stored, topics)? else {
+        return Ok(None);
+    };
+    let at = StoredAt {
+        repository: Arc::clone(&stored.repository),
+        location_id: stored.location_id.clone(),
+        has_checkpoints: stored.has_checkpoints(),
+    };
+    let known = stored.topics.clone();
+    let extents = &mut topics.extents;
+    let checkpoints = stored.begin(extents, &logs, config.on_data_loss, &mut context.tell)?;
+    topics.ids = keep_topic_ids(&at.repository, known, mem::take(&mut topics.ids))?;
+    Ok(Some(RestoredCheckpoints {
+        checkpoints,
+        stored: Some(at),
+    }))
 }
 
-impl Restored {
-    /// Whether there was anything.
-    pub(in crate::runtime) fn has_kept(&self) -> bool {
-        self.resumed > 0
-    }
-
-    /// Whether the topics are those that were read, as far as brokers tell their `ids`.
-    pub(in crate::runtime) fn check_topics(&self, ids: &TopicIds) -> Result<(), RestoreError> {
-        match made_anew(&self.topics, ids) {
-            Some(made_anew) => Err(RestoreError::OtherTopic(made_anew)),
-            None => Ok(()),
+/// The logs, once the topics and the ends of their logs are those that the checkpoints were made of. `None` if a stop was
+/// asked for while waiting.
+fn await_logs(
+    context: &mut StartupContext<'_>,
+    stored: &StoredCheckpoints,
+    topics: &mut DiscoveredTopics,
+) -> Result<Option<BTreeMap<TopicPartition, Extent>>, StreamingError> {
+    let servers = context.config.kafka.bootstrap_servers();
+    let partitions: Vec<_> = topics.extents.keys().cloned().collect();
+    let mut tries = 0;
+    loop {
+        let whole = StartingOffsets::Earliest;
+        let answer = stored
+            .check_topics(&topics.ids)
+            .map_err(StreamingError::from)
+            .and_then(|()| {
+                Ok(topics::extents(
+                    &context.consumer,
+                    servers,
+                    &partitions,
+                    whole,
+                )?)
+            })
+            .and_then(|logs| Ok(stored.check_ends(&logs).map(|()| logs)?));
+        match answer {
+            Ok(logs) => return Ok(Some(logs)),
+            // For a while after its leader was lost a log ends earlier, or nobody knows where; and a broker
+            // may not have heard of the newest topic yet.
+            Err(error) if tries == LOG_TRIES => return Err(error),
+            Err(_) => tries += 1,
         }
-    }
-
-    /// Whether the logs are those that were read. They must have been asked for after this was read: what
-    /// others of the group have kept meanwhile may lie behind ends from before.
-    pub(in crate::runtime) fn check_ends(
-        &self,
-        logs: &BTreeMap<TopicPartition, Extent>,
-    ) -> Result<(), RestoreError> {
-        for (partition, checkpoint) in &self.partitions {
-            let next = checkpoint.next;
-            if let Some(end) = logs.get(partition).map(|log| log.end)
-                && next > end
-            {
-                return Err(RestoreError::MadeAnew {
-                    partition: partition.clone(),
-                    end,
-                    next,
-                });
-            }
+        if context.pending.for_stop(LOG_RETRY) {
+            return Ok(None);
         }
-        Ok(())
-    }
-
-    /// The checkpoints, if the logs still have what comes next. Partitions are then read from there:
-    /// `extents` are changed so.
-    pub(in crate::runtime) fn begin(
-        self,
-        extents: &mut BTreeMap<TopicPartition, Extent>,
-        logs: &BTreeMap<TopicPartition, Extent>,
-        on_data_loss: OnDataLoss,
-        tell: &mut impl FnMut(Level, String),
-    ) -> Result<Checkpoints, RestoreError> {
-        let checkpoints = Checkpoints::of(self.repository);
-        for (partition, mut checkpoint) in self.partitions {
-            if let Some(log) = logs.get(&partition) {
-                pass_over_lost(&mut checkpoint, &partition, log, on_data_loss, tell)?;
-            }
-            if let Some(extent) = extents.get_mut(&partition) {
-                extent.start = checkpoint.next;
-                // What has come since is there at the start, too.
-                extent.end = extent.end.max(checkpoint.next);
-            }
-            checkpoints.begin(partition, checkpoint);
-        }
-        Ok(checkpoints)
+        topics.ids = topic_ids(context).ids;
     }
 }
 
-/// Keeps the `ids` of those topics that are not `known`, and tells all that are known then. Not before all else has been
-/// found right: what is refused once must be refused at the next start, too, however long the log is by then.
-pub(in crate::runtime) fn keep_topics(
-    repository: &Repository,
-    mut known: TopicIds,
-    ids: TopicIds,
-) -> Result<TopicIds, RestoreError> {
-    for (topic, is) in ids {
-        if known.contains_key(&topic) {
-            continue;
-        }
-        let was = repository.keep_topic_id(&topic, is)?;
-        if was != is {
-            return Err(RestoreError::OtherTopic(MadeAnew { topic, was, is }));
-        }
-        known.insert(topic, is);
+fn begin_without_store(
+    context: &mut StartupContext<'_>,
+    extents: &BTreeMap<TopicPartition, Extent>,
+) -> RestoredCheckpoints {
+    if !context.is_demo() {
+        let text = "nothing is kept for a restart: CHECKPOINT_LOCATION is not set";
+        (context.tell)(Level::Info, text.to_owned());
     }
-    Ok(known)
-}
-
-/// Goes on at the log's first record, if some before it are gone and that may be.
-fn pass_over_lost(
-    checkpoint: &mut Checkpoint,
-    partition: &TopicPartition,
-    log: &Extent,
-    on_data_loss: OnDataLoss,
-    tell: &mut impl FnMut(Level, String),
-) -> Result<(), RestoreError> {
-    let next = checkpoint.next;
-    if next >= log.start {
-        return Ok(());
+    let checkpoints = Checkpoints::default();
+    for (partition, extent) in extents {
+        checkpoints.begin(partition.clone(), Checkpoint::at(extent.start));
     }
-    let count = log.start.since(next);
-    if on_data_loss == OnDataLoss::Fail {
-        return Err(RestoreError::DataLoss {
-            count,
-            partition: partition.clone(),
-            next,
-        });
+    RestoredCheckpoints {
+        checkpoints,
+        stored: None,
     }
-    let gone = counted(count, "record");
-    let text = format!("{gone} gone of {partition} from offset {next} on, and not in the result");
-    tell(Level::Warning, text);
-    checkpoint.next = log.start;
-    Ok(())
 }

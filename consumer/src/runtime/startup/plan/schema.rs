@@ -11,7 +11,6 @@ use rdkafka::consumer::BaseConsumer;
 
 use crate::checkpoint::lease;
 use crate::checkpoint::store::Store;
-use crate::config::{Config, TriggerMode};
 use crate::event::Level;
 use crate::number::counted;
 use crate::position::TopicPartition;
@@ -19,7 +18,7 @@ use crate::runtime::StreamingError;
 use crate::runtime::kafka_client::QuietContext;
 use crate::runtime::kafka_client::client;
 use crate::runtime::open_transactions;
-use crate::runtime::startup::pending_commands::PendingCommands;
+use crate::runtime::startup::context::StartupContext;
 use crate::runtime::startup::restore::RestoreError;
 use crate::schema::TableSchema;
 use crate::schema::infer::{Inferred, Notes, SAMPLES, infer};
@@ -44,7 +43,7 @@ const MOST_OF_SCHEMA: usize = 1_000;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A schema, and where it is from.
-pub(in crate::runtime) struct FoundSchema {
+pub(super) struct FoundSchema {
     pub schema: TableSchema,
     pub origin: SchemaOrigin,
     /// What is in the first records but not in the schema, if it is that of theirs.
@@ -53,7 +52,7 @@ pub(in crate::runtime) struct FoundSchema {
 
 /// Where a schema is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::runtime) enum SchemaOrigin {
+pub(super) enum SchemaOrigin {
     /// SCHEMA.
     Set,
     /// What is kept with the checkpoints.
@@ -63,20 +62,17 @@ pub(in crate::runtime) enum SchemaOrigin {
 }
 
 /// What a schema is looked for with.
-pub(in crate::runtime) struct SchemaSearch<'a, 'i> {
-    pub config: &'a Config,
+pub(super) struct SchemaSearch<'s, 'c> {
+    pub context: &'s mut StartupContext<'c>,
     /// Where one may be kept.
-    pub store: Option<&'a Store>,
-    pub consumer: &'a BaseConsumer<QuietContext>,
+    pub store: Option<&'s Store>,
     /// Where records are. They go on to where the logs are by now, if better records have to be waited for.
-    pub extents: &'a mut BTreeMap<TopicPartition, Extent>,
-    pub asked: &'a mut PendingCommands<'i>,
-    pub tell: &'a mut dyn FnMut(Level, String),
+    pub extents: &'s mut BTreeMap<TopicPartition, Extent>,
 }
 
 impl SchemaSearch<'_, '_> {
     /// The schema that was set, is kept, or is that of the first records. `None` if a stop was asked for while waiting.
-    pub(in crate::runtime) fn find(&mut self) -> Result<Option<FoundSchema>, StreamingError> {
+    pub(super) fn find(&mut self) -> Result<Option<FoundSchema>, StreamingError> {
         let found = |schema, origin| {
             Ok(Some(FoundSchema {
                 schema,
@@ -84,7 +80,7 @@ impl SchemaSearch<'_, '_> {
                 left_out: Notes::default(),
             }))
         };
-        if let Some(schema) = &self.config.schema {
+        if let Some(schema) = &self.context.config.schema {
             return found(schema.clone(), SchemaOrigin::Set);
         }
         if let Some(schema) = self.kept()? {
@@ -115,14 +111,14 @@ impl SchemaSearch<'_, '_> {
                         left_out: inferred.left_out,
                     }));
                 }
-                Err(error) if !self.waits() || first.is_full => return Err(error.into()),
+                Err(error) if !self.context.waits() || first.is_full => return Err(error.into()),
                 Err(error) if !mem::replace(&mut told, true) => {
                     let text = format!("{error}; waiting for more records");
-                    (self.tell)(Level::Warning, text);
+                    (self.context.tell)(Level::Warning, text);
                 }
                 Err(_told) => {}
             }
-            if self.asked.for_stop(LOOK_AGAIN) {
+            if self.context.pending.for_stop(LOOK_AGAIN) {
                 return Ok(None);
             }
             self.look_again();
@@ -136,14 +132,10 @@ impl SchemaSearch<'_, '_> {
     }
 
     /// Whether a schema is kept by now that can be read.
-    pub(in crate::runtime) fn is_kept(&self) -> bool {
-        let topics = &self.config.topics;
+    pub(super) fn is_kept(&self) -> bool {
+        let topics = &self.context.config.topics;
         let kept = self.store.map(|store| lease::kept_schema(store, topics));
         matches!(kept, Some(Ok(Some(Ok(_schema)))))
-    }
-
-    fn waits(&self) -> bool {
-        self.config.trigger != TriggerMode::AvailableNow
     }
 
     /// The schema of the query that the store is kept for, if there is one that can be read: the topic's first records
@@ -152,19 +144,20 @@ impl SchemaSearch<'_, '_> {
         let Some(store) = self.store else {
             return Ok(None);
         };
-        let kept = lease::kept_schema(store, &self.config.topics).map_err(RestoreError::from)?;
+        let kept =
+            lease::kept_schema(store, &self.context.config.topics).map_err(RestoreError::from)?;
         match kept.transpose() {
             Ok(None) => Ok(None),
             Ok(Some(schema)) => {
                 let text = format!("SCHEMA as it is kept with the checkpoints: {schema}");
-                (self.tell)(Level::Info, text);
+                (self.context.tell)(Level::Info, text);
                 Ok(Some(schema))
             }
             Err(error) => {
                 let text = format!(
                     "the schema that is kept with the checkpoints cannot be read, and is inferred again: {error}"
                 );
-                (self.tell)(Level::Warning, text);
+                (self.context.tell)(Level::Warning, text);
                 Ok(None)
             }
         }
@@ -172,21 +165,21 @@ impl SchemaSearch<'_, '_> {
 
     /// `None` if a stop was asked for.
     fn first(&mut self) -> Result<Option<FirstRecords>, StreamingError> {
-        let waits = self.waits();
+        let waits = self.context.waits();
         let (mut stopped, mut told) = (false, false);
-        let client = client(self.config);
-        let mut open = OpenLook::new(&client, self.consumer, self.extents);
+        let client = client(self.context.config);
+        let mut open = OpenLook::new(&client, &self.context.consumer, self.extents);
         let records = first_records(&client, self.extents, SAMPLES, |was_nothing| {
             if was_nothing && waits {
                 if !mem::replace(&mut told, true) {
                     let text = "waiting for the first records, to infer SCHEMA from them";
-                    (self.tell)(Level::Info, text.to_owned());
+                    (self.context.tell)(Level::Info, text.to_owned());
                 }
                 if let Some(text) = open.look() {
-                    (self.tell)(Level::Warning, text);
+                    (self.context.tell)(Level::Warning, text);
                 }
             }
-            stopped = self.asked.for_stop(Duration::ZERO);
+            stopped = self.context.pending.for_stop(Duration::ZERO);
             !stopped && (waits || !was_nothing)
         })?;
         Ok((!stopped).then_some(records))
@@ -195,10 +188,10 @@ impl SchemaSearch<'_, '_> {
     /// Moves the ends on to where they are now, and the starts over what has been deleted: nothing of it was read.
     fn look_again(&mut self) {
         let partitions: Vec<_> = self.extents.keys().cloned().collect();
-        let servers = self.config.kafka.bootstrap_servers();
+        let servers = self.context.config.kafka.bootstrap_servers();
         // A broker that does not answer now does so at the next look.
         let whole = StartingOffsets::Earliest;
-        let logs = topics::extents(self.consumer, servers, &partitions, whole);
+        let logs = topics::extents(&self.context.consumer, servers, &partitions, whole);
         for (partition, log) in logs.into_iter().flatten() {
             if let Some(extent) = self.extents.get_mut(&partition) {
                 extent.start = extent.start.max(log.start);
@@ -223,7 +216,7 @@ impl SchemaSearch<'_, '_> {
             true => String::new(),
             false => format!("; RUST_LOG={LOG}=debug tells which"),
         };
-        (self.tell)(level, format!("{fields} {verb} {are}: {notes}{which}"));
+        (self.context.tell)(level, format!("{fields} {verb} {are}: {notes}{which}"));
     }
 
     fn tell_inferred(&mut self, inferred: &Inferred) {
@@ -239,11 +232,11 @@ impl SchemaSearch<'_, '_> {
             ),
         };
         let text = format!("SCHEMA inferred from {samples}: {schema}");
-        (self.tell)(Level::Info, text);
+        (self.context.tell)(Level::Info, text);
         if inferred.bad > 0 {
             let bad = inferred.bad;
             let text = format!("{bad} more of the first records are bad, or unlike the others");
-            (self.tell)(Level::Warning, text);
+            (self.context.tell)(Level::Warning, text);
         }
         self.tell_notes(
             Level::Info,
