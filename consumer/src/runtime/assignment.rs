@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use crate::position::TopicPartition;
+use crate::source::topics::Extent;
 
 /// A group that moves partitions about has until then to settle.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -31,6 +32,16 @@ impl Assignment {
             changed_at: None,
             brokers_up: false,
         }
+    }
+
+    /// At the start none of the partitions with these `extents` is read.
+    pub(super) fn at_start(extents: &BTreeMap<TopicPartition, Extent>) -> Self {
+        let unread = extents
+            .iter()
+            .filter(|(_, extent)| extent.start < extent.end)
+            .map(|(partition, _)| partition.clone())
+            .collect();
+        Self::new(extents.len(), unread)
     }
 
     /// The topics have at least so many partitions.

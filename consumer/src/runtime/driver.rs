@@ -7,38 +7,34 @@
 mod batch;
 mod durability;
 mod heartbeat;
+mod query_run;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
-use crossbeam_channel::{Receiver, never, select};
+use crossbeam_channel::{Receiver, select};
 
+use self::durability::Durability;
+use self::heartbeat::HeartbeatTimer;
+use self::query_run::QueryRun;
 use super::assignment::Assignment;
 use super::backpressure::{Backpressure, Relief};
-use super::changelog::Changelog;
-use super::delivery::Deliveries;
 use super::event_sender::{EventSender, passing_on};
-use super::monitor::{LogLook, Monitor, MonitorSettings};
+use super::logs::Logs;
 use super::offsets::Offsets;
-use super::open_transactions::OpenTransactions;
-use super::peers::{PeerLookup, PeerLookupSettings, Peers};
+use super::peers::Peers;
 use super::report::Reporter;
 use super::startup::{self, Startup};
 use super::trigger::{Trigger, TriggerSettings};
 use super::worker_pool::WorkerPool;
 use super::{MemberError, StreamingError};
-use crate::checkpoint::Checkpoints;
-use crate::checkpoint::writer::WriterThread;
 use crate::command::QueryCommand;
 use crate::config::{Config, TriggerMode};
-use crate::engine::query::Query;
-use crate::engine::worker::{Allowance, WorkerError};
-use crate::event::{Delivery, Level, QueryEvent, Started};
-use crate::position::{TopicPartition, names};
-use crate::source::identity::StaticName;
-use crate::source::member::{MemberCommand, Report};
+use crate::engine::worker::WorkerError;
+use crate::event::{Level, QueryEvent, Started};
+use crate::position::names;
+use crate::source::member::Report;
 
 /// How long a batch waits for dead letters that are on their way: without them it would lack whatever
 /// their partitions have read.
@@ -68,160 +64,76 @@ pub(super) fn run(
     let Some(startup) = startup else {
         return Ok(());
     };
-    let shows_kept = startup.has_checkpoints() && interval.is_some();
+    let shows_checkpoints = startup.has_checkpoints() && interval.is_some();
     let mut driver = Driver::start(config, startup, tell)?;
     driver.tell.event(QueryEvent::Reading);
-    let outcome = driver.run(inbox, shows_kept);
+    let outcome = driver.run(inbox, shows_checkpoints);
     // A query that has failed waits, too: its rows are written all the same, and would come once more.
-    let written = driver.await_written(inbox);
-    let kept = match driver.writer.map_or(Ok(true), WriterThread::finish) {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            let text = "the last checkpoints could not be written in time; what they would have \
-                        is read again after a restart";
-            driver.tell.notice(Level::Warning, text.to_owned());
-            Ok(())
-        }
-        Err(_panic) => Err(StreamingError::Panicked),
-    };
+    let delivered = driver.query.durability.await_delivered(
+        driver.is_stopping,
+        inbox,
+        driver.workers.reports.clone(),
+        &driver.tell,
+    );
+    let stored = driver.query.durability.finish(&driver.tell);
     // Last, since the checkpoints' offsets are committed by members.
-    outcome.and(written).and(kept).and(driver.workers.stop())
+    outcome
+        .and(delivered)
+        .and(stored)
+        .and(driver.workers.stop())
 }
 
+/// The query that is driven, and what the process reads for it with.
 struct Driver {
     tell: EventSender,
-    /// As long as it runs, nobody else has its members' names.
-    _identity: Option<StaticName>,
-    query: Query,
+    query: QueryRun,
     workers: WorkerPool,
-    checkpoints: Checkpoints,
-    writer: Option<WriterThread>,
-    /// Checkpoints that wait for their rows, of a query without an aggregate.
-    deliveries: Option<Deliveries>,
-    /// What becomes of those rows.
-    delivered: Receiver<Delivery>,
-    told_of_dropped: bool,
-    is_stopping: bool,
-    allowance: Allowance,
     trigger: Trigger,
     assignment: Assignment,
     offsets: Offsets,
-    /// What other processes keep, where this one keeps anything.
     peers: Peers,
-    told_of_peers: bool,
-    /// Looks at the logs beside reading; nothing in the demo.
-    monitor: Option<Monitor>,
-    log_looks: Receiver<LogLook>,
-    transactions: OpenTransactions,
+    logs: Logs,
     backpressure: Backpressure,
-    /// In update mode.
-    changelog: Option<Changelog>,
-    reporter: Reporter,
-    /// Batches that are done.
-    batches: u64,
-    heartbeat_at: Instant,
+    heartbeat: HeartbeatTimer,
+    /// Whether a stop has been asked for.
+    is_stopping: bool,
 }
 
 impl Driver {
+    /// Starts the threads, workers first.
     fn start(config: &Config, startup: Startup, tell: EventSender) -> Result<Self, StreamingError> {
-        let changelog = Changelog::of(&startup.query);
-        let backpressure = Backpressure::new(startup.query.clone());
-        let allowance = Allowance::new(config.max_records_per_batch);
         let sender = tell.clone();
         let tell_notice = move |level, text| sender.notice(level, text);
-        let workers = WorkerPool::start(config, &startup, &allowance, tell_notice)?;
-        let lookup = match &startup.stored {
-            // Rows without an aggregate are kept by nobody.
-            Some(at) if config.trigger != TriggerMode::AvailableNow && !startup.query.appends() => {
-                Some(PeerLookup::start(PeerLookupSettings {
-                    client: startup.membership.client.clone(),
-                    servers: config.kafka.bootstrap_servers().to_owned(),
-                    topics: config.topics.clone(),
-                    group: config.group_id.clone(),
-                    location: at.location_id.clone(),
-                    checkpoints: startup.checkpoints.clone(),
-                })?)
-            }
-            _ => None,
-        };
-        let peers = Peers::new(lookup, Instant::now());
-        let monitor = match config.demo.is_empty() {
-            true => Some(Monitor::start(MonitorSettings {
-                client: startup.membership.client.clone(),
-                topics: config
-                    .topics
-                    .iter()
-                    .map(|topic| topic.as_str().into())
-                    .collect(),
-                ids: startup.topic_ids.as_ref().clone(),
-                repository: startup.stored.as_ref().map(|at| Arc::clone(&at.repository)),
-            })?),
-            false => None,
-        };
-        let mut trigger = Trigger::new(TriggerSettings {
-            mode: config.trigger,
-            is_limited: config.max_records_per_batch.is_some(),
-            is_kept: startup.stored.is_some(),
-            has_kept: startup.has_checkpoints(),
-        });
-        if let Some(interval) = startup.asked_interval {
-            trigger.set_interval(interval, Instant::now());
-        }
-        let writer = match startup.stored {
-            Some(at) => Some(WriterThread::start(
-                at.repository,
-                passing_on(&tell, workers.remotes()),
-            )?),
-            None => None,
-        };
-        // What has an aggregate makes its rows again from its state.
-        let holds_back = writer.is_some() && startup.query.appends();
-        let deliveries = holds_back.then(Deliveries::default);
-        let delivered = deliveries.as_ref();
-        let delivered = delivered.map_or_else(never, |all| all.told().clone());
-        let extents = startup.extents;
-        let unread = extents
-            .iter()
-            .filter(|(_, extent)| extent.start < extent.end)
-            .map(|(partition, _)| partition.clone())
-            .collect();
+        let workers = WorkerPool::start(config, &startup, tell_notice)?;
+        let peers = Peers::start(config, &startup, Instant::now())?;
+        let logs = Logs::start(config, &startup)?;
+        let trigger = trigger(config, &startup, Instant::now());
+        let Startup { query, extents, .. } = startup;
+        let tell_written = passing_on(&tell, workers.remotes());
+        let durability = Durability::start(startup.stored, query.appends(), tell_written)?;
+        let reporter = Reporter::new(&config.group_id, &config.query, query.appends());
         Ok(Self {
             tell,
-            _identity: startup.membership.static_name,
-            reporter: Reporter::new(&config.group_id, &config.query, startup.query.appends()),
-            query: startup.query,
             workers,
-            checkpoints: startup.checkpoints,
-            writer,
-            deliveries,
-            delivered,
-            told_of_dropped: false,
-            is_stopping: false,
-            allowance,
             trigger,
-            assignment: Assignment::new(extents.len(), unread),
+            assignment: Assignment::at_start(&extents),
             offsets: Offsets::new(extents, peers.are_looked_up()),
             peers,
-            told_of_peers: false,
-            log_looks: monitor
-                .as_ref()
-                .map_or_else(never, |monitor| monitor.looks.clone()),
-            monitor,
-            transactions: OpenTransactions::default(),
-            backpressure,
-            changelog,
-            batches: 0,
-            heartbeat_at: Instant::now(),
+            logs,
+            backpressure: Backpressure::new(query.clone()),
+            query: QueryRun::new(query, startup.checkpoints, reporter, durability),
+            heartbeat: HeartbeatTimer::new(Instant::now()),
+            is_stopping: false,
         })
     }
 
-    /// Runs until the end; whether what was kept is to be shown first.
+    /// Runs until the end; whether the result of the checkpoints is to be shown first.
     fn run(
         &mut self,
         inbox: &Receiver<QueryCommand>,
-        shows_kept: bool,
+        shows_checkpoints: bool,
     ) -> Result<(), StreamingError> {
-        if shows_kept {
+        if shows_checkpoints {
             let now = Instant::now();
             self.send_heartbeat(now);
             self.batch(now, true, LETTERS)?;
@@ -230,7 +142,7 @@ impl Driver {
             let now = Instant::now();
             // Also while one batch follows another.
             self.send_heartbeat(now);
-            self.keep_written()?;
+            self.query.durability.write_delivered(&self.tell)?;
             let waits = self.relieve(now);
             if !waits && self.is_due(now) {
                 let is_last = self.trigger.fired(now, &self.assignment);
@@ -241,7 +153,7 @@ impl Driver {
                 }
                 continue;
             }
-            let mut until = self.heartbeat_at;
+            let mut until = self.heartbeat.next();
             if let Some(next) = self.trigger.next().filter(|_| !waits) {
                 until = until.min(next);
             }
@@ -253,16 +165,16 @@ impl Driver {
                 recv(self.peers.looks()) -> look => match look {
                     Ok(look) => {
                         let (offsets, assignment) = (&mut self.offsets, &mut self.assignment);
-                        let group = self.reporter.name();
-                        self.peers.saw(look, offsets, assignment, group, &self.tell);
+                        self.peers.saw(look, offsets, assignment, &self.tell);
                     }
                     Err(_) => self.peers.end(&mut self.offsets, &self.tell),
                 },
-                recv(self.delivered) -> delivery => self.settle(delivery.ok()),
-                recv(self.log_looks) -> look => match look {
-                    Ok(look) => self.saw_logs(look)?,
-                    // Its thread has told why.
-                    Err(_) => self.log_looks = never(),
+                recv(self.query.durability.delivered()) -> delivery => {
+                    self.query.durability.settle(delivery.ok());
+                }
+                recv(self.logs.looks()) -> look => match look {
+                    Ok(look) => self.logs.saw(look, &self.assignment, Utc::now(), &self.tell)?,
+                    Err(_) => self.logs.end(),
                 },
                 recv(inbox) -> command => match command {
                     Ok(QueryCommand::SetInterval(interval)) => {
@@ -280,7 +192,7 @@ impl Driver {
     }
 
     fn is_due(&mut self, now: Instant) -> bool {
-        let read = self.workers.counters.records.load(Ordering::Relaxed);
+        let read = self.workers.records_read();
         let has_news = self.peers.has_moved() || self.offsets.has_records(read);
         self.trigger.is_due(now, has_news, &self.assignment)
     }
@@ -288,7 +200,7 @@ impl Driver {
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
         match report {
             Report::CaughtUp(partition) => self.assignment.caught_up(&partition),
-            Report::BatchFull(batches) if batches == self.batches => self.trigger.fill(),
+            Report::BatchFull(batches) if self.workers.is_now(batches) => self.trigger.fill(),
             Report::MemoryShort => self.backpressure.memory_is_short(),
             Report::Assigned(partitions) => {
                 // Of a rebalance that changes nothing for it a member hears too.
@@ -323,22 +235,9 @@ impl Driver {
             | Report::HandedOver { .. } => {}
             Report::Notice(level, text) => self.tell.notice(level, text),
             Report::Failed(MemberError::Worker(WorkerError::OutOfMemory { .. })) => {
-                return Err(self.out_of_memory());
+                return Err(self.query.out_of_memory(&self.backpressure));
             }
             Report::Failed(error) => return Err(error.into()),
-        }
-        Ok(())
-    }
-
-    fn saw_logs(&mut self, look: LogLook) -> Result<(), StreamingError> {
-        if let Some(made_anew) = look.made_anew {
-            return Err(MemberError::MadeAnew(made_anew).into());
-        }
-        if let Some(behind) = look.behind {
-            let reads = |partition: &TopicPartition| self.assignment.reads(partition);
-            for (level, text) in self.transactions.saw(behind, reads, Utc::now()) {
-                self.tell.notice(level, text);
-            }
         }
         Ok(())
     }
@@ -347,7 +246,7 @@ impl Driver {
     fn relieve(&mut self, now: Instant) -> bool {
         match self.backpressure.relief() {
             Some(Relief::Batch) => self.trigger.fill(),
-            Some(Relief::Proceed) => self.workers.tell(|| MemberCommand::Proceed(self.batches)),
+            Some(Relief::Proceed) => self.workers.proceed(),
             None => {}
         }
         let (waits, is_news) = self.backpressure.results_pile_up(now);
@@ -356,6 +255,19 @@ impl Driver {
                 "memory is short, and results are not shown as fast as they are made: waiting";
             self.tell.notice(Level::Warning, text.to_owned());
         }
-        waits || self.deliveries.as_ref().is_some_and(Deliveries::is_full)
+        waits || self.query.durability.is_full()
     }
+}
+
+fn trigger(config: &Config, startup: &Startup, now: Instant) -> Trigger {
+    let mut trigger = Trigger::new(TriggerSettings {
+        mode: config.trigger,
+        is_limited: config.max_records_per_batch.is_some(),
+        is_kept: startup.stored.is_some(),
+        has_kept: startup.has_checkpoints(),
+    });
+    if let Some(interval) = startup.asked_interval {
+        trigger.set_interval(interval, now);
+    }
+    trigger
 }

@@ -3,17 +3,20 @@
 mod freshness;
 mod lookup;
 
+use std::io;
 use std::mem;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never};
 
 use self::freshness::Freshness;
-use self::lookup::Look;
-pub(super) use self::lookup::{PeerLookup, PeerLookupSettings, Reach};
+pub(super) use self::lookup::Reach;
+use self::lookup::{Look, PeerLookup, PeerLookupSettings};
 use super::assignment::Assignment;
 use super::event_sender::EventSender;
 use super::offsets::Offsets;
+use super::startup::Startup;
+use crate::config::{Config, TriggerMode};
 use crate::event::{Level, PeersPart};
 use crate::position::TopicPartition;
 
@@ -23,6 +26,11 @@ const RAREST: Duration = Duration::from_secs(5);
 
 /// What is known of other processes; nothing where this one keeps no checkpoints.
 pub(super) struct Peers {
+    group: String,
+    /// Whether this process stores checkpoints, so that others may share them.
+    has_store: bool,
+    /// Whether the query has no aggregate.
+    appends: bool,
     lookup: Option<PeerLookup>,
     looks: Receiver<Look>,
     next_look: Instant,
@@ -32,11 +40,35 @@ pub(super) struct Peers {
     /// What was wrong at the last look.
     problem: Option<String>,
     told_of_foreign_member: bool,
+    /// Whether it has been told that the group reads partitions which this process does not.
+    told_of_lacking: bool,
 }
 
 impl Peers {
-    pub(super) fn new(lookup: Option<PeerLookup>, now: Instant) -> Self {
-        Self {
+    /// Starts the thread that looks at what others store, if they store anything.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub(super) fn start(config: &Config, startup: &Startup, now: Instant) -> io::Result<Self> {
+        let appends = startup.query.appends();
+        let lookup = match &startup.stored {
+            // Rows without an aggregate are in no checkpoint.
+            Some(at) if config.trigger != TriggerMode::AvailableNow && !appends => {
+                Some(PeerLookup::start(PeerLookupSettings {
+                    client: startup.membership.client.clone(),
+                    servers: config.kafka.bootstrap_servers().to_owned(),
+                    topics: config.topics.clone(),
+                    group: config.group_id.clone(),
+                    location: at.location_id.clone(),
+                    checkpoints: startup.checkpoints.clone(),
+                })?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            group: config.group_id.clone(),
+            has_store: startup.stored.is_some(),
+            appends,
             looks: lookup
                 .as_ref()
                 .map_or_else(never, |lookup| lookup.looks.clone()),
@@ -46,7 +78,8 @@ impl Peers {
             has_moved: false,
             problem: None,
             told_of_foreign_member: false,
-        }
+            told_of_lacking: false,
+        })
     }
 
     /// Whether anybody looks.
@@ -73,7 +106,6 @@ impl Peers {
         look: Look,
         offsets: &mut Offsets,
         assignment: &mut Assignment,
-        group: &str,
         tell: &EventSender,
     ) {
         self.freshness.saw(&look);
@@ -98,11 +130,48 @@ impl Peers {
             && !mem::replace(&mut self.told_of_foreign_member, true)
         {
             let text = format!(
-                "{foreign_member} reads in the group {group} and keeps no checkpoints where this process does: the \
-                 result lacks what it reads"
+                "{foreign_member} reads in the group {} and keeps no checkpoints where this process does: the \
+                 result lacks what it reads",
+                self.group
             );
             tell.notice(Level::Warning, text);
         }
+    }
+
+    /// Says once that partitions are not assigned to this process, and what that means for its result.
+    pub(super) fn tell_of_lacking(
+        &mut self,
+        assignment: &Assignment,
+        now: Instant,
+        tell: &EventSender,
+    ) {
+        let lacking = assignment.lacking(now);
+        if let Some(lacking) = lacking.filter(|_| !self.told_of_lacking) {
+            let told = format!(
+                "{lacking} of {} partitions are not assigned to this member of the group {}",
+                assignment.partitions(),
+                self.group
+            );
+            let (level, consequence) = match self.has_store {
+                true if self.appends => (Level::Info, "they show the rows of these"),
+                true if self.are_looked_up() => (Level::Info, "the result has what they have kept"),
+                true => (
+                    Level::Warning,
+                    "what they read from now on is not in the result",
+                ),
+                false => (
+                    Level::Warning,
+                    "the result is without them; give this process a GROUP_ID of its own",
+                ),
+            };
+            tell.notice(level, format!("{told}: {consequence}"));
+        }
+        self.told_of_lacking = lacking.is_some();
+    }
+
+    /// Whether others read `partition`, as far as has been told.
+    pub(super) fn are_reading(&self, partition: &TopicPartition, assignment: &Assignment) -> bool {
+        self.told_of_lacking && !assignment.reads(partition)
     }
 
     /// No look comes any more.

@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::assignment::Assignment;
+use super::logs::open_transactions::OpenTransactions;
 use super::offsets::Offsets;
-use super::open_transactions::OpenTransactions;
+use crate::engine::worker::{Output, PartitionBatch};
 use crate::position::{Offset, TopicPartition};
 use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 use crate::time::{millis, rfc3339};
@@ -32,6 +33,37 @@ pub(super) struct BatchFacts {
     pub duration: Duration,
     /// How long a worker was busy with the records, on average.
     pub busy: Duration,
+}
+
+impl BatchFacts {
+    /// What the `parts` of a batch tell, which was triggered at `timestamp` when partitions had been read up to `starts`.
+    pub(super) fn of(
+        timestamp: DateTime<Utc>,
+        starts: BTreeMap<TopicPartition, Offset>,
+        parts: &[PartitionBatch],
+    ) -> Self {
+        let mut facts = Self {
+            timestamp,
+            starts,
+            ..Self::default()
+        };
+        for part in parts {
+            facts.records += part.records;
+            facts.bad += part.bad;
+            facts.tombstones += part.tombstones;
+            let start = facts.starts.entry(part.partition.clone());
+            start.or_insert(part.start);
+            let topic = Arc::clone(&part.partition.topic);
+            *facts.records_of.entry(topic).or_default() += part.records;
+            if let Output::State(_, groups) = &part.output {
+                facts.touched += groups
+                    .iter()
+                    .map(|batch| batch.num_rows() as u64)
+                    .sum::<u64>();
+            }
+        }
+        facts
+    }
 }
 
 /// Makes the progress of each batch of one run.
@@ -61,10 +93,6 @@ impl Reporter {
             tombstones: 0,
             last_trigger: Instant::now(),
         }
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
     }
 
     /// Bad records in all batches.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 use datafusion_execution::memory_pool::MemoryReservation;
@@ -12,12 +13,13 @@ use rdkafka::config::ClientConfig;
 use super::kafka_client::queued_bytes;
 use super::startup::Startup;
 use super::{MemberError, StreamingError};
+use crate::checkpoint::Epoch;
 use crate::config::{Config, OnDataLoss, TriggerMode};
 use crate::engine::worker::{Allowance, WorkerPlan};
 use crate::event::Level;
 use crate::position::TopicPartition;
 use crate::sink::dead_letters::{self, DeadLetterSettings};
-use crate::source::identity::STATIC_NAME;
+use crate::source::identity::{STATIC_NAME, StaticName};
 use crate::source::member::{
     self, Counters, MemberCommand, MemberHandle, MemberRemote, MemberSettings, Report, Subscription,
 };
@@ -31,8 +33,14 @@ pub(super) struct WorkerPool {
     pub(super) reports: Receiver<(usize, Report)>,
     /// What all have counted.
     pub(super) counters: Arc<Counters>,
+    /// How many records a batch may still have.
+    allowance: Allowance,
+    /// The number of batches that are done.
+    batches: u64,
     /// What librdkafka fetches ahead for all.
     _queued: MemoryReservation,
+    /// As long as the members run, nobody else has their names.
+    _static_name: Option<Arc<StaticName>>,
 }
 
 impl WorkerPool {
@@ -40,7 +48,6 @@ impl WorkerPool {
     pub(super) fn start(
         config: &Config,
         startup: &Startup,
-        allowance: &Allowance,
         tell: impl Fn(Level, String) + Send + 'static,
     ) -> Result<Self, StreamingError> {
         let (sender, reports) = unbounded();
@@ -57,7 +64,10 @@ impl WorkerPool {
             dead_letters: Some(dead_letters),
             reports,
             counters: Arc::new(Counters::default()),
+            allowance: Allowance::new(config.max_records_per_batch),
+            batches: 0,
             _queued: queued(config, startup),
+            _static_name: startup.membership.static_name.clone(),
         };
         for number in 0..config.workers {
             pool.handles.push(member::spawn(MemberSettings {
@@ -68,7 +78,7 @@ impl WorkerPool {
                     query: startup.query.clone(),
                     table: startup.table.clone(),
                     stop_at_end: config.trigger == TriggerMode::AvailableNow,
-                    allowance: allowance.clone(),
+                    allowance: pool.allowance.clone(),
                     on_record_error: config.on_record_error,
                 },
                 checkpoints: startup.checkpoints.clone(),
@@ -95,11 +105,43 @@ impl WorkerPool {
             .collect()
     }
 
-    /// Tells all the same.
+    /// Sends every member the same command.
     pub(super) fn tell(&self, command: impl Fn() -> MemberCommand) {
         for member in &self.handles {
             member.remote.send(command());
         }
+    }
+
+    /// Records that all have read since the start.
+    pub(super) fn records_read(&self) -> u64 {
+        self.counters.records.load(Ordering::Relaxed)
+    }
+
+    /// How long a worker has been busy with records since this was asked last, on average.
+    pub(super) fn take_busy(&self) -> Duration {
+        let busy = self.counters.busy_nanos.swap(0, Ordering::Relaxed);
+        Duration::from_nanos(busy) / u32::try_from(self.len().max(1)).unwrap_or(1)
+    }
+
+    /// Whether a report that came in the batch after so many others is about the batch of now.
+    pub(super) fn is_now(&self, batches: u64) -> bool {
+        batches == self.batches
+    }
+
+    /// All have handed over, `allowed` records of those that a batch may have: they go on with the next batch. Whoever
+    /// was `refused` has lost the partition.
+    pub(super) fn end_batch(&mut self, allowed: u64, refused: Vec<(TopicPartition, Epoch)>) {
+        self.allowance.give_back(allowed);
+        for (partition, epoch) in refused {
+            self.tell(|| MemberCommand::Refused(partition.clone(), epoch));
+        }
+        self.batches += 1;
+        self.proceed();
+    }
+
+    /// Partitions that wait go on.
+    pub(super) fn proceed(&self) {
+        self.tell(|| MemberCommand::Proceed(self.batches));
     }
 
     /// The next report.

@@ -1,75 +1,79 @@
-//! What is told between batches, and asked of the thread that looks at others.
+//! The heartbeat: when it comes, and how reading goes then.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::Driver;
-use crate::event::{Heartbeat, Level, QueryEvent};
+use crate::event::{Heartbeat, QueryEvent};
 use crate::position::TopicPartition;
 
 /// Between two heartbeats.
 const HEARTBEAT: Duration = Duration::from_millis(250);
 
+/// When the next heartbeat comes.
+pub(super) struct HeartbeatTimer {
+    next: Instant,
+}
+
+impl HeartbeatTimer {
+    /// The first heartbeat comes at `now`.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { next: now }
+    }
+
+    /// The time of the next heartbeat.
+    pub(super) fn next(&self) -> Instant {
+        self.next
+    }
+
+    /// Whether one is due; then the one after it comes an interval later.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = now >= self.next;
+        if is_due {
+            self.next = now + HEARTBEAT;
+        }
+        is_due
+    }
+
+    /// The next one comes at `now`: a batch has changed what it says.
+    pub(super) fn hasten(&mut self, now: Instant) {
+        self.next = now;
+    }
+}
+
 impl Driver {
+    /// Tells how reading goes, if it is time to, and asks for looks at others' partitions and at the logs.
     pub(super) fn send_heartbeat(&mut self, now: Instant) {
-        if now < self.heartbeat_at {
+        if !self.heartbeat.is_due(now) {
             return;
         }
-        self.heartbeat_at = now + HEARTBEAT;
-        self.tell_of_peers(now);
+        self.peers
+            .tell_of_lacking(&self.assignment, now, &self.tell);
         let interval = self.trigger.interval();
         self.peers.ask(interval.unwrap_or_default(), now);
-        if let Some(monitor) = &mut self.monitor {
-            monitor.ask(|| self.offsets.counted(&self.assignment), now);
-        }
+        self.logs.ask(&self.offsets, &self.assignment, now);
+        let heartbeat = self.heartbeat_at(now);
+        self.tell.event(QueryEvent::Heartbeat(heartbeat));
+    }
+
+    fn heartbeat_at(&self, now: Instant) -> Heartbeat {
         let counts = |partition: &TopicPartition| self.offsets.counts(partition, &self.assignment);
         let counters = &self.workers.counters;
-        let read = counters.records.load(Ordering::Relaxed);
-        let heartbeat = Heartbeat {
+        let read = self.workers.records_read();
+        let next_trigger = self.trigger.next();
+        Heartbeat {
             records: read,
             bytes: counters.bytes.load(Ordering::Relaxed),
-            dead_letters: self.reporter.bad(),
-            tombstones: self.reporter.tombstones(),
+            dead_letters: self.query.reporter().bad(),
+            tombstones: self.query.reporter().tombstones(),
             lag: self.offsets.lag(read, &self.assignment),
-            held_back: self.transactions.held_back(counts),
+            held_back: self.logs.transactions().held_back(counts),
             partitions: self.assignment.len(),
             others: self.peers.part(&self.assignment, now),
             paused: usize::try_from(counters.paused.load(Ordering::Relaxed)).unwrap_or(0),
             memory_short: self.backpressure.is_short(),
-            next_trigger: self
-                .trigger
-                .next()
-                .map(|next| next.saturating_duration_since(now)),
-            interval,
-        };
-        self.tell.event(QueryEvent::Heartbeat(heartbeat));
-    }
-
-    /// Partitions that others of the group read are not in the result shown here.
-    fn tell_of_peers(&mut self, now: Instant) {
-        let lacking = self.assignment.lacking(now);
-        if let Some(lacking) = lacking.filter(|_| !self.told_of_peers) {
-            let told = format!(
-                "{lacking} of {} partitions are not assigned to this member of the group {}",
-                self.assignment.partitions(),
-                self.reporter.name()
-            );
-            let (level, consequence) = match &self.writer {
-                Some(_) if self.query.appends() => (Level::Info, "they show the rows of these"),
-                Some(_) if self.peers.are_looked_up() => {
-                    (Level::Info, "the result has what they have kept")
-                }
-                Some(_) => (
-                    Level::Warning,
-                    "what they read from now on is not in the result",
-                ),
-                None => (
-                    Level::Warning,
-                    "the result is without them; give this process a GROUP_ID of its own",
-                ),
-            };
-            self.tell.notice(level, format!("{told}: {consequence}"));
+            next_trigger: next_trigger.map(|next| next.saturating_duration_since(now)),
+            interval: self.trigger.interval(),
         }
-        self.told_of_peers = lacking.is_some();
     }
 }

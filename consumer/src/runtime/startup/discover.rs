@@ -9,7 +9,7 @@ use crate::event::Level;
 use crate::position::{Offset, TopicPartition};
 use crate::runtime::StreamingError;
 use crate::runtime::kafka_client::client;
-use crate::runtime::open_transactions;
+use crate::runtime::logs::open_transactions;
 use crate::source::topic_ids::{self, TopicIds};
 use crate::source::topics::{self, Extent, TopicsError};
 use crate::source::transactions;

@@ -4,6 +4,7 @@
 //! joined after that, because members recognize each other by the location's id.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use rdkafka::config::ClientConfig;
 
@@ -24,7 +25,7 @@ pub(in crate::runtime) struct Membership {
     /// The settings of the members' clients.
     pub client: ClientConfig,
     /// The name that members have in the group beyond this process's life, if they can have one.
-    pub static_name: Option<StaticName>,
+    pub static_name: Option<Arc<StaticName>>,
 }
 
 /// The group before this process joins it.
@@ -82,7 +83,7 @@ pub(in crate::runtime) fn join(
         let client_id = group_guard::client_id(called, location_id);
         client.set(CLIENT_ID, client_id);
     }
-    let static_name = asked.static_name;
+    let static_name = asked.static_name.map(Arc::new);
     Ok(Some(Membership {
         client,
         static_name,

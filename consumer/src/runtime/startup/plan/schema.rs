@@ -17,7 +17,7 @@ use crate::position::TopicPartition;
 use crate::runtime::StreamingError;
 use crate::runtime::kafka_client::QuietContext;
 use crate::runtime::kafka_client::client;
-use crate::runtime::open_transactions;
+use crate::runtime::logs::open_transactions;
 use crate::runtime::startup::context::StartupContext;
 use crate::runtime::startup::restore::RestoreError;
 use crate::schema::TableSchema;

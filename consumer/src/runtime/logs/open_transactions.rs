@@ -18,7 +18,7 @@ const LONG: TimeDelta = TimeDelta::seconds(10);
 
 /// Records of one partition that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Behind {
+pub(in crate::runtime) struct Behind {
     pub waiting: Waiting,
     /// When the first of them was written, or first seen to wait.
     pub since: DateTime<Utc>,
@@ -26,7 +26,7 @@ pub(super) struct Behind {
 
 /// What waits in which partitions.
 #[derive(Debug, Default)]
-pub(super) struct OpenTransactions {
+pub(in crate::runtime) struct OpenTransactions {
     behind: BTreeMap<TopicPartition, Behind>,
     told: BTreeSet<TopicPartition>,
 }
@@ -34,7 +34,7 @@ pub(super) struct OpenTransactions {
 impl OpenTransactions {
     /// Takes in what waits at `now`; and tells what a person would want to know of those partitions that this process
     /// `reads`.
-    pub(super) fn saw(
+    pub(in crate::runtime) fn saw(
         &mut self,
         behind: BTreeMap<TopicPartition, Behind>,
         reads: impl Fn(&TopicPartition) -> bool,
@@ -72,7 +72,10 @@ impl OpenTransactions {
     }
 
     /// What waits in those partitions that are `wanted`; `None` if nothing does.
-    pub(super) fn held_back(&self, wanted: impl Fn(&TopicPartition) -> bool) -> Option<HeldBack> {
+    pub(in crate::runtime) fn held_back(
+        &self,
+        wanted: impl Fn(&TopicPartition) -> bool,
+    ) -> Option<HeldBack> {
         let behind = self
             .behind
             .iter()
@@ -108,7 +111,7 @@ fn text<'b>(
 }
 
 /// What is `waiting`, in words, whose times are asked for now; `None` if nothing is.
-pub(super) fn described(
+pub(in crate::runtime) fn described(
     client: &ClientConfig,
     waiting: BTreeMap<TopicPartition, Waiting>,
 ) -> Option<String> {

@@ -13,10 +13,10 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
-use super::kafka_client::{QuietContext, quiet_client};
 use super::open_transactions::Behind;
 use crate::checkpoint::repository::Repository;
 use crate::position::{Offset, TopicPartition};
+use crate::runtime::kafka_client::{QuietContext, quiet_client};
 use crate::source::topic_ids::{self, MadeAnew, TopicIds, made_anew};
 use crate::source::transactions::{self, Waiting};
 
@@ -38,7 +38,7 @@ pub(super) struct MonitorSettings {
 
 /// What a look has found.
 #[derive(Debug, Default)]
-pub(super) struct LogLook {
+pub(in crate::runtime) struct LogLook {
     /// A topic that is another one by now.
     pub made_anew: Option<MadeAnew>,
     /// What waits behind transactions that were open at the look before, too; `None` if nobody tells.
