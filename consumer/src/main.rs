@@ -17,7 +17,7 @@ use clap::{CommandFactory, Parser};
 use consumer::checkpoint::listing::{self, ListingError};
 use consumer::command::QueryCommand;
 use consumer::config::cli::{
-    CheckpointsFormat, Cli, Command as CliCommand, OutputFormat, Shown as ShownCheckpoints,
+    CheckpointsFormat, CheckpointsRequest, Cli, Command as CliCommand, OutputFormat,
 };
 use consumer::demo::{self, Demo};
 use consumer::event::{NamedEvent, QueryEvent};
@@ -58,9 +58,10 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     let ended = match cli.command() {
-        Some(CliCommand::Checkpoints(flags)) => {
-            flags.shown().map_err(Into::into).and_then(show_checkpoints)
-        }
+        Some(CliCommand::Checkpoints(flags)) => flags
+            .request()
+            .map_err(Into::into)
+            .and_then(show_checkpoints),
         None => run(&cli),
     };
     match ended {
@@ -135,11 +136,11 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         });
     }
     let query = runtime::start(config, events)?;
-    let shown = show(format, received, query.commands());
-    let ended = match shown {
-        Ok(Shown::Ended) => query.join(),
+    let end = show(format, received, query.commands());
+    let ended = match end {
+        Ok(OutputEnd::QueryEnded) => query.join(),
         // Whoever leaves does not wait.
-        Ok(Shown::Left) => Ok(()),
+        Ok(OutputEnd::UserLeft) => Ok(()),
         Err(error) => return Err(error),
     };
     drop(demo);
@@ -147,13 +148,13 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 }
 
 /// Prints what is kept at a location.
-fn show_checkpoints(shown: ShownCheckpoints) -> anyhow::Result<()> {
-    let store = shown.location.open()?;
+fn show_checkpoints(request: CheckpointsRequest) -> anyhow::Result<()> {
+    let store = request.location.open()?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let printed = match &shown.partition {
+    let printed = match &request.partition {
         None => {
             let listing = listing::list(&store)?;
-            match shown.output {
+            match request.output {
                 CheckpointsFormat::Table { .. } => {
                     checkpoints::list_table(&mut out, &listing, Utc::now())
                 }
@@ -162,7 +163,7 @@ fn show_checkpoints(shown: ShownCheckpoints) -> anyhow::Result<()> {
         }
         Some(partition) => {
             let state = listing::show(&store, partition)?;
-            match shown.output {
+            match request.output {
                 CheckpointsFormat::Table { rows } => {
                     checkpoints::state_table(&mut out, &state, rows)
                 }
@@ -195,18 +196,19 @@ fn start_log(format: OutputFormat, query: &str, events: &Sender<NamedEvent>) -> 
     .context("cannot start the log")
 }
 
-enum Shown {
+/// Why there is no more output.
+enum OutputEnd {
     /// The query has ended.
-    Ended,
+    QueryEnded,
     /// The user has left.
-    Left,
+    UserLeft,
 }
 
 fn show(
     format: OutputFormat,
     events: Receiver<NamedEvent>,
     commands: &Sender<QueryCommand>,
-) -> anyhow::Result<Shown> {
+) -> anyhow::Result<OutputEnd> {
     match format {
         OutputFormat::Dashboard { rows } => {
             let theme = theme();
@@ -217,8 +219,10 @@ fn show(
                 goes_on(table.shown(last))?;
             }
             Ok(match ended.end {
-                terminal::DashboardEnd::Left => Shown::Left,
-                terminal::DashboardEnd::Stopped | terminal::DashboardEnd::Lost => Shown::Ended,
+                terminal::DashboardEnd::Left => OutputEnd::UserLeft,
+                terminal::DashboardEnd::Stopped | terminal::DashboardEnd::Lost => {
+                    OutputEnd::QueryEnded
+                }
             })
         }
         OutputFormat::Table { rows } => {
@@ -236,15 +240,15 @@ fn print_all(
     mut output: impl Output,
     events: &Receiver<NamedEvent>,
     commands: &Sender<QueryCommand>,
-) -> anyhow::Result<Shown> {
+) -> anyhow::Result<OutputEnd> {
     let mut file = RegularFile::behind(&io::stdout());
     file.end_torn_line(STDOUT).map_err(OutputError::from)?;
     let (handle, signals) = stop_on_signals(commands.clone())?;
-    let mut shown = Ok(Shown::Ended);
+    let mut end = Ok(OutputEnd::QueryEnded);
     for NamedEvent { event, .. } in events {
         let written = ui::deliver(&mut output, &event, || file.sync());
         if !goes_on(written)? {
-            shown = Ok(Shown::Left);
+            end = Ok(OutputEnd::UserLeft);
             break;
         }
         if matches!(event, QueryEvent::Stopped) {
@@ -253,9 +257,9 @@ fn print_all(
     }
     handle.close();
     if signals.join().is_err() {
-        shown = shown.context("the thread that takes signals broke down");
+        end = end.context("the thread that takes signals broke down");
     }
-    shown
+    end
 }
 
 /// `false` once the reader of the output has gone, which is an end like any other.

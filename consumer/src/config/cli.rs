@@ -11,7 +11,7 @@ mod output;
 mod query;
 mod value;
 
-pub use checkpoints::{CheckpointsFlags, CheckpointsFormat, Shown};
+pub use checkpoints::{CheckpointsFlags, CheckpointsFormat, CheckpointsRequest};
 pub use output::OutputFormat;
 
 const DEFAULT_TOPIC: &str = "transactions";

@@ -24,7 +24,7 @@ use super::DemoError;
 pub(super) struct Brokers {
     servers: String,
     /// The cluster belongs to this client, which does nothing else.
-    _owner: BaseProducer<Quiet>,
+    _owner: BaseProducer<QuietProducerContext>,
 }
 
 impl Brokers {
@@ -36,8 +36,9 @@ impl Brokers {
     ) -> Result<Self, DemoError> {
         let mut config = ClientConfig::new();
         config.set("test.mock.num.brokers", "3");
-        let owner: BaseProducer<Quiet> = without_signals(|| config.create_with_context(Quiet))
-            .map_err(|error| DemoError::Brokers(error.to_string()))?;
+        let owner: BaseProducer<QuietProducerContext> =
+            without_signals(|| config.create_with_context(QuietProducerContext))
+                .map_err(|error| DemoError::Brokers(error.to_string()))?;
         let topics = topics
             .iter()
             .map(|topic| CString::new(*topic))
@@ -94,15 +95,15 @@ fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     started
 }
 
-struct Quiet;
+struct QuietProducerContext;
 
-impl ClientContext for Quiet {
+impl ClientContext for QuietProducerContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         tracing::debug!(target: "librdkafka", ?level, facility, "{message}");
     }
 }
 
-impl ProducerContext for Quiet {
+impl ProducerContext for QuietProducerContext {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _result: &DeliveryResult<'_>, (): ()) {}

@@ -18,7 +18,7 @@ const MOST: usize = 1_000;
 /// The batches that have been given out and are not known to be written.
 pub struct Deliveries {
     /// In the order in which they were given out.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<UnwrittenBatch>,
     /// The number of the first of them.
     first: u64,
     tell: Sender<Delivery>,
@@ -26,7 +26,7 @@ pub struct Deliveries {
     is_lost: bool,
 }
 
-struct Waiting {
+struct UnwrittenBatch {
     /// What may be kept once all up to here is written.
     states: Vec<NewState>,
     is_written: bool,
@@ -70,7 +70,8 @@ impl Deliveries {
     }
 
     fn push(&mut self, states: Vec<NewState>, is_written: bool) {
-        self.waiting.push_back(Waiting { states, is_written });
+        self.waiting
+            .push_back(UnwrittenBatch { states, is_written });
     }
 
     /// What becomes of batches. Whatever comes out of here is to be settled.

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, never};
 
 use self::freshness::Freshness;
 pub(super) use self::lookup::Reach;
-use self::lookup::{Look, PeerLookup, PeerLookupSettings};
+use self::lookup::{PeerLook, PeerLookup, PeerLookupSettings};
 use super::assignment::Assignment;
 use super::event_sender::EventSender;
 use super::offsets::Offsets;
@@ -32,7 +32,7 @@ pub(super) struct Peers {
     /// Whether the query has no aggregate.
     appends: bool,
     lookup: Option<PeerLookup>,
-    looks: Receiver<Look>,
+    looks: Receiver<PeerLook>,
     next_look: Instant,
     freshness: Freshness,
     /// Whether they have moved on since the last batch.
@@ -88,7 +88,7 @@ impl Peers {
     }
 
     /// What looks have found.
-    pub(super) fn looks(&self) -> &Receiver<Look> {
+    pub(super) fn looks(&self) -> &Receiver<PeerLook> {
         &self.looks
     }
 
@@ -103,7 +103,7 @@ impl Peers {
     /// What others read is in the result as far as they have kept it.
     pub(super) fn saw(
         &mut self,
-        look: Look,
+        look: PeerLook,
         offsets: &mut Offsets,
         assignment: &mut Assignment,
         tell: &EventSender,

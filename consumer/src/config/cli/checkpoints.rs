@@ -58,7 +58,7 @@ enum CheckpointsCommand {
 
 /// What of a location is shown, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shown {
+pub struct CheckpointsRequest {
     /// Where.
     pub location: Location,
     /// The partition whose state is shown; `None` for the list of all.
@@ -84,7 +84,7 @@ impl CheckpointsFlags {
     ///
     /// # Errors
     /// The first one that is wrong.
-    pub fn shown(&self) -> Result<Shown, SettingsError> {
+    pub fn request(&self) -> Result<CheckpointsRequest, SettingsError> {
         let rows = table_rows(&self.table_rows)?;
         let output = match self.output.trim() {
             "" | "table" => CheckpointsFormat::Table { rows },
@@ -105,7 +105,7 @@ impl CheckpointsFlags {
             }
             url => Location::parse(url, environment())?,
         };
-        Ok(Shown {
+        Ok(CheckpointsRequest {
             location,
             partition,
             output,

@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::BaseConsumer;
 
-use super::open_transactions::Behind;
+use super::open_transactions::WaitingRecords;
 use crate::checkpoint::repository::Repository;
 use crate::position::{Offset, TopicPartition};
 use crate::runtime::kafka_client::{QuietContext, quiet_client};
@@ -42,7 +42,7 @@ pub(in crate::runtime) struct LogLook {
     /// A topic that is another one by now.
     pub made_anew: Option<MadeAnew>,
     /// What waits behind transactions that were open at the look before, too; `None` if nobody tells.
-    pub behind: Option<BTreeMap<TopicPartition, Behind>>,
+    pub behind: Option<BTreeMap<TopicPartition, WaitingRecords>>,
 }
 
 /// The thread that looks.
@@ -88,12 +88,12 @@ fn run(settings: MonitorSettings, inbox: &Receiver<Vec<TopicPartition>>, looks: 
         }
     };
     let waits = transactions::is_waited_for(&settings.client);
-    let mut ids = Ids {
+    let mut ids = KnownTopicIds {
         topics: settings.topics,
         known: settings.ids,
         repository: settings.repository,
     };
-    let mut stuck = Stuck::default();
+    let mut stuck = StuckTransactions::default();
     for partitions in inbox {
         let mut look = LogLook {
             made_anew: ids.changed(&client),
@@ -115,13 +115,13 @@ fn run(settings: MonitorSettings, inbox: &Receiver<Vec<TopicPartition>>, looks: 
 }
 
 /// The ids of the topics that are read.
-struct Ids {
+struct KnownTopicIds {
     topics: Vec<Arc<str>>,
     known: TopicIds,
     repository: Option<Arc<Repository>>,
 }
 
-impl Ids {
+impl KnownTopicIds {
     /// A topic that is another one by now, seen twice.
     fn changed(&mut self, client: &BaseConsumer<QuietContext>) -> Option<MadeAnew> {
         let ids = topic_ids::ask(client, &self.topics).ids;
@@ -156,11 +156,11 @@ impl Ids {
 
 /// Transactions that were open at the last look, by the first record that waits for them.
 #[derive(Default)]
-struct Stuck(BTreeMap<TopicPartition, Open>);
+struct StuckTransactions(BTreeMap<TopicPartition, OpenTransaction>);
 
 /// The first record that waits for a transaction.
 #[derive(Clone, Copy)]
-struct Open {
+struct OpenTransaction {
     first: Offset,
     /// When it was seen first.
     seen: DateTime<Utc>,
@@ -168,14 +168,14 @@ struct Open {
     since: Option<DateTime<Utc>>,
 }
 
-impl Stuck {
+impl StuckTransactions {
     /// What of `waiting` waited at the last look, too, behind the same record; `read` tells when records were written.
     fn saw(
         &mut self,
         waiting: BTreeMap<TopicPartition, Waiting>,
         now: DateTime<Utc>,
         read: impl FnOnce(&BTreeMap<TopicPartition, Waiting>) -> BTreeMap<TopicPartition, DateTime<Utc>>,
-    ) -> BTreeMap<TopicPartition, Behind> {
+    ) -> BTreeMap<TopicPartition, WaitingRecords> {
         let before = mem::take(&mut self.0);
         let known = |partition: &TopicPartition, waiting: &Waiting| {
             let known = before.get(partition);
@@ -196,7 +196,7 @@ impl Stuck {
         let mut behind = BTreeMap::new();
         for (partition, waiting) in waiting {
             let Some(open) = known(&partition, &waiting) else {
-                let open = Open {
+                let open = OpenTransaction {
                     first: waiting.first,
                     seen: now,
                     since: None,
@@ -209,12 +209,12 @@ impl Stuck {
                 let written = written.get(&partition).copied();
                 written.map_or(open.seen, |written| written.min(open.seen))
             });
-            let open = Open {
+            let open = OpenTransaction {
                 since: Some(since),
                 ..open
             };
             self.0.insert(partition.clone(), open);
-            behind.insert(partition, Behind { waiting, since });
+            behind.insert(partition, WaitingRecords { waiting, since });
         }
         behind
     }
@@ -238,7 +238,7 @@ mod tests {
 
     /// What is behind whom since when, if records tell these times when they are asked for.
     fn saw(
-        stuck: &mut Stuck,
+        stuck: &mut StuckTransactions,
         of: &[(i32, i64, i64)],
         now: i64,
         told: &[(i32, i64)],
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_waits_at_two_looks_waits_since_its_first_record_was_written() {
-        let mut stuck = Stuck::default();
+        let mut stuck = StuckTransactions::default();
         assert!(saw(&mut stuck, &[(0, 5, 7), (1, 2, 3)], 100, &[]).is_empty());
         // The second one's has ended, and another one begun.
         let second = saw(&mut stuck, &[(0, 5, 9), (1, 4, 5)], 102, &[(0, 90)]);

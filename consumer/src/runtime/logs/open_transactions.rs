@@ -18,7 +18,7 @@ const LONG: TimeDelta = TimeDelta::seconds(10);
 
 /// Records of one partition that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::runtime) struct Behind {
+pub(in crate::runtime) struct WaitingRecords {
     pub waiting: Waiting,
     /// When the first of them was written, or first seen to wait.
     pub since: DateTime<Utc>,
@@ -27,7 +27,7 @@ pub(in crate::runtime) struct Behind {
 /// What waits in which partitions.
 #[derive(Debug, Default)]
 pub(in crate::runtime) struct OpenTransactions {
-    behind: BTreeMap<TopicPartition, Behind>,
+    behind: BTreeMap<TopicPartition, WaitingRecords>,
     told: BTreeSet<TopicPartition>,
 }
 
@@ -36,7 +36,7 @@ impl OpenTransactions {
     /// `reads`.
     pub(in crate::runtime) fn saw(
         &mut self,
-        behind: BTreeMap<TopicPartition, Behind>,
+        behind: BTreeMap<TopicPartition, WaitingRecords>,
         reads: impl Fn(&TopicPartition) -> bool,
         now: DateTime<Utc>,
     ) -> Vec<(Level, String)> {
@@ -52,7 +52,7 @@ impl OpenTransactions {
             );
             told.push((Level::Info, text));
         }
-        let is_news = |(partition, behind): &(&TopicPartition, &Behind)| {
+        let is_news = |(partition, behind): &(&TopicPartition, &WaitingRecords)| {
             let is_long = now - behind.since >= LONG;
             is_long && reads(partition) && !self.told.contains(*partition)
         };
@@ -84,8 +84,8 @@ impl OpenTransactions {
     }
 }
 
-fn held_back<'b>(behind: impl Iterator<Item = &'b Behind>) -> Option<HeldBack> {
-    let of_one = |behind: &Behind| HeldBack {
+fn held_back<'b>(behind: impl Iterator<Item = &'b WaitingRecords>) -> Option<HeldBack> {
+    let of_one = |behind: &WaitingRecords| HeldBack {
         records: behind.waiting.records(),
         since: behind.since,
     };
@@ -97,7 +97,7 @@ fn held_back<'b>(behind: impl Iterator<Item = &'b Behind>) -> Option<HeldBack> {
 
 /// What waits, in words; `None` if nothing does.
 fn text<'b>(
-    behind: impl Iterator<Item = (&'b TopicPartition, &'b Behind)> + Clone,
+    behind: impl Iterator<Item = (&'b TopicPartition, &'b WaitingRecords)> + Clone,
 ) -> Option<String> {
     let HeldBack { records, since } = held_back(behind.clone().map(|(_, behind)| behind))?;
     let partitions: Vec<_> = behind.map(|(partition, _)| partition.clone()).collect();
@@ -123,7 +123,7 @@ pub(in crate::runtime) fn described(
     let behind = waiting.into_iter().map(|(partition, waiting)| {
         let written = written.get(&partition).copied().unwrap_or(now);
         let since = written.min(now);
-        (partition, Behind { waiting, since })
+        (partition, WaitingRecords { waiting, since })
     });
     let behind: BTreeMap<_, _> = behind.collect();
     text(behind.iter())
@@ -138,12 +138,15 @@ mod tests {
         DateTime::from_timestamp(second, 0).unwrap()
     }
 
-    fn behind(of: &[(i32, i64, i64, i64)]) -> BTreeMap<TopicPartition, Behind> {
+    fn behind(of: &[(i32, i64, i64, i64)]) -> BTreeMap<TopicPartition, WaitingRecords> {
         let one = |(number, first, end, since): &(i32, i64, i64, i64)| {
             let (first, end) = (Offset(*first), Offset(*end));
             let waiting = Waiting { first, end };
             let since = at(*since);
-            (TopicPartition::new("t", *number), Behind { waiting, since })
+            (
+                TopicPartition::new("t", *number),
+                WaitingRecords { waiting, since },
+            )
         };
         of.iter().map(one).collect()
     }

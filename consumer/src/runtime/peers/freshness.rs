@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::lookup::{Look, Reach};
+use super::lookup::{PeerLook, Reach};
 use crate::event::PeersPart;
 use crate::position::TopicPartition;
 
@@ -11,11 +11,11 @@ use crate::position::TopicPartition;
 pub(super) struct Freshness {
     /// Before that nothing was known.
     since: Instant,
-    partitions: BTreeMap<TopicPartition, Known>,
+    partitions: BTreeMap<TopicPartition, KnownReach>,
 }
 
 #[derive(Clone)]
-struct Known {
+struct KnownReach {
     reach: Reach,
     /// When all records of then were in what was kept, or it had moved on since the look before.
     fresh_at: Instant,
@@ -30,7 +30,7 @@ impl Freshness {
     }
 
     /// Takes what a look has found.
-    pub(super) fn saw(&mut self, look: &Look) {
+    pub(super) fn saw(&mut self, look: &PeerLook) {
         // A look that did not come to its end has not seen all.
         let before = match look.problem {
             None => std::mem::take(&mut self.partitions),
@@ -44,7 +44,7 @@ impl Freshness {
                 Some(known) => known.fresh_at,
                 None => self.since,
             };
-            let known = Known { reach, fresh_at };
+            let known = KnownReach { reach, fresh_at };
             self.partitions.insert(partition.clone(), known);
         }
     }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
     use crate::position::Offset;
 
-    fn look(at: Instant, reaches: &[(i64, i64)]) -> Look {
+    fn look(at: Instant, reaches: &[(i64, i64)]) -> PeerLook {
         let partitions = reaches.iter().enumerate().map(|(number, &(next, end))| {
             let reach = Reach {
                 next: Offset(next),
@@ -83,7 +83,7 @@ mod tests {
             };
             (TopicPartition::new("t", number as i32), reach)
         });
-        Look {
+        PeerLook {
             at,
             partitions: partitions.collect(),
             problem: None,

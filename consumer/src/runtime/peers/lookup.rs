@@ -35,7 +35,7 @@ pub(in crate::runtime) struct PeerLookupSettings {
 
 /// What a look has found.
 #[derive(Debug)]
-pub(in crate::runtime) struct Look {
+pub(in crate::runtime) struct PeerLook {
     /// When it began.
     pub at: Instant,
     /// Of each partition that others read, where its newest checkpoint ends and where its log ends.
@@ -56,7 +56,7 @@ pub(in crate::runtime) struct Reach {
 /// The thread that looks.
 pub(in crate::runtime) struct PeerLookup {
     wanted: Sender<()>,
-    pub(in crate::runtime) looks: Receiver<Look>,
+    pub(in crate::runtime) looks: Receiver<PeerLook>,
 }
 
 impl PeerLookup {
@@ -78,7 +78,7 @@ impl PeerLookup {
     }
 }
 
-fn run(settings: &PeerLookupSettings, inbox: &Receiver<()>, looks: &Sender<Look>) {
+fn run(settings: &PeerLookupSettings, inbox: &Receiver<()>, looks: &Sender<PeerLook>) {
     let client = match quiet_client(&settings.client) {
         Ok(client) => client,
         Err(error) => {
@@ -89,7 +89,7 @@ fn run(settings: &PeerLookupSettings, inbox: &Receiver<()>, looks: &Sender<Look>
     let mut members_at: Option<Instant> = None;
     for () in inbox {
         let at = Instant::now();
-        let mut look = Look {
+        let mut look = PeerLook {
             at,
             partitions: BTreeMap::new(),
             problem: None,
@@ -143,7 +143,7 @@ fn ends(
     topics::extents(client, servers, &others, StartingOffsets::Latest)
 }
 
-impl Look {
+impl PeerLook {
     /// Reads what is kept, after the logs' ends: it is then as old as these, and not younger. What cannot be
     /// read leaves its partition as it was.
     fn follow(&mut self, checkpoints: &Checkpoints, ends: BTreeMap<TopicPartition, Extent>) {
@@ -190,7 +190,7 @@ mod tests {
         let read = counting.read(&taken, &[1, 2, 3]);
         kept.keep(&partition, &read.checkpoint, None).unwrap();
         let follow = || {
-            let mut look = Look {
+            let mut look = PeerLook {
                 at: Instant::now(),
                 partitions: BTreeMap::new(),
                 problem: None,

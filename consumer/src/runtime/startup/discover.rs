@@ -30,7 +30,7 @@ pub(in crate::runtime) struct DiscoveredTopics {
 }
 
 /// What one try has found.
-struct Found {
+struct FoundTopics {
     extents: BTreeMap<TopicPartition, Extent>,
     ids: topic_ids::Told,
     /// Where the logs end with what lies behind open transactions, if this run is not going to read that.
@@ -41,7 +41,7 @@ struct Found {
 pub(in crate::runtime) fn discover(
     context: &mut StartupContext<'_>,
 ) -> Result<Option<DiscoveredTopics>, StreamingError> {
-    let Some(Found { extents, ids, ends }) = await_topics(context)? else {
+    let Some(FoundTopics { extents, ids, ends }) = await_topics(context)? else {
         return Ok(None);
     };
     if let Some((topic, reason)) = &ids.untold {
@@ -67,7 +67,7 @@ pub(in crate::runtime) fn topic_ids(context: &StartupContext<'_>) -> topic_ids::
     }
 }
 
-fn await_topics(context: &mut StartupContext<'_>) -> Result<Option<Found>, StreamingError> {
+fn await_topics(context: &mut StartupContext<'_>) -> Result<Option<FoundTopics>, StreamingError> {
     let waits = context.waits();
     let mut told = None;
     let leaders_by = Instant::now() + LEADERS;
@@ -96,7 +96,7 @@ fn await_topics(context: &mut StartupContext<'_>) -> Result<Option<Found>, Strea
     }
 }
 
-fn find(context: &StartupContext<'_>) -> Result<Found, TopicsError> {
+fn find(context: &StartupContext<'_>) -> Result<FoundTopics, TopicsError> {
     let (config, consumer) = (context.config, &context.consumer);
     let servers = config.kafka.bootstrap_servers();
     let partitions = topics::partitions(consumer, servers, &config.topics)?;
@@ -104,7 +104,7 @@ fn find(context: &StartupContext<'_>) -> Result<Found, TopicsError> {
     let ids = topic_ids(context);
     let ends = ends_with_open(context, &partitions);
     let extents = topics::extents(consumer, servers, &partitions, config.starting_offsets)?;
-    Ok(Found { extents, ids, ends })
+    Ok(FoundTopics { extents, ids, ends })
 }
 
 /// Where logs end, for a run that is not going to read what lies behind open transactions; nothing for others, which
