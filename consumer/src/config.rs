@@ -1,6 +1,6 @@
 //! One immutable, checked value for all settings of a query. Nothing else reads the environment.
 //!
-//! [`cli`] is how users write them; another program may fill in a [`Config`] itself.
+//! Users write settings as [`cli`] reads them; another program may fill in a [`Config`] itself.
 
 pub mod cli;
 mod memory;
@@ -34,24 +34,24 @@ GROUP BY card_brand"
 /// The shortest time between batches.
 pub const SHORTEST_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The longest time between batches: whoever wants more of it wants TRIGGER=available-now.
+/// The longest time between batches: a user who wants a longer one wants TRIGGER=available-now.
 pub const LONGEST_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The query that is kept when none is given, and the columns that it reads.
+/// The query that runs when none is given.
 pub const DEFAULT_QUERY: &str = concat!(totals_by_brand!(), "\nORDER BY total DESC");
 
-/// The same in update mode, where there is no order.
+/// The query that runs in update mode when none is given: a result of changed groups has no order.
 pub const DEFAULT_UPDATING_QUERY: &str = totals_by_brand!();
 
-/// The columns of both.
+/// The columns that both of them read.
 pub const DEFAULT_SCHEMA: &str = "card_brand STRING, amount DECIMAL(12,2)";
 
 /// When a query's batches come, and when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TriggerMode {
-    /// Every so often, without end.
+    /// Batches come at this interval, without end.
     Interval(Duration),
-    /// Once for all that is there, then it ends.
+    /// The query takes all that is there, then it ends.
     AvailableNow,
 }
 
@@ -61,34 +61,34 @@ pub enum OnDataLoss {
     /// The query does not start.
     #[default]
     Fail,
-    /// It goes on with the oldest record that is there.
+    /// The query goes on with the oldest record that is there.
     Continue,
 }
 
 /// What a query needs to run.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where brokers are and how to talk to them.
+    /// The brokers' addresses, and how to talk to them.
     pub kafka: KafkaSettings,
-    /// What is read.
+    /// The names of the topics that are read.
     pub topics: Vec<String>,
     /// The consumer group; it names the query.
     pub group_id: String,
     /// The query's text.
     pub query: String,
-    /// The file that it was read from, for errors.
+    /// The path of the file that the query was read from, for errors.
     pub query_file: Option<String>,
-    /// Where checkpoints are kept; `None` for nowhere.
+    /// Where checkpoints are stored; `None` for nowhere.
     pub checkpoint_location: Option<Location>,
-    /// Where processes of this host see to it that no two have the same name in their group.
+    /// The folder with the locks by which no two processes of this host take the same name in their group.
     pub locks: PathBuf,
-    /// Whether what is kept there is forgotten first.
+    /// Whether what is stored at the location is forgotten first.
     pub reset: bool,
-    /// When records that are still to be read are gone.
+    /// What happens when records that are still to be read are gone.
     pub on_data_loss: OnDataLoss,
     /// The columns of a record; `None` to infer them from the first ones.
     pub schema: Option<TableSchema>,
-    /// When batches come.
+    /// When batches come, and when the query ends.
     pub trigger: TriggerMode,
     /// Whether results of a query with an aggregate have only the groups that have changed, in place of all.
     pub updates: bool,
@@ -98,13 +98,13 @@ pub struct Config {
     pub max_records_per_batch: Option<u64>,
     /// Where reading begins.
     pub starting_offsets: StartingOffsets,
-    /// Group members in this process.
+    /// The number of group members in this process.
     pub workers: usize,
-    /// Where bad records go.
+    /// The topic that bad records go to.
     pub dead_letter_topic: String,
-    /// What happens to those that cannot be written.
+    /// What happens to bad records that cannot be written there.
     pub on_dead_letter_failure: OnFailure,
-    /// When the query fails on a record.
+    /// What happens when the query fails on a record.
     pub on_record_error: OnRecordError,
     /// What to tell the user about the demo; empty when it is none.
     pub demo: Vec<String>,

@@ -16,7 +16,7 @@ use self::brokers::Brokers;
 const TOPIC: &str = "transactions";
 const PARTITIONS: i32 = 6;
 const REPLICATION: i32 = 3;
-/// What the producer's records have, so that a query can be planned before there are any.
+/// The columns of the producer's records, so that a query can be planned before there are any.
 pub const SCHEMA: &str = "transaction_id STRING, timestamp TIMESTAMP, card_number STRING, \
     card_brand STRING, card_holder STRING, amount DECIMAL(12,2), currency STRING, merchant STRING, \
     category STRING, city STRING, country STRING, channel STRING, status STRING, \
@@ -62,7 +62,7 @@ impl Demo {
             .spawn(move || {
                 let outcome = producer::run(&settings, &stopped, |event| {
                     if matches!(event, Event::Burst { .. }) {
-                        // Only the first is waited for.
+                        // Only the first burst is waited for.
                         let _ = first.try_send(());
                     }
                 });
@@ -70,7 +70,7 @@ impl Demo {
                     tracing::error!(%error, "the demo's producer has stopped");
                 }
             })?;
-        // Without it the query waits by itself.
+        // If no burst has come, the query waits by itself.
         let _ = burst.recv_timeout(FIRST_BURST);
         Ok(Self {
             stop,
@@ -87,7 +87,7 @@ impl Demo {
     /// Whether the demo has `topics`: nobody could make another one in its brokers.
     ///
     /// # Errors
-    /// The first that it has not.
+    /// The first topic that the demo does not have.
     pub fn check(topics: &[String]) -> Result<(), SettingsError> {
         match topics.iter().find(|topic| *topic != TOPIC) {
             None => Ok(()),
@@ -101,7 +101,7 @@ impl Demo {
         }
     }
 
-    /// What to tell the user, a line each.
+    /// What to tell the user about the demo, one line each.
     pub fn hints() -> Vec<String> {
         vec![
             "demo: three brokers and a producer run inside this process".to_owned(),
@@ -121,8 +121,8 @@ impl Drop for Demo {
     }
 }
 
-/// Livelier than the producer by itself, and with a few records that are bad, late and shuffled, so
-/// that there is something to see.
+/// The producer's settings: livelier than its defaults, and with a few records that are bad, late and shuffled, so that
+/// there is something to see.
 fn settings(servers: &str) -> Result<Settings, SettingsError> {
     let ratio = |value| Ratio::new(value).unwrap_or(Ratio::NONE);
     Ok(Settings {

@@ -1,4 +1,4 @@
-//! The command line: settings in, exit code out.
+//! The program: it reads the command line, runs the query, shows its results, and ends with an exit code.
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage. The first SIGINT or SIGTERM lets the query finish its
 //! batch, the second ends at once. SIGTSTP stops it only where a shell can continue it.
@@ -45,11 +45,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 const FAILED: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
-/// Standard output, to be read.
+/// The path by which the file behind standard output can be read.
 const STDOUT: &str = "/proc/self/fd/1";
 
-/// Only what RUST_LOG asks for: what librdkafka retries by itself is no news, and the query tells
-/// when brokers are lost.
+/// The log's filter without RUST_LOG. librdkafka is silent then: what it retries by itself is no news, and the query
+/// says when brokers are lost.
 const QUIET: &str = "warn,librdkafka=off";
 
 fn main() -> ExitCode {
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The error with its causes, of which some are told by the error itself.
+/// The error's text, with those causes that the text does not have already.
 fn reason(error: &anyhow::Error) -> String {
     let causes = error.chain().skip(1).map(ToString::to_string);
     causes.fold(error.to_string(), |reason, cause| {
@@ -139,7 +139,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let end = show(format, received, query.commands());
     let ended = match end {
         Ok(OutputEnd::QueryEnded) => query.join(),
-        // Whoever leaves does not wait.
+        // A user who leaves does not wait for the query's end.
         Ok(OutputEnd::UserLeft) => Ok(()),
         Err(error) => return Err(error),
     };
@@ -147,7 +147,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-/// Prints what is kept at a location.
+/// Prints the checkpoints that are stored at a location.
 fn show_checkpoints(request: CheckpointsRequest) -> anyhow::Result<()> {
     let store = request.location.open()?;
     let mut out = io::BufWriter::new(io::stdout().lock());

@@ -57,7 +57,7 @@ use self::event_sender::EventSender;
 
 pub use self::startup::restore::RestoreError;
 
-/// Why a query does not run, or runs no more.
+/// Why a query cannot start, or has ended.
 #[derive(Debug, Error)]
 pub enum StreamingError {
     /// A setting is wrong.
@@ -79,39 +79,39 @@ pub enum StreamingError {
          or this one another GROUP_ID"
     )]
     ForeignMember {
-        /// Which group.
+        /// The name of the group.
         group: String,
-        /// What the member calls itself.
+        /// The member's `client.id`.
         client_id: String,
-        /// Where it is.
+        /// The host that it runs on.
         host: String,
     },
-    /// What is to be forgotten is in use.
+    /// --reset would forget what is in use.
     #[error(
         "--reset would forget what another process goes on with: {host} reads in GROUP_ID={group}; stop it \
          first"
     )]
     InUse {
-        /// Which group.
+        /// The name of the group.
         group: String,
-        /// Where the process is.
+        /// The host that the process runs on.
         host: String,
     },
-    /// Nobody tells whether what is to be forgotten is in use.
+    /// The brokers do not tell whether --reset would forget what is in use.
     #[error(
         "--reset would forget what another process may go on with: brokers do not tell who reads in \
          GROUP_ID={group} ({reason}); start again when all of them answer"
     )]
     UnknownGroup {
-        /// Which group.
+        /// The name of the group.
         group: String,
-        /// librdkafka's word for it.
+        /// The reason, in librdkafka's words.
         reason: String,
     },
-    /// It cannot go on from its checkpoints.
+    /// The query cannot go on from its checkpoints.
     #[error(transparent)]
     Resume(#[from] RestoreError),
-    /// The query does not go with the schema that is kept.
+    /// The query does not fit the schema that is stored with the checkpoints.
     #[error("{0}; SCHEMA is as it is kept with the checkpoints: set it, or --reset infers it anew")]
     KeptSchema(Box<StreamingError>),
     /// The first records tell no schema.
@@ -123,7 +123,7 @@ pub enum StreamingError {
     /// The result cannot be computed.
     #[error("the query's result cannot be computed: {0}")]
     Result(String),
-    /// What is kept is more than may be.
+    /// The query's state takes more memory than it may.
     #[error(
         "MEMORY_LIMIT ({}) does not hold this query: its groups are {}, counted in each partition, and take \
          {}, and merging them and computing the result takes more than the rest; set a larger MEMORY_LIMIT, \
@@ -134,29 +134,29 @@ pub enum StreamingError {
         if *.is_kept { "; its checkpoints are good, and with a larger limit it goes on from them" } else { "" }
     )]
     StateTooLarge {
-        /// Groups kept, one in two partitions counted twice.
+        /// The number of groups in the state; a group of two partitions is counted twice.
         groups: u64,
-        /// What they take.
+        /// The bytes that they take.
         bytes: u64,
-        /// What may be held in all.
+        /// The bytes that the query may hold in all.
         limit: u64,
         /// Whether there are checkpoints.
         is_kept: bool,
     },
-    /// Rows of one batch of a query without an aggregate are more than may be held.
+    /// The rows of one batch of a query without an aggregate take more memory than it may.
     #[error(
         "MEMORY_LIMIT ({}) does not hold the rows of one batch; set a larger MEMORY_LIMIT, or have fewer \
          partitions read at a time",
         number::bytes(*.limit)
     )]
     RowsTooLarge {
-        /// What may be held in all.
+        /// The bytes that the query may hold in all.
         limit: u64,
     },
     /// The operating system gives no thread.
     #[error("a thread cannot be started: {0}")]
     Thread(#[from] io::Error),
-    /// A panic, which is a bug.
+    /// The query's thread has panicked, which is a bug.
     #[error("the query's thread broke down")]
     Panicked,
 }
@@ -186,26 +186,26 @@ pub struct StreamingQuery {
 }
 
 impl StreamingQuery {
-    /// Where commands to it go.
+    /// Takes commands to the query.
     pub fn commands(&self) -> &Sender<QueryCommand> {
         &self.commands
     }
 
-    /// Waits for its end.
+    /// Waits for the query's end.
     ///
     /// # Errors
-    /// Why it failed, if it did.
+    /// If the query has failed: the reason.
     pub fn join(self) -> Result<(), StreamingError> {
         self.thread.join().unwrap_or(Err(StreamingError::Panicked))
     }
 }
 
-/// Starts a query; what happens to it, from [`QueryEvent::Started`] to [`QueryEvent::Stopped`], goes to `events`
-/// under its name, so that several queries may share a channel. What can be checked at once is: the query, if its schema is given, and whether
-/// brokers answer.
+/// Starts a query; what happens to it, from [`QueryEvent::Started`] to [`QueryEvent::Stopped`], goes to `events` under
+/// its name, so that several queries may share a channel. The query, if its schema is given, and whether
+/// brokers answer are checked before this returns.
 ///
 /// # Errors
-/// If it cannot be started. What turns out later ends the query: [`StreamingQuery::join`] tells.
+/// If the query cannot be started. What fails later ends the query, and [`StreamingQuery::join`] returns it.
 pub fn start(config: Config, events: Sender<NamedEvent>) -> Result<StreamingQuery, StreamingError> {
     startup::plan::check(&config)?;
     let (commands, inbox) = unbounded();

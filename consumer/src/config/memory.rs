@@ -1,4 +1,4 @@
-//! MEMORY_LIMIT: what a user writes, and what holds when nothing is written.
+//! MEMORY_LIMIT: the limit that a user writes, and the one that holds when nothing is written.
 
 use std::fs;
 use std::path::Path;
@@ -6,10 +6,11 @@ use std::path::Path;
 use bytesize::ByteSize;
 use kafka_access::SettingsError;
 
-/// Less would hold little more than what is fetched ahead and decoded.
+/// A smaller limit would hold little more than what is fetched ahead and decoded.
 const SMALLEST: ByteSize = ByteSize::mb(32);
 
-/// The most bytes that a query may hold, as `text` says, or the machine.
+/// The most bytes that a query may hold: as `text` says, else a share of the machine's memory; `None` if that is not
+/// known.
 pub(super) fn limit(text: &str) -> Result<Option<u64>, SettingsError> {
     if text.is_empty() {
         let read = |path: &str| fs::read_to_string(path).ok();
@@ -25,8 +26,8 @@ pub(super) fn limit(text: &str) -> Result<Option<u64>, SettingsError> {
     Ok(Some(size.as_u64()))
 }
 
-/// What this process can have: the memory of the machine, or less if its cgroup (version 2) or one above
-/// that has a limit. `None` where neither can be read.
+/// The bytes that this process can have: the memory of the machine, or less if its cgroup (version 2) or one above that
+/// has a limit. `None` where neither can be read.
 fn available(read: impl Fn(&str) -> Option<String>) -> Option<u64> {
     let machine = read("/proc/meminfo").and_then(|text| total(&text));
     let own = read("/proc/self/cgroup");
@@ -35,13 +36,13 @@ fn available(read: impl Fn(&str) -> Option<String>) -> Option<u64> {
         let path = Path::new("/sys/fs/cgroup")
             .join(cgroup.strip_prefix("/").unwrap_or(cgroup))
             .join("memory.max");
-        // `max` is no limit, and no number.
+        // The text `max` means no limit, and is no number.
         read(path.to_str()?)?.trim().parse().ok()
     });
     limits.chain(machine).min()
 }
 
-/// `MemTotal:       16311764 kB`, in bytes.
+/// The machine's memory in bytes, from a line such as `MemTotal:       16311764 kB`.
 fn total(meminfo: &str) -> Option<u64> {
     let line = meminfo
         .lines()
@@ -50,7 +51,7 @@ fn total(meminfo: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
-/// The path behind `0::`, which is that of version 2.
+/// The path of the cgroup of version 2, which stands behind `0::`.
 fn cgroup(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.strip_prefix("0::"))
 }

@@ -1,5 +1,5 @@
-//! librdkafka's properties that are a query's own: its totals, its dead letters and what it tells
-//! depend on them. Whoever sets one is told what to do instead; any other property is the user's.
+//! librdkafka's properties that are a query's own: its totals, its dead letters and its reports depend on them. A user
+//! who sets one is told what to do instead; any other property is the user's.
 
 const OFFSETS: &str =
     "the query keeps its offsets beside its totals, not in the group; leave it out";
@@ -8,7 +8,7 @@ const MEMBERS: &str =
 const LETTERS: &str =
     "each dead letter is acknowledged by all in-sync replicas, and may come twice; leave it out";
 
-/// Each with what to do instead.
+/// The query's own properties, each with what to do instead.
 pub(super) const OWN_PROPERTIES: [(&str, &str); 11] = [
     ("group.id", "set GROUP_ID instead"),
     ("auto.offset.reset", "set STARTING_OFFSETS instead"),

@@ -28,7 +28,7 @@ pub(super) struct Brokers {
 }
 
 impl Brokers {
-    /// Three brokers with these topics: they have no request to create one.
+    /// Starts three brokers with these topics: mock brokers have no request to create one.
     pub(super) fn start(
         topics: &[&str],
         partitions: i32,
@@ -77,8 +77,8 @@ impl Brokers {
     }
 }
 
-/// Has the threads that `start` starts take no signals: librdkafka sees to that for its own, but not for the mock cluster's,
-/// which ends where a signal interrupts its wait for requests.
+/// Has the threads that `start` starts take no signals. librdkafka sees to that for its own threads, but not for the
+/// mock cluster's, which ends when a signal interrupts its wait for requests.
 fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     let mut all = MaybeUninit::uninit();
     let mut before = MaybeUninit::uninit();

@@ -6,24 +6,25 @@ use std::time::{Duration, Instant};
 use crate::position::TopicPartition;
 use crate::source::topics::Extent;
 
-/// A group that moves partitions about has until then to settle.
+/// A group that moves partitions about has settled when none has moved for this long.
 const SETTLING: Duration = Duration::from_secs(5);
 
 /// The partitions of one process.
 pub(super) struct Assignment {
-    /// Of the topics.
+    /// The number of the topics' partitions, as far as it is known.
     partitions: usize,
     /// The member that reads each.
     readers: BTreeMap<TopicPartition, usize>,
-    /// Those whose records from before the start have not been read, or were and may not be handed over.
+    /// The partitions whose records from before the start have not been read, or were read and may not be handed over.
     unread: BTreeSet<TopicPartition>,
+    /// When partitions moved last, or brokers came back; `None` before that.
     changed_at: Option<Instant>,
     /// Whether any broker answers.
     brokers_up: bool,
 }
 
 impl Assignment {
-    /// Of so many partitions none is read; `unread` have records.
+    /// None of the topics' `partitions` is read yet; those that are `unread` have records.
     pub(super) fn new(partitions: usize, unread: BTreeSet<TopicPartition>) -> Self {
         Self {
             partitions,
@@ -44,12 +45,12 @@ impl Assignment {
         Self::new(extents.len(), unread)
     }
 
-    /// The topics have at least so many partitions.
+    /// The topics have at least this many partitions.
     pub(super) fn grow(&mut self, partitions: usize) {
         self.partitions = self.partitions.max(partitions);
     }
 
-    /// `member` reads these, from their checkpoints on, and tells when it has caught up.
+    /// `member` reads these partitions from their checkpoints on, and reports when it has caught up.
     pub(super) fn assigned(
         &mut self,
         member: usize,
@@ -64,8 +65,9 @@ impl Assignment {
         self.changed_at = Some(now);
     }
 
-    /// What another member has been assigned meanwhile stays. What this one has read and not handed over is lost
-    /// with it, so its partitions are unread until another has read them, here or where that can be looked up.
+    /// `member` reads these partitions no longer. A partition that another member has been assigned meanwhile stays
+    /// with that one. What `member` has read and not handed over is lost, so its partitions are unread until another
+    /// has read them, here or in a process that stores its checkpoints where they are looked up.
     pub(super) fn revoked(&mut self, member: usize, partitions: &[TopicPartition], now: Instant) {
         for partition in partitions {
             if self.readers.get(partition) == Some(&member) {
@@ -99,16 +101,16 @@ impl Assignment {
         self.unread.is_empty()
     }
 
-    /// The same of what this process reads: what others of its group read is not waited for, but its
-    /// own members have time to join.
+    /// Whether all that was there at the start has been read from this process's own partitions. What other members of
+    /// the group read is not waited for, but this process's members have time to join.
     pub(super) fn has_read_own(&self, now: Instant) -> bool {
         !self.readers.is_empty()
             && (self.missing() == 0 || self.is_settled(now))
             && !self.unread.iter().any(|unread| self.reads(unread))
     }
 
-    /// How many partitions it does not read for good, as far as can be told; `None` if it reads all, nothing is
-    /// settled, or no broker answers.
+    /// How many partitions this process does not read, and is not going to read, as far as can be told; `None` if it
+    /// reads all, the group has not settled, or no broker answers.
     pub(super) fn lacking(&self, now: Instant) -> Option<usize> {
         let missing = self.missing();
         (self.brokers_up && missing > 0 && self.is_settled(now)).then_some(missing)
@@ -120,21 +122,22 @@ impl Assignment {
             .is_some_and(|at| now.saturating_duration_since(at) >= SETTLING)
     }
 
+    /// Whether this process reads `partition`.
     pub(super) fn reads(&self, partition: &TopicPartition) -> bool {
         self.readers.contains_key(partition)
     }
 
-    /// How many it reads.
+    /// How many partitions this process reads.
     pub(super) fn len(&self) -> usize {
         self.readers.len()
     }
 
-    /// How many it does not read.
+    /// How many partitions this process does not read.
     fn missing(&self) -> usize {
         self.partitions.saturating_sub(self.readers.len())
     }
 
-    /// Of how many.
+    /// How many partitions the topics have.
     pub(super) fn partitions(&self) -> usize {
         self.partitions
     }
@@ -170,18 +173,18 @@ mod tests {
         assignment.caught_up(&partition(1));
         assert!(assignment.has_read_all() && assignment.has_read_own(now));
 
-        // It has told that it has caught up, and goes before it has handed over.
+        // The member has reported that it has caught up, and leaves before it has handed over.
         assignment.revoked(0, &[partition(0)], now);
         assert!(!assignment.has_read_all());
-        // It may be another process's now: what is left here does not wait for it.
+        // Another process may have the partition now: what is left here does not wait for it.
         assert!(!assignment.has_read_own(now));
         assert!(assignment.has_read_own(now + SETTLING));
 
-        // Of that nothing is known here until a look shows what it has kept.
+        // Nothing is known here of that process's reading until a look shows what it has stored.
         assignment.caught_up(&partition(0));
         assert!(assignment.has_read_all());
 
-        // Who had it before has nothing to take with it.
+        // The member that had the partition before gives up nothing.
         assignment.assigned(1, vec![partition(0)], now);
         assignment.caught_up(&partition(0));
         assignment.revoked(0, &[partition(0)], now);
@@ -205,7 +208,7 @@ mod tests {
         assert!(assignment.has_read_own(now + SETTLING));
         assert!(assignment.has_read_all());
 
-        // It moves before it is in any result: it is read again.
+        // The partition moves before any result has its records: they are read again.
         assignment.revoked(0, &[partition(0)], now);
         assignment.assigned(1, vec![partition(0)], now);
         assert!(!assignment.has_read_own(now));
@@ -227,7 +230,7 @@ mod tests {
         assignment.saw_brokers(true, now + SETTLING);
         assert_eq!(assignment.lacking(now + SETTLING), None);
         assert_eq!(assignment.lacking(now + 2 * SETTLING), Some(2));
-        // Another one answers, too.
+        // Another broker answers, too.
         assignment.saw_brokers(true, now + 2 * SETTLING);
         assert_eq!(assignment.lacking(now + 2 * SETTLING), Some(2));
         assignment.saw_brokers(false, now + 3 * SETTLING);

@@ -1,5 +1,5 @@
-//! Backpressure in memory, as far as it is a matter of when batches come: partitions that wait for it, results
-//! that take it.
+//! Backpressure: what shortage of memory changes in the times of batches. Partitions wait for memory, and results that
+//! nobody has shown yet take it.
 
 use std::mem;
 use std::sync::{Arc, Weak};
@@ -13,23 +13,25 @@ use crate::event::Batch;
 /// How long the next batch waits for whoever shows the newest result.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What waits for memory, and what takes it.
 pub(super) struct Backpressure {
     query: Query,
     /// Whether some partition takes no more because memory is short.
     waits_for_memory: bool,
     /// Results that somebody may still have to show.
     results: Vec<Weak<Batch>>,
+    /// When the newest of them was given out.
     given_out_at: Option<Instant>,
-    /// Whether it has been told that they wait.
+    /// Whether a notice has said that results wait to be shown.
     told: bool,
 }
 
 /// What makes room for partitions that wait for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Relief {
-    /// They can go on: what took the memory, such as the computing of a result, is over.
+    /// Partitions can go on: what took the memory, such as the computing of a result, is over.
     Proceed,
-    /// What they have read has to be merged.
+    /// A batch has to come, which merges what the partitions have read.
     Batch,
 }
 
@@ -54,12 +56,12 @@ impl Backpressure {
         self.waits_for_memory || self.query.is_short_of_memory()
     }
 
-    /// A batch begins, in which all hand over.
+    /// A batch begins, in which all partitions hand over.
     pub(super) fn begin(&mut self) {
         self.waits_for_memory = false;
     }
 
-    /// What partitions that wait need, said once.
+    /// What the partitions that wait need; each shortage is answered once.
     pub(super) fn relief(&mut self) -> Option<Relief> {
         mem::take(&mut self.waits_for_memory).then(|| match self.query.is_short_of_memory() {
             true => Relief::Batch,
@@ -67,7 +69,7 @@ impl Backpressure {
         })
     }
 
-    /// A result has been made that others are going to show.
+    /// A result has been given out, which others are going to show.
     pub(super) fn give_out(&mut self, batch: &Arc<Batch>, now: Instant) {
         self.results.push(Arc::downgrade(batch));
         self.given_out_at = Some(now);
@@ -164,7 +166,7 @@ mod tests {
         };
         let small = give_out(&mut backpressure, 5_000);
         assert_eq!(backpressure.results_pile_up(start), (false, false));
-        // The newest is not waited for without end, the one before is.
+        // The newest result is not waited for without end, but the one before it is.
         let large = give_out(&mut backpressure, 20_000);
         assert_eq!(backpressure.results_pile_up(start), (true, false));
         assert_eq!(backpressure.results_pile_up(later), (true, true));

@@ -1,11 +1,11 @@
 //! Update mode: which rows a batch's result is made of.
 //!
-//! What the groups that a batch changes had before it is looked up in the states of all partitions; with what
-//! the batch's records make it is all that their rows need. The cost is that of the groups that change, however
-//! many there are.
+//! The rows of a changed group need two things: what the batch's records make of it, and what the states of all
+//! partitions had of it before. The latter is looked up. So a batch costs as much as the groups that it changes,
+//! however many groups there are.
 //!
-//! That is right as long as nothing but this process's batches has changed a state since the last result. What a
-//! state is follows from its partition and offset, so these are compared.
+//! This is right as long as nothing but this process's batches has changed a state since the last result. A state
+//! follows from its partition and its offset, so these are compared.
 
 use std::collections::BTreeMap;
 
@@ -26,14 +26,14 @@ pub(super) type ShownStates = BTreeMap<TopicPartition, Checkpoint>;
 pub(super) struct Changelog {
     keys: SchemaRef,
     memory: Memory,
-    /// Up to where the last result had each partition; `None` if the next must have all groups.
+    /// The offset at which the last result had each partition; `None` if the next result must have all groups.
     shown: Option<BTreeMap<TopicPartition, Offset>>,
-    /// How many groups there were.
+    /// How many groups the last result had in all.
     groups: u64,
 }
 
 impl Changelog {
-    /// Those of `query`; `None` if its results have all groups anyway.
+    /// The changelog of `query`, which has shown nothing yet; `None` if its results have all groups anyway.
     pub(super) fn of(query: &Query) -> Option<Self> {
         query.looked_up_by().map(|keys| Self {
             keys: keys.clone(),
@@ -44,7 +44,7 @@ impl Changelog {
     }
 
     /// Whether the states of `before` have been shown, so that a batch that reads partitions up to `ends` can
-    /// show what it changes. They count as shown up to there then.
+    /// show what it changes. From then on the states count as shown up to these ends.
     pub(super) fn go_on(
         &mut self,
         before: &ShownStates,
@@ -64,7 +64,8 @@ impl Changelog {
         self.shown.is_some()
     }
 
-    /// What the result is made of that shows what a batch changes, which its records have `made`.
+    /// The rows from which the result of a batch is computed that shows only changed groups; the batch's records have
+    /// `made` these groups.
     ///
     /// # Errors
     /// If DataFusion cannot compare keys, or memory does not hold what is found.
@@ -79,7 +80,7 @@ impl Changelog {
         Ok(changed.rows)
     }
 
-    /// A result with all `groups` of these has been made.
+    /// A result with all `groups` of the states that are shown `now` has been made.
     pub(super) fn all(&mut self, now: &ShownStates, groups: u64) {
         let offsets = now
             .iter()
@@ -132,7 +133,7 @@ mod tests {
         );
         changelog.all(&at(&[5, 0]), 1);
         assert!(changelog.go_on(&at(&[5, 0]), &read(1, 3)));
-        // A batch without a record moves on, too: over what is no record.
+        // A batch without a record moves on, too, for instance over a transaction's marker.
         assert!(changelog.go_on(&at(&[5, 3]), &read(1, 4)));
         assert!(changelog.go_on(&at(&[5, 4]), &BTreeMap::new()));
         // Another process has read on.

@@ -1,9 +1,9 @@
 //! Checkpoints of a query without an aggregate, which wait until the rows before them are written.
 //!
-//! Such rows are in no state: whoever goes on behind them never makes them again. So a checkpoint is held
-//! back until every batch up to its own has been acknowledged. Rows come at least once then, and never less;
-//! those that were written and not acknowledged come again after a restart, and so do those that another
-//! process takes over meanwhile.
+//! Such rows are in no state: a process that goes on behind them never makes them again. So a checkpoint is held until
+//! every batch up to its own has been acknowledged. Each row is then written at least once. Rows that were written and
+//! not acknowledged come again after a restart, and so do the rows of partitions that another process takes over
+//! meanwhile.
 
 use std::collections::VecDeque;
 
@@ -12,14 +12,14 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use crate::checkpoint::writer::NewState;
 use crate::event::{Delivery, Receipt};
 
-/// So many batches may wait to be acknowledged before no more are made.
+/// The most batches that may wait to be acknowledged; while as many do, no batch is made.
 const MOST: usize = 1_000;
 
 /// The batches that have been given out and are not known to be written.
 pub struct Deliveries {
-    /// In the order in which they were given out.
+    /// The batches in the order in which they were given out.
     waiting: VecDeque<UnwrittenBatch>,
-    /// The number of the first of them.
+    /// The number of the first of these batches.
     first: u64,
     tell: Sender<Delivery>,
     told: Receiver<Delivery>,
@@ -27,7 +27,7 @@ pub struct Deliveries {
 }
 
 struct UnwrittenBatch {
-    /// What may be kept once all up to here is written.
+    /// The checkpoints that may become durable once all rows up to this batch's are written.
     states: Vec<NewState>,
     is_written: bool,
 }
@@ -59,7 +59,7 @@ impl Deliveries {
 
     /// Holds checkpoints that pass over no rows, for which only the batches before are waited for.
     pub fn pass(&mut self, states: Vec<NewState>) {
-        // The last batch that waits is one before those that were dropped, which these states pass.
+        // The last batch that waits is older than the batches that were dropped, and these states pass over them.
         if self.is_lost {
             return;
         }
@@ -74,12 +74,12 @@ impl Deliveries {
             .push_back(UnwrittenBatch { states, is_written });
     }
 
-    /// What becomes of batches. Whatever comes out of here is to be settled.
+    /// Reports what becomes of batches. Every report that is taken from here must be given to `settle`.
     pub fn told(&self) -> &Receiver<Delivery> {
         &self.told
     }
 
-    /// Takes what became of a batch.
+    /// Takes the report of what became of a batch.
     pub fn settle(&mut self, delivery: Delivery) {
         let place = |number: u64| usize::try_from(number - self.first).unwrap_or(usize::MAX);
         match delivery {
@@ -96,7 +96,7 @@ impl Deliveries {
         }
     }
 
-    /// The checkpoints that may be kept by now, in the order of their partitions.
+    /// The checkpoints that may become durable by now, in the order of their partitions.
     #[must_use]
     pub fn take_written(&mut self) -> Vec<NewState> {
         while let Ok(delivery) = self.told.try_recv() {
@@ -115,7 +115,7 @@ impl Deliveries {
         !self.waiting.is_empty()
     }
 
-    /// Whether as many wait as may.
+    /// Whether as many batches wait as may.
     pub fn is_full(&self) -> bool {
         self.waiting.len() >= MOST
     }
@@ -141,7 +141,7 @@ mod tests {
         }
     }
 
-    /// Where the checkpoints stand that may be kept.
+    /// The offsets of the checkpoints that may become durable.
     fn written(deliveries: &mut Deliveries) -> Vec<i64> {
         let states = deliveries.take_written().into_iter();
         states.map(|state| state.checkpoint.next.0).collect()

@@ -1,8 +1,7 @@
-//! The thread that triggers: starts the workers, decides when a batch comes, makes its result and
-//! tells of it.
+//! The thread that triggers: it starts the workers, decides when a batch comes, makes its result and reports it.
 //!
-//! One trigger at a time: all workers hand over at it, what they hand over advances the checkpoints,
-//! and the result is computed from the states of all partitions, while the workers read on.
+//! All workers hand over at a trigger, what they hand over moves the checkpoints on, and the result is computed from
+//! the states of all partitions, while the workers read on. There is one trigger at a time.
 
 mod batch;
 mod durability;
@@ -39,7 +38,7 @@ use crate::source::member::Report;
 /// How long a batch waits for dead letters that are on their way: without them it would lack whatever
 /// their partitions have read.
 const LETTERS: Duration = Duration::from_millis(200);
-/// The same of the last batch: what it lacks is lost to the result.
+/// How long the last batch waits for them: what it lacks is lost to the result.
 const LAST_LETTERS: Duration = Duration::from_secs(5);
 
 /// Runs a query until it is stopped, done, or fails.
@@ -76,7 +75,7 @@ pub(super) fn run(
         &driver.tell,
     );
     let stored = driver.query.durability.finish(&driver.tell);
-    // Last, since the checkpoints' offsets are committed by members.
+    // The members end last, since they commit the checkpoints' offsets.
     outcome
         .and(delivered)
         .and(stored)
@@ -127,7 +126,7 @@ impl Driver {
         })
     }
 
-    /// Runs until the end; whether the result of the checkpoints is to be shown first.
+    /// Runs until the end. With `shows_checkpoints` the result of the checkpoints is shown first.
     fn run(
         &mut self,
         inbox: &Receiver<QueryCommand>,
@@ -140,14 +139,14 @@ impl Driver {
         }
         loop {
             let now = Instant::now();
-            // Also while one batch follows another.
+            // A heartbeat comes also while one batch follows another.
             self.send_heartbeat(now);
             self.query.durability.write_delivered(&self.tell)?;
             let waits = self.relieve(now);
             if !waits && self.is_due(now) {
                 let is_last = self.trigger.fired(now, &self.assignment);
                 self.batch(now, is_last, LETTERS)?;
-                // A member that went before it had handed over reads again.
+                // What a member has read and not handed over before it left is read again.
                 if is_last && self.assignment.has_read_all() {
                     return Ok(());
                 }
@@ -191,19 +190,21 @@ impl Driver {
         }
     }
 
+    /// Whether a batch is due.
     fn is_due(&mut self, now: Instant) -> bool {
         let read = self.workers.records_read();
         let has_news = self.peers.has_moved() || self.offsets.has_records(read);
         self.trigger.is_due(now, has_news, &self.assignment)
     }
 
+    /// Takes a report of the member with this number.
     fn report(&mut self, number: usize, report: Report) -> Result<(), StreamingError> {
         match report {
             Report::CaughtUp(partition) => self.assignment.caught_up(&partition),
             Report::BatchFull(batches) if self.workers.is_now(batches) => self.trigger.fill(),
             Report::MemoryShort => self.backpressure.memory_is_short(),
             Report::Assigned(partitions) => {
-                // Of a rebalance that changes nothing for it a member hears too.
+                // A member hears also of a rebalance that changes nothing for it.
                 let news = !partitions.is_empty() || !self.assignment.has_any(number);
                 if news && self.trigger.interval().is_some() {
                     let text = format!("worker {number} reads {}", names(&partitions));
@@ -222,13 +223,13 @@ impl Driver {
                 }
                 self.assignment.grow(self.offsets.partitions());
             }
-            // All see the same brokers.
+            // All members see the same brokers.
             Report::Brokers(brokers) if number == 0 => {
                 let up = brokers.iter().any(|broker| broker.up);
                 self.assignment.saw_brokers(up, Instant::now());
                 self.tell.event(QueryEvent::Brokers(brokers));
             }
-            // One of a batch that is over is no news.
+            // That a batch was full which is over does not matter any more.
             Report::BatchFull(_)
             | Report::Brokers(_)
             | Report::Waiting
@@ -242,7 +243,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Helps partitions that wait for memory; whether the next batch has to wait for it, too.
+    /// Helps partitions that wait for memory. Tells whether the next batch has to wait for results to be shown.
     fn relieve(&mut self, now: Instant) -> bool {
         match self.backpressure.relief() {
             Some(Relief::Batch) => self.trigger.fill(),
@@ -259,6 +260,7 @@ impl Driver {
     }
 }
 
+/// The trigger of a query that starts now, with the interval that was asked for meanwhile.
 fn trigger(config: &Config, startup: &Startup, now: Instant) -> Trigger {
     let mut trigger = Trigger::new(TriggerSettings {
         mode: config.trigger,

@@ -1,4 +1,5 @@
-//! What is told, to whoever started the query and to its members. Events get the query's name here.
+//! Sends what happens to a query: events to whoever started it, commits to its members. Events get the query's name
+//! here.
 
 use chrono::Utc;
 use crossbeam_channel::Sender;
@@ -7,7 +8,7 @@ use crate::checkpoint::writer::WriterEvent;
 use crate::event::{Level, NamedEvent, Notice, QueryEvent, QueryName};
 use crate::source::member::{MemberCommand, MemberRemote};
 
-/// Tells events to whoever started the query, who may have stopped listening.
+/// Sends events to whoever started the query, who may have stopped listening.
 #[derive(Clone)]
 pub(super) struct EventSender {
     query: QueryName,
@@ -20,11 +21,13 @@ impl EventSender {
         Self { query, events }
     }
 
+    /// Sends an event.
     pub(super) fn event(&self, event: QueryEvent) {
         let query = self.query.clone();
         let _ = self.events.send(NamedEvent { query, event });
     }
 
+    /// Sends a notice, as of now.
     pub(super) fn notice(&self, level: Level, text: String) {
         self.event(QueryEvent::Notice(Notice {
             at: Utc::now(),

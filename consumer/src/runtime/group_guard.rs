@@ -1,7 +1,7 @@
-//! Who reads with this process: members of its group that keep their checkpoints where it does.
+//! Guards the group against foreign members, which do not store their checkpoints where this process does.
 //!
-//! PeerLookup would take partitions and leave nothing of them for the result, so a query does not start
-//! beside them. A member says what it shares by its `client.id`.
+//! A foreign member would take partitions and leave nothing of them for the result, so a query does not start beside
+//! one. A member says by its `client.id` where it stores its checkpoints.
 
 use std::time::{Duration, Instant};
 
@@ -14,11 +14,11 @@ use crate::source::identity::StaticName;
 
 /// How much longer than its session a member that was killed may take to be given up.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two looks at who is there.
+/// The time between two looks at who is in the group.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
-/// What those call themselves that keep their checkpoints at the location with this id, whatever they are
-/// called by their users.
+/// The `client.id` of a member that stores its checkpoints at the location with this id; `called` is the one that its
+/// user has given it.
 pub(super) fn client_id(called: &str, location: &str) -> String {
     format!("{called}{}", suffix(location))
 }
@@ -27,7 +27,7 @@ fn suffix(location: &str) -> String {
     format!("-{location}")
 }
 
-/// Whether a member keeps its checkpoints at the location with this id.
+/// Whether a member stores its checkpoints at the location with this id.
 pub(super) fn shares(member: &GroupMember, location: &str) -> bool {
     member.client_id.ends_with(&suffix(location))
 }
@@ -35,20 +35,23 @@ pub(super) fn shares(member: &GroupMember, location: &str) -> bool {
 /// What a process shares with others of its group.
 pub(super) struct GroupGuard<'a> {
     pub group: &'a str,
-    /// The name that its own members, and those of the process before it, have in the group.
+    /// The name that its own members have in the group, and the members of the process before it had.
     pub identity: Option<&'a StaticName>,
-    /// The id of the location where it keeps its checkpoints, if it does and goes on with them.
+    /// The id of the location where it stores its checkpoints, if it does and goes on with them.
     pub location: Option<&'a str>,
-    /// How long a member that was killed may be one still.
+    /// How long the brokers may still count a member that was killed.
     pub patience: Duration,
-    /// Whether what is kept is to be forgotten, which nobody may be using then.
+    /// Whether the stored checkpoints are to be forgotten, which nobody may be using then.
     pub resets: bool,
 }
 
 impl GroupGuard<'_> {
-    /// Waits until no foreign member is among the group's members, who are those that `found` has, or `ask` finds;
-    /// `false` if a stop is asked for meanwhile. Where brokers do not tell who they are, the last that they told
-    /// counts. Nothing is forgotten that somebody may be using: with a reset they must have told once.
+    /// Waits until no foreign member is in the group; `false` if a stop is asked for meanwhile. The group's members are
+    /// those that were `found`, or those that `ask` finds. Where brokers do not tell the members, what they told last
+    /// counts. With a reset the brokers must have told them once: nothing is forgotten that somebody may be using.
+    ///
+    /// # Errors
+    /// If a foreign member stays, or, with a reset, if the brokers tell no members.
     pub(super) fn await_leaving(
         &self,
         found: Option<&[GroupMember]>,
@@ -86,7 +89,7 @@ impl GroupGuard<'_> {
                     let text =
                         format!("brokers do not tell who is in the group {group} ({reason})");
                     if !self.resets {
-                        // PeerLookup come later all the same, and are told of then.
+                        // The lookup of peers notices foreign members later all the same, and says so then.
                         let text = format!(
                             "{text}: a member that keeps its checkpoints elsewhere would not be noticed"
                         );
@@ -120,7 +123,7 @@ impl GroupGuard<'_> {
     /// The first of `members` that shares nothing with this process.
     fn foreign_member<'m>(&self, members: &'m [GroupMember]) -> Option<&'m GroupMember> {
         members.iter().find(|member| {
-            // One of the process before this one gives way to this one's.
+            // A member of the process before this one gives way to this process's member of the same name.
             let is_own = self
                 .identity
                 .is_some_and(|identity| identity.is_of(&member.id));
@@ -175,7 +178,7 @@ mod tests {
         let alone = guard(Some(&identity), None);
         assert_eq!(alone.foreign_member(&members), Some(&beside));
         assert_eq!(alone.foreign_member(&members[..1]), None);
-        // Nobody can tell that one that keeps nothing is not alive.
+        // Nobody can tell that a member that stores nothing is dead.
         let nameless = guard(None, None);
         assert_eq!(nameless.foreign_member(&members), Some(&members[0]));
     }

@@ -1,4 +1,4 @@
-//! The Kafka clients of a query: their settings, and one that is asked and tells nothing by itself.
+//! The settings of a query's Kafka clients, and a quiet client, which is asked and says nothing by itself.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ const SESSION_TIMEOUT: &str = "session.timeout.ms";
 
 /// What librdkafka may fetch ahead for a worker, in kB.
 const MOST_QUEUED_KBYTES: u64 = 2 << 10;
-/// Less than a response of the brokers would make it wait for each.
+/// With less than one response of the brokers, librdkafka would wait for each of them.
 const LEAST_QUEUED_KBYTES: u64 = 1 << 10;
 
-/// The client that all of a query's consumers are made of.
+/// The settings that all of a query's consumers share.
 pub(super) fn client(config: &Config) -> ClientConfig {
     let queue = queue_kbytes(config).to_string();
     let mut properties = vec![
@@ -32,7 +32,7 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         ("auto.offset.reset", "error"),
         ("partition.assignment.strategy", "cooperative-sticky"),
         (SESSION_TIMEOUT, "10000"),
-        // They tell when the end of a log is reached, however its last records are hidden.
+        // Statistics tell when the end of a log is reached, also behind records that are not given out.
         ("statistics.interval.ms", "500"),
         // Five minutes, the default, is long for a broker that is back or a partition that is new.
         ("topic.metadata.refresh.interval.ms", "10000"),
@@ -41,15 +41,16 @@ pub(super) fn client(config: &Config) -> ClientConfig {
         (QUEUE, queue.as_str()),
     ];
     if config.max_records_per_batch.is_some() || config.trigger == TriggerMode::AvailableNow {
-        // A broker that waits for records of a partition that has none holds up those that go on with the next
-        // batch: one request is under way at a time. Without a limit they wait when memory is short, which is not
-        // worth that the brokers are asked so often for as long as a query lives.
+        // One request is under way at a time. A broker that waits for records of a partition without any holds up the
+        // partitions that go on with the next batch. Without a limit partitions wait for a batch only when memory is
+        // short, and that does not justify asking the brokers so often for as long as a query lives.
         properties.push(("fetch.wait.max.ms", "50"));
     }
     config.kafka.client_config_over(&properties)
 }
 
-/// What librdkafka may have fetched for each worker: as fast as any more, and a small part of the limit.
+/// How many kB librdkafka may fetch ahead for each worker: a small part of MEMORY_LIMIT, and no more than what makes it
+/// faster.
 fn queue_kbytes(config: &Config) -> u64 {
     let share = config.memory_limit.map(|limit| limit / 32 / 1024);
     let of_each = share.map(|share| share / config.workers as u64);
@@ -58,7 +59,7 @@ fn queue_kbytes(config: &Config) -> u64 {
         .clamp(LEAST_QUEUED_KBYTES, MOST_QUEUED_KBYTES)
 }
 
-/// How long brokers wait for a member that says nothing.
+/// How long the brokers wait for a member that says nothing.
 pub(super) fn session(config: &Config) -> Duration {
     let client = client(config);
     let millis = client
@@ -67,13 +68,13 @@ pub(super) fn session(config: &Config) -> Duration {
     Duration::from_millis(millis.unwrap_or_default())
 }
 
-/// What a worker's client may have fetched ahead.
+/// How many bytes a worker's client may fetch ahead.
 pub(super) fn queued_bytes(client: &ClientConfig) -> u64 {
     let kbytes = client.get(QUEUE).and_then(|text| text.parse::<u64>().ok());
     kbytes.unwrap_or(0).saturating_mul(1024)
 }
 
-/// What librdkafka fetches ahead must leave room for the query.
+/// Checks that MEMORY_LIMIT leaves room for the query beside what librdkafka fetches ahead.
 pub(super) fn check_memory(config: &Config) -> Result<(), StreamingError> {
     let Some(limit) = config.memory_limit else {
         return Ok(());
@@ -90,8 +91,8 @@ pub(super) fn check_memory(config: &Config) -> Result<(), StreamingError> {
     Err(SettingsError::new("MEMORY_LIMIT", number::bytes(limit), mend).into())
 }
 
-/// A context whose log goes to `tracing` and nowhere else. Nobody polls its client, so whatever librdkafka puts into the
-/// client's queue stays there.
+/// A context whose log goes to `tracing` and nowhere else. Nobody polls its client, so whatever librdkafka puts into
+/// the client's queue stays there.
 pub(super) struct QuietContext;
 
 impl ClientContext for QuietContext {

@@ -1,5 +1,5 @@
-//! The logs beside their reading: whether the topics are still those of the start, and what waits behind open
-//! transactions.
+//! What is known of the logs beside their records: whether the topics are still those of the start, and what waits
+//! behind open transactions.
 
 mod monitor;
 pub(super) mod open_transactions;
@@ -29,7 +29,7 @@ pub(super) struct Logs {
 }
 
 impl Logs {
-    /// Starts the thread that looks at them.
+    /// Starts the thread that looks at the logs.
     ///
     /// # Errors
     /// If the operating system gives no thread.
@@ -53,7 +53,7 @@ impl Logs {
         })
     }
 
-    /// What looks have found.
+    /// Delivers what looks have found.
     pub(super) fn looks(&self) -> &Receiver<LogLook> {
         &self.looks
     }
@@ -88,7 +88,7 @@ impl Logs {
         Ok(())
     }
 
-    /// No look comes any more. The thread has told why.
+    /// No look comes any more. The thread has logged the reason.
     pub(super) fn end(&mut self) {
         self.looks = never();
     }

@@ -1,7 +1,7 @@
 //! How far each partition has been read, and how far its log goes.
 //!
-//! What this process reads its members tell; of what others read a look tells, where there are looks.
-//! Of other partitions nothing is known any more: they stand still here, and are in no lag.
+//! The members report what this process reads; looks tell what others read, where there are looks. Nothing is known of
+//! other partitions any more: they stand still here, and are in no lag.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,20 +13,20 @@ use crate::source::topics::Extent;
 
 /// The offsets of all partitions.
 pub(super) struct Offsets {
-    /// The logs when the query was started.
+    /// The logs as they were when the query was started.
     extents: Arc<BTreeMap<TopicPartition, Extent>>,
-    /// Next offsets after the last batch.
+    /// The next offset of each partition after the last batch.
     next: BTreeMap<TopicPartition, Offset>,
-    /// Ends of the logs.
+    /// The ends of the logs.
     latest: BTreeMap<TopicPartition, Offset>,
     /// Whether looks tell of what others read.
     looks: bool,
-    /// What this process had read when the last batch began.
+    /// The number of records that this process had read when the last batch began.
     records_at_batch: u64,
 }
 
 impl Offsets {
-    /// At the start; whether `looks` are going to tell of what others read.
+    /// The offsets at the start; `looks` says whether looks are going to tell what others read.
     pub(super) fn new(extents: Arc<BTreeMap<TopicPartition, Extent>>, looks: bool) -> Self {
         let of_each = |at: fn(&Extent) -> Offset| {
             let each = extents.iter();
@@ -41,7 +41,7 @@ impl Offsets {
         }
     }
 
-    /// Next offsets after the last batch.
+    /// The next offset of each partition after the last batch.
     pub(super) fn next(&self) -> &BTreeMap<TopicPartition, Offset> {
         &self.next
     }
@@ -57,12 +57,12 @@ impl Offsets {
         self.latest.len()
     }
 
-    /// Whether this process has `read` any since the last batch began.
+    /// Whether this process, which has `read` this many records, has read any since the last batch began.
     pub(super) fn has_records(&self, read: u64) -> bool {
         read > self.records_at_batch
     }
 
-    /// A batch begins when this process has `read` so many.
+    /// A batch begins when this process has `read` this many records.
     pub(super) fn begin_batch(&mut self, read: u64) {
         self.records_at_batch = read;
     }
@@ -72,13 +72,13 @@ impl Offsets {
         self.next.extend(next);
     }
 
-    /// A log ends there. One that seems to be shorter than before is not.
+    /// A log ends at `end`. A log never becomes shorter, so an end before a known one is passed over.
     pub(super) fn saw_end(&mut self, partition: TopicPartition, end: Offset) {
         let latest = self.latest.entry(partition).or_default();
         *latest = end.max(*latest);
     }
 
-    /// Another process has come that far; whether it has moved on.
+    /// Another process has come as far as `reach` in `partition`. Tells whether it has moved on.
     pub(super) fn saw_next(&mut self, partition: &TopicPartition, reach: Reach) -> bool {
         let next = self.next.entry(partition.clone()).or_default();
         let has_moved = *next < reach.next;
@@ -97,8 +97,8 @@ impl Offsets {
         self.looks = false;
     }
 
-    /// Records that are not read, when this process has `read` so many: in its own partitions, and in others where
-    /// looks tell of them.
+    /// The number of records that are not read, when this process has `read` this many: in its own partitions, and in
+    /// others' where looks tell of them.
     pub(super) fn lag(&self, read: u64, assignment: &Assignment) -> u64 {
         let after_batch: u64 = self
             .latest
@@ -108,8 +108,8 @@ impl Offsets {
         after_batch.saturating_sub(read.saturating_sub(self.records_at_batch))
     }
 
-    /// Whether somebody tells how far `partition` has come. What has been given up stands still here, though somebody
-    /// else reads on.
+    /// Whether somebody tells how far `partition` has come. A partition that has been given up stands still here,
+    /// though somebody else reads on.
     pub(super) fn counts(&self, partition: &TopicPartition, assignment: &Assignment) -> bool {
         self.looks || assignment.reads(partition)
     }
@@ -122,7 +122,7 @@ impl Offsets {
             .collect()
     }
 
-    /// Records of `partition` that were not read with the last batch; none if nobody tells of them.
+    /// The number of records of `partition` that were not read with the last batch; 0 if nobody tells of them.
     pub(super) fn lag_after_batch(
         &self,
         partition: &TopicPartition,
@@ -147,7 +147,7 @@ mod tests {
         TopicPartition::new("t", number)
     }
 
-    /// Two partitions of 1,000 records, of which this process reads both.
+    /// Two partitions of 1,000 records, both of which this process reads.
     fn two(looks: bool) -> (Offsets, Assignment) {
         let extent = Extent {
             start: Offset(0),
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(offsets.lag(300, &assignment), 1_700);
         assert_eq!(offsets.lag(350, &assignment), 1_650);
         offsets.saw_end(partition(1), Offset(1_100));
-        // For a while after its leader was lost.
+        // A log seems to be shorter for a while after its leader was lost.
         offsets.saw_end(partition(0), Offset(900));
         assert_eq!(offsets.lag(350, &assignment), 1_750);
     }
@@ -186,7 +186,7 @@ mod tests {
     fn what_others_read_is_lag_as_far_as_a_look_tells() {
         let (mut offsets, mut assignment) = two(true);
         assignment.revoked(0, &[partition(1)], Instant::now());
-        // Until the first look it is as far as it was.
+        // Until the first look the partition is as far as it was.
         assert_eq!(offsets.lag(0, &assignment), 2_000);
         let reach = Reach {
             next: Offset(600),

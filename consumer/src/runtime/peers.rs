@@ -20,11 +20,11 @@ use crate::config::{Config, TriggerMode};
 use crate::event::{Level, PeersPart};
 use crate::position::TopicPartition;
 
-/// Between two looks, as between two batches, but within these bounds.
+/// The time between two looks is that between two batches, but within these bounds.
 const OFTENEST: Duration = Duration::from_millis(500);
 const RAREST: Duration = Duration::from_secs(5);
 
-/// What is known of other processes; nothing where this one keeps no checkpoints.
+/// What is known of other processes of the group; nothing where this one stores no checkpoints.
 pub(super) struct Peers {
     group: String,
     /// Whether this process stores checkpoints, so that others may share them.
@@ -35,12 +35,13 @@ pub(super) struct Peers {
     looks: Receiver<PeerLook>,
     next_look: Instant,
     freshness: Freshness,
-    /// Whether they have moved on since the last batch.
+    /// Whether other processes have moved on since the last batch.
     has_moved: bool,
     /// What was wrong at the last look.
     problem: Option<String>,
+    /// Whether a notice has named a foreign member.
     told_of_foreign_member: bool,
-    /// Whether it has been told that the group reads partitions which this process does not.
+    /// Whether a notice has said that partitions are not assigned to this process.
     told_of_lacking: bool,
 }
 
@@ -52,7 +53,7 @@ impl Peers {
     pub(super) fn start(config: &Config, startup: &Startup, now: Instant) -> io::Result<Self> {
         let appends = startup.query.appends();
         let lookup = match &startup.stored {
-            // Rows without an aggregate are in no checkpoint.
+            // No checkpoint has the rows of a query without an aggregate.
             Some(at) if config.trigger != TriggerMode::AvailableNow && !appends => {
                 Some(PeerLookup::start(PeerLookupSettings {
                     client: startup.membership.client.clone(),
@@ -87,7 +88,7 @@ impl Peers {
         self.lookup.is_some()
     }
 
-    /// What looks have found.
+    /// Delivers what looks have found.
     pub(super) fn looks(&self) -> &Receiver<PeerLook> {
         &self.looks
     }
@@ -100,7 +101,7 @@ impl Peers {
         }
     }
 
-    /// What others read is in the result as far as they have kept it.
+    /// Takes what a look has found: what others read is in the result as far as they have stored it.
     pub(super) fn saw(
         &mut self,
         look: PeerLook,
@@ -138,7 +139,7 @@ impl Peers {
         }
     }
 
-    /// Says once that partitions are not assigned to this process, and what that means for its result.
+    /// Says that partitions are not assigned to this process, and what that means for its result, once until they are.
     pub(super) fn tell_of_lacking(
         &mut self,
         assignment: &Assignment,
@@ -169,7 +170,7 @@ impl Peers {
         self.told_of_lacking = lacking.is_some();
     }
 
-    /// Whether others read `partition`, as far as has been told.
+    /// Whether others read `partition`, as far as a notice has said so.
     pub(super) fn are_reading(&self, partition: &TopicPartition, assignment: &Assignment) -> bool {
         self.told_of_lacking && !assignment.reads(partition)
     }
@@ -188,12 +189,12 @@ impl Peers {
         self.has_moved
     }
 
-    /// The same, for the batch that shows it.
+    /// Whether others have moved on, asked by the batch that shows it.
     pub(super) fn take_moved(&mut self) -> bool {
         mem::take(&mut self.has_moved)
     }
 
-    /// How fresh others' part of the result is; `None` if they have none.
+    /// How fresh the others' part of the result is; `None` if they have none.
     pub(super) fn part(&self, assignment: &Assignment, now: Instant) -> Option<PeersPart> {
         let reads = |partition: &TopicPartition| assignment.reads(partition);
         self.freshness.at(now, reads)

@@ -1,4 +1,4 @@
-//! From what a batch did to its [`Progress`].
+//! Makes the [`Progress`] of a batch from what the batch did.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::position::{Offset, TopicPartition};
 use crate::progress::{DurationMs, Progress, SourceProgress, StateOperator};
 use crate::time::{millis, rfc3339};
 
-/// What a batch did.
+/// What a batch did. The counts are those of its records, groups and bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct BatchFacts {
     pub timestamp: DateTime<Utc>,
@@ -27,16 +27,17 @@ pub(super) struct BatchFacts {
     pub touched: u64,
     pub groups: u64,
     pub state_bytes: u64,
-    /// From the trigger until all workers had handed over.
+    /// The time from the trigger until all workers had handed over.
     pub gathering: Duration,
-    /// From the trigger to the result.
+    /// The time from the trigger to the result.
     pub duration: Duration,
-    /// How long a worker was busy with the records, on average.
+    /// The time for which a worker was busy with the records, on average.
     pub busy: Duration,
 }
 
 impl BatchFacts {
-    /// What the `parts` of a batch tell, which was triggered at `timestamp` when partitions had been read up to `starts`.
+    /// What the `parts` of a batch tell, which was triggered at `timestamp` when partitions had been read up to
+    /// `starts`.
     pub(super) fn of(
         timestamp: DateTime<Utc>,
         starts: BTreeMap<TopicPartition, Offset>,
@@ -73,7 +74,7 @@ pub(super) struct Reporter {
     name: String,
     appends: bool,
     batch_id: u64,
-    /// Bad records in all batches: what was read and then lost to another member is read again.
+    /// Bad records in all batches. What a member read and then lost to another member is not counted: it is read again.
     bad: u64,
     /// Tombstones in all batches.
     tombstones: u64,

@@ -1,4 +1,5 @@
-//! When a batch comes: the grid of the interval, what the first one waits for, and what cannot wait.
+//! When a batch comes: on the grid of the interval, after what the first batch waits for, and at once if a partition
+//! cannot wait.
 
 mod grid;
 
@@ -8,7 +9,7 @@ use self::grid::Grid;
 use super::assignment::Assignment;
 use crate::config::TriggerMode;
 
-/// What does not change while a query runs, but for the interval.
+/// The settings of a trigger. Only the interval changes while a query runs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TriggerSettings {
     /// When batches are wanted.
@@ -16,16 +17,16 @@ pub(super) struct TriggerSettings {
     /// Whether the user has limited the records of a batch: that is a rate, and so no reason for the next
     /// batch to come early. Our own limit only bounds memory.
     pub is_limited: bool,
-    /// Whether checkpoints are kept: the result has what other processes read.
+    /// Whether checkpoints are stored: then the result has what other processes read.
     pub is_kept: bool,
-    /// Whether some were there at the start: they are a result without any record.
+    /// Whether some were stored before the start: they make a result without any record.
     pub has_kept: bool,
 }
 
 /// When the batches of one query come.
 pub(super) struct Trigger {
     settings: TriggerSettings,
-    /// `None` for available-now.
+    /// The points in time at which batches come; `None` for available-now.
     grid: Option<Grid>,
     /// Whether some partition waits for a batch.
     is_full: bool,
@@ -44,7 +45,7 @@ impl Trigger {
         }
     }
 
-    /// Some partition takes no more records before a batch.
+    /// A partition takes no more records before a batch.
     pub(super) fn fill(&mut self) {
         self.is_full = true;
     }
@@ -67,7 +68,7 @@ impl Trigger {
             return self.is_full || assignment.has_read_all();
         };
         if grid.next().is_none() {
-            // What is kept of all partitions needs no reader.
+            // A result of stored checkpoints of all partitions needs no reader.
             let is_complete = self.settings.is_kept && assignment.has_read_all();
             return (has_news || self.settings.has_kept)
                 && (self.is_full || is_complete || assignment.has_read_own(now));
@@ -79,7 +80,7 @@ impl Trigger {
         grid.is_due(now) || self.is_full && !self.settings.is_limited
     }
 
-    /// A batch begins; whether it is the last one, if no partition is lost meanwhile.
+    /// A batch begins. Tells whether it is the last one, if no partition is lost meanwhile.
     pub(super) fn fired(&mut self, now: Instant, assignment: &Assignment) -> bool {
         match &mut self.grid {
             None => assignment.has_read_all(),
@@ -95,7 +96,7 @@ impl Trigger {
         self.grid.as_ref()?.next()
     }
 
-    /// Between two batches; `None` without a grid.
+    /// The time between two batches; `None` without a grid.
     pub(super) fn interval(&self) -> Option<Duration> {
         self.grid.as_ref().map(Grid::interval)
     }
@@ -133,7 +134,7 @@ mod tests {
         (partition, assignment)
     }
 
-    /// The same, read by this process.
+    /// The same topic, whose partition this process has read.
     fn read(now: Instant) -> Assignment {
         let (partition, mut assignment) = unread();
         assignment.assigned(0, vec![partition.clone()], now);

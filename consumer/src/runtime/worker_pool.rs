@@ -29,22 +29,22 @@ use crate::source::topics::Extent;
 pub(super) struct WorkerPool {
     handles: Vec<MemberHandle>,
     dead_letters: Option<JoinHandle<()>>,
-    /// What members tell, each with its number.
+    /// The members' reports, each with the member's number.
     pub(super) reports: Receiver<(usize, Report)>,
-    /// What all have counted.
+    /// What all members have counted.
     pub(super) counters: Arc<Counters>,
     /// How many records a batch may still have.
     allowance: Allowance,
     /// The number of batches that are done.
     batches: u64,
-    /// What librdkafka fetches ahead for all.
+    /// The memory of what librdkafka fetches ahead for all members.
     _queued: MemoryReservation,
     /// As long as the members run, nobody else has their names.
     _static_name: Option<Arc<StaticName>>,
 }
 
 impl WorkerPool {
-    /// Starts them; `tell` gets what a person would want to know of dead letters.
+    /// Starts the members; `tell` gets the notices about dead letters.
     pub(super) fn start(
         config: &Config,
         startup: &Startup,
@@ -97,7 +97,7 @@ impl WorkerPool {
         self.handles.len()
     }
 
-    /// To command them.
+    /// Handles through which members are sent commands.
     pub(super) fn remotes(&self) -> Vec<MemberRemote> {
         self.handles
             .iter()
@@ -112,7 +112,7 @@ impl WorkerPool {
         }
     }
 
-    /// Records that all have read since the start.
+    /// The number of records that all members have read since the start.
     pub(super) fn records_read(&self) -> u64 {
         self.counters.records.load(Ordering::Relaxed)
     }
@@ -123,13 +123,13 @@ impl WorkerPool {
         Duration::from_nanos(busy) / u32::try_from(self.len().max(1)).unwrap_or(1)
     }
 
-    /// Whether a report that came in the batch after so many others is about the batch of now.
+    /// Whether a report is about the present batch, if it was made when this many `batches` were done.
     pub(super) fn is_now(&self, batches: u64) -> bool {
         batches == self.batches
     }
 
-    /// All have handed over, `allowed` records of those that a batch may have: they go on with the next batch. Whoever
-    /// was `refused` has lost the partition.
+    /// Ends a batch: members go on with the next one. The batch gives back its `allowed` records, and members whose
+    /// part was `refused` are told that they have lost the partition.
     pub(super) fn end_batch(&mut self, allowed: u64, refused: Vec<(TopicPartition, Epoch)>) {
         self.allowance.give_back(allowed);
         for (partition, epoch) in refused {
@@ -139,7 +139,7 @@ impl WorkerPool {
         self.proceed();
     }
 
-    /// Partitions that wait go on.
+    /// Lets partitions that wait go on.
     pub(super) fn proceed(&self) {
         self.tell(|| MemberCommand::Proceed(self.batches));
     }
@@ -161,7 +161,7 @@ impl WorkerPool {
         }
     }
 
-    /// Stops all and waits for them.
+    /// Stops all members and waits for them.
     pub(super) fn stop(mut self) -> Result<(), StreamingError> {
         self.tell(|| MemberCommand::Stop);
         let mut outcome = Ok(());
@@ -183,20 +183,20 @@ impl Drop for WorkerPool {
     }
 }
 
-/// Counts what librdkafka may fetch ahead: nothing tells how much it has.
+/// Counts what librdkafka may fetch ahead, since nothing tells how much it has fetched.
 fn queued(config: &Config, startup: &Startup) -> MemoryReservation {
     let reservation = startup.query.memory().reserve("records fetched ahead");
     let client = client(config, startup, 0);
     let of_each = usize::try_from(queued_bytes(&client)).unwrap_or(usize::MAX);
-    // While a queue is read the next is being filled.
+    // While one queue is read the next one is being filled.
     reservation.grow(of_each.saturating_mul(2 * config.workers));
     reservation
 }
 
-/// The client of one member. A static member's name is its own, or each would throw the others out.
+/// The client settings of one member. Each static member needs a name of its own, or it would throw the others out.
 fn client(config: &Config, startup: &Startup, number: usize) -> ClientConfig {
     let mut client = startup.membership.client.clone();
-    // An end that is polled comes behind all records before it.
+    // An end of a log that comes out of a poll comes behind all records before it.
     client.set("enable.partition.eof", "true");
     let name = match (&startup.membership.static_name, client.get(STATIC_NAME)) {
         (Some(identity), _) => Some(identity.of_member(number)),
@@ -209,7 +209,8 @@ fn client(config: &Config, startup: &Startup, number: usize) -> ClientConfig {
     client
 }
 
-/// available-now takes all partitions without a group, so that no join is waited for.
+/// The partitions that one member reads. With available-now members share all partitions without a group, so that
+/// nothing waits for a join.
 fn subscription(
     config: &Config,
     extents: &BTreeMap<TopicPartition, Extent>,

@@ -56,34 +56,34 @@ enum CheckpointsCommand {
     },
 }
 
-/// What of a location is shown, and how.
+/// Which checkpoints of a location are shown, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointsRequest {
-    /// Where.
+    /// Where the checkpoints are stored.
     pub location: Location,
     /// The partition whose state is shown; `None` for the list of all.
     pub partition: Option<TopicPartition>,
-    /// How.
+    /// How they are shown.
     pub output: CheckpointsFormat,
 }
 
 /// How checkpoints are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckpointsFormat {
-    /// A table, of a state at most so many rows.
+    /// As a table, which has at most this many rows of a state.
     Table {
         /// The most rows.
         rows: usize,
     },
-    /// A line of JSON each.
+    /// As a line of JSON each.
     Json,
 }
 
 impl CheckpointsFlags {
-    /// The settings.
+    /// Makes the settings of these flags.
     ///
     /// # Errors
-    /// The first one that is wrong.
+    /// The first setting that is wrong.
     pub fn request(&self) -> Result<CheckpointsRequest, SettingsError> {
         let rows = table_rows(&self.table_rows)?;
         let output = match self.output.trim() {

@@ -8,17 +8,17 @@ use super::{Cli, DEFAULT_TABLE_ROWS};
 /// How results are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputFormat {
-    /// Full screen.
+    /// On the dashboard, which has the whole screen.
     Dashboard {
         /// The most rows of the last result that stay on the terminal.
         rows: usize,
     },
-    /// A table a batch, of at most so many rows.
+    /// As a table for each batch.
     Table {
-        /// The most rows.
+        /// The most rows of a table.
         rows: usize,
     },
-    /// A line of JSON a batch.
+    /// As a line of JSON for each batch.
     Json,
 }
 

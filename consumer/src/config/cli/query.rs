@@ -24,10 +24,10 @@ use crate::source::topics::StartingOffsets;
 
 const DEAD_LETTER_SUFFIX: &str = ".dead-letters";
 
-/// More threads than any machine has cores are a slip of the finger.
+/// The most workers: more threads than any machine has cores are a slip of the finger.
 const MOST_WORKERS: usize = 256;
 
-/// A file that holds more is no query, and some never end.
+/// The most bytes of a query's file: a file that holds more is no query, and some files never end.
 const MOST_QUERY_BYTES: u64 = 1 << 20;
 
 impl Cli {
@@ -148,7 +148,7 @@ impl Cli {
         Ok(name)
     }
 
-    /// `None` for the default one.
+    /// The query that is set; `None` for the default one.
     fn query(&self) -> Result<Option<String>, SettingsError> {
         match (text(&self.query), self.query_file.trim()) {
             ("", "") => Ok(None),

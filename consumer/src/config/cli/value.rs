@@ -1,4 +1,4 @@
-//! What values of settings have in common.
+//! Reads values of settings: texts, numbers, defaults and the environment.
 
 use std::env;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use kafka_access::SettingsError;
 
-/// All variables that are text.
+/// All environment variables whose name and value are UTF-8.
 pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
     let text = |(name, value): (OsString, OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
@@ -21,6 +21,7 @@ pub(super) fn text(value: &str) -> &str {
     value.trim_start_matches('\u{feff}').trim()
 }
 
+/// The text, or the default if the text is empty.
 pub(super) fn or<'a>(text: &'a str, default: &'a str) -> &'a str {
     if text.is_empty() { default } else { text }
 }

@@ -17,8 +17,8 @@ use crate::runtime::report::BatchFacts;
 use crate::source::member::{MemberCommand, Report};
 
 impl Driver {
-    /// One micro-batch, which waits so long for dead letters. Without records none results, unless
-    /// `always`.
+    /// Makes one micro-batch, which waits for dead letters as long as `letters` says. Without records there is no
+    /// result, unless it `always` comes.
     pub(super) fn batch(
         &mut self,
         started: Instant,
@@ -82,8 +82,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Lets every worker hand over, and moves the checkpoints on. What comes from one that has lost the partition
-    /// meanwhile is dropped: its successor reads it again.
+    /// Lets every worker hand over, and moves the checkpoints on. What a worker hands over of a partition that it has
+    /// lost meanwhile is dropped: its successor reads it again.
     fn hand_over(&mut self, deadline: Instant) -> Result<CommittedBatch, StreamingError> {
         let mut batches = Vec::new();
         while self.gather(&mut batches)? && self.await_full(deadline)? {}
@@ -97,7 +97,7 @@ impl Driver {
         Ok(batch)
     }
 
-    /// Takes what the workers have read; whether there is more that waits for dead letters.
+    /// Takes what the workers have read. Tells whether there is more, which waits for dead letters.
     fn gather(&mut self, into: &mut Vec<PartitionBatch>) -> Result<bool, StreamingError> {
         self.trigger.empty();
         self.backpressure.begin();

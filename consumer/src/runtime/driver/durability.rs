@@ -18,11 +18,12 @@ use crate::source::member::Report;
 pub(super) struct Durability {
     /// `None` without a location: then no checkpoint becomes durable.
     writer: Option<WriterThread>,
-    /// Checkpoints that wait for their rows, of a query without an aggregate. What has an aggregate makes its rows again
-    /// from its state.
+    /// Checkpoints that wait for their rows, if the query has no aggregate. A query with an aggregate makes its rows
+    /// again from its state.
     deliveries: Option<Deliveries>,
-    /// What becomes of those rows.
+    /// Reports what becomes of those rows.
     delivered: Receiver<Delivery>,
+    /// Whether a notice has said that rows were dropped.
     told_of_dropped: bool,
 }
 
@@ -56,12 +57,12 @@ impl Durability {
         self.writer.is_some()
     }
 
-    /// What becomes of rows. Whatever comes out of here is to be settled.
+    /// Reports what becomes of rows. Every report that is taken from here must be given to `settle`.
     pub(super) fn delivered(&self) -> &Receiver<Delivery> {
         &self.delivered
     }
 
-    /// Takes what became of a batch's rows.
+    /// Takes the report of what became of a batch's rows.
     pub(super) fn settle(&mut self, delivery: Option<Delivery>) {
         if let (Some(deliveries), Some(delivery)) = (&mut self.deliveries, delivery) {
             deliveries.settle(delivery);
@@ -74,6 +75,9 @@ impl Durability {
     }
 
     /// Has a batch's checkpoint made durable, or adds it to those that are `held` until the batch's rows are written.
+    ///
+    /// # Errors
+    /// If the writer has broken down.
     pub(super) fn add(
         &self,
         state: NewState,
@@ -117,9 +121,9 @@ impl Durability {
         written.into_iter().try_for_each(|state| self.write(state))
     }
 
-    /// Waits until all rows that were given out are written, or dropped, or the query is to end at once: at a stop, if it
-    /// `is_stopping` already. Members, whose `reports` count no longer, still have their partitions: whoever had them
-    /// would read these rows again.
+    /// Waits until all rows that were given out are written, or dropped, or the query is to end at once: at a stop, if
+    /// it `is_stopping` already. Members, whose `reports` count no longer, still have their partitions: whoever had
+    /// them would read these rows again.
     pub(super) fn await_delivered(
         &mut self,
         mut is_stopping: bool,
@@ -160,7 +164,7 @@ impl Durability {
         }
     }
 
-    /// Has a checkpoint made durable, if any is.
+    /// Has a checkpoint made durable, if there is a store.
     fn write(&self, state: NewState) -> Result<(), StreamingError> {
         match &self.writer {
             Some(writer) if !writer.keep(state) => Err(StreamingError::Panicked),

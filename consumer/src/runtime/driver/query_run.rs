@@ -26,7 +26,7 @@ pub(super) struct QueryRun {
     query: Query,
     /// The checkpoints in memory, which every batch moves on.
     checkpoints: Checkpoints,
-    /// In update mode.
+    /// What its results so far have shown, in update mode.
     changelog: Option<Changelog>,
     reporter: Reporter,
     pub durability: Durability,
@@ -75,7 +75,7 @@ impl QueryRun {
         &self.reporter
     }
 
-    /// The same, to report a batch.
+    /// Makes the progress of its batches, and counts the next one.
     pub(super) fn reporter_mut(&mut self) -> &mut Reporter {
         &mut self.reporter
     }
@@ -153,7 +153,7 @@ impl QueryRun {
             (Some(changelog), Some(before)) => Some(changelog.changed(before, made)?),
             _ => None,
         };
-        // No longer needed, and merging may have made other layers of them.
+        // These states are no longer needed, and merging may have made other layers of them, so they take memory.
         drop(before);
         let is_all = changed.is_none();
         match changed {

@@ -1,5 +1,5 @@
-//! The thread that looks at the logs beside their reading: whether topics are still those that they were at the start,
-//! and what waits behind open transactions. Neither is told by the records.
+//! The thread that looks at the logs: whether the topics are still those of the start, and what waits behind open
+//! transactions. The records tell neither.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,10 +20,11 @@ use crate::runtime::kafka_client::{QuietContext, quiet_client};
 use crate::source::topic_ids::{self, MadeAnew, TopicIds, made_anew};
 use crate::source::transactions::{self, Waiting};
 
-/// Between two looks.
+/// The time between two looks.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// Before a topic that seems to be another one is looked at again: a broker may not have heard of the newest one yet.
+/// The time before a topic that seems to be another one is looked at again: a broker may not have heard of the newest
+/// one yet.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// What is needed to look.
@@ -41,7 +42,7 @@ pub(super) struct MonitorSettings {
 pub(in crate::runtime) struct LogLook {
     /// A topic that is another one by now.
     pub made_anew: Option<MadeAnew>,
-    /// What waits behind transactions that were open at the look before, too; `None` if nobody tells.
+    /// What waits behind transactions that were open at the look before, too; `None` if the brokers do not tell.
     pub behind: Option<BTreeMap<TopicPartition, WaitingRecords>>,
 }
 
@@ -56,7 +57,7 @@ impl Monitor {
     pub(super) fn start(settings: MonitorSettings) -> io::Result<Self> {
         let (wanted, inbox) = bounded(1);
         let (sender, looks) = bounded(1);
-        // It is not waited for, since brokers may not answer: it ends when nobody wants a look any more.
+        // The thread is not joined, since brokers may not answer: it ends when nobody wants a look any more.
         thread::Builder::new()
             .name("monitor".to_owned())
             .spawn(move || run(settings, &inbox, &sender))?;
@@ -122,7 +123,7 @@ struct KnownTopicIds {
 }
 
 impl KnownTopicIds {
-    /// A topic that is another one by now, seen twice.
+    /// A topic that is another one by now, as two looks have shown.
     fn changed(&mut self, client: &BaseConsumer<QuietContext>) -> Option<MadeAnew> {
         let ids = topic_ids::ask(client, &self.topics).ids;
         let first = made_anew(&self.known, &ids);
@@ -131,7 +132,7 @@ impl KnownTopicIds {
             let ids = topic_ids::ask(client, &self.topics).ids;
             return made_anew(&self.known, &ids).filter(|second| *second == first);
         }
-        // What brokers did not tell at the start is known from now on.
+        // An id that the brokers did not tell at the start is known from now on.
         for (topic, id) in ids {
             if self.known.contains_key(&topic) {
                 continue;
@@ -162,14 +163,15 @@ struct StuckTransactions(BTreeMap<TopicPartition, OpenTransaction>);
 #[derive(Clone, Copy)]
 struct OpenTransaction {
     first: Offset,
-    /// When it was seen first.
+    /// When this record was first seen to wait.
     seen: DateTime<Utc>,
-    /// Since when it waits; `None` before that was asked for.
+    /// Since when this record waits; `None` before that was asked for.
     since: Option<DateTime<Utc>>,
 }
 
 impl StuckTransactions {
-    /// What of `waiting` waited at the last look, too, behind the same record; `read` tells when records were written.
+    /// The part of `waiting` that waited at the last look, too, with the same first record; `read` tells when records
+    /// were written.
     fn saw(
         &mut self,
         waiting: BTreeMap<TopicPartition, Waiting>,
@@ -204,7 +206,7 @@ impl StuckTransactions {
                 self.0.insert(partition, open);
                 continue;
             };
-            // A record's time may be whatever its producer says; it was there when it was seen.
+            // A record's time may be whatever its producer says, but the record was there when it was seen.
             let since = open.since.unwrap_or_else(|| {
                 let written = written.get(&partition).copied();
                 written.map_or(open.seen, |written| written.min(open.seen))
@@ -236,7 +238,7 @@ mod tests {
         of.iter().map(one).collect()
     }
 
-    /// What is behind whom since when, if records tell these times when they are asked for.
+    /// What waits in which partition since when, if the records have the times in `told`.
     fn saw(
         stuck: &mut StuckTransactions,
         of: &[(i32, i64, i64)],
@@ -263,15 +265,15 @@ mod tests {
     fn what_waits_at_two_looks_waits_since_its_first_record_was_written() {
         let mut stuck = StuckTransactions::default();
         assert!(saw(&mut stuck, &[(0, 5, 7), (1, 2, 3)], 100, &[]).is_empty());
-        // The second one's has ended, and another one begun.
+        // The transaction in the second partition has ended, and another one has begun there.
         let second = saw(&mut stuck, &[(0, 5, 9), (1, 4, 5)], 102, &[(0, 90)]);
         assert_eq!(second, [(0, 4, 90)]);
-        // What is known is not asked for again; a time to come is none.
+        // A time that is known is not asked for again; a time in the future is none.
         let third = saw(&mut stuck, &[(0, 5, 9), (1, 4, 5)], 104, &[(1, 9_999)]);
         assert_eq!(third, [(0, 4, 90), (1, 1, 102)]);
         assert!(saw(&mut stuck, &[], 106, &[]).is_empty());
         assert!(saw(&mut stuck, &[(0, 5, 9)], 108, &[]).is_empty());
-        // Nobody tells when it was written.
+        // The time at which this record was written is not known.
         assert_eq!(saw(&mut stuck, &[(0, 5, 9)], 110, &[]), [(0, 4, 108)]);
     }
 }

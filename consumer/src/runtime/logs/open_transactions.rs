@@ -1,6 +1,7 @@
-//! What is known of records that wait behind open transactions, and what is told of them.
+//! The records that wait behind open transactions, and the notices about them.
 //!
-//! Transactions are open all the time where there are any; only one that stays open for a while is worth a word.
+//! Where producers use transactions, some are open all the time; only one that stays open for a while is worth a
+//! notice.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,27 +14,27 @@ use crate::position::{TopicPartition, names};
 use crate::source::transactions::{self, Waiting};
 use crate::time::rfc3339;
 
-/// A transaction that is open for so long is told.
+/// A transaction that is open for this long gets a notice.
 const LONG: TimeDelta = TimeDelta::seconds(10);
 
-/// Records of one partition that wait.
+/// The records of one partition that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::runtime) struct WaitingRecords {
     pub waiting: Waiting,
-    /// When the first of them was written, or first seen to wait.
+    /// When the first of them was written, or was first seen to wait.
     pub since: DateTime<Utc>,
 }
 
-/// What waits in which partitions.
+/// The records that wait in each partition.
 #[derive(Debug, Default)]
 pub(in crate::runtime) struct OpenTransactions {
     behind: BTreeMap<TopicPartition, WaitingRecords>,
+    /// The partitions that a notice has named, until their transaction ends.
     told: BTreeSet<TopicPartition>,
 }
 
 impl OpenTransactions {
-    /// Takes in what waits at `now`; and tells what a person would want to know of those partitions that this process
-    /// `reads`.
+    /// Takes what waits at `now`, and returns the notices about those partitions that this process `reads`.
     pub(in crate::runtime) fn saw(
         &mut self,
         behind: BTreeMap<TopicPartition, WaitingRecords>,
@@ -169,7 +170,7 @@ mod tests {
         let told = open.saw(behind(&[(1, 7, 8, 103)]), all, at(131));
         let over = "the transaction that records of t 0 waited behind has ended";
         assert_eq!(told, [(Level::Info, over.to_owned())]);
-        // What is short is never told, nor is its end.
+        // A short transaction gets no notice, and neither does its end.
         assert!(
             open.saw(behind(&[(1, 7, 8, 103), (0, 9, 10, 132)]), all, at(133))
                 .is_empty()
@@ -187,7 +188,7 @@ mod tests {
             told[0].1.starts_with("1 record of t 1 waits behind"),
             "{told:?}"
         );
-        // It has moved to another process.
+        // The partition has moved to another process.
         assert!(open.saw(first, |_| false, at(121)).is_empty());
         assert!(open.saw(BTreeMap::new(), reads, at(122)).is_empty());
     }

@@ -1,4 +1,4 @@
-//! How fresh that part of the result is that other processes compute.
+//! The freshness of that part of the result that other processes compute.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -9,7 +9,7 @@ use crate::position::TopicPartition;
 
 /// What is known of the partitions that others read.
 pub(super) struct Freshness {
-    /// Before that nothing was known.
+    /// When this process began to look: before that nothing was known.
     since: Instant,
     partitions: BTreeMap<TopicPartition, KnownReach>,
 }
@@ -17,7 +17,7 @@ pub(super) struct Freshness {
 #[derive(Clone)]
 struct KnownReach {
     reach: Reach,
-    /// When all records of then were in what was kept, or it had moved on since the look before.
+    /// The last look at which the checkpoint had all records of the log, or had moved on since the look before.
     fresh_at: Instant,
 }
 
@@ -31,7 +31,7 @@ impl Freshness {
 
     /// Takes what a look has found.
     pub(super) fn saw(&mut self, look: &PeerLook) {
-        // A look that did not come to its end has not seen all.
+        // A look that did not come to its end has not seen all partitions.
         let before = match look.problem {
             None => std::mem::take(&mut self.partitions),
             Some(_) => self.partitions.clone(),
@@ -49,7 +49,7 @@ impl Freshness {
         }
     }
 
-    /// Of those partitions that this process does not read itself; `None` without any.
+    /// The freshness of those partitions that this process does not read itself; `None` without any.
     pub(super) fn at(
         &self,
         now: Instant,
@@ -99,14 +99,14 @@ mod tests {
         let mut freshness = Freshness::new(start);
         assert_eq!(freshness.at(at(1), no), None);
 
-        // One is complete, of the other it is not known how long it stands so.
+        // The first is complete; it is not known how long the second has stood still.
         freshness.saw(&look(at(2), &[(7, 7), (5, 9)]));
         let part = freshness.at(at(3), no).unwrap();
         assert_eq!((part.partitions, part.behind), (2, 4));
         assert_eq!(part.age, Duration::from_secs(3));
 
         freshness.saw(&look(at(4), &[(7, 8), (6, 9)]));
-        // The first has a new record, and what is kept does not yet have it.
+        // The first has a new record, which its checkpoint does not have yet.
         assert_eq!(freshness.at(at(5), no).unwrap().age, Duration::from_secs(3));
         freshness.saw(&look(at(6), &[(7, 8), (6, 9)]));
         assert_eq!(freshness.at(at(9), no).unwrap().age, Duration::from_secs(7));
@@ -114,7 +114,7 @@ mod tests {
         let part = freshness.at(at(10), no).unwrap();
         assert_eq!((part.behind, part.age), (0, Duration::ZERO));
 
-        // They have come to this process, or one of them has.
+        // Both partitions have come to this process, or one of them has.
         assert_eq!(freshness.at(at(11), |_| true), None);
         let first = |of: &TopicPartition| of.partition == 0;
         assert_eq!(

@@ -1,6 +1,6 @@
-//! The partitions that other processes of the group read: what those have kept of them, look by look.
+//! Looks up what other processes of the group have stored of the partitions that they read.
 //!
-//! A thread of its own looks, so that neither reading nor the result waits for a store.
+//! A thread of its own does this, so that neither reading nor the result waits for a store.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -19,7 +19,7 @@ use crate::runtime::kafka_client::{QuietContext, quiet_client};
 use crate::source::group_members::{GroupMember, group};
 use crate::source::topics::{self, Extent, StartingOffsets, TopicsError};
 
-/// Between two looks at who is in the group.
+/// The time between two looks at who is in the group.
 const MEMBERS: Duration = Duration::from_secs(30);
 
 /// What is needed to look.
@@ -28,7 +28,7 @@ pub(in crate::runtime) struct PeerLookupSettings {
     pub servers: String,
     pub topics: Vec<String>,
     pub group: String,
-    /// The id of the location where checkpoints are kept.
+    /// The id of the location where the checkpoints are stored.
     pub location: String,
     pub checkpoints: Checkpoints,
 }
@@ -38,11 +38,11 @@ pub(in crate::runtime) struct PeerLookupSettings {
 pub(in crate::runtime) struct PeerLook {
     /// When it began.
     pub at: Instant,
-    /// Of each partition that others read, where its newest checkpoint ends and where its log ends.
+    /// Where the newest checkpoint and the log end, for each partition that others read.
     pub partitions: BTreeMap<TopicPartition, Reach>,
     /// What could not be read, in words.
     pub problem: Option<String>,
-    /// A member of the group that keeps nothing there, in words.
+    /// A member of the group that does not store its checkpoints at the location, in words.
     pub foreign_member: Option<String>,
 }
 
@@ -63,7 +63,7 @@ impl PeerLookup {
     pub(in crate::runtime) fn start(settings: PeerLookupSettings) -> io::Result<Self> {
         let (wanted, inbox) = bounded(1);
         let (sender, looks) = bounded(1);
-        // It is not waited for, since a store may not answer: it ends when nobody wants a look any more.
+        // The thread is not joined, since a store may not answer: it ends when nobody wants a look any more.
         thread::Builder::new()
             .name("peers".to_owned())
             .spawn(move || run(&settings, &inbox, &sender))?;
@@ -111,7 +111,7 @@ fn run(settings: &PeerLookupSettings, inbox: &Receiver<()>, looks: &Sender<PeerL
     }
 }
 
-/// A member that came when this process was there already, and shares nothing with it.
+/// A foreign member that came when this process was in the group already, in words.
 fn foreign_member(
     settings: &PeerLookupSettings,
     client: &BaseConsumer<QuietContext>,
@@ -144,8 +144,8 @@ fn ends(
 }
 
 impl PeerLook {
-    /// Reads what is kept, after the logs' ends: it is then as old as these, and not younger. What cannot be
-    /// read leaves its partition as it was.
+    /// Reads the checkpoints, after the logs' ends were asked for. A partition whose checkpoint cannot be read stays as
+    /// it was.
     fn follow(&mut self, checkpoints: &Checkpoints, ends: BTreeMap<TopicPartition, Extent>) {
         for (partition, Extent { end, .. }) in ends {
             match checkpoints.follow(&partition) {
@@ -159,7 +159,7 @@ impl PeerLook {
                 Err(error) => {
                     self.problem = Some(error.to_string());
                     if matches!(error, RepositoryError::Store(_)) {
-                        // Each of the others would wait for it once more.
+                        // Each of the other partitions would wait for the store once more.
                         return;
                     }
                 }

@@ -14,7 +14,7 @@ use crate::source::topic_ids::{self, TopicIds};
 use crate::source::topics::{self, Extent, TopicsError};
 use crate::source::transactions;
 
-/// Between two looks for a topic that is not there yet.
+/// The time between two looks for a topic that is not there yet.
 const TOPIC_RETRY: Duration = Duration::from_secs(1);
 
 /// How long available-now waits for partitions to have leaders that answer: when a broker is lost the others take over
@@ -100,15 +100,16 @@ fn find(context: &StartupContext<'_>) -> Result<FoundTopics, TopicsError> {
     let (config, consumer) = (context.config, &context.consumer);
     let servers = config.kafka.bootstrap_servers();
     let partitions = topics::partitions(consumer, servers, &config.topics)?;
-    // The ids come before all that is asked of the logs: a topic that is made anew later is then seen to be another one.
+    // The ids come before all that is asked of the logs: a topic that is made anew later is then seen to be another
+    // one.
     let ids = topic_ids(context);
     let ends = ends_with_open(context, &partitions);
     let extents = topics::extents(consumer, servers, &partitions, config.starting_offsets)?;
     Ok(FoundTopics { extents, ids, ends })
 }
 
-/// Where logs end, for a run that is not going to read what lies behind open transactions; nothing for others, which
-/// read it when these have ended.
+/// Where the logs end, if this run is not going to read what lies behind open transactions; nothing for a run that
+/// reads on when they have ended.
 fn ends_with_open(
     context: &StartupContext<'_>,
     partitions: &[TopicPartition],

@@ -67,8 +67,8 @@ pub(in crate::runtime) fn ask_group(
     Ok(Some(asked))
 }
 
-/// Waits until no foreign member is in the group, and tells with what settings the members join it; `location_id` is the
-/// id of the location where the checkpoints are stored, if they are. `None` if a stop was asked for while waiting.
+/// Waits until no foreign member is in the group, and tells with what settings the members join it; `location_id` is
+/// the id of the location where the checkpoints are stored, if they are. `None` if a stop was asked for while waiting.
 pub(in crate::runtime) fn join(
     context: &mut StartupContext<'_>,
     asked: AskedGroup,
@@ -117,15 +117,15 @@ impl AskedGroup {
     }
 }
 
-/// A name in the group, unless the user has given one.
+/// Takes a static name in the group, unless the user has given one.
 fn static_name(
     context: &mut StartupContext<'_>,
     group: &Group,
     extents: &BTreeMap<TopicPartition, Extent>,
 ) -> Option<StaticName> {
     let config = context.config;
-    // Whoever comes back as a static member is given what it had, and partitions that were added meanwhile have no
-    // reader until the group shares out anew.
+    // A static member that comes back is given the partitions that it had, and partitions that were added meanwhile
+    // have no reader until the group assigns anew.
     let is_read = |partition: &&TopicPartition| {
         let mut members = group.members.iter();
         members.any(|member| member.partitions.contains(partition))

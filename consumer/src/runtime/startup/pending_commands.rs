@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use crate::command::QueryCommand;
 
-/// Commands while a query is not yet there to take them.
+/// The commands that come while the query cannot act on them yet.
 pub(in crate::runtime) struct PendingCommands<'a> {
     inbox: &'a Receiver<QueryCommand>,
     /// The interval that was asked for last.
@@ -21,7 +21,8 @@ impl<'a> PendingCommands<'a> {
         }
     }
 
-    /// Whether a stop is asked for `within` a time. A query that nobody can command any more is stopped.
+    /// Waits for as long as `within` says, and tells whether a stop was asked for. A query that nobody can command any
+    /// more is stopped.
     pub(in crate::runtime) fn for_stop(&mut self, within: Duration) -> bool {
         let deadline = Instant::now() + within;
         loop {

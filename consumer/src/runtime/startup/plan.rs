@@ -21,7 +21,7 @@ use crate::schema::TableSchema;
 use crate::schema::infer::Notes;
 use crate::source::topics::Extent;
 
-/// Characters of a query in an error, and of what is wrong with it, which may name something of the query.
+/// The most characters of a query in an error, and of the reason, which may quote the query.
 const MOST_OF_QUERY: usize = 60;
 const MOST_OF_REASON: usize = 2_000;
 
@@ -33,9 +33,9 @@ pub(in crate::runtime) struct PlannedQuery {
     pub location: Option<OpenedLocation>,
 }
 
-/// Opens the checkpoint location, finds the schema, plans the query over it, and takes the location for both. A location
-/// that is to be reset is not taken yet: another process may still use it. The `extents` go on to where the logs are by
-/// now, if better records have to be waited for. `None` if a stop was asked for while waiting.
+/// Opens the checkpoint location, finds the schema, plans the query over it, and takes the location for both. A
+/// location that is to be reset is not taken yet: another process may still use it. The `extents` go on to where the
+/// logs are by now, if better records have to be waited for. `None` if a stop was asked for while waiting.
 pub(in crate::runtime) fn plan(
     context: &mut StartupContext<'_>,
     extents: &mut BTreeMap<TopicPartition, Extent>,
@@ -43,7 +43,7 @@ pub(in crate::runtime) fn plan(
     let config = context.config;
     let location = OpenedLocation::open(config)?;
     let store = location.as_ref().map(|location| &location.store);
-    // What a reset forgets is not to be gone on with.
+    // A reset forgets the stored schema, so the query must not go on with it.
     let store = store.filter(|_| !config.reset);
     let mut schemas = SchemaSearch {
         context,
@@ -64,16 +64,16 @@ pub(in crate::runtime) fn plan(
                     location,
                 }));
             }
-            // Another process of the group was faster, and has seen other records: its schema is gone on with. If it
-            // is another query's all the same, that is found then.
+            // Another process of the group was faster, and has seen other records: the query goes on with its schema.
+            // If that is another query's all the same, the next turn finds out.
             Err(_) if origin == SchemaOrigin::Inferred && schemas.is_kept() => {}
             Err(error) => return Err(error),
         }
     }
 }
 
-/// Plans the query over the schema, and takes the `store` for both, if there is one: with the fingerprint under which it
-/// is the query's then.
+/// Plans the query over the schema, and takes the `store` for both, if there is one: with the fingerprint under which
+/// it is the query's then.
 fn planned_over(
     config: &Config,
     store: Option<&Store>,

@@ -26,11 +26,11 @@ use crate::schema::TableSchema;
 use crate::source::topic_ids::MadeAnew;
 use crate::source::topics::{self, Extent, StartingOffsets};
 
-/// Between two tries to find the logs as they were read, and how many more there are.
+/// The time between two tries to find the logs as they were read, and the number of tries after the first.
 const LOG_RETRY: Duration = Duration::from_millis(500);
 const LOG_TRIES: u32 = 10;
 
-/// Why a query cannot go on from what is kept of it.
+/// Why a query cannot go on from its checkpoints.
 #[derive(Debug, Error)]
 pub enum RestoreError {
     /// The location is another query's, for instance.
@@ -39,7 +39,7 @@ pub enum RestoreError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It cannot be used.
+    /// A checkpoint cannot be used.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
     /// Kafka has deleted records.
@@ -49,20 +49,20 @@ pub enum RestoreError {
         counted(*count, "record")
     )]
     DataLoss {
-        /// How many offsets.
+        /// The number of offsets that are gone.
         count: u64,
-        /// Of which partition.
+        /// The partition that they were in.
         partition: TopicPartition,
         /// Where reading would have gone on.
         next: Offset,
     },
-    /// The topic is another one.
+    /// The topic is another one, since its log is shorter.
     #[error(
         "{partition} ends at offset {end}, and offset {next} is kept as the next to read: the topic was \
          made anew; --reset begins anew, too"
     )]
     MadeAnew {
-        /// Which partition.
+        /// The partition whose log is shorter.
         partition: TopicPartition,
         /// Where its log ends.
         end: Offset,
@@ -102,8 +102,8 @@ pub(in crate::runtime) struct StoredAt {
     pub has_checkpoints: bool,
 }
 
-/// Reads the checkpoints of the query, which are at the location. The partitions of `topics` are read from there on, and
-/// their extents are changed so. `None` if a stop was asked for while waiting.
+/// Reads the checkpoints of the query, which are at the location. The partitions of `topics` are read from there on,
+/// and their extents are changed so. `None` if a stop was asked for while waiting.
 pub(in crate::runtime) fn restore(
     context: &mut StartupContext<'_>,
     location: Option<OpenedLocation>,
@@ -147,8 +147,8 @@ pub(in crate::runtime) fn restore(
     }))
 }
 
-/// The logs, once the topics and the ends of their logs are those that the checkpoints were made of. `None` if a stop was
-/// asked for while waiting.
+/// The logs, once the topics and the ends of their logs are those that the checkpoints were made of. `None` if a stop
+/// was asked for while waiting.
 fn await_logs(
     context: &mut StartupContext<'_>,
     stored: &StoredCheckpoints,

@@ -16,8 +16,8 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// A schedule that waits for the first batch. An interval beyond what BATCH_INTERVAL may be is
-    /// the nearest that it may be.
+    /// A schedule that waits for the first batch. An interval outside of what BATCH_INTERVAL may be becomes the nearest
+    /// one that it may be.
     pub fn new(interval: Duration) -> Self {
         Self {
             interval: bounded(interval),
@@ -25,7 +25,7 @@ impl Grid {
         }
     }
 
-    /// Time between batches.
+    /// The time between batches.
     pub fn interval(&self) -> Duration {
         self.interval
     }
@@ -40,8 +40,8 @@ impl Grid {
         self.next.is_some_and(|next| next <= now)
     }
 
-    /// A batch begins at `now`: the next one is due on the first point of the grid after the one
-    /// that this batch was for. One that comes before its time is for none.
+    /// A batch begins at `now`. The next one is due on the first point of the grid after the point that this batch was
+    /// for. A batch that comes before its time is for none.
     pub fn fired(&mut self, now: Instant) {
         self.next = Some(match self.next {
             None => now + self.interval,
@@ -90,7 +90,7 @@ mod tests {
         let start = Instant::now();
         let mut grid = Grid::new(5 * SECOND);
         grid.fired(start);
-        // The batch of the start took 7 s: the one of second 5 comes now, then that of second 10.
+        // The batch of the start took 7 s: the batch of second 5 comes now, then the batch of second 10.
         assert!(grid.is_due(start + 7 * SECOND));
         grid.fired(start + 7 * SECOND);
         assert_eq!(grid.next(), Some(start + 10 * SECOND));

@@ -1,5 +1,5 @@
-//! The columns of a topic, for whoever sets no SCHEMA: those that are kept with the checkpoints, else those of its
-//! first records.
+//! The columns of a topic when SCHEMA is not set: those that are stored with the checkpoints, else those of its first
+//! records.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -30,48 +30,48 @@ use crate::source::transactions;
 /// How often first records may be gone when they are asked for, in a row or not.
 const MOST_LOSSES: usize = 10;
 
-/// Between two looks for open transactions, while there are no records.
+/// The time between two looks for open transactions, while there are no records.
 const LOOK_FOR_OPEN: Duration = Duration::from_secs(5);
 
-/// What the log calls what has to do with a schema that is inferred.
+/// The log's target for what is inferred.
 const LOG: &str = "schema";
 
-/// Characters of a schema in a line; records of hundreds of fields make one of many pages.
+/// The most characters of a schema in a line; the schema of records with hundreds of fields would take pages.
 const MOST_OF_SCHEMA: usize = 1_000;
 
-/// Between two looks for records that are better than the first.
+/// The time between two looks for records that are better than the first.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// A schema, and where it is from.
+/// A schema, and where it comes from.
 pub(super) struct FoundSchema {
     pub schema: TableSchema,
     pub origin: SchemaOrigin,
-    /// What is in the first records but not in the schema, if it is that of theirs.
+    /// The fields of the first records that an inferred schema does not have.
     pub left_out: Notes,
 }
 
-/// Where a schema is from.
+/// Where a schema comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SchemaOrigin {
-    /// SCHEMA.
+    /// SCHEMA has it.
     Set,
-    /// What is kept with the checkpoints.
+    /// It is stored with the checkpoints.
     Kept,
-    /// The topic's first records.
+    /// It is inferred from the topic's first records.
     Inferred,
 }
 
 /// What a schema is looked for with.
 pub(super) struct SchemaSearch<'s, 'c> {
     pub context: &'s mut StartupContext<'c>,
-    /// Where one may be kept.
+    /// The store that may have one.
     pub store: Option<&'s Store>,
     /// Where records are. They go on to where the logs are by now, if better records have to be waited for.
     pub extents: &'s mut BTreeMap<TopicPartition, Extent>,
 }
 
 impl SchemaSearch<'_, '_> {
-    /// The schema that was set, is kept, or is that of the first records. `None` if a stop was asked for while waiting.
+    /// The schema that was set, is stored, or is inferred. `None` if a stop was asked for while waiting.
     pub(super) fn find(&mut self) -> Result<Option<FoundSchema>, StreamingError> {
         let found = |schema, origin| {
             Ok(Some(FoundSchema {
@@ -92,7 +92,7 @@ impl SchemaSearch<'_, '_> {
             let first = match self.first() {
                 Ok(Some(first)) => first,
                 Ok(None) => return Ok(None),
-                // Nothing of them was read; there are others by now.
+                // The query has read none of these records, and there are others by now.
                 Err(StreamingError::Member(MemberError::RecordsLost(_)))
                     if losses < MOST_LOSSES =>
                 {
@@ -131,15 +131,15 @@ impl SchemaSearch<'_, '_> {
         }
     }
 
-    /// Whether a schema is kept by now that can be read.
+    /// Whether a schema that can be read is stored by now.
     pub(super) fn is_kept(&self) -> bool {
         let topics = &self.context.config.topics;
         let kept = self.store.map(|store| lease::kept_schema(store, topics));
         matches!(kept, Some(Ok(Some(Ok(_schema)))))
     }
 
-    /// The schema of the query that the store is kept for, if there is one that can be read: the topic's first records
-    /// may be others by now.
+    /// The stored schema, if there is one that can be read. It goes before the topic's first records, which may be
+    /// others by now.
     fn kept(&mut self) -> Result<Option<TableSchema>, StreamingError> {
         let Some(store) = self.store else {
             return Ok(None);
@@ -163,7 +163,7 @@ impl SchemaSearch<'_, '_> {
         }
     }
 
-    /// `None` if a stop was asked for.
+    /// The topic's first records; `None` if a stop was asked for.
     fn first(&mut self) -> Result<Option<FirstRecords>, StreamingError> {
         let waits = self.context.waits();
         let (mut stopped, mut told) = (false, false);
@@ -185,7 +185,8 @@ impl SchemaSearch<'_, '_> {
         Ok((!stopped).then_some(records))
     }
 
-    /// Moves the ends on to where they are now, and the starts over what has been deleted: nothing of it was read.
+    /// Moves the ends on to where they are now, and the starts over records that have been deleted: none of them was
+    /// read.
     fn look_again(&mut self) {
         let partitions: Vec<_> = self.extents.keys().cloned().collect();
         let servers = self.context.config.kafka.bootstrap_servers();
@@ -200,7 +201,7 @@ impl SchemaSearch<'_, '_> {
         }
     }
 
-    /// One line of all, however many there are: records of hundreds of fields are nothing rare.
+    /// Says one line about all notes, however many there are: records with hundreds of fields are not rare.
     fn tell_notes(&mut self, level: Level, notes: &Notes, are: &str) {
         for noted in notes.iter() {
             tracing::debug!(target: LOG, "{are}: {}", escaped(&noted.to_string()));
@@ -252,7 +253,7 @@ struct OpenLook<'a> {
     client: &'a ClientConfig,
     consumer: &'a BaseConsumer<QuietContext>,
     partitions: Vec<TopicPartition>,
-    /// When the next look is; `None` if there is none any more.
+    /// The time of the next look; `None` if there is none any more.
     next: Option<Instant>,
 }
 

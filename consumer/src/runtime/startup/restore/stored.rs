@@ -18,7 +18,7 @@ use crate::position::TopicPartition;
 use crate::source::topic_ids::{MadeAnew, TopicIds, made_anew};
 use crate::source::topics::Extent;
 
-/// A query's checkpoints where it begins.
+/// The checkpoints from which a query begins.
 pub(super) struct StoredCheckpoints {
     pub repository: Arc<Repository>,
     /// The id that tells their location from any other.
@@ -30,8 +30,8 @@ pub(super) struct StoredCheckpoints {
     resumed: usize,
 }
 
-/// Reads what is kept in the store, which has been taken for the query, of its topics and their partitions, whose
-/// `extents` came from STARTING_OFFSETS.
+/// Reads what the store, which has been taken for the query, has of the topics with these `names` and of their
+/// partitions, whose `extents` begin as STARTING_OFFSETS says.
 pub(super) fn read_stored(
     store: Store,
     fingerprint: Fingerprint,
@@ -94,8 +94,8 @@ impl StoredCheckpoints {
         }
     }
 
-    /// Whether the logs are those that were read. They must have been asked for after this was read: what
-    /// others of the group have kept meanwhile may lie behind ends from before.
+    /// Whether the logs are those that were read. The logs must have been asked for after the checkpoints were read:
+    /// what others of the group have stored meanwhile may lie behind ends from before.
     pub(super) fn check_ends(
         &self,
         logs: &BTreeMap<TopicPartition, Extent>,
@@ -115,8 +115,8 @@ impl StoredCheckpoints {
         Ok(())
     }
 
-    /// The checkpoints, if the logs still have what comes next. Partitions are then read from there:
-    /// `extents` are changed so.
+    /// Begins with the checkpoints, if the logs still have what comes next. The partitions are then read from there on,
+    /// and `extents` are changed so.
     pub(super) fn begin(
         self,
         extents: &mut BTreeMap<TopicPartition, Extent>,
@@ -140,8 +140,8 @@ impl StoredCheckpoints {
     }
 }
 
-/// Keeps the `ids` of those topics that are not `known`, and tells all that are known then. Not before all else has been
-/// found right: what is refused once must be refused at the next start, too, however long the log is by then.
+/// Stores the `ids` of those topics whose id is not `known`, and returns all that are known then. This must come after
+/// all other checks: what is refused once must be refused at the next start, too, however long the log is by then.
 pub(super) fn keep_topic_ids(
     repository: &Repository,
     mut known: TopicIds,
@@ -160,7 +160,7 @@ pub(super) fn keep_topic_ids(
     Ok(known)
 }
 
-/// Goes on at the log's first record, if some before it are gone and that may be.
+/// Lets reading go on at the log's first record if records before it are gone and ON_DATA_LOSS allows that.
 fn pass_over_lost(
     checkpoint: &mut Checkpoint,
     partition: &TopicPartition,
