@@ -146,6 +146,7 @@ impl Assignment {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::position::Offset;
 
     fn partition(number: i32) -> TopicPartition {
         TopicPartition::new("t", number)
@@ -214,6 +215,20 @@ mod tests {
         assert!(!assignment.has_read_own(now));
         assignment.caught_up(&partition(0));
         assert!(assignment.has_read_own(now + SETTLING));
+        assert!(assignment.has_read_all());
+    }
+
+    #[test]
+    fn at_the_start_partitions_with_records_are_unread() {
+        let extent = |start, end| Extent {
+            start: Offset(start),
+            end: Offset(end),
+        };
+        let extents = [(partition(0), extent(3, 3)), (partition(1), extent(3, 4))];
+        let mut assignment = Assignment::at_start(&BTreeMap::from(extents));
+        assert_eq!(assignment.partitions(), 2);
+        assert!(!assignment.has_read_all());
+        assignment.caught_up(&partition(1));
         assert!(assignment.has_read_all());
     }
 

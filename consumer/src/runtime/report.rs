@@ -226,3 +226,46 @@ fn rate(records: u64, time: Duration) -> f64 {
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+
+    use super::*;
+    use crate::checkpoint::Epoch;
+    use crate::engine::state::State;
+
+    fn part(topic: &str, number: i32, start: i64, output: Output) -> PartitionBatch {
+        PartitionBatch {
+            partition: TopicPartition::new(topic, number),
+            epoch: Epoch::default(),
+            start: Offset(start),
+            end: Offset(start + 10),
+            records: 10,
+            bad: 2,
+            tombstones: 3,
+            allowed: 0,
+            output,
+        }
+    }
+
+    #[test]
+    fn the_facts_of_a_batch_are_added_up_over_its_parts() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..4));
+        let groups = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let parts = [
+            part("a", 0, 5, Output::State(State::default(), vec![groups])),
+            part("a", 1, 7, Output::Rows(Vec::new())),
+            part("b", 0, 9, Output::Rows(Vec::new())),
+        ];
+        let starts = BTreeMap::from([(TopicPartition::new("a", 0), Offset(4))]);
+        let facts = BatchFacts::of(DateTime::default(), starts, &parts);
+        assert_eq!((facts.records, facts.bad, facts.tombstones), (30, 6, 9));
+        assert_eq!(facts.touched, 4);
+        let records_of: Vec<_> = facts.records_of.into_iter().collect();
+        assert_eq!(records_of, [("a".into(), 20), ("b".into(), 10)]);
+        // A partition that was known before the batch starts where it had been read up to.
+        let starts: Vec<_> = facts.starts.values().map(|start| start.0).collect();
+        assert_eq!(starts, [4, 7, 9]);
+    }
+}

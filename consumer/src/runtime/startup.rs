@@ -1,5 +1,5 @@
-//! From settings to all that a query needs to run, in four steps: [`discover`] finds the topics, [`plan`] finds the
-//! schema and plans the query, [`restore`] reads the checkpoints, [`join`] finds a place in the group.
+//! From settings to all that a query needs to run, in four steps: [`discover()`] finds the topics, [`plan()`] finds the
+//! schema and plans the query, [`restore()`] reads the checkpoints, [`join()`] finds a place in the group.
 //!
 //! Each step is a function with a result of its own, and may wait; a stop that is asked for meanwhile ends the startup.
 

@@ -61,7 +61,7 @@ impl Driver {
             busy: self.workers.take_busy(),
             ..facts
         };
-        let progress = self.query.reporter_mut().progress(
+        let progress = self.query.reporter.progress(
             &facts,
             &self.offsets,
             &self.assignment,

@@ -64,8 +64,8 @@ impl Driver {
         Heartbeat {
             records: read,
             bytes: counters.bytes.load(Ordering::Relaxed),
-            dead_letters: self.query.reporter().bad(),
-            tombstones: self.query.reporter().tombstones(),
+            dead_letters: self.query.reporter.bad(),
+            tombstones: self.query.reporter.tombstones(),
             lag: self.offsets.lag(read, &self.assignment),
             held_back: self.logs.transactions().held_back(counts),
             partitions: self.assignment.len(),
@@ -75,5 +75,26 @@ impl Driver {
             next_trigger: next_trigger.map(|next| next.saturating_duration_since(now)),
             interval: self.trigger.interval(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_heartbeat_comes_at_its_interval_and_right_after_a_batch() {
+        let start = Instant::now();
+        let mut timer = HeartbeatTimer::new(start);
+        assert!(timer.is_due(start));
+        let next = start + HEARTBEAT;
+        assert_eq!(timer.next(), next);
+        assert!(!timer.is_due(next - Duration::from_millis(1)));
+        assert!(timer.is_due(next));
+        let batch = next + Duration::from_millis(10);
+        assert!(!timer.is_due(batch));
+        timer.hasten(batch);
+        assert!(timer.is_due(batch));
+        assert_eq!(timer.next(), batch + HEARTBEAT);
     }
 }

@@ -28,7 +28,8 @@ pub(super) struct QueryRun {
     checkpoints: Checkpoints,
     /// What its results so far have shown, in update mode.
     changelog: Option<Changelog>,
-    reporter: Reporter,
+    /// Makes the progress of its batches, and counts them.
+    pub reporter: Reporter,
     pub durability: Durability,
 }
 
@@ -68,16 +69,6 @@ impl QueryRun {
             reporter,
             durability,
         }
-    }
-
-    /// Makes the progress of its batches.
-    pub(super) fn reporter(&self) -> &Reporter {
-        &self.reporter
-    }
-
-    /// Makes the progress of its batches, and counts the next one.
-    pub(super) fn reporter_mut(&mut self) -> &mut Reporter {
-        &mut self.reporter
     }
 
     /// Which rows of the result a batch has.

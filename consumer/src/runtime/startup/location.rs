@@ -3,6 +3,7 @@
 use crate::checkpoint::fingerprint::Fingerprint;
 use crate::checkpoint::identity::Description;
 use crate::checkpoint::lease;
+use crate::checkpoint::location::Location;
 use crate::checkpoint::store::Store;
 use crate::config::Config;
 use crate::engine::query::Query;
@@ -20,7 +21,7 @@ impl OpenedLocation {
     /// Opens what CHECKPOINT_LOCATION names; `None` without one.
     pub(in crate::runtime) fn open(config: &Config) -> Result<Option<Self>, RestoreError> {
         let location = config.checkpoint_location.as_ref();
-        let store = location.map(|location| location.open()).transpose()?;
+        let store = location.map(Location::open).transpose()?;
         Ok(store.map(|store| Self { store, taken: None }))
     }
 }
