@@ -265,8 +265,8 @@ fn trigger(config: &Config, startup: &Startup, now: Instant) -> Trigger {
     let mut trigger = Trigger::new(TriggerSettings {
         mode: config.trigger,
         is_limited: config.max_records_per_batch.is_some(),
-        is_kept: startup.stored.is_some(),
-        has_kept: startup.has_checkpoints(),
+        has_store: startup.stored.is_some(),
+        has_checkpoints: startup.has_checkpoints(),
     });
     if let Some(interval) = startup.asked_interval {
         trigger.set_interval(interval, now);

@@ -18,9 +18,9 @@ pub(super) struct TriggerSettings {
     /// batch to come early. Our own limit only bounds memory.
     pub is_limited: bool,
     /// Whether checkpoints are stored: then the result has what other processes read.
-    pub is_kept: bool,
+    pub has_store: bool,
     /// Whether some were stored before the start: they make a result without any record.
-    pub has_kept: bool,
+    pub has_checkpoints: bool,
 }
 
 /// When the batches of one query come.
@@ -69,8 +69,8 @@ impl Trigger {
         };
         if grid.next().is_none() {
             // A result of stored checkpoints of all partitions needs no reader.
-            let is_complete = self.settings.is_kept && assignment.has_read_all();
-            return (has_news || self.settings.has_kept)
+            let is_complete = self.settings.has_store && assignment.has_read_all();
+            return (has_news || self.settings.has_checkpoints)
                 && (self.is_full || is_complete || assignment.has_read_own(now));
         }
         if grid.is_due(now) && !has_news {
@@ -122,8 +122,8 @@ mod tests {
         TriggerSettings {
             mode: TriggerMode::Interval(interval),
             is_limited: false,
-            is_kept: false,
-            has_kept: false,
+            has_store: false,
+            has_checkpoints: false,
         }
     }
 
@@ -175,8 +175,8 @@ mod tests {
         let now = Instant::now();
         let (partition, mut assignment) = unread();
         let mut trigger = Trigger::new(TriggerSettings {
-            is_kept: true,
-            has_kept: true,
+            has_store: true,
+            has_checkpoints: true,
             ..every(5 * SECOND)
         });
         assert!(!trigger.is_due(now, false, &assignment));

@@ -66,7 +66,7 @@ pub(in crate::runtime) fn plan(
             }
             // Another process of the group was faster, and has seen other records: the query goes on with its schema.
             // If that is another query's all the same, the next turn finds out.
-            Err(_) if origin == SchemaOrigin::Inferred && schemas.is_kept() => {}
+            Err(_) if origin == SchemaOrigin::Inferred && schemas.is_stored() => {}
             Err(error) => return Err(error),
         }
     }
@@ -82,7 +82,7 @@ fn planned_over(
     let table = found.schema;
     let query = query_over(config, &table).map_err(|error| {
         let is_of_schema =
-            found.origin == SchemaOrigin::Kept && matches!(error, QueryError::Invalid(_));
+            found.origin == SchemaOrigin::Stored && matches!(error, QueryError::Invalid(_));
         let error = wrong_query(config, &with_left_out(config, error, &found.left_out));
         match is_of_schema {
             true => StreamingError::KeptSchema(Box::new(error)),

@@ -56,7 +56,7 @@ pub(super) enum SchemaOrigin {
     /// SCHEMA has it.
     Set,
     /// It is stored with the checkpoints.
-    Kept,
+    Stored,
     /// It is inferred from the topic's first records.
     Inferred,
 }
@@ -83,8 +83,8 @@ impl SchemaSearch<'_, '_> {
         if let Some(schema) = &self.context.config.schema {
             return found(schema.clone(), SchemaOrigin::Set);
         }
-        if let Some(schema) = self.kept()? {
-            return found(schema, SchemaOrigin::Kept);
+        if let Some(schema) = self.stored()? {
+            return found(schema, SchemaOrigin::Stored);
         }
         let mut told = false;
         let mut losses = 0;
@@ -123,30 +123,30 @@ impl SchemaSearch<'_, '_> {
             }
             self.look_again();
             // Another process of the group may have found better ones.
-            if self.is_kept()
-                && let Some(schema) = self.kept()?
+            if self.is_stored()
+                && let Some(schema) = self.stored()?
             {
-                return found(schema, SchemaOrigin::Kept);
+                return found(schema, SchemaOrigin::Stored);
             }
         }
     }
 
     /// Whether a schema that can be read is stored by now.
-    pub(super) fn is_kept(&self) -> bool {
+    pub(super) fn is_stored(&self) -> bool {
         let topics = &self.context.config.topics;
-        let kept = self.store.map(|store| lease::kept_schema(store, topics));
-        matches!(kept, Some(Ok(Some(Ok(_schema)))))
+        let stored = self.store.map(|store| lease::kept_schema(store, topics));
+        matches!(stored, Some(Ok(Some(Ok(_schema)))))
     }
 
     /// The stored schema, if there is one that can be read. It goes before the topic's first records, which may be
     /// others by now.
-    fn kept(&mut self) -> Result<Option<TableSchema>, StreamingError> {
+    fn stored(&mut self) -> Result<Option<TableSchema>, StreamingError> {
         let Some(store) = self.store else {
             return Ok(None);
         };
-        let kept =
+        let stored =
             lease::kept_schema(store, &self.context.config.topics).map_err(RestoreError::from)?;
-        match kept.transpose() {
+        match stored.transpose() {
             Ok(None) => Ok(None),
             Ok(Some(schema)) => {
                 let text = format!("SCHEMA as it is kept with the checkpoints: {schema}");
