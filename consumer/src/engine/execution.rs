@@ -13,7 +13,7 @@ use datafusion_execution::{SendableRecordBatchStream, TaskContext};
 use datafusion_physical_plan::{ExecutionPlan, execution_plan::reset_plan_states};
 use futures::StreamExt;
 
-use super::feed::Feed;
+use super::feed::{Feed, InputId};
 use super::memory::Memory;
 
 /// What every execution of a query's plans shares.
@@ -50,7 +50,7 @@ impl Environment {
         &self.memory
     }
 
-    /// Runs `plan` over all of `batches` and returns what it yields.
+    /// Runs `plan`, which has one input, over all of `batches` and returns what it yields.
     pub fn run(
         &self,
         plan: &Arc<dyn ExecutionPlan>,
@@ -58,7 +58,7 @@ impl Environment {
     ) -> Result<Vec<RecordBatch>> {
         let execution = Execution::start(self, plan)?;
         for batch in batches {
-            execution.feed.push(batch);
+            execution.feed.push(InputId::FIRST, batch);
         }
         execution.finish()
     }
@@ -104,9 +104,9 @@ impl Execution {
         })
     }
 
-    /// Runs the plan over one more batch.
-    pub fn push(&mut self, batch: RecordBatch) -> Result<()> {
-        self.feed.push(batch);
+    /// Runs the plan over one more batch of `input`.
+    pub fn push(&mut self, input: InputId, batch: RecordBatch) -> Result<()> {
+        self.feed.push(input, batch);
         self.poll()?;
         self.claim()
     }

@@ -2,11 +2,11 @@
 //! that a running execution of it reads.
 //!
 //! A plan is made once and executed again and again, also for several partitions at a time, so its
-//! leaf holds no rows. It finds the feed of its own execution in the task's context. A stream over an
-//! open feed that has run dry is pending, not at its end: the caller feeds it and polls again. Nothing
-//! wakes anything here, since the thread that feeds is the one that polls.
+//! leaf holds no rows. It finds the feed of its own execution in the task's context, and its rows there by
+//! the id of its input. A stream over an open feed that has run dry is pending, not at its end: the caller
+//! feeds it and polls again. Nothing wakes anything here, since the thread that feeds is the one that polls.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Debug, Formatter};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,16 +27,32 @@ use datafusion_physical_plan::{
 };
 use futures::Stream;
 
-/// The table that a query is planned over: a schema, of which all filters stay in the plan.
+/// Which of a plan's inputs rows are for. Only the plan itself tells what they are: a table's records, or what another
+/// plan has made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InputId(pub u32);
+
+impl InputId {
+    /// The first input of a plan, and the only one of most.
+    pub const FIRST: Self = Self(0);
+}
+
+/// A table that a query is planned over: a schema, of which all filters stay in the plan.
 #[derive(Debug)]
 pub struct FeedTable {
+    input: InputId,
     schema: SchemaRef,
 }
 
 impl FeedTable {
-    /// A table of these columns.
-    pub fn new(schema: SchemaRef) -> Self {
-        Self { schema }
+    /// A table of these columns, whose scan is `input` of the plan.
+    pub fn new(input: InputId, schema: SchemaRef) -> Self {
+        Self { input, schema }
+    }
+
+    /// Which input of the plan its scan is.
+    pub fn input(&self) -> InputId {
+        self.input
     }
 }
 
@@ -46,21 +62,23 @@ impl TableSource for FeedTable {
     }
 }
 
-/// The leaf of every plan of ours: yields what its execution's [`Feed`] holds.
+/// The leaf of every plan of ours: yields what its execution's [`Feed`] holds for its input.
 #[derive(Debug)]
 pub struct FeedExec {
+    input: InputId,
     properties: Arc<PlanProperties>,
 }
 
 impl FeedExec {
-    /// A leaf that yields batches of `schema` as they are fed.
-    pub fn new(schema: SchemaRef) -> Self {
-        Self::with(EquivalenceProperties::new(schema))
+    /// A leaf that yields batches of `schema` as they are fed to `input`.
+    pub fn new(input: InputId, schema: SchemaRef) -> Self {
+        Self::with(input, EquivalenceProperties::new(schema))
     }
 
     /// A leaf that yields batches of which this is known.
-    pub fn with(known: EquivalenceProperties) -> Self {
+    pub fn with(input: InputId, known: EquivalenceProperties) -> Self {
         Self {
+            input,
             properties: Arc::new(PlanProperties::new(
                 known,
                 Partitioning::UnknownPartitioning(1),
@@ -126,41 +144,44 @@ impl ExecutionPlan for FeedExec {
             .ok_or_else(|| DataFusionError::Internal("the plan runs without a feed".to_owned()))?;
         Ok(Box::pin(FeedStream {
             schema: ExecutionPlan::schema(self),
+            input: self.input,
             feed,
         }))
     }
 }
 
-/// The rows of one execution, handed in while it runs.
+/// The rows of one execution, handed in while it runs, for each of its plan's inputs.
 #[derive(Debug, Default)]
 pub struct Feed {
-    queue: Mutex<Queue>,
+    queues: Mutex<FeedQueues>,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
-    batches: VecDeque<RecordBatch>,
+struct FeedQueues {
+    batches: BTreeMap<InputId, VecDeque<RecordBatch>>,
     closed: bool,
 }
 
 impl Feed {
-    /// Adds rows.
-    pub fn push(&self, batch: RecordBatch) {
-        self.queue().batches.push_back(batch);
+    /// Adds rows for `input`.
+    pub fn push(&self, input: InputId, batch: RecordBatch) {
+        let mut queues = self.queues();
+        queues.batches.entry(input).or_default().push_back(batch);
     }
 
-    /// Nothing comes after what is there.
+    /// Nothing comes after what is there, for any input.
     pub fn close(&self) {
-        self.queue().closed = true;
+        self.queues().closed = true;
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    fn queues(&self) -> MutexGuard<'_, FeedQueues> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 struct FeedStream {
     schema: SchemaRef,
+    input: InputId,
     feed: Arc<Feed>,
 }
 
@@ -168,10 +189,11 @@ impl Stream for FeedStream {
     type Item = Result<RecordBatch>;
 
     fn poll_next(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut queue = self.feed.queue();
-        match queue.batches.pop_front() {
+        let mut queues = self.feed.queues();
+        let own = queues.batches.get_mut(&self.input);
+        match own.and_then(VecDeque::pop_front) {
             Some(batch) => Poll::Ready(Some(Ok(batch))),
-            None if queue.closed => Poll::Ready(None),
+            None if queues.closed => Poll::Ready(None),
             None => Poll::Pending,
         }
     }
@@ -180,5 +202,44 @@ impl Stream for FeedStream {
 impl RecordBatchStream for FeedStream {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{AsArray, Int64Array};
+    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use datafusion_execution::config::SessionConfig;
+    use datafusion_physical_plan::joins::CrossJoinExec;
+
+    use super::*;
+    use crate::engine::execution::{Environment, Execution};
+    use crate::engine::memory::Memory;
+
+    #[test]
+    fn each_leaf_of_a_plan_yields_the_rows_of_its_own_input() {
+        let schema: SchemaRef = Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]));
+        let (one, other) = (InputId::FIRST, InputId(7));
+        let leaf = |input| Arc::new(FeedExec::new(input, Arc::clone(&schema))) as _;
+        let plan: Arc<dyn ExecutionPlan> = Arc::new(CrossJoinExec::new(leaf(one), leaf(other)));
+        let environment = Environment::new(SessionConfig::new(), &Memory::default()).unwrap();
+        let mut execution = Execution::start(&environment, &plan).unwrap();
+        for (input, values) in [(other, [1, 2]), (one, [30, 40]), (other, [5, 6])] {
+            let values = Arc::new(Int64Array::from(values.to_vec()));
+            let rows = RecordBatch::try_new(Arc::clone(&schema), vec![values]).unwrap();
+            execution.push(input, rows).unwrap();
+        }
+        let mut pairs = Vec::new();
+        for rows in execution.finish().unwrap() {
+            let column = |index| rows.column(index).as_primitive::<Int64Type>().values();
+            pairs.extend(
+                column(0)
+                    .iter()
+                    .zip(column(1))
+                    .map(|(one, other)| one + other),
+            );
+        }
+        pairs.sort_unstable();
+        assert_eq!(pairs, [31, 32, 35, 36, 41, 42, 45, 46]);
     }
 }

@@ -26,6 +26,7 @@ use self::physical::aggregate::Modes;
 use self::physical::apart::Apart;
 use self::renamed::{are_alike, renamed};
 use super::execution::{Environment, Execution};
+use super::feed::InputId;
 use super::functions::clock::TriggerClock;
 use super::functions::nan::one_nan;
 use super::memory::{Memory, bytes_of};
@@ -47,6 +48,9 @@ pub use identity::Computation;
 
 /// The name under which every stream can be queried, whatever its topics are called.
 pub const TABLE: &str = "transactions";
+
+/// The input of a plan that the records of its table are.
+const RECORDS: InputId = InputId::FIRST;
 
 /// Why a query cannot be started.
 #[derive(Debug, Error)]
@@ -126,7 +130,7 @@ impl Query {
             _ => None,
         };
         let config = logical::config();
-        let catalog = logical::catalog(table, topic, &clock, &config);
+        let catalog = logical::catalog(RECORDS, table, topic, &clock, &config);
         let parsed = parsed(text)?;
         let name = topic.unwrap_or(TABLE);
         let written = sql::plan(parsed, table.fields(), &catalog).map_err(|error| match error {
@@ -142,8 +146,9 @@ impl Query {
         let optimized = logical::optimize(written, config.options())?;
         check_optimized(&optimized, topics.len())?;
         let with_one_nan = one_nan(optimized.clone())?;
-        let physical = physical::plan(&with_one_nan, &config)?;
-        let columns = physical.columns.ok_or(Refusal::ReadsNothing)?;
+        let mut physical = physical::plan(&with_one_nan, &config)?;
+        let columns = physical.columns.remove(&RECORDS);
+        let columns = columns.ok_or(Refusal::ReadsNothing)?;
         let partial = physical.aggregate.as_ref().map(|modes| &modes.partial);
         let partial = partial.and_then(|plan| plan.downcast_ref::<AggregateExec>());
         let (computation, functions) = Computation::of(&with_one_nan, partial)?;
@@ -457,14 +462,14 @@ impl Partial {
         on_error: OnRecordError,
     ) -> Result<Vec<FailedRecord>, DataFusionError> {
         let Some(below) = &self.below else {
-            self.execution.push(records)?;
+            self.execution.push(RECORDS, records)?;
             return Ok(Vec::new());
         };
         let made = below.run_each(&self.environment, &records, on_error)?;
         if made.failed.is_empty() || on_error == OnRecordError::DeadLetter {
             drop(records);
             for rows in made.rows {
-                self.execution.push(rows)?;
+                self.execution.push(InputId::FIRST, rows)?;
             }
         }
         Ok(made.failed)

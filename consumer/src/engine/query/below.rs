@@ -26,7 +26,7 @@ use datafusion_physical_plan::filter::FilterExec;
 use datafusion_physical_plan::projection::ProjectionExec;
 
 use crate::engine::execution::Environment;
-use crate::engine::feed::FeedExec;
+use crate::engine::feed::{FeedExec, InputId};
 use crate::engine::memory::is_exhausted;
 
 pub(super) use self::fallible::can_fail;
@@ -185,7 +185,7 @@ impl Below {
             }
         } else {
             self.can_fail = true;
-            let feed = Arc::new(FeedExec::new(input.schema()));
+            let feed = Arc::new(FeedExec::new(InputId::FIRST, input.schema()));
             let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
             Step::Run(Arc::clone(plan).replace_children(vec![feed], options)?)
         };

@@ -17,7 +17,7 @@ use datafusion_optimizer::{Analyzer, Optimizer, OptimizerConfig};
 use sql::Catalog;
 
 use super::TABLE;
-use crate::engine::feed::FeedTable;
+use crate::engine::feed::{FeedTable, InputId};
 use crate::engine::functions::arithmetic::{DecimalPlanner, ExactArithmetic};
 use crate::engine::functions::casts::Casts;
 use crate::engine::functions::clock::TriggerClock;
@@ -40,8 +40,9 @@ pub(super) fn config() -> SessionConfig {
         )
 }
 
-/// What a query over `table`, which is called [`TABLE`] and `topic`, can name.
+/// What a query over `table`, which is called [`TABLE`] and `topic` and is `input` of its plan, can name.
 pub(super) fn catalog(
+    input: InputId,
     table: &SchemaRef,
     topic: Option<&str>,
     clock: &TriggerClock,
@@ -63,7 +64,7 @@ pub(super) fn catalog(
     catalog.add_planner(Arc::new(HeaderPlanner));
     // Would be folded to the time of planning.
     catalog.remove_scalar("current_time");
-    let table: Arc<dyn TableSource> = Arc::new(FeedTable::new(Arc::clone(table)));
+    let table: Arc<dyn TableSource> = Arc::new(FeedTable::new(input, Arc::clone(table)));
     catalog.add_table(TABLE, &table);
     if let Some(topic) = topic {
         catalog.add_table(topic, &table);

@@ -5,6 +5,7 @@
 //! its groups. Rows come from one partition and on one thread, so nothing is repartitioned, and the only thing that a
 //! node asks of its input is an order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion_common::{DFSchema, Result, internal_err, plan_err};
@@ -14,7 +15,7 @@ use datafusion_expr::expr::physical_name;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::{
     Aggregate, Expr, FetchType, Filter, Limit, LogicalPlan, Projection, SkipType, Sort, SortExpr,
-    Unnest,
+    TableScan, TableSource, Unnest,
 };
 use datafusion_physical_expr::{
     LexOrdering, PhysicalExpr, PhysicalSortExpr, create_physical_expr, create_physical_sort_exprs,
@@ -28,7 +29,7 @@ use datafusion_physical_plan::unnest::{ListUnnest, UnnestExec};
 use datafusion_physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
 use self::aggregate::Modes;
-use crate::engine::feed::FeedExec;
+use crate::engine::feed::{FeedExec, FeedTable, InputId};
 
 pub(super) mod aggregate;
 pub(super) mod apart;
@@ -36,8 +37,9 @@ mod window;
 
 /// What runs a query.
 pub(super) struct Physical {
-    /// The columns of the table that are read; `None` if the optimizer has found that none is.
-    pub columns: Option<Vec<usize>>,
+    /// The columns of its table that are read for each input. An input that the optimizer has found not to be read is
+    /// not there.
+    pub columns: BTreeMap<InputId, Vec<usize>>,
     /// The aggregate, if there is one.
     pub aggregate: Option<Modes>,
     /// What stands above it; without one, all of it.
@@ -56,7 +58,7 @@ pub(super) fn plan(logical: &LogicalPlan, config: &SessionConfig) -> Result<Phys
         batch_size: config.batch_size(),
         properties,
         context: PhysicalPlanningContext::default(),
-        columns: None,
+        columns: BTreeMap::new(),
         aggregate: None,
     };
     let above = planner.node(logical)?;
@@ -71,8 +73,8 @@ struct Planner {
     batch_size: usize,
     properties: ExecutionProps,
     context: PhysicalPlanningContext,
-    /// What the scan reads, once it is planned.
-    columns: Option<Vec<usize>>,
+    /// What each scan reads that is planned.
+    columns: BTreeMap<InputId, Vec<usize>>,
     /// The aggregate, once it is planned.
     aggregate: Option<Modes>,
 }
@@ -80,16 +82,7 @@ struct Planner {
 impl Planner {
     fn node(&mut self, node: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
         match node {
-            LogicalPlan::TableScan(scan) => {
-                let table = scan.source.schema();
-                let columns = match &scan.projection {
-                    Some(columns) => columns.clone(),
-                    None => (0..table.fields().len()).collect(),
-                };
-                let read = table.project(&columns)?;
-                self.columns = Some(columns);
-                Ok(Arc::new(FeedExec::new(Arc::new(read))))
-            }
+            LogicalPlan::TableScan(scan) => self.scan(scan),
             LogicalPlan::EmptyRelation(empty) => {
                 Ok(Arc::new(EmptyExec::new(Arc::clone(empty.schema.inner()))))
             }
@@ -106,6 +99,23 @@ impl Planner {
             }
             other => internal_err!("a plan that was checked has {}", other.display()),
         }
+    }
+
+    fn scan(&mut self, scan: &TableScan) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(table) = scan.source.downcast_ref::<FeedTable>() else {
+            return internal_err!("{} is no table of ours", scan.table_name);
+        };
+        let schema = table.schema();
+        let columns = match &scan.projection {
+            Some(columns) => columns.clone(),
+            None => (0..schema.fields().len()).collect(),
+        };
+        let read = schema.project(&columns)?;
+        // Each row of an input goes to one leaf.
+        if self.columns.insert(table.input(), columns).is_some() {
+            return internal_err!("{} is scanned twice", scan.table_name);
+        }
+        Ok(Arc::new(FeedExec::new(table.input(), Arc::new(read))))
     }
 
     fn projection(&mut self, projection: &Projection) -> Result<Arc<dyn ExecutionPlan>> {

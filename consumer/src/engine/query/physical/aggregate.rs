@@ -15,7 +15,7 @@ use datafusion_physical_plan::aggregates::{AggregateExec, AggregateMode, Physica
 
 use super::apart::Apart;
 use super::{Planner, ordered};
-use crate::engine::feed::FeedExec;
+use crate::engine::feed::{FeedExec, InputId};
 
 /// The aggregate next to the scan.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ impl Planner {
                 partial.group_expr().as_final(),
                 calls.to_vec(),
                 vec![None; calls.len()],
-                Arc::new(FeedExec::new(partial.schema())),
+                Arc::new(FeedExec::new(InputId::FIRST, partial.schema())),
                 input.schema(),
             )
             .map(|exec| Arc::new(exec) as Arc<dyn ExecutionPlan>)
@@ -101,9 +101,12 @@ impl Planner {
         let groups = match parts.groups.has_grouping_set() {
             // DataFusion takes a key that WHERE has left one value for the same in all rows; where it is left out of a
             // set it is NULL.
-            true => FeedExec::new(at_once.schema()),
+            true => FeedExec::new(InputId::FIRST, at_once.schema()),
             // What is known of its groups: that there is one, for instance, or that all have the same key.
-            false => FeedExec::with(at_once.properties().equivalence_properties().clone()),
+            false => {
+                let known = at_once.properties().equivalence_properties();
+                FeedExec::with(InputId::FIRST, known.clone())
+            }
         };
         let states = partial.schema();
         let keys = partial.group_expr().num_group_exprs();

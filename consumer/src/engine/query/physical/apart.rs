@@ -11,7 +11,7 @@ use datafusion_physical_plan::ExecutionPlan;
 use datafusion_physical_plan::aggregates::{AggregateExec, PhysicalGroupBy};
 
 use super::aggregate::{Parts, partial_over};
-use crate::engine::feed::FeedExec;
+use crate::engine::feed::{FeedExec, InputId};
 use crate::engine::query::below::{Below, Computed, can_fail};
 use crate::engine::query::renamed::are_alike;
 
@@ -33,7 +33,7 @@ impl Apart {
         let below = Below::of_plan(plan)?;
         Ok(below.can_fail().then(|| Self {
             below: Arc::new(below),
-            over: Arc::new(FeedExec::new(plan.schema())),
+            over: Arc::new(FeedExec::new(InputId::FIRST, plan.schema())),
         }))
     }
 
@@ -78,7 +78,7 @@ impl Apart {
             calls: calls.collect::<Result<_>>()?,
             filters,
         };
-        let feed: Arc<dyn ExecutionPlan> = Arc::new(FeedExec::new(schema));
+        let feed: Arc<dyn ExecutionPlan> = Arc::new(FeedExec::new(InputId::FIRST, schema));
         let over = partial_over(&over, &feed)?;
         Ok(make_the_same(&over, partial).then(|| Self {
             below: Arc::new(below),
