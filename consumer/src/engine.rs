@@ -13,4 +13,5 @@ pub mod quantity;
 pub mod query;
 pub mod refusal;
 pub mod state;
+pub mod task;
 pub mod worker;

@@ -16,7 +16,6 @@ mod partition_batch;
 mod raw_record;
 mod reader;
 
-use arrow::error::ArrowError;
 use datafusion_common::DataFusionError;
 use thiserror::Error;
 
@@ -29,8 +28,9 @@ use crate::position::{Offset, TopicPartition};
 use crate::schema::TableSchema;
 
 pub use self::allowance::Allowance;
-pub use self::partition_batch::{Output, PartitionBatch};
+pub use self::partition_batch::PartitionBatch;
 pub use self::raw_record::RawRecord;
+pub use super::task::Output;
 
 /// What happens to a worker.
 #[derive(Debug)]
@@ -157,8 +157,9 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
-    fn query(reader: &Reader, error: &DataFusionError) -> Self {
-        let (partition, offset) = (reader.partition().clone(), reader.next());
+    /// `error`, with the partition and one past the last record that it may be of.
+    fn query(partition: &TopicPartition, offset: Offset, error: &DataFusionError) -> Self {
+        let partition = partition.clone();
         if is_exhausted(error) {
             return Self::OutOfMemory { partition, offset };
         }
@@ -167,10 +168,6 @@ impl WorkerError {
             offset,
             reason: error_text(error),
         }
-    }
-
-    fn arrow(reader: &Reader, error: ArrowError) -> Self {
-        Self::query(reader, &error.into())
     }
 }
 
@@ -383,7 +380,7 @@ impl Worker {
     fn idle(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         let told = actions.len();
         for reader in &mut self.readers {
-            reader.aggregate(actions)?;
+            reader.feed(actions)?;
             reader.tell_full(actions);
         }
         // One at a time, so that whoever comes meanwhile does not wait for all of them; and not before the
@@ -402,7 +399,7 @@ impl Worker {
         self.in_batch = true;
         let mut batches = Vec::with_capacity(self.readers.len());
         for reader in &mut self.readers {
-            batches.extend(reader.hand_over(actions)?);
+            reader.hand_over(&mut batches, actions)?;
         }
         let is_deferred = self.readers.iter().any(Reader::keeps_back);
         actions.push(Action::HandOver {

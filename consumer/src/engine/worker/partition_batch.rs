@@ -1,9 +1,7 @@
 //! What a worker hands over.
 
-use arrow::array::RecordBatch;
-
 use crate::checkpoint::Epoch;
-use crate::engine::state::State;
+use crate::engine::task::Output;
 use crate::position::{Offset, TopicPartition};
 
 /// What a partition has read for a batch.
@@ -27,13 +25,4 @@ pub struct PartitionBatch {
     pub allowed: u64,
     /// What they make.
     pub output: Output,
-}
-
-/// What a batch's records of one partition make.
-#[derive(Debug)]
-pub enum Output {
-    /// The partition's new state, and the groups that the batch's records make by themselves.
-    State(State, Vec<RecordBatch>),
-    /// Rows, in offset order.
-    Rows(Vec<RecordBatch>),
 }

@@ -1,29 +1,24 @@
 //! One partition in the hands of a worker: from its records to what it hands over.
 
-mod aggregating;
+mod chunk;
 mod chunk_records;
 mod chunk_size;
+mod feeding;
 mod letters;
 mod reason;
 
-use std::mem;
+use std::{iter, mem};
 
-use datafusion_execution::memory_pool::MemoryReservation;
+use datafusion_common::DataFusionError;
 
+use self::chunk::ChunkDecoder;
 use self::chunk_records::ChunkRecords;
-use self::chunk_size::ChunkSize;
 use self::letters::Letters;
-use super::{Action, Output, PartitionBatch, WorkerError, WorkerPlan};
+use super::{Action, PartitionBatch, WorkerError, WorkerPlan};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
-use crate::engine::memory::is_exhausted;
-use crate::engine::query::{Partial, Query};
-use crate::engine::state::State;
-use crate::format::json::Decoder;
+use crate::engine::task::{Task, TaskBatch, columns_read_by};
 use crate::format::metadata::RecordMeta;
 use crate::position::{Offset, TopicPartition};
-
-/// Bytes of rows that a query without an aggregate may gather in a batch, a partition.
-const MOST_ROW_BYTES: usize = 16 << 20;
 
 /// What became of a record.
 pub(super) enum Taken {
@@ -42,20 +37,15 @@ pub(super) enum Taken {
 pub(super) struct Reader {
     partition: TopicPartition,
     epoch: Epoch,
-    query: Query,
-    decoder: Decoder,
-    /// What the last chunk took while it was decoded: the next one will take as much.
-    chunk: MemoryReservation,
-    chunk_size: ChunkSize,
-    /// The chunk's records as they came, if the query can fail on one of them.
-    chunk_records: Option<ChunkRecords>,
-    partial: Option<Partial>,
-    state: State,
+    chunk: ChunkDecoder,
+    /// What the records go to: one a query, and there is one query.
+    tasks: Vec<Task>,
     /// The first offset of this batch.
     start: Offset,
     /// The next one to read.
     next: Offset,
     records: u64,
+    /// Records that are not what the schema says. Those that a query fails on are counted by its task.
     bad: u64,
     tombstones: u64,
     allowed: u64,
@@ -80,7 +70,7 @@ pub(super) struct Reader {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CaughtUp {
     No,
-    /// What has been read is not aggregated yet, so there may be dead letters to come.
+    /// The tasks do not have all that has been read yet, so there may be dead letters to come.
     Read,
     Now,
     Told,
@@ -100,27 +90,26 @@ impl Reader {
             problems: _,
             unknown: _,
         } = taken_over;
-        let decoder = Decoder::new(&plan.table, plan.query.columns()).map_err(|error| {
-            WorkerError::Query {
-                partition: partition.clone(),
-                offset: from.next,
-                reason: error.to_string(),
-            }
+        let columns = columns_read_by(iter::once(&plan.query));
+        let memory = plan.query.memory();
+        let records = plan
+            .query
+            .can_fail_on_records()
+            .then(|| ChunkRecords::new(plan.on_record_error));
+        let started = ChunkDecoder::new(&plan.table, &columns, records, memory)
+            .map_err(DataFusionError::from)
+            .and_then(|chunk| Ok((chunk, Task::new(plan.query.clone(), from.state, &columns)?)));
+        let (chunk, task) = started.map_err(|error| WorkerError::Query {
+            partition: partition.clone(),
+            offset: from.next,
+            reason: error.to_string(),
         })?;
         let caught_up = from.next >= until;
         let reader = Self {
             partition,
             epoch,
-            query: plan.query.clone(),
-            decoder,
-            chunk: plan.query.memory().reserve("decoded records"),
-            chunk_size: ChunkSize::within(plan.query.memory().room()),
-            chunk_records: plan
-                .query
-                .can_fail_on_records()
-                .then(|| ChunkRecords::new(plan.on_record_error)),
-            partial: None,
-            state: from.state,
+            chunk,
+            tasks: vec![task],
             start: from.next,
             next: from.next,
             records: 0,
@@ -134,7 +123,7 @@ impl Reader {
             } else {
                 CaughtUp::No
             },
-            letters: Letters::none(plan.query.memory().reserve("dead letters")),
+            letters: Letters::none(memory.reserve("dead letters")),
             full: false,
             told_full: false,
             starved: false,
@@ -201,36 +190,31 @@ impl Reader {
             self.tombstones += 1;
             return Ok(Taken::Yes);
         };
-        if let Err(defect) = self.decoder.push(payload, meta) {
+        if let Err(defect) = self.chunk.push(payload, meta) {
             self.bad += 1;
             self.letters.add(payload.len());
             return Ok(Taken::Bad(defect.to_string()));
         }
-        let mut bytes = self.decoder.bytes();
-        if let Some(records) = &mut self.chunk_records {
-            records.push(meta, payload);
-            bytes = bytes.max(records.bytes());
-        }
-        if self.decoder.len() >= self.chunk_size.records || bytes >= self.chunk_size.bytes {
-            self.aggregate(actions)?;
+        if self.chunk.is_full() {
+            self.feed(actions)?;
         }
         Ok(Taken::Yes)
     }
 
     fn tell_caught_up(&mut self) {
         if self.caught_up == CaughtUp::No {
-            self.caught_up = match self.chunk_records {
+            self.caught_up = match self.chunk.records() {
                 Some(_) => CaughtUp::Read,
                 None => CaughtUp::Now,
             };
         }
     }
 
-    /// Aggregates what has been decoded, if it has caught up but for the dead letters that may come of that.
+    /// Hands what has been decoded to the tasks, if it has caught up but for the dead letters that may come of that.
     #[inline]
     pub(super) fn catch_up(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         if self.caught_up == CaughtUp::Read {
-            self.aggregate(actions)?;
+            self.feed(actions)?;
             self.caught_up = CaughtUp::Now;
         }
         Ok(())
@@ -275,78 +259,71 @@ impl Reader {
         self.letters.count > 0 && !self.letters.stuck
     }
 
-    /// What it has read since the last time; `None` while dead letters are on their way, or without
+    /// Adds what it has read since the last time to `batches`: nothing while dead letters are on their way, or without
     /// records.
     pub(super) fn hand_over(
         &mut self,
+        batches: &mut Vec<PartitionBatch>,
         actions: &mut Vec<Action>,
-    ) -> Result<Option<PartitionBatch>, WorkerError> {
+    ) -> Result<(), WorkerError> {
         // Dead letters may come of it.
-        self.aggregate(actions)?;
+        self.feed(actions)?;
         if self.letters.count > 0 {
             // Where bad records keep coming, some would be on their way at every trigger: it takes no
             // more until it has handed over.
             self.overdue = true;
-            return Ok(None);
+            return Ok(());
         }
         self.overdue = false;
         if self.next == self.start {
-            return Ok(None);
+            return Ok(());
         }
-        let made = match self.partial.take() {
-            Some(partial) => partial
-                .finish()
-                .map_err(|error| WorkerError::query(self, &error))?,
-            None => Vec::new(),
-        };
-        let output = if self.query.appends() {
-            Output::Rows(made)
-        } else {
-            if !made.is_empty() {
-                self.state = self
-                    .state
-                    .with_batch(&self.query, made.clone())
-                    .map_err(|error| WorkerError::query(self, &error))?;
-            }
-            Output::State(self.state.clone(), made)
-        };
+        for task in &mut self.tasks {
+            let TaskBatch { failed, output } = task
+                .hand_over()
+                .map_err(|error| WorkerError::query(&self.partition, self.next, &error))?;
+            batches.push(PartitionBatch {
+                partition: self.partition.clone(),
+                epoch: self.epoch,
+                start: self.start,
+                end: self.next,
+                records: self.records,
+                bad: self.bad + failed,
+                tombstones: self.tombstones,
+                // A record counts once, however many tasks it goes to.
+                allowed: mem::take(&mut self.allowed),
+                output,
+            });
+        }
+        self.start = self.next;
+        self.records = 0;
+        self.bad = 0;
+        self.tombstones = 0;
         self.full = false;
         self.told_full = false;
-        Ok(Some(PartitionBatch {
-            partition: self.partition.clone(),
-            epoch: self.epoch,
-            start: mem::replace(&mut self.start, self.next),
-            end: self.next,
-            records: mem::take(&mut self.records),
-            bad: mem::take(&mut self.bad),
-            tombstones: mem::take(&mut self.tombstones),
-            allowed: mem::take(&mut self.allowed),
-            output,
-        }))
+        Ok(())
     }
 
-    /// Merges what a batch has left to be merged; whether there was something. `actions` has the new state then.
-    /// Where memory is scarce by now it is left to the next batch.
+    /// Merges what a batch has left to be merged, of one task; whether there was something. `actions` has the new state
+    /// then.
     pub(super) fn compact(&mut self, actions: &mut Vec<Action>) -> Result<bool, WorkerError> {
-        if !self.query.has_memory_to_spare() {
-            return Ok(false);
+        for task in &mut self.tasks {
+            let compacted = task
+                .compact()
+                .map_err(|error| WorkerError::query(&self.partition, self.next, &error))?;
+            if let Some(state) = compacted {
+                actions.push(Action::Compacted {
+                    partition: self.partition.clone(),
+                    epoch: self.epoch,
+                    checkpoint: Checkpoint {
+                        next: self.start,
+                        state,
+                    },
+                });
+                return Ok(true);
+            }
         }
-        let state = match self.state.compacted(&self.query) {
-            Ok(Some(state)) => state,
-            Ok(None) => return Ok(false),
-            Err(error) if is_exhausted(&error) => return Ok(false),
-            Err(error) => return Err(WorkerError::query(self, &error)),
-        };
-        self.state = state.clone();
-        actions.push(Action::Compacted {
-            partition: self.partition.clone(),
-            epoch: self.epoch,
-            checkpoint: Checkpoint {
-                next: self.start,
-                state,
-            },
-        });
-        Ok(true)
+        Ok(false)
     }
 
     /// The next batch has begun.
