@@ -314,11 +314,9 @@ impl Query {
         let schema = modes.partial.schema();
         let adopted = batches.into_iter().map(|batch| {
             let types = batch.schema();
-            let fields = types.fields().iter().zip(schema.fields());
+            let mut fields = types.fields().iter().zip(schema.fields());
             let are_alike = types.fields().len() == schema.fields().len()
-                && fields
-                    .map(|(one, other)| are_alike(one.data_type(), other.data_type()))
-                    .all(|alike| alike);
+                && fields.all(|(one, other)| are_alike(one.data_type(), other.data_type()));
             // What is not alike fails when it is merged.
             match are_alike && types != schema {
                 true => renamed(&batch, &schema),

@@ -36,7 +36,7 @@ pub struct RecordMeta<'a> {
     /// The key, if the record has one.
     pub key: Option<&'a [u8]>,
     /// The headers in their order. They may be left out unless
-    /// [`Decoder::reads_headers`](super::Decoder::reads_headers).
+    /// [`Decoder::reads_headers`](crate::format::json::Decoder::reads_headers).
     pub headers: &'a [Header<'a>],
 }
 

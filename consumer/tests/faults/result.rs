@@ -68,7 +68,12 @@ fn totals(row: &Row) -> (String, Totals) {
 
 /// Returns a decimal as a whole number of 10^-`scale`. Panics unless it has `scale` digits after the point.
 fn decimal(value: &RawValue, scale: i8) -> i128 {
-    let (whole, rest) = value.get().split_once('.').expect(value.get());
-    assert_eq!(rest.len(), scale as usize, "{value}");
-    format!("{whole}{rest}").parse().expect(value.get())
+    let text = value.get();
+    let (whole, rest) = text
+        .split_once('.')
+        .unwrap_or_else(|| panic!("{text} has no point"));
+    assert_eq!(rest.len(), scale as usize, "{text}");
+    format!("{whole}{rest}")
+        .parse()
+        .unwrap_or_else(|_| panic!("{text} is no decimal"))
 }

@@ -85,20 +85,35 @@ pub struct Process {
     sabotage: Option<Sabotage>,
 }
 
+/// What chance has drawn for a process.
+pub struct DrawnProcess {
+    /// The number of the process, counted from the first that was started.
+    pub serial: u64,
+    /// How many group members the process has.
+    pub workers: usize,
+    /// The dice of its members.
+    pub dice: Dice,
+    /// The most records of a batch, where batches are limited.
+    pub allowed: Option<u64>,
+}
+
 pub type Checked<T = ()> = Result<T, String>;
 
 impl Process {
     /// Starts as the program does; `None` if the store does not let it.
     pub fn start(
-        serial: u64,
-        workers: usize,
-        mut dice: Dice,
-        allowed: Option<u64>,
+        drawn: DrawnProcess,
         settings: &Settings,
         objects: &Arc<InMemory>,
         trouble: Arc<Mutex<Trouble>>,
         topic: &Topic,
     ) -> Checked<Option<Self>> {
+        let DrawnProcess {
+            serial,
+            workers,
+            mut dice,
+            allowed,
+        } = drawn;
         let store = store(objects, &trouble);
         let Ok(fingerprint) = lease::take(&store, &settings.identity, &settings.table) else {
             return Ok(None);

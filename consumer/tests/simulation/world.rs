@@ -17,7 +17,7 @@ use super::group::{Group, MemberId, Told};
 use super::member::Stepped;
 use super::objects::Trouble;
 use super::output::Written;
-use super::process::{Checked, Process, store};
+use super::process::{Checked, DrawnProcess, Process, store};
 use super::settings::{Sabotage, Settings};
 use super::topic::Topic;
 use super::totals::Totals;
@@ -120,11 +120,14 @@ impl<'a> World<'a> {
         let workers = 1 + self.dice.below(3);
         let trouble = Trouble::new(self.dice.split(), self.weather.trouble, self.weather.lies);
         self.started += 1;
-        let process = Process::start(
-            self.started,
+        let drawn = DrawnProcess {
+            serial: self.started,
             workers,
-            self.dice.split(),
-            self.weather.allowed,
+            dice: self.dice.split(),
+            allowed: self.weather.allowed,
+        };
+        let process = Process::start(
+            drawn,
             self.settings,
             &self.objects,
             Arc::new(Mutex::new(trouble)),
