@@ -19,7 +19,7 @@ mod reader;
 use datafusion_common::DataFusionError;
 use thiserror::Error;
 
-use self::reader::{Reader, Taken};
+use self::reader::{PartitionReader, Taken};
 use super::memory::is_exhausted;
 use super::query::{OnRecordError, Query, error_text};
 use crate::checkpoint::{Checkpoint, Epoch, TakenOver};
@@ -197,7 +197,7 @@ impl WorkerPlan {
 /// One worker's partitions.
 pub struct Worker {
     plan: WorkerPlan,
-    readers: Vec<Reader>,
+    readers: Vec<PartitionReader>,
     /// The reader of the last record: records of a partition come in runs.
     last: usize,
     /// What was handed over has moved no checkpoint on yet.
@@ -294,7 +294,8 @@ impl Worker {
 
     /// Whether it has `partition`, as it was taken over as `epoch`.
     pub fn has(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
-        let is_it = |reader: &Reader| reader.partition() == partition && reader.epoch() == epoch;
+        let is_it =
+            |reader: &PartitionReader| reader.partition() == partition && reader.epoch() == epoch;
         self.readers.iter().any(is_it)
     }
 
@@ -333,7 +334,7 @@ impl Worker {
         actions: &mut Vec<Action>,
     ) -> Result<(), WorkerError> {
         self.drop_reader(&taken_over.partition);
-        let (reader, caught_up) = Reader::open(&self.plan, taken_over, until)?;
+        let (reader, caught_up) = PartitionReader::open(&self.plan, taken_over, until)?;
         if caught_up {
             actions.push(Action::CaughtUp(reader.partition().clone()));
             if self.plan.stop_at_end {
@@ -401,7 +402,7 @@ impl Worker {
         for reader in &mut self.readers {
             reader.hand_over(&mut batches, actions)?;
         }
-        let is_deferred = self.readers.iter().any(Reader::keeps_back);
+        let is_deferred = self.readers.iter().any(PartitionReader::keeps_back);
         actions.push(Action::HandOver {
             batches,
             is_deferred,
@@ -409,7 +410,7 @@ impl Worker {
         Ok(())
     }
 
-    fn reader(&mut self, topic: &str, partition: i32) -> Option<&mut Reader> {
+    fn reader(&mut self, topic: &str, partition: i32) -> Option<&mut PartitionReader> {
         let index = self.position(topic, partition)?;
         self.readers.get_mut(index)
     }
@@ -422,7 +423,7 @@ impl Worker {
 
     #[inline]
     fn position(&mut self, topic: &str, partition: i32) -> Option<usize> {
-        let is_it = |reader: &Reader| {
+        let is_it = |reader: &PartitionReader| {
             let own = reader.partition();
             own.partition == partition && *own.topic == *topic
         };
@@ -434,7 +435,10 @@ impl Worker {
 }
 
 #[inline]
-fn tell_caught_up(reader: &mut Reader, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
+fn tell_caught_up(
+    reader: &mut PartitionReader,
+    actions: &mut Vec<Action>,
+) -> Result<(), WorkerError> {
     reader.catch_up(actions)?;
     if reader.has_caught_up() {
         actions.push(Action::CaughtUp(reader.partition().clone()));

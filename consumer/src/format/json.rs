@@ -29,7 +29,7 @@ use crate::schema::metadata::MetadataColumn;
 use build::Builder;
 use order::Order;
 use quotes::Quotes;
-use read::{Reader, Row};
+use read::{Row, ValueReader};
 use scan::{Expected, Fault, Scanner, Span};
 
 mod build;
@@ -58,7 +58,7 @@ pub struct Decoder {
     order: Order,
     quotes: Quotes,
     /// One a slot.
-    readers: Vec<Reader>,
+    readers: Vec<ValueReader>,
     columns: Vec<Column>,
     /// Where the record's values stand, one a slot.
     spans: Vec<Span>,
@@ -115,7 +115,7 @@ impl Decoder {
                     return Err(ArrowError::SchemaError(message));
                 }
                 names.push(name);
-                readers.push(Reader::new(declared));
+                readers.push(ValueReader::new(declared));
             }
             columns.push(column);
         }

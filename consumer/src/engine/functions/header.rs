@@ -19,7 +19,7 @@ const VALUE: &str = "value";
 
 /// `header`, of an array of keys with their values.
 pub fn header() -> ScalarUDF {
-    ScalarUDF::from(Header {
+    ScalarUDF::from(HeaderFunction {
         signature: Signature::user_defined(Volatility::Immutable),
     })
 }
@@ -62,11 +62,11 @@ fn value_of(data_type: &DataType) -> Option<&DataType> {
 const ARGUMENTS: &str = "header takes _headers and a name, as in header(_headers, 'trace')";
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Header {
+struct HeaderFunction {
     signature: Signature,
 }
 
-impl ScalarUDFImpl for Header {
+impl ScalarUDFImpl for HeaderFunction {
     fn name(&self) -> &str {
         "header"
     }

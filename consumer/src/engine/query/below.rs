@@ -53,7 +53,7 @@ pub struct FailedRecord {
 /// What is computed for each record, step by step.
 #[derive(Debug)]
 pub(super) struct Below {
-    steps: Vec<Step>,
+    steps: Vec<BelowStep>,
     /// The columns that the last step makes.
     schema: SchemaRef,
     /// Whether there may be records that it fails on.
@@ -61,7 +61,7 @@ pub(super) struct Below {
 }
 
 #[derive(Debug)]
-enum Step {
+enum BelowStep {
     Filter {
         predicate: Arc<dyn PhysicalExpr>,
         /// The columns that are read behind it, if not all are.
@@ -117,7 +117,7 @@ impl Below {
                 .flatten()
                 .any(|expr| can_fail(expr, &before))
         });
-        self.steps.push(Step::Compute { columns, schema });
+        self.steps.push(BelowStep::Compute { columns, schema });
         self
     }
 
@@ -167,7 +167,7 @@ impl Below {
         self.add_steps(&input)?;
         let step = if let Some(filter) = plan.downcast_ref::<FilterExec>() {
             self.can_fail |= can_fail(filter.predicate(), &input.schema());
-            Step::Filter {
+            BelowStep::Filter {
                 predicate: Arc::clone(filter.predicate()),
                 columns: filter.projection().clone(),
             }
@@ -179,7 +179,7 @@ impl Below {
             let columns: Vec<_> = columns.collect();
             let mut exprs = columns.iter().map(|column| &column.expr);
             self.can_fail |= exprs.any(|expr| can_fail(expr, &input.schema()));
-            Step::Compute {
+            BelowStep::Compute {
                 columns,
                 schema: projection.schema(),
             }
@@ -187,7 +187,7 @@ impl Below {
             self.can_fail = true;
             let feed = Arc::new(FeedExec::new(InputId::FIRST, input.schema()));
             let options = ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute);
-            Step::Run(Arc::clone(plan).replace_children(vec![feed], options)?)
+            BelowStep::Run(Arc::clone(plan).replace_children(vec![feed], options)?)
         };
         self.steps.push(step);
         Ok(())
@@ -201,11 +201,11 @@ impl Below {
                 return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
             }
             rows = match step {
-                Step::Filter { predicate, columns } => {
+                BelowStep::Filter { predicate, columns } => {
                     filter(&rows, predicate, columns.as_deref())?
                 }
-                Step::Compute { columns, schema } => compute(&rows, columns, schema)?,
-                Step::Run(node) => {
+                BelowStep::Compute { columns, schema } => compute(&rows, columns, schema)?,
+                BelowStep::Run(node) => {
                     let made = environment.run(node, [rows])?;
                     concat_batches(&node.schema(), &made)?
                 }
@@ -216,7 +216,7 @@ impl Below {
 
     /// The same rows in one batch if there are several, and without the texts of those that a filter has removed.
     fn joined(&self, made: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
-        let filters = |step: &Step| matches!(step, Step::Filter { .. });
+        let filters = |step: &BelowStep| matches!(step, BelowStep::Filter { .. });
         let is_as_it_came = made.len() <= 1 && !self.steps.iter().any(filters);
         if is_as_it_came || self.schema.fields().is_empty() {
             return Ok(made);

@@ -34,7 +34,7 @@ pub(super) enum Taken {
     BehindTheEnd,
 }
 
-pub(super) struct Reader {
+pub(super) struct PartitionReader {
     partition: TopicPartition,
     epoch: Epoch,
     chunk: ChunkDecoder,
@@ -76,7 +76,7 @@ enum CaughtUp {
     Told,
 }
 
-impl Reader {
+impl PartitionReader {
     /// A reader that starts at a checkpoint, and whether it has nothing to catch up with.
     pub(super) fn open(
         plan: &WorkerPlan,

@@ -26,7 +26,7 @@ use super::scan::Scanner;
 use crate::format::framing;
 use crate::number::counted;
 use crate::schema::TableSchema;
-use seen::{Kind, Objects, Texts, Value};
+use seen::{Objects, SeenKind, Texts, Value};
 
 mod left_out;
 mod number;
@@ -172,16 +172,16 @@ fn members<'a>(scanner: &mut Scanner<'a>, depth: u32) -> Option<Members<'a>> {
 
 /// What kind of value each field nearly always has: the few records that differ are bad ones, and one
 /// of them must not decide that an amount is no number. A field that is nearly always a text takes the others as well.
-struct Usual(HashMap<String, Kind>);
+struct Usual(HashMap<String, SeenKind>);
 
 impl Usual {
     fn of(records: &[Members<'_>]) -> Self {
-        let mut counts: HashMap<&str, (HashMap<Kind, usize>, Texts)> = HashMap::new();
+        let mut counts: HashMap<&str, (HashMap<SeenKind, usize>, Texts)> = HashMap::new();
         for (name, value) in records.iter().flatten() {
             if let Some(kind) = value.kind() {
                 let (kinds, texts) = counts.entry(name).or_default();
                 *kinds.entry(kind).or_default() += 1;
-                if kind == Kind::Text {
+                if kind == SeenKind::Text {
                     texts.add(value);
                 }
             }
@@ -189,7 +189,7 @@ impl Usual {
         let usual = counts.into_iter().filter_map(|(name, (kinds, texts))| {
             let all: usize = kinds.values().sum();
             let (kind, count) = kinds.into_iter().max_by_key(|(_, count)| *count)?;
-            let is_strict = kind != Kind::Text || texts.are_times();
+            let is_strict = kind != SeenKind::Text || texts.are_times();
             let is_usual = is_strict && count >= OUTWEIGHS * (all - count);
             is_usual.then(|| (name.to_owned(), kind))
         });

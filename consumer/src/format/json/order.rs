@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use super::quotes::Quotes;
-use super::scan::{Fault, Kind, Scanner, Span};
+use super::scan::{Fault, Scanner, Span, SpanKind};
 use super::text;
 
 /// The place of a record's column among those read.
@@ -146,7 +146,7 @@ impl Order {
                 quotes.next(start + 1).map(|quote| Span {
                     start,
                     end: quote + 1,
-                    kind: Kind::Text,
+                    kind: SpanKind::Text,
                 })
             } else {
                 Scanner::new(record, start).value(1).ok()
@@ -199,11 +199,11 @@ impl Order {
         Ok(self.leads.get(next).map(|lead| lead.slot))
     }
 
-    fn find(&mut self, key: &[u8], kind: Kind) -> Slot {
+    fn find(&mut self, key: &[u8], kind: SpanKind) -> Slot {
         let Ok(mut key) = str::from_utf8(key) else {
             return self.unread;
         };
-        if kind == Kind::EscapedText {
+        if kind == SpanKind::EscapedText {
             self.key.clear();
             text::unescape(key, &mut self.key);
             key = &self.key;

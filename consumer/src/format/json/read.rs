@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::defect::{Defect, Excerpt, Hint};
 use super::number::{self, NumberError};
-use super::scan::{Kind, Scanner, Span};
+use super::scan::{Scanner, Span, SpanKind};
 use super::text::{self, checked_text};
 use crate::moment::{self, Form, NoMoment};
 use crate::schema::{EpochUnit, TypeName};
@@ -73,7 +73,7 @@ const MOST_KEPT: usize = 64 << 10;
 
 /// How the values of one column, or of a part of it, are read.
 #[derive(Debug)]
-pub(super) struct Reader {
+pub(super) struct ValueReader {
     /// The name, or the path to it.
     path: String,
     /// Its type, and whether it may be NULL.
@@ -102,8 +102,8 @@ enum Shape {
         unit: Option<EpochUnit>,
     },
     Binary,
-    List(Box<Reader>),
-    Struct(Vec<(String, Reader)>),
+    List(Box<ValueReader>),
+    Struct(Vec<(String, ValueReader)>),
     /// No schema has such a column.
     Other,
 }
@@ -145,7 +145,7 @@ impl From<NoMoment> for Mismatch {
 const YEARS_1_TO_9999: std::ops::RangeInclusive<i128> =
     -62_135_596_800_000_000..=253_402_300_799_999_999;
 
-impl Reader {
+impl ValueReader {
     pub(super) fn new(field: &Field) -> Self {
         Self::at(field.name().clone(), field)
     }
@@ -195,7 +195,7 @@ impl Reader {
     #[inline]
     pub(super) fn read(&self, record: &[u8], span: Span, row: &mut Row) -> Result<(), Defect> {
         match span.kind {
-            Kind::Missing | Kind::Null => self.read_null(row),
+            SpanKind::Missing | SpanKind::Null => self.read_null(row),
             _ => match self.shape {
                 Shape::List(ref item) => self.read_list(item, record, span, row),
                 Shape::Struct(ref fields) => self.read_struct(fields, record, span, row),
@@ -227,7 +227,7 @@ impl Reader {
         span: Span,
         row: &mut Row,
     ) -> Result<(), Defect> {
-        if span.kind != Kind::Array {
+        if span.kind != SpanKind::Array {
             return Err(self.defect(record, span, Mismatch::TYPE));
         }
         let place = row.values.len();
@@ -257,7 +257,7 @@ impl Reader {
         span: Span,
         row: &mut Row,
     ) -> Result<(), Defect> {
-        if span.kind != Kind::Object {
+        if span.kind != SpanKind::Object {
             return Err(self.defect(record, span, Mismatch::TYPE));
         }
         let base = row.spans.len();
@@ -291,32 +291,36 @@ impl Reader {
     fn scalar(&self, record: &[u8], span: Span, row: &mut Row) -> Result<Value, Mismatch> {
         let whole = || record.get(span.start..span.end).unwrap_or_default();
         let value = match (&self.shape, span.kind) {
-            (Shape::Text, Kind::Text) => {
+            (Shape::Text, SpanKind::Text) => {
                 let inside = span.inside();
                 Value::Text(inside.start, inside.end)
             }
-            (Shape::Decimal { precision, scale }, Kind::Number) => {
+            (Shape::Decimal { precision, scale }, SpanKind::Number) => {
                 Value::Decimal(number::decimal(whole(), *precision, *scale)?)
             }
-            (Shape::Text, Kind::EscapedText) => {
+            (Shape::Text, SpanKind::EscapedText) => {
                 let start = row.text.len();
                 text::unescape(checked_text(record, span.inside()), &mut row.text);
                 Value::Unescaped(start, row.text.len())
             }
             // What is no string is its JSON, as it stands.
             (Shape::Text, _) => Value::Text(span.start, span.end),
-            (_, Kind::Number) => {
+            (_, SpanKind::Number) => {
                 self.scalar_of(checked_text(record, span.start..span.end), false, row)?
             }
-            (Shape::Boolean, Kind::True) => Value::Boolean(true),
-            (Shape::Boolean, Kind::False) => Value::Boolean(false),
-            (_, Kind::Text) => self.scalar_of(checked_text(record, span.inside()), true, row)?,
-            (_, Kind::EscapedText) => {
+            (Shape::Boolean, SpanKind::True) => Value::Boolean(true),
+            (Shape::Boolean, SpanKind::False) => Value::Boolean(false),
+            (_, SpanKind::Text) => {
+                self.scalar_of(checked_text(record, span.inside()), true, row)?
+            }
+            (_, SpanKind::EscapedText) => {
                 let mut plain = String::new();
                 text::unescape(checked_text(record, span.inside()), &mut plain);
                 self.scalar_of(&plain, true, row)?
             }
-            (_, Kind::NotFinite) => self.not_finite(checked_text(record, span.start..span.end))?,
+            (_, SpanKind::NotFinite) => {
+                self.not_finite(checked_text(record, span.start..span.end))?
+            }
             _ => return Err(Mismatch::TYPE),
         };
         Ok(value)
@@ -405,9 +409,14 @@ impl Reader {
 }
 
 /// The field that a key names.
-fn position(fields: &[(String, Reader)], record: &[u8], key: Span, row: &mut Row) -> Option<usize> {
+fn position(
+    fields: &[(String, ValueReader)],
+    record: &[u8],
+    key: Span,
+    row: &mut Row,
+) -> Option<usize> {
     let inside = checked_text(record, key.inside());
-    if key.kind == Kind::Text {
+    if key.kind == SpanKind::Text {
         return fields.iter().position(|(name, _)| name == inside);
     }
     let start = row.text.len();

@@ -18,7 +18,7 @@ const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 
 /// What kind of JSON value stands in a [`Span`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SpanKind {
     /// No value: the record has no such field.
     Missing,
     Null,
@@ -40,14 +40,14 @@ pub(super) enum Kind {
 pub(super) struct Span {
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) kind: Kind,
+    pub(super) kind: SpanKind,
 }
 
 impl Span {
     pub(super) const MISSING: Self = Self {
         start: 0,
         end: 0,
-        kind: Kind::Missing,
+        kind: SpanKind::Missing,
     };
 
     /// What stands between a string's quotes.
@@ -132,8 +132,8 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let kind = match self.peek() {
             Some(b'"') => self.string(),
-            Some(b'{') => self.nested(depth).map(|()| Kind::Object),
-            Some(b'[') => self.nested(depth).map(|()| Kind::Array),
+            Some(b'{') => self.nested(depth).map(|()| SpanKind::Object),
+            Some(b'[') => self.nested(depth).map(|()| SpanKind::Array),
             _ => self.bare(),
         }?;
         let end = self.at;
@@ -142,7 +142,7 @@ impl<'a> Scanner<'a> {
 
     /// A number or a word: what stands in no quotes or brackets.
     #[inline]
-    fn bare(&mut self) -> Result<Kind, Fault> {
+    fn bare(&mut self) -> Result<SpanKind, Fault> {
         match self.peek() {
             Some(b'-' | b'0'..=b'9') => {
                 let start = self.at;
@@ -155,13 +155,13 @@ impl<'a> Scanner<'a> {
 
     /// `true`, `false` or `null`.
     #[inline(always)]
-    fn word(&mut self) -> Result<Kind, Fault> {
+    fn word(&mut self) -> Result<SpanKind, Fault> {
         if self.take(b"null") {
-            Ok(Kind::Null)
+            Ok(SpanKind::Null)
         } else if self.take(b"true") {
-            Ok(Kind::True)
+            Ok(SpanKind::True)
         } else if self.take(b"false") {
-            Ok(Kind::False)
+            Ok(SpanKind::False)
         } else {
             self.no_word()
         }
@@ -169,9 +169,9 @@ impl<'a> Scanner<'a> {
 
     /// `NaN` or `Infinity`, or a record that breaks off within a word: then it goes to the record's end.
     #[cold]
-    fn no_word(&mut self) -> Result<Kind, Fault> {
+    fn no_word(&mut self) -> Result<SpanKind, Fault> {
         if self.take(b"NaN") || self.take(b"Infinity") {
-            return Ok(Kind::NotFinite);
+            return Ok(SpanKind::NotFinite);
         }
         if self.breaks_off_in(&["null", "true", "false", "NaN", "Infinity"]) {
             self.at = self.bytes.len();
@@ -181,12 +181,12 @@ impl<'a> Scanner<'a> {
 
     /// What begins at `start` is no number, for the reason `fault`, but may be `-Infinity`.
     #[cold]
-    fn negative_infinity(&mut self, start: usize, fault: Fault) -> Result<Kind, Fault> {
+    fn negative_infinity(&mut self, start: usize, fault: Fault) -> Result<SpanKind, Fault> {
         if self.at != start + 1 {
             return Err(fault);
         }
         if self.take(b"Infinity") {
-            return Ok(Kind::NotFinite);
+            return Ok(SpanKind::NotFinite);
         }
         if self.breaks_off_in(&["Infinity"]) {
             self.at = self.bytes.len();
@@ -202,9 +202,9 @@ impl<'a> Scanner<'a> {
 
     /// A string, from its opening quote to behind its closing one.
     #[inline(always)]
-    pub(super) fn string(&mut self) -> Result<Kind, Fault> {
+    pub(super) fn string(&mut self) -> Result<SpanKind, Fault> {
         let start = self.at + 1;
-        let mut kind = Kind::Text;
+        let mut kind = SpanKind::Text;
         let mut ascii = true;
         self.at = start;
         loop {
@@ -213,7 +213,7 @@ impl<'a> Scanner<'a> {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     self.escape()?;
-                    kind = Kind::EscapedText;
+                    kind = SpanKind::EscapedText;
                 }
                 _ => return Err(Fault::Expected(Expected::NoControlCharacter)),
             }
@@ -289,7 +289,7 @@ impl<'a> Scanner<'a> {
 
     /// `-12.5e+3`: a number as JSON has them, without leading zeros or a plus.
     #[inline(always)]
-    pub(super) fn number(&mut self) -> Result<Kind, Fault> {
+    pub(super) fn number(&mut self) -> Result<SpanKind, Fault> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
@@ -309,7 +309,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        Ok(Kind::Number)
+        Ok(SpanKind::Number)
     }
 
     #[inline(always)]

@@ -24,7 +24,7 @@ pub(super) const DELIVERY: Duration = Duration::from_secs(5);
 
 /// What became of letters, told by librdkafka.
 #[derive(Default)]
-struct Deliveries(Mutex<Vec<Delivery>>);
+struct LetterDeliveries(Mutex<Vec<Delivery>>);
 
 /// What became of one of them.
 pub(super) struct Delivery {
@@ -33,7 +33,7 @@ pub(super) struct Delivery {
     pub error: Option<KafkaError>,
 }
 
-struct LetterContext(Arc<Deliveries>);
+struct LetterContext(Arc<LetterDeliveries>);
 
 impl ClientContext for LetterContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -54,7 +54,7 @@ impl ProducerContext for LetterContext {
 /// A client that writes letters to one topic.
 pub(super) struct Client {
     producer: BaseProducer<LetterContext>,
-    deliveries: Arc<Deliveries>,
+    deliveries: Arc<LetterDeliveries>,
     topic: String,
 }
 
@@ -62,7 +62,7 @@ impl Client {
     /// A client that sends letters together, or, if `alone`, each in a request of its own: brokers refuse or take what
     /// is sent together as one.
     pub(super) fn new(config: &ClientConfig, topic: &str, alone: bool) -> Result<Self, KafkaError> {
-        let deliveries = Arc::new(Deliveries::default());
+        let deliveries = Arc::new(LetterDeliveries::default());
         let mut config = config.clone();
         config
             // Repeated letters can be told; an idempotent client would break on what it cannot repeat.

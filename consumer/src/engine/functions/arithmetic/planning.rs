@@ -49,7 +49,7 @@ impl ExprPlanner for DecimalPlanner {
 
 /// What an operand is: a decimal, or a whole number beside one.
 #[derive(Clone, Copy)]
-struct Kind {
+struct OperandKind {
     is_decimal: bool,
     /// The digits that it has for Spark, which counts those of a whole number that is written down.
     sparks: Digits,
@@ -58,8 +58,8 @@ struct Kind {
 }
 
 /// `None` for what is neither.
-fn kind(expr: &Expr, schema: &DFSchema) -> Option<Kind> {
-    let known = |ours: Digits, is_decimal| Kind {
+fn kind(expr: &Expr, schema: &DFSchema) -> Option<OperandKind> {
+    let known = |ours: Digits, is_decimal| OperandKind {
         is_decimal,
         sparks: ours,
         ours,
@@ -68,7 +68,7 @@ fn kind(expr: &Expr, schema: &DFSchema) -> Option<Kind> {
         Expr::Literal(ScalarValue::Int64(Some(number)), _) => {
             let digits = number.unsigned_abs().checked_ilog10().unwrap_or(0) + 1;
             let sparks = Digits::new(i16::try_from(digits).ok()?, 0);
-            Some(Kind {
+            Some(OperandKind {
                 is_decimal: false,
                 sparks,
                 ours: Digits::new(20, 0),
@@ -83,7 +83,7 @@ fn kind(expr: &Expr, schema: &DFSchema) -> Option<Kind> {
             let behind = behind_elsewhere(left, *op, right);
             let ours = of_result(left.ours, *op, right.ours)?;
             let sparks = of_result(left.sparks, *op, right.sparks)?;
-            Some(Kind {
+            Some(OperandKind {
                 is_decimal: true,
                 sparks,
                 ours: Digits::new(ours.all, behind),
@@ -100,12 +100,12 @@ fn kind(expr: &Expr, schema: &DFSchema) -> Option<Kind> {
     }
 }
 
-fn of_type(data_type: &DataType) -> Option<Kind> {
+fn of_type(data_type: &DataType) -> Option<OperandKind> {
     let (digits, is_decimal) = match Digits::of(data_type) {
         Some(digits) => (digits, true),
         None => (Digits::of_whole(data_type)?, false),
     };
-    Some(Kind {
+    Some(OperandKind {
         is_decimal,
         sparks: digits,
         ours: digits,
@@ -113,7 +113,7 @@ fn of_type(data_type: &DataType) -> Option<Kind> {
 }
 
 /// The digits behind the point that DataFusion's result would have.
-fn behind_elsewhere(left: Kind, op: Operator, right: Kind) -> i16 {
+fn behind_elsewhere(left: OperandKind, op: Operator, right: OperandKind) -> i16 {
     match op {
         Operator::Multiply => left.ours.behind + right.ours.behind,
         Operator::Divide => left.ours.behind + 4,
@@ -122,7 +122,7 @@ fn behind_elsewhere(left: Kind, op: Operator, right: Kind) -> i16 {
 }
 
 /// The operand as a decimal.
-fn decimal(expr: Expr, kind: Kind) -> Expr {
+fn decimal(expr: Expr, kind: OperandKind) -> Expr {
     if kind.is_decimal {
         return expr;
     }

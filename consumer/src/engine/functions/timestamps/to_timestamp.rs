@@ -29,7 +29,7 @@ const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
 /// What a function makes of a number, a text or a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Kind {
+struct ArgumentKind {
     name: &'static str,
     /// What a number counts.
     counts: TimeUnit,
@@ -60,7 +60,7 @@ pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
     ]
     .into_iter()
     .map(|(name, counts, result, is_number)| {
-        function(Kind {
+        function(ArgumentKind {
             name,
             counts,
             result,
@@ -72,7 +72,7 @@ pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
 
 /// What a cast of a number of seconds to a timestamp becomes.
 pub(super) fn of_seconds(on_beyond: OnBeyond) -> ScalarUDF {
-    function(Kind {
+    function(ArgumentKind {
         name: match on_beyond {
             OnBeyond::Fail => "to_timestamp",
             OnBeyond::Null => "try_to_timestamp",
@@ -84,7 +84,7 @@ pub(super) fn of_seconds(on_beyond: OnBeyond) -> ScalarUDF {
     })
 }
 
-fn function(kind: Kind) -> ScalarUDF {
+fn function(kind: ArgumentKind) -> ScalarUDF {
     ScalarUDF::from(ToTimestamp {
         kind,
         signature: Signature::user_defined(Volatility::Immutable),
@@ -93,7 +93,7 @@ fn function(kind: Kind) -> ScalarUDF {
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ToTimestamp {
-    kind: Kind,
+    kind: ArgumentKind,
     signature: Signature,
 }
 

@@ -3,11 +3,11 @@
 use std::iter;
 
 use super::reason::reason;
-use super::{Action, Reader, WorkerError};
+use super::{Action, PartitionReader, WorkerError};
 use crate::engine::query::{FailedRecord, OnRecordError};
 use crate::engine::task::Task;
 
-impl Reader {
+impl PartitionReader {
     /// Hands what has been decoded to the tasks. Records that a query fails on are bad ones.
     pub(in crate::engine::worker) fn feed(
         &mut self,

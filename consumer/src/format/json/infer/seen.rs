@@ -23,7 +23,7 @@ pub(super) struct Value<'a> {
 
 /// What a value is, as far as a column's type depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum SeenKind {
     Boolean,
     Number,
     Text,
@@ -31,7 +31,7 @@ pub(super) enum Kind {
     Object,
 }
 
-impl Kind {
+impl SeenKind {
     fn words(self) -> &'static str {
         match self {
             Self::Boolean => "booleans",
@@ -49,16 +49,16 @@ impl<'a> Value<'a> {
     }
 
     /// `None` for what fits every kind: null, and a float's word in quotes, which may be a text or a number.
-    pub(super) fn kind(&self) -> Option<Kind> {
+    pub(super) fn kind(&self) -> Option<SeenKind> {
         match self.span.kind {
-            scan::Kind::Missing | scan::Kind::Null => None,
-            scan::Kind::True | scan::Kind::False => Some(Kind::Boolean),
-            scan::Kind::Number | scan::Kind::NotFinite => Some(Kind::Number),
-            scan::Kind::Text | scan::Kind::EscapedText => {
-                (!self.is_special()).then_some(Kind::Text)
+            scan::SpanKind::Missing | scan::SpanKind::Null => None,
+            scan::SpanKind::True | scan::SpanKind::False => Some(SeenKind::Boolean),
+            scan::SpanKind::Number | scan::SpanKind::NotFinite => Some(SeenKind::Number),
+            scan::SpanKind::Text | scan::SpanKind::EscapedText => {
+                (!self.is_special()).then_some(SeenKind::Text)
             }
-            scan::Kind::Array => Some(Kind::List),
-            scan::Kind::Object => Some(Kind::Object),
+            scan::SpanKind::Array => Some(SeenKind::List),
+            scan::SpanKind::Object => Some(SeenKind::Object),
         }
     }
 
@@ -66,8 +66,8 @@ impl<'a> Value<'a> {
     pub(super) fn text(&self) -> Option<String> {
         let inside = checked_text(self.record, self.span.inside());
         match self.span.kind {
-            scan::Kind::Text => Some(inside.to_owned()),
-            scan::Kind::EscapedText => {
+            scan::SpanKind::Text => Some(inside.to_owned()),
+            scan::SpanKind::EscapedText => {
                 let mut text = String::new();
                 unescape(inside, &mut text);
                 Some(text)
@@ -78,7 +78,7 @@ impl<'a> Value<'a> {
 
     /// Whether it is a string that a float's column reads, too.
     fn is_special(&self) -> bool {
-        let is_text = self.span.kind == scan::Kind::Text;
+        let is_text = self.span.kind == scan::SpanKind::Text;
         is_text && special(checked_text(self.record, self.span.inside())).is_some()
     }
 
@@ -112,16 +112,16 @@ impl Seen {
         match value.kind() {
             None if value.is_special() => self.specials += 1,
             None => {}
-            Some(Kind::Boolean) => self.booleans += 1,
-            Some(Kind::Number) => {
+            Some(SeenKind::Boolean) => self.booleans += 1,
+            Some(SeenKind::Number) => {
                 let number = match value.span.kind {
-                    scan::Kind::NotFinite => Numbers::not_finite(),
+                    scan::SpanKind::NotFinite => Numbers::not_finite(),
                     _ => Numbers::of(value.whole()),
                 };
                 self.add_numbers(number);
             }
-            Some(Kind::Text) => self.texts.add(&value),
-            Some(Kind::List) => {
+            Some(SeenKind::Text) => self.texts.add(&value),
+            Some(SeenKind::List) => {
                 self.lists += 1;
                 let item = self.item.get_or_insert_default();
                 let mut scanner = value.scanner();
@@ -133,7 +133,7 @@ impl Seen {
                     item.add(Value::new(value.record, span), depth + 1);
                 }
             }
-            Some(Kind::Object) => {
+            Some(SeenKind::Object) => {
                 self.objects += 1;
                 if depth < MAX_DEPTH
                     && let Some(members) = members(&mut value.scanner(), 0)
@@ -152,7 +152,7 @@ impl Seen {
     }
 
     /// How many values were of each kind that there were.
-    fn kinds(&self) -> Vec<(Kind, usize)> {
+    fn kinds(&self) -> Vec<(SeenKind, usize)> {
         let numbers = self.numbers.map_or(0, |numbers| numbers.count());
         // A word that may be a text or a number is counted with the other values of its field.
         let is_number = numbers > 0 && self.texts.count == 0;
@@ -161,11 +161,11 @@ impl Seen {
             false => (0, self.specials),
         };
         let mut kinds = vec![
-            (Kind::Boolean, self.booleans),
-            (Kind::Number, numbers + of_numbers),
-            (Kind::Text, self.texts.count + of_texts),
-            (Kind::List, self.lists),
-            (Kind::Object, self.objects),
+            (SeenKind::Boolean, self.booleans),
+            (SeenKind::Number, numbers + of_numbers),
+            (SeenKind::Text, self.texts.count + of_texts),
+            (SeenKind::List, self.lists),
+            (SeenKind::Object, self.objects),
         ];
         kinds.retain(|(_, count)| *count > 0);
         // The most frequent kind comes first. The sort is stable, so equal counts keep the order above.
@@ -187,7 +187,7 @@ impl Seen {
         match kinds.as_slice() {
             [] => Err("holds only NULL".to_owned()),
             [(kind, count), others @ ..] => {
-                let is_strict = *kind != Kind::Text || self.texts.are_times();
+                let is_strict = *kind != SeenKind::Text || self.texts.are_times();
                 if others.is_empty() || is_strict && *count >= OUTWEIGHS * (all - count) {
                     return self.data_type_of(*kind, path, depth, left_out, as_text);
                 }
@@ -200,27 +200,27 @@ impl Seen {
 
     fn data_type_of(
         &self,
-        kind: Kind,
+        kind: SeenKind,
         path: &str,
         depth: usize,
         left_out: &mut Notes,
         as_text: &mut Notes,
     ) -> Result<DataType, String> {
         match kind {
-            Kind::List | Kind::Object if depth == MAX_DEPTH => Err(format!(
+            SeenKind::List | SeenKind::Object if depth == MAX_DEPTH => Err(format!(
                 "holds more than {MAX_DEPTH} arrays and objects in one another"
             )),
-            Kind::Boolean => Ok(DataType::Boolean),
-            Kind::Number => {
+            SeenKind::Boolean => Ok(DataType::Boolean),
+            SeenKind::Number => {
                 let mut numbers = self.numbers.unwrap_or_else(Numbers::not_finite);
                 if self.specials > 0 {
                     numbers.merge(Numbers::not_finite());
                 }
                 Ok(numbers.data_type())
             }
-            Kind::Text if self.specials > 0 => Ok(DataType::Utf8View),
-            Kind::Text => Ok(self.texts.data_type()),
-            Kind::List => {
+            SeenKind::Text if self.specials > 0 => Ok(DataType::Utf8View),
+            SeenKind::Text => Ok(self.texts.data_type()),
+            SeenKind::List => {
                 let nothing = Self::default();
                 let item = self.item.as_deref().unwrap_or(&nothing);
                 if item.kinds().is_empty() {
@@ -231,7 +231,7 @@ impl Seen {
                     Err(why) => Err(format!("holds arrays, of which each {why}")),
                 }
             }
-            Kind::Object => {
+            SeenKind::Object => {
                 let path = format!("{path}.");
                 let fields = self.members.fields(&path, depth + 1, left_out, as_text);
                 if fields.is_empty() {
