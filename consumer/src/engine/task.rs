@@ -1,8 +1,8 @@
-//! One query on one partition: decoded records go in, chunk after chunk, and what they make comes out at each trigger.
+//! One query on one partition: decoded records go in chunk by chunk, and the query's output comes out at each trigger.
 //!
-//! A task holds the query's state of the partition, and what the records of the batch have made so far. It knows columns
-//! and rows alone: where a row stood in its partition, and what becomes of a record that the query fails on, is the
-//! matter of whoever decodes the records and feeds the tasks of a partition with them.
+//! A task holds the query's state of the partition and what the query has made of the batch's records so far. A task
+//! knows only columns and rows. The reader that decodes the records and feeds the tasks of a partition knows at which
+//! offset a row stood, and decides what happens to a record on which the query fails.
 
 use std::mem;
 
@@ -13,10 +13,10 @@ use super::memory::is_exhausted;
 use super::query::{FailedRecord, OnRecordError, Partial, Query};
 use super::state::State;
 
-/// Bytes of rows that a query without an aggregate may gather in a batch, a partition.
+/// The most bytes of rows that a query without an aggregate may gather from one partition in a batch.
 const MOST_ROW_BYTES: usize = 16 << 20;
 
-/// The columns of the table that any of `queries` reads: a record is decoded once for all of them.
+/// Returns the columns of the table that at least one of `queries` reads. A record is decoded once for all queries.
 pub fn columns_read_by<'a>(queries: impl IntoIterator<Item = &'a Query>) -> Vec<usize> {
     let mut read = Vec::new();
     for query in queries {
@@ -32,37 +32,39 @@ pub fn columns_read_by<'a>(queries: impl IntoIterator<Item = &'a Query>) -> Vec<
 /// One query on one partition.
 pub struct Task {
     query: Query,
-    /// Where a chunk has the columns that the query reads; `None` if it has these alone, in their order.
+    /// The places in a chunk of the columns that the query reads; `None` if the chunk has exactly these columns, in
+    /// their order.
     columns: Option<Vec<usize>>,
     partial: Option<Partial>,
     state: State,
-    /// Records of this batch that the query fails on.
+    /// The number of records of this batch on which the query fails.
     failed: u64,
 }
 
-/// What the records of a batch have come to.
+/// The outcome of a batch's records of one partition.
 #[derive(Debug)]
 pub struct TaskBatch {
-    /// How many of them the query fails on. What the others make does not depend on these.
+    /// The number of records on which the query fails. They have no effect on the output.
     pub failed: u64,
-    /// What the others make.
+    /// The query's output for the other records.
     pub output: Output,
 }
 
-/// What a batch's records of one partition make.
+/// The query's output for a batch's records of one partition.
 #[derive(Debug)]
 pub enum Output {
-    /// The partition's new state, and the groups that the batch's records make by themselves.
+    /// The partition's new state, and the groups that the batch's records alone make.
     State(State, Vec<RecordBatch>),
-    /// Rows, in offset order.
+    /// The rows of a query without an aggregate, in offset order.
     Rows(Vec<RecordBatch>),
 }
 
 impl Task {
-    /// `query`, with what it has made of the partition so far, over chunks that have the columns `decoded` of its table.
+    /// Makes a task for `query` that continues from `state`. Its chunks have the columns `decoded` of the query's
+    /// table.
     ///
     /// # Errors
-    /// If the query reads a column that is not among `decoded`.
+    /// Fails if the query reads a column that is not among `decoded`.
     pub fn new(query: Query, state: State, decoded: &[usize]) -> Result<Self, DataFusionError> {
         let columns = match query.columns() == decoded {
             true => None,
@@ -77,11 +79,11 @@ impl Task {
         })
     }
 
-    /// Takes a chunk of records into the batch, but for those that the query fails on below its aggregate: these are
-    /// returned, in their order. With [`OnRecordError::Fail`] only the first of them is.
+    /// Adds a chunk of records to the batch, except those on which the query fails below its aggregate. Returns these
+    /// in their order; with [`OnRecordError::Fail`] it returns only the first.
     ///
     /// # Errors
-    /// If the aggregate itself fails, or memory does not hold what it has. The task is of no use after that.
+    /// Fails if the aggregate itself fails or exceeds the memory limit. The task cannot be used after that.
     pub fn push(
         &mut self,
         chunk: RecordBatch,
@@ -100,21 +102,21 @@ impl Task {
         Ok(failed)
     }
 
-    /// Whether its rows are as many as a batch may have.
+    /// Returns whether the batch's rows take as many bytes as a batch may have.
     pub fn is_full(&self) -> bool {
         let rows = self.partial.as_ref().map_or(0, Partial::row_bytes);
         rows >= MOST_ROW_BYTES
     }
 
-    /// Whether memory is short: what it has taken should be handed over before it takes more.
+    /// Returns whether memory is short. The batch should then be handed over before the task takes more records.
     pub fn is_short_of_memory(&self) -> bool {
         self.query.is_short_of_memory()
     }
 
-    /// Ends the batch, and hands over what its records have come to.
+    /// Ends the batch and returns what its records have made.
     ///
     /// # Errors
-    /// If a sum overflows, for instance, or memory does not hold what has been made.
+    /// Fails, for instance, if a sum overflows or the memory limit does not allow the merge.
     pub fn hand_over(&mut self) -> Result<TaskBatch, DataFusionError> {
         let made = match self.partial.take() {
             Some(partial) => partial.finish()?,
@@ -134,11 +136,11 @@ impl Task {
         })
     }
 
-    /// Merges what a batch has left to be merged in the state. The new state is returned, if there was something to
-    /// merge. Where memory is scarce by now, it is left to the next batch.
+    /// Merges the layers of the state that a batch has left unmerged. Returns the new state, or `None` if there was
+    /// nothing to merge. If memory is scarce at the moment, the merge is left to the next batch.
     ///
     /// # Errors
-    /// If a sum overflows, for instance.
+    /// Fails, for instance, if a sum overflows.
     pub fn compact(&mut self) -> Result<Option<State>, DataFusionError> {
         if !self.query.has_memory_to_spare() {
             return Ok(None);
@@ -155,7 +157,7 @@ impl Task {
     }
 }
 
-/// Where each of `columns` stands in `decoded`.
+/// Returns the place of each of `columns` in `decoded`.
 fn places(columns: &[usize], decoded: &[usize]) -> Result<Vec<usize>, DataFusionError> {
     let place = |column: &usize| {
         let place = decoded.iter().position(|decoded| decoded == column);

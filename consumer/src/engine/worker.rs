@@ -1,14 +1,14 @@
 //! One worker: a state machine that takes events and answers with actions.
 //!
-//! No thread, clock or I/O is in here: the member of the consumer group around it polls Kafka, does
-//! what the actions say and hands in what comes of it. A worker holds its partitions' readers; a
-//! trigger makes it hand over what each has read since the last one.
+//! The worker has no thread, no clock and no I/O. The member of the consumer group around it polls Kafka, carries out
+//! the actions and hands in the events that follow from them. A worker holds a reader for each of its partitions. A
+//! trigger makes the worker hand over what each reader has read since the last trigger.
 //!
-//! - What a partition has read is handed over whole, records, state and offset together, or dropped
-//!   whole, when the partition is revoked.
-//! - A partition with dead letters that are not written yet hands over nothing until they are, and
-//!   takes no more records once a trigger has found it so.
-//! - A record that is not taken ([`Action::Hold`]) has left no trace and comes again after
+//! - A partition's batch is handed over whole (records, state and offset together), or dropped whole when the partition
+//!   is revoked.
+//! - A partition whose dead letters are not written yet hands over nothing until they are, and takes no more records
+//!   once a trigger has found it in this state.
+//! - A record that the worker refuses for now ([`Action::Hold`]) leaves no trace in it, and is handed in again after
 //!   [`WorkerEvent::Proceed`].
 
 mod allowance;
@@ -32,105 +32,110 @@ pub use self::partition_batch::PartitionBatch;
 pub use self::raw_record::RawRecord;
 pub use super::task::Output;
 
-/// What happens to a worker.
+/// An event that a worker takes.
 #[derive(Debug)]
 pub enum WorkerEvent<'a> {
     /// The partition is this worker's from now on.
     Assigned {
-        /// Which, and its newest state.
+        /// The partition, with its newest state.
         taken_over: TakenOver,
-        /// Where its log ended when the query was started.
+        /// The offset where the partition's log ended when the query was started.
         until: Offset,
     },
     /// The partition is no longer this worker's.
     Revoked(&'a TopicPartition),
-    /// A record, in the order of its partition. `payload` is its value, `None` for a tombstone.
+    /// A record; the records of a partition come in the order of their offsets.
     Record {
-        /// Where it stands and what Kafka knows of it.
+        /// The record's place in its partition, and what else Kafka knows of it.
         meta: RecordMeta<'a>,
-        /// Its value.
+        /// The record's value; `None` for a tombstone.
         payload: Option<&'a [u8]>,
     },
-    /// Reading has come to this end of the partition's log, markers and holes passed over.
+    /// Reading has reached this end of the partition's log. Transaction markers and holes before it have been passed
+    /// over.
     ReachedEnd(&'a TopicPartition, Offset),
-    /// The log has nothing before this record any more, and reading goes on without what it had.
+    /// The partition's log begins at this offset now: earlier records are gone, and reading continues without them.
     Gone(&'a TopicPartition, Offset),
-    /// No more records are there now. After [`Action::Compacted`] it comes again.
+    /// The source has no more records at the moment. The event comes again after an [`Action::Compacted`].
     Idle,
-    /// Hand over.
+    /// The worker shall hand over what its partitions have read.
     Trigger,
-    /// The batch is done: records that were not taken may come again.
+    /// The batch is done. Records that the worker refused may be handed in again.
     Proceed,
-    /// So many dead letters have been written, or given up. Those of an earlier owner are none of ours.
+    /// This number of the partition's dead letters has been written or given up. The worker ignores letters that were
+    /// sent under another epoch than the partition's present one.
     LettersSettled(&'a TopicPartition, Epoch, u64),
-    /// Dead letters of this partition cannot be written now.
+    /// Dead letters of this partition cannot be written at the moment.
     LettersStuck(&'a TopicPartition, Epoch),
 }
 
-/// What a worker wants done.
+/// An action that a worker asks for.
 #[derive(Debug)]
 pub enum Action {
-    /// The record just handed in is bad: write it to the dead-letter topic, then say so.
+    /// The record just handed in is bad: write it to the dead-letter topic, then send [`WorkerEvent::LettersSettled`].
     DeadLetter {
-        /// Why it is bad.
+        /// The reason why the record is bad.
         reason: String,
         /// The epoch under which its partition was taken over.
         epoch: Epoch,
     },
-    /// The query fails on a record that was handed in before: write it to the dead-letter topic, then say so.
+    /// The query fails on a record that was handed in earlier: write it to the dead-letter topic, then send
+    /// [`WorkerEvent::LettersSettled`].
     RejectedLetter {
         /// The record as it came.
         record: RawRecord,
-        /// Why the query fails.
+        /// The reason why the query fails.
         reason: String,
         /// The epoch under which its partition was taken over.
         epoch: Epoch,
     },
-    /// The record just handed in does not count: it has been read before, is of a partition that has been lost
-    /// meanwhile, or came after the query was started and is not asked for.
+    /// The record just handed in does not count. It has been read before, its partition has been lost in the meantime,
+    /// or it came after the query was started and the query stops at the end that the log had then.
     Ignore,
-    /// The record just handed in is not taken: keep it, and fetch no more of its partition.
+    /// The worker refuses the record just handed in for now: hold it, and fetch no more of its partition.
     Hold,
     /// Fetch no more of this partition.
     Pause(TopicPartition),
-    /// Fetch this partition again, after what was kept of it.
+    /// Fetch this partition again, after the records of it that were held have been handed in.
     Resume(TopicPartition),
-    /// All that was there when the query was started has been read from this partition.
+    /// The worker has read everything from this partition that was there when the query was started.
     CaughtUp(TopicPartition),
-    /// A trigger should come: a partition has no place for more, or what it kept back can be handed over.
+    /// A trigger should come: a partition has no room for more records, or its dead letters are written and it can hand
+    /// over what it held back.
     BatchFull,
-    /// A partition takes no more, since memory is short: a trigger should come, or, when it is no longer
-    /// short, [`WorkerEvent::Proceed`].
+    /// A partition takes no more records because memory is short. A trigger should come, or [`WorkerEvent::Proceed`]
+    /// when memory is no longer short.
     MemoryShort,
-    /// The checkpoint that ends where this does has a state that is the same in fewer layers.
+    /// A state has been merged into fewer layers. It stands for the same records, so its checkpoint can replace the one
+    /// that ends at the same offset.
     Compacted {
-        /// The partition that the checkpoint is of.
+        /// The partition whose checkpoint it is.
         partition: TopicPartition,
-        /// The epoch under which it was taken over.
+        /// The epoch under which the partition was taken over.
         epoch: Epoch,
-        /// The checkpoint to put in its place.
+        /// The checkpoint that replaces the one before.
         checkpoint: Checkpoint,
     },
-    /// Take what each partition has read.
+    /// Take what each partition has read since the last trigger.
     HandOver {
-        /// One a partition that has read anything.
+        /// The batches: one for each partition that has read anything.
         batches: Vec<PartitionBatch>,
-        /// Whether others keep theirs back until dead letters are written that are on their way.
+        /// Whether other partitions hold their batches back until dead letters that are on their way are written.
         is_deferred: bool,
     },
 }
 
-/// What stops a worker, and with it the query.
+/// An error that stops a worker, and with it the query.
 #[derive(Debug, Error)]
 pub enum WorkerError {
-    /// The query fails on its records or groups.
+    /// The query fails on its records or on its groups.
     #[error("the query fails on records of {partition} up to offset {offset}: {reason}")]
     Query {
-        /// Where the records are.
+        /// The partition of the records.
         partition: TopicPartition,
-        /// One past the last of them.
+        /// The offset after the last of the records.
         offset: Offset,
-        /// What DataFusion says.
+        /// The text of DataFusion's error.
         reason: String,
     },
     /// The query fails on one record, below its aggregate.
@@ -139,25 +144,25 @@ pub enum WorkerError {
          ON_RECORD_ERROR=dead-letter to go on without such records"
     )]
     Record {
-        /// Where the record is.
+        /// The partition of the record.
         partition: TopicPartition,
-        /// Its offset there.
+        /// The record's offset in the partition.
         offset: Offset,
-        /// What DataFusion says.
+        /// The text of DataFusion's error.
         reason: String,
     },
-    /// What the query would hold is more than it may.
+    /// The query would hold more memory than its limit allows.
     #[error("memory does not hold the records of {partition} up to offset {offset}")]
     OutOfMemory {
-        /// Where the records are.
+        /// The partition of the records.
         partition: TopicPartition,
-        /// One past the last of them.
+        /// The offset after the last of the records.
         offset: Offset,
     },
 }
 
 impl WorkerError {
-    /// `error`, with the partition and one past the last record that it may be of.
+    /// Returns the error for `error`, with the partition and the offset after the last record that may have caused it.
     fn query(partition: &TopicPartition, offset: Offset, error: &DataFusionError) -> Self {
         let partition = partition.clone();
         if is_exhausted(error) {
@@ -171,41 +176,42 @@ impl WorkerError {
     }
 }
 
-/// What all workers of a query share.
+/// The settings that all workers of a query share.
 #[derive(Clone)]
 pub struct WorkerPlan {
     /// The query.
     pub query: Query,
-    /// The table that it reads.
+    /// The table that the query reads.
     pub table: TableSchema,
-    /// Stop reading a partition where its log ended when the query was started.
+    /// Whether reading stops where each partition's log ended when the query was started.
     pub stop_at_end: bool,
-    /// Records that a batch may take.
+    /// The number of records that a batch may still take.
     pub allowance: Allowance,
-    /// What happens when the query fails on a record.
+    /// What the worker does when the query fails on a record.
     pub on_record_error: OnRecordError,
 }
 
 impl WorkerPlan {
-    /// Whether records may be asked for once more, as they came: then [`RecordMeta`] needs timestamps and headers,
-    /// whatever the query reads.
+    /// Returns whether the worker may ask to write a record that it took earlier to the dead-letter topic. Each
+    /// [`RecordMeta`] then needs its timestamp and headers, even if the query reads neither.
     pub fn copies_records(&self) -> bool {
         self.on_record_error == OnRecordError::DeadLetter && self.query.can_fail_on_records()
     }
 }
 
-/// One worker's partitions.
+/// One worker with the readers of its partitions.
 pub struct Worker {
     plan: WorkerPlan,
     readers: Vec<PartitionReader>,
-    /// The reader of the last record: records of a partition come in runs.
+    /// The index of the reader that took the last record. Records of a partition come in runs, so the next record is
+    /// looked for there first.
     last: usize,
-    /// What was handed over has moved no checkpoint on yet.
+    /// Whether a batch has been handed over and its checkpoints are not written yet.
     in_batch: bool,
 }
 
 impl Worker {
-    /// A worker without partitions.
+    /// Returns a worker without partitions.
     pub fn new(plan: WorkerPlan) -> Self {
         Self {
             plan,
@@ -215,10 +221,10 @@ impl Worker {
         }
     }
 
-    /// Takes one event; what is to be done is added to `actions`.
+    /// Takes one event and appends the actions that follow from it to `actions`.
     ///
     /// # Errors
-    /// If the query fails; the worker is of no use after that.
+    /// Fails if the query fails. The worker cannot be used after that.
     #[inline]
     pub fn step(
         &mut self,
@@ -277,14 +283,14 @@ impl Worker {
         }
     }
 
-    /// The next offset of each of its partitions.
+    /// Returns the next offset to read of each of the worker's partitions.
     pub fn positions(&self) -> impl Iterator<Item = (&TopicPartition, Offset)> {
         self.readers
             .iter()
             .map(|reader| (reader.partition(), reader.next()))
     }
 
-    /// The next offset of `partition`, if it is one of its own.
+    /// Returns the next offset to read of `partition`, or `None` if the worker does not have it.
     pub fn next(&self, partition: &TopicPartition) -> Option<Offset> {
         let mut positions = self.positions();
         positions
@@ -292,20 +298,20 @@ impl Worker {
             .map(|(_, next)| next)
     }
 
-    /// Whether it has `partition`, as it was taken over as `epoch`.
+    /// Returns whether the worker has `partition` under this epoch.
     pub fn has(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
         let is_it =
             |reader: &PartitionReader| reader.partition() == partition && reader.epoch() == epoch;
         self.readers.iter().any(is_it)
     }
 
-    /// How many of its partitions are not fetched for now, though there may be more of them.
+    /// Returns how many of the worker's partitions are not fetched at the moment, though they may have more records.
     pub fn paused(&self) -> usize {
         let paused = self.readers.iter().filter(|reader| reader.is_paused());
         paused.count()
     }
 
-    /// What it has read and not handed over is read again by whoever has the partition next.
+    /// Drops the partition's reader. The next owner of the partition reads again what was read and not handed over.
     fn drop_reader(&mut self, partition: &TopicPartition) {
         let dropped = self
             .readers
@@ -315,7 +321,7 @@ impl Worker {
         }
     }
 
-    /// Drops all partitions, and tells which they were.
+    /// Drops the readers of all partitions, and returns the partitions.
     pub fn clear(&mut self) -> Vec<TopicPartition> {
         self.in_batch = false;
         self.readers
@@ -353,7 +359,7 @@ impl Worker {
         actions: &mut Vec<Action>,
     ) -> Result<(), WorkerError> {
         let Some(index) = self.position(meta.topic, meta.partition) else {
-            // Of a partition that has been revoked since it was fetched.
+            // The partition has been revoked since the record was fetched.
             actions.push(Action::Ignore);
             return Ok(());
         };
@@ -384,8 +390,8 @@ impl Worker {
             reader.feed(actions)?;
             reader.tell_full(actions);
         }
-        // One at a time, so that whoever comes meanwhile does not wait for all of them; and not before the
-        // checkpoint whose state it is can be found.
+        // The worker compacts one state each time, so that an event which comes meanwhile does not wait for all of
+        // them. It compacts none during a batch, because the checkpoint to be replaced does not exist yet.
         if !self.in_batch && actions.len() == told {
             for reader in &mut self.readers {
                 if reader.compact(actions)? {
@@ -415,7 +421,7 @@ impl Worker {
         self.readers.get_mut(index)
     }
 
-    /// The reader of `partition`, unless it has been taken over since `epoch`.
+    /// Returns the index of the partition's reader, unless the partition is now held under another epoch.
     fn owned(&mut self, partition: &TopicPartition, epoch: Epoch) -> Option<usize> {
         self.position(&partition.topic, partition.partition)
             .filter(|index| self.readers[*index].epoch() == epoch)

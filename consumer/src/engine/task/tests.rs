@@ -1,4 +1,4 @@
-//! Several queries on the records of one partition.
+//! Tests of several queries on the records of one partition.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ fn rows(records: &[(i64, &str, i64)], columns: &[usize]) -> RecordBatch {
     all.project(columns).unwrap()
 }
 
-/// The first column of the result, of one row.
+/// Returns the first column of a result that has one row.
 fn number(query: &Query, batch: TaskBatch) -> i64 {
     let Output::State(state, _) = batch.output else {
         panic!("no state");
@@ -90,7 +90,7 @@ fn a_record_that_one_query_fails_on_counts_for_the_other_one() {
         let made = arrow::compute::cast(made.column(0), &DataType::Float64).unwrap();
         let made = made.as_primitive::<arrow::datatypes::Float64Type>();
         assert_eq!(made.value(0), sum);
-        // The next batch begins without what this one had.
+        // The next batch begins without the failures of this one.
         assert_eq!(task.hand_over().unwrap().failed, 0);
     }
 }

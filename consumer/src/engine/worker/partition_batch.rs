@@ -1,28 +1,28 @@
-//! What a worker hands over.
+//! The batch of one partition, as a worker hands it over.
 
 use crate::checkpoint::Epoch;
 use crate::engine::task::Output;
 use crate::position::{Offset, TopicPartition};
 
-/// What a partition has read for a batch.
+/// The records of one partition that a worker has read for a batch, and what they make.
 #[derive(Debug)]
 pub struct PartitionBatch {
-    /// Which partition.
+    /// The partition that was read.
     pub partition: TopicPartition,
-    /// As whose.
+    /// The epoch under which the partition was taken over.
     pub epoch: Epoch,
-    /// Its first offset in this batch: where the checkpoint before ended.
+    /// The first offset of this batch, where the checkpoint before it ended.
     pub start: Offset,
-    /// One past its last.
+    /// The offset after the last one of this batch.
     pub end: Offset,
-    /// Records read, bad ones and tombstones included.
+    /// The number of records read, including bad ones and tombstones.
     pub records: u64,
-    /// Of these, bad.
+    /// How many of the records are bad.
     pub bad: u64,
-    /// How many of these have no value: they are passed over.
+    /// How many of the records are tombstones: they have no value and are passed over.
     pub tombstones: u64,
-    /// Of these, how many still count against the batch's allowance.
+    /// How many of the records still count against the batch's allowance.
     pub allowed: u64,
-    /// What they make.
+    /// The query's output for the records.
     pub output: Output,
 }

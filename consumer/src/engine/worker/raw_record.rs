@@ -1,20 +1,20 @@
-//! A record as it came.
+//! A record as it came from Kafka.
 
 use crate::position::TopicPartition;
 
-/// A record as it came, of which nothing is left elsewhere.
+/// An owned copy of a record as it came from Kafka, made because the client's own copy is gone by then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawRecord {
-    /// Where it stands.
+    /// The record's partition.
     pub partition: TopicPartition,
-    /// Its offset there.
+    /// The record's offset in its partition.
     pub offset: i64,
-    /// Milliseconds since 1970 in UTC, if it has a timestamp.
+    /// The record's timestamp in milliseconds since 1970 in UTC, if it has one.
     pub timestamp_ms: Option<i64>,
-    /// Its key.
+    /// The record's key.
     pub key: Option<Vec<u8>>,
-    /// Its value.
+    /// The record's value.
     pub value: Vec<u8>,
-    /// Its headers, in their order.
+    /// The record's headers, in their order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }

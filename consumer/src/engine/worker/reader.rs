@@ -1,4 +1,4 @@
-//! One partition in the hands of a worker: from its records to what it hands over.
+//! One partition in the hands of a worker, from its records to the batches that it hands over.
 
 mod chunk;
 mod chunk_records;
@@ -20,17 +20,17 @@ use crate::engine::task::{Task, TaskBatch, columns_read_by};
 use crate::format::metadata::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 
-/// What became of a record.
+/// What the reader has done with a record.
 pub(super) enum Taken {
-    /// It is in the batch, or passed over and counted in it.
+    /// The reader took the record into the batch, or counted it there as a tombstone.
     Yes,
-    /// It has been read before, and was fetched again after a lost connection.
+    /// The reader took this record before. It was fetched again after a lost connection.
     Known,
-    /// It is bad, and counted.
+    /// The record is bad, and the reader has counted it as such.
     Bad(String),
-    /// The batch is full.
+    /// The reader refuses the record for now, because the batch is full.
     No,
-    /// It came after the query was started, and is not asked for.
+    /// The record came after the query was started, and the query does not ask for such records.
     BehindTheEnd,
 }
 
@@ -38,14 +38,14 @@ pub(super) struct PartitionReader {
     partition: TopicPartition,
     epoch: Epoch,
     chunk: ChunkDecoder,
-    /// What the records go to: one a query, and there is one query.
+    /// The tasks that the records go to: one for each query, and there is one query.
     tasks: Vec<Task>,
     /// The first offset of this batch.
     start: Offset,
-    /// The next one to read.
+    /// The next offset to read.
     next: Offset,
     records: u64,
-    /// Records that are not what the schema says. Those that a query fails on are counted by its task.
+    /// The number of records that do not fit the schema. The task counts the records on which its query fails.
     bad: u64,
     tombstones: u64,
     allowed: u64,
@@ -53,31 +53,32 @@ pub(super) struct PartitionReader {
     stop_at_end: bool,
     caught_up: CaughtUp,
     letters: Letters,
-    /// Its rows are as many as a batch may have.
+    /// Whether the partition has as many rows as a batch may have.
     full: bool,
-    /// It has told so, or has nothing to tell.
+    /// Whether the reader has reported in this batch that it takes no more.
     told_full: bool,
-    /// The process's batch may have no more records.
+    /// Whether the batch of the whole process may have no more records.
     starved: bool,
-    /// The process's memory is short.
+    /// Whether the process is short of memory.
     crowded: bool,
-    /// It could not hand over at the last trigger, for its dead letters.
+    /// Whether the reader handed over nothing at the last trigger because of its dead letters.
     overdue: bool,
-    /// Not fetched, because of any of the above.
+    /// Whether the partition is not fetched, for one of the reasons above.
     paused: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CaughtUp {
     No,
-    /// The tasks do not have all that has been read yet, so there may be dead letters to come.
+    /// The reader has read everything, but some records have not gone to the tasks yet and may still become dead
+    /// letters.
     Read,
     Now,
     Told,
 }
 
 impl PartitionReader {
-    /// A reader that starts at a checkpoint, and whether it has nothing to catch up with.
+    /// Opens a reader that starts at a checkpoint. The second value says whether there is nothing to catch up with.
     pub(super) fn open(
         plan: &WorkerPlan,
         taken_over: TakenOver,
@@ -142,12 +143,12 @@ impl PartitionReader {
         self.epoch
     }
 
-    /// Whether no more of it is taken for now, though there may be more.
+    /// Returns whether the reader takes no more records at the moment, though the partition may have more.
     pub(super) fn is_paused(&self) -> bool {
         self.paused || self.letters.stuck
     }
 
-    /// How many records read for this batch count against its allowance.
+    /// Returns how many records of this batch count against the allowance.
     pub(super) fn allowed(&self) -> u64 {
         self.allowed
     }
@@ -156,7 +157,7 @@ impl PartitionReader {
         self.next
     }
 
-    /// Takes a record, if `allowed`, which is asked only when all else allows it.
+    /// Takes a record, if `allowed` returns true. `allowed` is called only if nothing else stands against the record.
     #[inline]
     pub(super) fn take(
         &mut self,
@@ -186,7 +187,8 @@ impl PartitionReader {
             self.tell_caught_up();
         }
         let Some(payload) = payload else {
-            // It says that its key's records no longer count. A query over all records has nothing to do with that.
+            // A tombstone says that the earlier records of its key no longer count. A query over all records ignores
+            // that.
             self.tombstones += 1;
             return Ok(Taken::Yes);
         };
@@ -210,7 +212,8 @@ impl PartitionReader {
         }
     }
 
-    /// Hands what has been decoded to the tasks, if it has caught up but for the dead letters that may come of that.
+    /// Hands the decoded records to the tasks, if the reader has caught up except for dead letters that these may
+    /// become.
     #[inline]
     pub(super) fn catch_up(&mut self, actions: &mut Vec<Action>) -> Result<(), WorkerError> {
         if self.caught_up == CaughtUp::Read {
@@ -220,8 +223,9 @@ impl PartitionReader {
         Ok(())
     }
 
-    /// Whether it has caught up just now; true once. Not before its dead letters are written, since
-    /// nothing is handed over before; but stuck ones hold up only what must be complete.
+    /// Returns true once, when the reader has caught up. It does not do so before its dead letters are written, since
+    /// nothing is handed over before. Stuck letters delay it only if reading stops at the end, where the result must be
+    /// complete.
     pub(super) fn has_caught_up(&mut self) -> bool {
         let goes_without = self.letters.stuck && !self.stop_at_end;
         let now = self.caught_up == CaughtUp::Now && (self.letters.count == 0 || goes_without);
@@ -231,10 +235,11 @@ impl PartitionReader {
         now
     }
 
-    /// The log's end, which is not before the one at the start: whatever lies before it has been read.
+    /// Notes that reading has reached this end of the log. It is not before the end that the log had at the start, and
+    /// everything before it has been read.
     pub(super) fn reached_end(&mut self, end: Offset) {
-        // What is fetched anew after a pause has another end; and a record that was not taken comes
-        // again.
+        // The end is of no account while the partition is paused: its records are fetched again after the pause, up to
+        // another end, and the record that was refused comes again.
         if !self.paused {
             let end = if self.stop_at_end { self.until } else { end };
             self.next = self.next.max(end);
@@ -242,7 +247,7 @@ impl PartitionReader {
         }
     }
 
-    /// The records before `first` are gone: reading goes on there.
+    /// Notes that the records before `first` are gone. Reading continues at `first`.
     pub(super) fn gone_before(&mut self, first: Offset) {
         let first = match self.stop_at_end {
             true => first.min(self.until),
@@ -254,23 +259,23 @@ impl PartitionReader {
         }
     }
 
-    /// Whether it will hand over as soon as its dead letters are written, which is soon.
+    /// Returns whether the reader holds its batch back until dead letters on their way are written, which will be soon.
     pub(super) fn keeps_back(&self) -> bool {
         self.letters.count > 0 && !self.letters.stuck
     }
 
-    /// Adds what it has read since the last time to `batches`: nothing while dead letters are on their way, or without
-    /// records.
+    /// Appends what the reader has read since the last trigger to `batches`. It appends nothing if there are no
+    /// records, or while dead letters are on their way.
     pub(super) fn hand_over(
         &mut self,
         batches: &mut Vec<PartitionBatch>,
         actions: &mut Vec<Action>,
     ) -> Result<(), WorkerError> {
-        // Dead letters may come of it.
+        // This may make dead letters.
         self.feed(actions)?;
         if self.letters.count > 0 {
-            // Where bad records keep coming, some would be on their way at every trigger: it takes no
-            // more until it has handed over.
+            // If bad records keep coming, some letters would be on their way at every trigger. So the reader takes no
+            // more records until it has handed over.
             self.overdue = true;
             return Ok(());
         }
@@ -304,8 +309,8 @@ impl PartitionReader {
         Ok(())
     }
 
-    /// Merges what a batch has left to be merged, of one task; whether there was something. `actions` has the new state
-    /// then.
+    /// Merges what a batch has left unmerged in the state of one task, and puts the new state into `actions`. Returns
+    /// whether there was something to merge.
     pub(super) fn compact(&mut self, actions: &mut Vec<Action>) -> Result<bool, WorkerError> {
         for task in &mut self.tasks {
             let compacted = task
@@ -326,12 +331,12 @@ impl PartitionReader {
         Ok(false)
     }
 
-    /// The next batch has begun.
+    /// Notes that the next batch has begun.
     pub(super) fn proceed(&mut self, actions: &mut Vec<Action>) {
         self.starved = false;
         self.crowded = false;
         self.resume(actions);
-        // What was told before counts no longer.
+        // What the reader reported during the last batch no longer counts.
         self.told_full = false;
         self.tell_settled(actions);
     }
@@ -342,8 +347,8 @@ impl PartitionReader {
         self.tell_settled(actions);
     }
 
-    /// Tells what held back for its dead letters, if they are written: that it can be handed over, or that there
-    /// is no place for more.
+    /// Once the reader's dead letters are written, reports that it can hand over the batch that it held back, or that
+    /// it takes no more records.
     fn tell_settled(&mut self, actions: &mut Vec<Action>) {
         if self.letters.count > 0 {
             return;
@@ -355,16 +360,16 @@ impl PartitionReader {
         }
     }
 
-    /// How many records no longer count against the batch's allowance. The next record pauses the partition, if one
-    /// comes.
+    /// Notes that dead letters cannot be written. Returns how many records no longer count against the batch's
+    /// allowance. The partition is paused when its next record comes.
     pub(super) fn letters_stuck(&mut self) -> u64 {
         self.letters.stuck = true;
         mem::take(&mut self.allowed)
     }
 
-    /// Tells, once a batch, that it has no place for more.
+    /// Reports, once in a batch, that the reader takes no more records.
     pub(super) fn tell_full(&mut self, actions: &mut Vec<Action>) {
-        // An overdue one has nothing to hand over until its dead letters are written, which it tells.
+        // An overdue reader has nothing to hand over until its dead letters are written, and reports that then.
         let is_full = !self.overdue && (self.full || self.starved || self.letters.are_too_many());
         if (is_full || self.crowded) && !mem::replace(&mut self.told_full, true) {
             actions.push(match is_full {

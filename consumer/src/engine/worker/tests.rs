@@ -1,4 +1,4 @@
-//! What a worker does with events that come in any order.
+//! Tests of a worker that takes events in any order.
 
 mod fullness;
 mod gone;
@@ -21,7 +21,7 @@ const BY_BRAND: &str = "SELECT brand, count(*) AS n FROM transactions GROUP BY b
 const GOOD: &str = r#"{"brand":"Visa"}"#;
 const COUNT: &str = "SELECT count(*) AS n FROM transactions";
 
-/// A worker with partition 0, and whatever it has said.
+/// A worker with partition 0, and all actions that it has asked for.
 struct Bench {
     worker: Worker,
     checkpoints: Checkpoints,
@@ -45,7 +45,7 @@ impl Bench {
         Self::of(plan, until)
     }
 
-    /// A worker that may hold so many bytes, and what counts them.
+    /// Returns a bench whose worker may hold this many bytes, and the memory that counts them.
     fn within(limit: u64) -> (Self, Memory) {
         let memory = Memory::new(Some(limit));
         let table = TableSchema::parse("brand STRING").unwrap();
@@ -90,12 +90,12 @@ impl Bench {
         self.worker.step(event, &mut self.actions).unwrap();
     }
 
-    /// The next record; `false` if it is not taken, and so comes again.
+    /// Hands in the next record. Returns `false` if the worker refuses it; the same record then comes again.
     fn record(&mut self, payload: &str) -> bool {
         self.take(Some(payload.as_bytes()))
     }
 
-    /// The next one without a value.
+    /// Hands in the next record without a value.
     fn tombstone(&mut self) -> bool {
         self.take(None)
     }
@@ -122,7 +122,7 @@ impl Bench {
         self.step(WorkerEvent::LettersSettled(&partition, epoch, 1));
     }
 
-    /// Whether it has said this; it is then forgotten.
+    /// Returns whether the worker has asked for such an action, and forgets these actions.
     fn said(&mut self, what: impl Fn(&Action) -> bool) -> bool {
         self.actions.extract_if(.., |action| what(action)).count() > 0
     }
@@ -131,7 +131,7 @@ impl Bench {
         self.said(|action| matches!(action, Action::BatchFull))
     }
 
-    /// What a trigger brings, and whether something is deferred.
+    /// Sends a trigger. Returns the batches that it brings, and whether some are deferred.
     fn trigger(&mut self) -> (Vec<PartitionBatch>, bool) {
         self.step(WorkerEvent::Trigger);
         let mut handed_over = None;
@@ -147,7 +147,7 @@ impl Bench {
         handed_over.unwrap()
     }
 
-    /// What an idle worker has made of the newest checkpoint.
+    /// Returns the checkpoint that an idle worker has made of the newest one, if any.
     fn compacted(&mut self) -> Option<Checkpoint> {
         let answers = self
             .actions
@@ -159,7 +159,7 @@ impl Bench {
         compacted.next()
     }
 
-    /// The count that the batches' states stand for.
+    /// Returns the count that the batches' states stand for.
     fn count(&self, batches: &[PartitionBatch]) -> i64 {
         let states = batches.iter().flat_map(|part| match &part.output {
             Output::State(state, _) => state.batches().collect::<Vec<_>>(),

@@ -1,4 +1,4 @@
-//! The chunk of records that is being decoded: its rows, and what else is needed of its records.
+//! The chunk of records that is being decoded: its rows, and copies of its records where they are needed later.
 
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
@@ -12,23 +12,23 @@ use crate::format::json::{Decoder, Defect};
 use crate::format::metadata::RecordMeta;
 use crate::schema::TableSchema;
 
-/// Records of a partition that are decoded, and then go to its tasks together. This is the only place where a worker
-/// knows the records' format.
+/// Decodes the records of a partition into chunks, which then go to the partition's tasks. No other part of a worker
+/// knows the format of the records.
 pub(super) struct ChunkDecoder {
     decoder: Decoder,
     size: ChunkSize,
-    /// The records as they came, if a query can fail on one of them.
+    /// Copies of the chunk's records, if a query can fail on one of them.
     records: Option<ChunkRecords>,
-    /// What the last chunk took while it was decoded: the next one will take as much.
+    /// The memory that the last chunk took while it was decoded. The next chunk will take as much.
     held: MemoryReservation,
 }
 
 impl ChunkDecoder {
-    /// A decoder of the columns `columns` of `schema`. The records of a chunk stay there until its end if `records` is
-    /// there to hold them.
+    /// Makes a decoder of the columns `columns` of `schema`. If `records` is given, it holds copies of a chunk's
+    /// records until the chunk is cleared.
     ///
     /// # Errors
-    /// If the schema has no such columns.
+    /// Fails if the schema does not have these columns.
     pub(super) fn new(
         schema: &TableSchema,
         columns: &[usize],
@@ -46,7 +46,7 @@ impl ChunkDecoder {
     /// Adds a record to the chunk.
     ///
     /// # Errors
-    /// Why the record is bad. The chunk is as before then.
+    /// Returns why the record is bad. The chunk is then unchanged.
     #[inline]
     pub(super) fn push(&mut self, payload: &[u8], meta: &RecordMeta<'_>) -> Result<(), Defect> {
         self.decoder.push(payload, meta)?;
@@ -56,7 +56,7 @@ impl ChunkDecoder {
         Ok(())
     }
 
-    /// Whether it should have no more records.
+    /// Returns whether the chunk should take no more records.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
         let copied = self.records.as_ref().map_or(0, ChunkRecords::bytes);
@@ -68,10 +68,10 @@ impl ChunkDecoder {
         self.decoder.is_empty()
     }
 
-    /// The rows of the chunk. Its records are there until [`Self::clear`].
+    /// Returns the rows of the chunk. The copies of its records stay until [`Self::clear`].
     ///
     /// # Errors
-    /// None that a record could cause.
+    /// Fails only for reasons that no record can cause.
     pub(super) fn decoded(&mut self) -> Result<RecordBatch, ArrowError> {
         let rows = self.decoder.flush()?;
         let copied = self.records.as_ref().map_or(0, ChunkRecords::held);
@@ -79,12 +79,12 @@ impl ChunkDecoder {
         Ok(rows)
     }
 
-    /// The records of the chunk, if a query can fail on one of them.
+    /// Returns the copies of the chunk's records, if a query can fail on one of them.
     pub(super) fn records(&self) -> Option<&ChunkRecords> {
         self.records.as_ref()
     }
 
-    /// What happens if a query fails on one of them.
+    /// Returns what happens if a query fails on a record of the chunk.
     pub(super) fn on_error(&self) -> OnRecordError {
         self.records()
             .map_or(OnRecordError::Fail, ChunkRecords::on_error)

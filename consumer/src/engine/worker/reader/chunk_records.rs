@@ -1,32 +1,32 @@
-//! The records of a chunk beside what has been decoded of them: by then librdkafka has them no longer.
+//! Copies of a chunk's records. They are needed because librdkafka frees a record once it is decoded.
 
 use crate::engine::query::OnRecordError;
 use crate::engine::worker::RawRecord;
 use crate::format::metadata::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 
-/// The most bytes of room that are held from one chunk to the next. Only large records make larger chunks.
+/// The most bytes of room that one chunk leaves to the next. A chunk needs more only if its records are large.
 const MOST_HELD: usize = 8 << 20;
 
-/// The records of a chunk, or, if a record that fails ends the query, only where they stand. Its memory is used again for
-/// the next one.
+/// Copies of a chunk's records. If a failing record ends the query, only the offsets of the records are stored. The
+/// memory is used again for the next chunk.
 pub(super) struct ChunkRecords {
     on_error: OnRecordError,
     places: Vec<Place>,
-    /// The key and the value of each record, and the names and values of its headers.
+    /// The bytes of all records: each record's key and value, and the names and values of its headers.
     bytes: Vec<u8>,
-    /// The lengths of a header's name and value.
+    /// The lengths of each header's name and value.
     headers: Vec<(usize, Option<usize>)>,
 }
 
 struct Place {
     offset: i64,
     timestamp_ms: Option<i64>,
-    /// Where its bytes begin.
+    /// The index in `bytes` where the record begins.
     start: usize,
     key: Option<usize>,
     value: usize,
-    /// Where its headers begin, and how many there are.
+    /// The index of the record's first header in `headers`, and the number of its headers.
     headers: (usize, usize),
 }
 
@@ -44,7 +44,7 @@ impl ChunkRecords {
         self.on_error
     }
 
-    /// Copies a record that has been decoded.
+    /// Adds a record that has been decoded.
     #[inline]
     pub(super) fn push(&mut self, meta: &RecordMeta<'_>, value: &[u8]) {
         let copies = self.on_error == OnRecordError::DeadLetter;
@@ -70,25 +70,25 @@ impl ChunkRecords {
         }
     }
 
-    /// Bytes of the records that have been copied.
+    /// Returns the number of bytes of the records that have been copied.
     #[inline]
     pub(super) fn bytes(&self) -> usize {
         self.bytes.len()
     }
 
-    /// What it takes of memory.
+    /// Returns the number of bytes of memory that this takes.
     pub(super) fn held(&self) -> usize {
         self.bytes.capacity()
             + self.places.capacity() * size_of::<Place>()
             + self.headers.capacity() * size_of::<(usize, Option<usize>)>()
     }
 
-    /// Where the record of the chunk's `row` stands.
+    /// Returns the offset of the record that became the chunk's row `row`.
     pub(super) fn offset(&self, row: usize) -> Option<Offset> {
         self.places.get(row).map(|place| Offset(place.offset))
     }
 
-    /// The record of the chunk's `row`, one of `partition`.
+    /// Returns the record of `partition` that became the chunk's row `row`.
     pub(super) fn record(&self, row: usize, partition: &TopicPartition) -> Option<RawRecord> {
         let place = self.places.get(row)?;
         let mut bytes = self.bytes.get(place.start..)?;
@@ -175,7 +175,7 @@ mod tests {
         ];
         let values: [&[u8]; 3] = [b"{}", b"", b"{\"a\":1}"];
         let mut chunk = ChunkRecords::new(OnRecordError::DeadLetter);
-        // The second chunk is in the memory of the first.
+        // The second chunk uses the memory of the first.
         for _chunk in 0..2 {
             chunk.clear();
             for (meta, value) in metas.iter().zip(values) {

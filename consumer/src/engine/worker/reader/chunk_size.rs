@@ -1,18 +1,18 @@
-//! How much is decoded before it is aggregated.
+//! The number of records and bytes that are decoded before they are aggregated.
 
 use std::ops::RangeInclusive;
 
-/// Records that are decoded before they are aggregated together; fewer where memory is small, since each
-/// partition has a chunk on its way when it turns out to be short.
+/// The number of records that are decoded before they are aggregated together. It is smaller where memory is small,
+/// since every partition may hold a chunk when memory turns out to be short.
 const CHUNK_RECORDS: RangeInclusive<usize> = 1024..=8192;
-/// The same in bytes, for large records.
+/// The number of bytes that are decoded before they are aggregated together; it applies to large records.
 const CHUNK_BYTES: RangeInclusive<usize> = 64 << 10..=4 << 20;
-/// So many chunks at a time should fit into the room there is.
+/// The number of chunks that should fit into the memory at the same time.
 const CHUNKS: usize = 64;
-/// What a record takes, for that.
+/// The number of bytes that a record is estimated to take.
 const RECORD_BYTES: usize = 256;
 
-/// When what has been decoded is aggregated.
+/// The size at which a chunk of decoded records is aggregated.
 pub(super) struct ChunkSize {
     pub(super) records: usize,
     pub(super) bytes: usize,

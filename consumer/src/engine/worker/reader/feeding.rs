@@ -1,4 +1,4 @@
-//! A chunk of decoded records goes to the partition's tasks; records that a query fails on are bad ones.
+//! Hands each chunk of decoded records to the partition's tasks. Records on which a query fails are bad records.
 
 use std::iter;
 
@@ -8,7 +8,7 @@ use crate::engine::query::{FailedRecord, OnRecordError};
 use crate::engine::task::Task;
 
 impl PartitionReader {
-    /// Hands what has been decoded to the tasks. Records that a query fails on are bad ones.
+    /// Hands the decoded records to the tasks. Records on which a query fails are bad records.
     pub(in crate::engine::worker) fn feed(
         &mut self,
         actions: &mut Vec<Action>,
@@ -23,7 +23,7 @@ impl PartitionReader {
             .map_err(|error| query_error(error.into()))?;
         let on_error = self.chunk.on_error();
         let mut failed = Vec::new();
-        // Its columns are shared, and the last task takes the chunk itself.
+        // The clones of a chunk share its columns, and the last task takes the chunk itself.
         let chunks = iter::repeat_n(chunk, self.tasks.len());
         for (task, chunk) in self.tasks.iter_mut().zip(chunks) {
             failed.extend(task.push(chunk, on_error).map_err(query_error)?);
@@ -37,7 +37,8 @@ impl PartitionReader {
         Ok(())
     }
 
-    /// A record of the chunk on which a query fails.
+    /// Asks for a dead letter for a record of the chunk on which a query fails, or returns the error that ends the
+    /// query.
     #[cold]
     fn reject(
         &mut self,

@@ -1,18 +1,18 @@
-//! A partition's dead letters that are on their way.
+//! The dead letters of a partition that are on their way.
 
 use datafusion_execution::memory_pool::MemoryReservation;
 
-/// Dead letters of a partition that may be on their way at a time.
+/// The most dead letters of a partition that may be on their way at the same time.
 const MOST_LETTERS: u64 = 10_000;
-/// The same in bytes of their values.
+/// The most bytes that the values of these dead letters may have.
 const MOST_LETTER_BYTES: usize = 16 << 20;
 
-/// Dead letters that are on their way.
+/// The dead letters of a partition that have been sent and are not settled yet.
 pub(super) struct Letters {
     pub(super) count: u64,
-    /// Of all since there were none.
+    /// The bytes of all letters since the last time that none was on its way.
     bytes: MemoryReservation,
-    /// They cannot be written for now.
+    /// Whether the letters cannot be written at the moment.
     pub(super) stuck: bool,
 }
 

@@ -1,13 +1,13 @@
-//! Why the query fails on a record, as a dead letter and a message say it.
+//! The reason why the query fails on a record, as a dead letter and an error message state it.
 
 use datafusion_common::DataFusionError;
 
 use crate::engine::query::error_text;
 
-/// The most characters of an error's text that are shown: it may hold a whole value of the record.
+/// The most characters of an error's text that are shown, because the text may contain a whole value of the record.
 const MOST_OF_REASON: usize = 300;
 
-/// Why the query fails on a record, in one line that can be shown anywhere.
+/// Returns why the query fails on a record, in one line without control characters.
 pub(super) fn reason(error: &DataFusionError) -> String {
     let text = error_text(error);
     let mut letters = text.chars();

@@ -1,4 +1,4 @@
-//! What fills a batch.
+//! Tests of what fills a batch.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn rows_that_fill_a_batch_ask_for_a_trigger_though_no_record_follows() {
     assert!(bench.said_full());
     bench.step(WorkerEvent::Idle);
     assert!(!bench.said_full(), "it is told once");
-    // The last one is hidden: it was part of a transaction that was aborted.
+    // The last record is hidden, because its transaction was aborted.
     let partition = bench.partition.clone();
     bench.step(WorkerEvent::ReachedEnd(&partition, Offset(3)));
     assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));

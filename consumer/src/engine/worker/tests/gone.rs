@@ -1,4 +1,4 @@
-//! Records that are gone from the log before they were read.
+//! Tests of records that are gone from the log before they were read.
 
 use super::*;
 
@@ -16,14 +16,14 @@ fn what_was_read_stays_and_reading_goes_on_behind_what_is_gone() {
     let [part] = &batches[..] else {
         panic!("one partition");
     };
-    // No record is counted that was not read, and none again.
+    // Only records that were read are counted, each of them once.
     assert_eq!(
         (part.start, part.end, part.records),
         (Offset(0), Offset(41), 3)
     );
     assert_eq!(bench.count(&batches), 3);
 
-    // What lies before where reading is takes nothing back.
+    // A beginning of the log before the next offset does not move reading back.
     bench.step(WorkerEvent::Gone(&partition, Offset(7)));
     assert_eq!(bench.worker.next(&partition), Some(Offset(41)));
 }
@@ -36,7 +36,7 @@ fn a_partition_whose_last_records_are_gone_has_caught_up() {
         let partition = bench.partition.clone();
         bench.step(WorkerEvent::Gone(&partition, Offset(25)));
         assert!(bench.said(|action| matches!(action, Action::CaughtUp(_))));
-        // What came after the start is not available-now's to pass over.
+        // A query that stops at the end does not read past the end at its start, even if later records are gone.
         let next = if stop_at_end { 10 } else { 25 };
         assert_eq!(bench.worker.next(&partition), Some(Offset(next)));
         let (batches, _) = bench.trigger();

@@ -1,4 +1,4 @@
-//! A record whose dead letter is on its way, or cannot be written.
+//! Tests of a record whose dead letter is on its way, or cannot be written.
 
 use super::*;
 
@@ -11,7 +11,7 @@ fn a_partition_whose_letters_are_on_their_way_at_each_trigger_hands_over() {
     assert!(batches.is_empty() && is_deferred);
     bench.step(WorkerEvent::Proceed);
 
-    // More bad records come; without an end to them nothing would ever be handed over.
+    // More bad records come. If the worker took them without end, it would never hand over anything.
     assert!(!bench.record("bad"));
     assert!(!bench.said_full());
     bench.settled();
@@ -37,7 +37,7 @@ fn stuck_letters_are_not_waited_for_and_come_later() {
     assert_eq!(bench.worker.paused(), 1);
     assert!(!bench.record(GOOD));
     assert!(!bench.trigger().1);
-    // Its share of the batch is free for others.
+    // The partition's share of the batch is free for other partitions.
     assert!(bench.worker.plan.allowance.take());
 
     bench.settled();
@@ -62,7 +62,7 @@ fn letters_of_an_earlier_owner_do_not_count() {
     assert!(batches.is_empty() && is_deferred);
 }
 
-/// Whoever triggers forgets what was full before the batch was done.
+/// The caller forgets what was reported as full before the batch was done, so the worker reports it again afterwards.
 #[test]
 fn what_settles_before_the_batch_is_done_is_told_after_it() {
     let mut bench = Bench::new(COUNT, 10, None, false);

@@ -1,9 +1,9 @@
-//! Where memory is short.
+//! Tests of a worker that is short of memory.
 
 use super::*;
 
 impl Bench {
-    /// Records of brands that have not come before, until one is not taken.
+    /// Hands in records of brands that have not come before, until the worker refuses one.
     fn fill(&mut self) -> i64 {
         let start = self.next;
         while self.record(&format!(r#"{{"brand":"brand {}"}}"#, self.next)) {
@@ -29,7 +29,7 @@ fn a_partition_that_finds_memory_short_hands_over_before_it_takes_more() {
 
     let (batches, _) = bench.trigger();
     assert_eq!(batches[0].records, first as u64);
-    // What is handed over takes less than what it was made of.
+    // The batch takes less memory than the records from which it was made.
     assert!(memory.held() < memory.room().unwrap());
     bench.step(WorkerEvent::Proceed);
     assert!(bench.said(|action| matches!(action, Action::Resume(_))));

@@ -1,4 +1,4 @@
-//! When large layers of a state are merged.
+//! Tests of when large layers of a state are merged.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn large_merges_wait_until_a_batch_is_done_and_nothing_else_is_to_do() {
             panic!("rows");
         };
         assert_eq!(state.groups(), kept);
-        // What was handed over is not yet a checkpoint, whose state could be replaced.
+        // The batch that was handed over is not a checkpoint yet, so there is no state to replace.
         bench.step(WorkerEvent::Idle);
         assert!(bench.compacted().is_none());
         let checkpoint = Checkpoint {

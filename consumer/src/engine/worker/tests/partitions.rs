@@ -1,4 +1,4 @@
-//! Where a partition begins and ends, and what is left of it when it is lost.
+//! Tests of where a partition begins and ends, and of what is left of it when it is lost.
 
 use super::*;
 
@@ -67,7 +67,7 @@ fn state_goes_on_from_the_checkpoint() {
             .checkpoints
             .advance(&part.partition, part.epoch, part.start, checkpoint)
     );
-    // What has been read since is dropped, and read again.
+    // Records that are read after the checkpoint are dropped, and read again.
     bench.record(GOOD);
     let partition = bench.partition.clone();
     bench.step(WorkerEvent::Revoked(&partition));
@@ -84,7 +84,7 @@ fn a_record_that_comes_again_or_of_a_lost_partition_is_not_counted() {
     let ignored = |bench: &mut Bench| bench.said(|action| matches!(action, Action::Ignore));
     bench.record(GOOD);
     assert!(!ignored(&mut bench));
-    // Fetched again after a lost connection.
+    // The record is fetched again after a lost connection.
     bench.next = 0;
     bench.record(GOOD);
     assert!(ignored(&mut bench));

@@ -1,10 +1,10 @@
-//! Records on which the query fails, though they are good.
+//! Tests of records that fit the schema and on which the query fails.
 
 use super::*;
 use crate::format::metadata::Header;
 
 const SCHEMA: &str = "brand STRING, part INT";
-/// Fails where `part` is 0.
+/// A query that fails where `part` is 0.
 const PARTS: &str = "SELECT count(*) AS n FROM transactions WHERE 10 / part > 0";
 
 fn bench(on_record_error: OnRecordError, until: i64) -> Bench {
@@ -23,7 +23,7 @@ fn part(part: i64) -> String {
     format!(r#"{{"part":{part}}}"#)
 }
 
-/// The records that were rejected, each with its reason; they are then forgotten.
+/// Returns the records that were rejected, each with its reason, and forgets them.
 fn rejected(bench: &mut Bench) -> Vec<(RawRecord, String)> {
     let rejected = bench
         .actions
@@ -58,7 +58,7 @@ fn a_record_that_the_query_fails_on_is_a_dead_letter_as_it_came_and_its_neighbou
     bench.record(&part(2));
     assert!(rejected(&mut bench).is_empty());
 
-    // Nothing is handed over before the letter is written.
+    // The worker hands over nothing before the letter is written.
     let (batches, is_deferred) = bench.trigger();
     assert!(batches.is_empty() && is_deferred);
     let rejected = rejected(&mut bench);

@@ -1,4 +1,4 @@
-//! Records without a value.
+//! Tests of records without a value.
 
 use super::*;
 
@@ -9,7 +9,7 @@ fn a_tombstone_is_passed_over_and_counted_apart_from_bad_records() {
         assert!(bench.record(GOOD) && bench.tombstone());
     }
     assert!(!bench.said(|action| matches!(action, Action::DeadLetter { .. })));
-    // No bytes are a value all the same.
+    // An empty value is a value, too.
     assert!(bench.record(""));
     assert!(bench.said(|action| matches!(action, Action::DeadLetter { .. })));
     bench.settled();
