@@ -1,8 +1,8 @@
-//! The groups that a batch changes, and what states have of them: what update mode's result is made of.
+//! The groups that a batch changes, and their rows in the states before: the input of update mode's result.
 //!
-//! Rows are looked up by the hash of their keys and then compared by DataFusion's own grouping, so that two
-//! keys are one group here exactly where they are in a state. Different keys may well have one hash: a NULL
-//! leaves that of the columns before it as it is.
+//! Rows are looked up by the hash of their keys and then compared by DataFusion's own grouping. So two keys are one
+//! group here exactly when they are one group in a state. Different keys often have the same hash, because a NULL
+//! leaves the hash of the columns before it unchanged.
 
 use std::slice;
 
@@ -17,21 +17,21 @@ use datafusion_physical_plan::aggregates::order::GroupOrdering;
 use super::memory::Memory;
 use super::state::{Index, State, hashes_of};
 
-/// What the result of a batch is made of, if it has only the groups that the batch changes.
+/// The rows from which a batch's result is computed, if the result has only the groups that the batch changes.
 pub struct ChangedGroups {
-    /// What the batch's records make, and what the states before have of the same groups; one may come several
-    /// times.
+    /// The groups that the batch's records make, and the same groups of the states before the batch. A group may come
+    /// several times.
     pub rows: Vec<RecordBatch>,
-    /// How many of the groups no state had.
+    /// The number of groups that were in no state.
     pub new_groups: usize,
 }
 
 impl ChangedGroups {
-    /// What the groups that a batch's records have `made` had in the states `before` it. `keys` are the first
-    /// columns of both.
+    /// Collects the groups that a batch's records have `made`, and the same groups of the states `before` the batch.
+    /// The columns of `keys` come first in both.
     ///
     /// # Errors
-    /// If DataFusion cannot group them, or `memory` does not hold what is found.
+    /// Fails if DataFusion cannot group the rows, or if the rows found exceed the limit of `memory`.
     pub fn of<'a>(
         keys: &SchemaRef,
         memory: &Memory,
@@ -52,16 +52,16 @@ impl ChangedGroups {
 
 /// The groups that a batch changes.
 struct Groups {
-    /// How many of a state's columns, the first ones, are keys.
+    /// The number of key columns, which are a state's first columns.
     keys: usize,
-    /// Numbers keys; those that are changed come first.
+    /// The numbers of the keys. The keys of the changed groups have the lowest numbers.
     numbers: Box<dyn GroupValues>,
-    /// The hash of each.
+    /// The hash of each changed group's keys.
     hashes: Vec<u64>,
-    /// Whether a state has it.
+    /// Whether each changed group is in a state.
     is_kept: Vec<bool>,
     memory: Memory,
-    /// What the above take.
+    /// The memory that the fields above take.
     _reservation: MemoryReservation,
 }
 
@@ -77,7 +77,7 @@ impl Groups {
         let reservation = memory.reserve("changed groups");
         for batch in made {
             let found = numbers_of(&mut *numbers, batch, keys_count)?;
-            // Among keys of one hash the numbers are in another order than the rows.
+            // Keys that have the same hash may be numbered in another order than their rows.
             hashes.resize(numbers.len(), 0);
             for (number, hash) in found.into_iter().zip(hashes_of(batch, keys_count)?) {
                 hashes[number] = hash;
@@ -94,7 +94,7 @@ impl Groups {
         })
     }
 
-    /// What some batches have of them.
+    /// Returns the rows of `batches` that belong to the changed groups.
     fn rows_in(
         &mut self,
         batches: &[RecordBatch],
@@ -116,7 +116,7 @@ impl Groups {
         let found = interleave_record_batch(&batches, &at)?;
         self.memory.claim(slice::from_ref(&found))?;
         let numbers = numbers_of(&mut *self.numbers, &found, self.keys)?;
-        // Another key with this hash is no group of the batch, or is found by its own number as well.
+        // A row with other keys of this hash is in no changed group, or is found again under its own number.
         let is_asked: Vec<bool> = asked.iter().zip(&numbers).map(|(a, b)| a == b).collect();
         for (number, _) in asked
             .iter()

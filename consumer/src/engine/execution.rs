@@ -1,4 +1,4 @@
-//! One run of a physical plan over rows that are handed to it: on the caller's thread, without a
+//! One run of a physical plan over rows that are handed to it. It runs on the caller's thread, without an async
 //! runtime, as far as the rows reach.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use futures::StreamExt;
 use super::feed::{Feed, InputId};
 use super::memory::Memory;
 
-/// What every execution of a query's plans shares.
+/// The environment that all executions of a query's plans share.
 #[derive(Clone)]
 pub struct Environment {
     config: SessionConfig,
@@ -25,10 +25,10 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment that the session planned for, within `memory`.
+    /// Makes the environment for plans of a session with this configuration, within `memory`.
     ///
     /// # Errors
-    /// If DataFusion cannot make it.
+    /// Fails if DataFusion cannot make the environment.
     pub fn new(config: SessionConfig, memory: &Memory) -> Result<Self> {
         Ok(Self {
             config,
@@ -37,15 +37,15 @@ impl Environment {
         })
     }
 
-    /// The same within other memory.
+    /// Returns the same environment within another memory.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// Fails for the same reasons as [`new`](Self::new).
     pub fn within(&self, memory: &Memory) -> Result<Self> {
         Self::new(self.config.clone(), memory)
     }
 
-    /// What counts what its plans hold.
+    /// Returns the memory that counts what the environment's plans hold.
     pub fn memory(&self) -> &Memory {
         &self.memory
     }
@@ -64,22 +64,22 @@ impl Environment {
     }
 }
 
-/// A plan that is being run. What it has yielded so far is kept until it is finished.
+/// A plan that is running. Its rows are gathered here until it is finished.
 pub struct Execution {
     feed: Arc<Feed>,
     stream: SendableRecordBatchStream,
     memory: Memory,
     output: Vec<RecordBatch>,
-    /// How many of them are counted.
+    /// The number of batches of `output` that the memory counts already.
     claimed: usize,
     output_bytes: usize,
 }
 
 impl Execution {
-    /// Starts `plan` over no rows yet.
+    /// Starts `plan`, which has no rows yet.
     ///
-    /// A plan keeps state of its last run (TopK its dynamic filter), so it is reset first: without,
-    /// `ORDER BY … LIMIT` loses rows from one run to the next.
+    /// A plan stores state of its last run (TopK its dynamic filter), so it is reset first. Otherwise `ORDER BY …
+    /// LIMIT` would lose rows from one run to the next.
     pub fn start(environment: &Environment, plan: &Arc<dyn ExecutionPlan>) -> Result<Self> {
         let feed = Arc::new(Feed::default());
         let config = environment.config.clone().with_extension(Arc::clone(&feed));
@@ -111,16 +111,16 @@ impl Execution {
         self.claim()
     }
 
-    /// The size of what it has yielded so far.
+    /// Returns the size of the rows that the plan has yielded so far.
     pub fn output_bytes(&self) -> usize {
         self.output_bytes
     }
 
-    /// Tells the plan that its rows have ended and returns all that it has yielded.
+    /// Tells the plan that its rows have ended, and returns all rows that it has yielded.
     pub fn finish(mut self) -> Result<Vec<RecordBatch>> {
         self.feed.close();
         if self.poll()? {
-            // Until now the operators have counted them as their own.
+            // Until now the operators have counted these rows as their own.
             self.claim()?;
             Ok(self.output)
         } else {

@@ -1,10 +1,10 @@
-//! Where a plan's rows come from: a table, [`FeedExec`], which is its scan and every other leaf, and the [`Feed`]
-//! that a running execution of it reads.
+//! The source of a plan's rows: the table [`FeedTable`], the leaf [`FeedExec`] (the scan of that table, and any other
+//! leaf of a plan), and the [`Feed`] that a running execution of the plan reads.
 //!
-//! A plan is made once and executed again and again, also for several partitions at a time, so its
-//! leaf holds no rows. It finds the feed of its own execution in the task's context, and its rows there by
-//! the id of its input. A stream over an open feed that has run dry is pending, not at its end: the caller
-//! feeds it and polls again. Nothing wakes anything here, since the thread that feeds is the one that polls.
+//! A plan is made once and executed again and again, also for several partitions at the same time, so its leaf holds no
+//! rows. The leaf finds the feed of its own execution in the task's context, and its rows in the feed by the id of its
+//! input. A stream over an open feed without rows is pending and not at its end: the caller feeds it and polls again.
+//! No waker is called, since the thread that feeds is also the one that polls.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::{self, Debug, Formatter};
@@ -27,17 +27,17 @@ use datafusion_physical_plan::{
 };
 use futures::Stream;
 
-/// Which of a plan's inputs rows are for. Only the plan itself tells what they are: a table's records, or what another
-/// plan has made.
+/// The input of a plan for which rows are meant. Only the plan itself knows what the input stands for: the records of a
+/// table, or the output of another plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InputId(pub u32);
 
 impl InputId {
-    /// The first input of a plan, and the only one of most.
+    /// The first input of a plan; most plans have no other.
     pub const FIRST: Self = Self(0);
 }
 
-/// A table that a query is planned over: a schema, of which all filters stay in the plan.
+/// A table over which a query is planned. It has a schema only, and leaves all filters to the plan.
 #[derive(Debug)]
 pub struct FeedTable {
     input: InputId,
@@ -45,12 +45,12 @@ pub struct FeedTable {
 }
 
 impl FeedTable {
-    /// A table of these columns, whose scan is `input` of the plan.
+    /// Returns a table of these columns, whose scan is `input` of the plan.
     pub fn new(input: InputId, schema: SchemaRef) -> Self {
         Self { input, schema }
     }
 
-    /// Which input of the plan its scan is.
+    /// Returns the input of the plan that scans this table.
     pub fn input(&self) -> InputId {
         self.input
     }
@@ -62,7 +62,7 @@ impl TableSource for FeedTable {
     }
 }
 
-/// The leaf of every plan of ours: yields what its execution's [`Feed`] holds for its input.
+/// The leaf of all our plans: it yields the rows that the feed of its execution holds for its input.
 #[derive(Debug)]
 pub struct FeedExec {
     input: InputId,
@@ -70,12 +70,12 @@ pub struct FeedExec {
 }
 
 impl FeedExec {
-    /// A leaf that yields batches of `schema` as they are fed to `input`.
+    /// Returns a leaf that yields batches of `schema` as they are fed to `input`.
     pub fn new(input: InputId, schema: SchemaRef) -> Self {
         Self::with(input, EquivalenceProperties::new(schema))
     }
 
-    /// A leaf that yields batches of which this is known.
+    /// Returns a leaf whose batches have these known properties.
     pub fn with(input: InputId, known: EquivalenceProperties) -> Self {
         Self {
             input,
@@ -150,7 +150,7 @@ impl ExecutionPlan for FeedExec {
     }
 }
 
-/// The rows of one execution, handed in while it runs, for each of its plan's inputs.
+/// The rows of one execution for each of its plan's inputs. They are handed in while the execution runs.
 #[derive(Debug, Default)]
 pub struct Feed {
     queues: Mutex<FeedQueues>,
@@ -169,7 +169,7 @@ impl Feed {
         queues.batches.entry(input).or_default().push_back(batch);
     }
 
-    /// Nothing comes after what is there, for any input.
+    /// Notes that no more rows come for any input.
     pub fn close(&self) {
         self.queues().closed = true;
     }

@@ -1,18 +1,18 @@
-//! What a query holds in memory, counted in one pool against its limit.
+//! The memory that a query holds, counted in one pool against its limit.
 //!
-//! DataFusion's operators reserve what their tables grow to, a chunk of records at a time. Arrow's arrays
-//! that outlive an operator (states, the groups of a batch, gathered rows, results that wait to be shown)
-//! are claimed when they are made: a buffer counts once, whoever shares it, until the last one drops it.
-//! Nothing is counted a record.
+//! DataFusion's operators reserve what their tables grow to, a chunk of records at a time. Arrow's arrays that outlive
+//! an operator (states, the groups of a batch, gathered rows, results that wait to be shown) are claimed when they are
+//! made. A buffer counts once, however many arrays share it, until the last of them is dropped. No counting is done for
+//! single records.
 //!
-//! Two fifths of it are for what is kept and being built. Beyond them partitions hand over before they take
-//! more records. The rest is for merging and for computing the result, which need the groups once more
-//! beside those that are kept, and for results that are being shown: they hold up no partition. What does
-//! not fit is refused with an error that ends the query: nothing goes to the disk, since a state that is
-//! read back for each batch would be no use.
+//! Two fifths of the counted memory are for states and for what is being built. Beyond them, partitions hand over
+//! before they take more records. The rest is for merging and for computing the result, which need the groups a second
+//! time beside those of the states, and for results that are being shown, which delay no partition. A query that needs
+//! more ends with an error. Nothing is written to disk, since a state that has to be read back for each batch would be
+//! of no use.
 //!
-//! A quarter of the limit is left out of all this: a table counts what it has grown to, not what it needs
-//! while it doubles, and the allocator keeps some of what it is given back.
+//! A quarter of the limit is not counted at all: a table counts what it has grown to and not what it needs while it
+//! doubles, and the allocator does not return all the memory that it is given back.
 
 use std::collections::HashSet;
 use std::ptr::NonNull;
@@ -27,12 +27,12 @@ use datafusion_execution::memory_pool::{
 };
 use datafusion_execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 
-/// The memory of one query, shared by all of its workers. The default is without limit.
+/// The memory of one query, shared by all of its workers. The default has no limit.
 #[derive(Clone, Debug)]
 pub struct Memory {
     pool: Arc<dyn MemoryPool>,
     arrays: Arc<ArrowMemoryPool>,
-    /// Results in the hands of whoever shows them.
+    /// Counts the results that are being shown.
     shown: Arc<dyn MemoryPool>,
     shown_arrays: Arc<ArrowMemoryPool>,
     limit: Option<usize>,
@@ -45,7 +45,7 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// At most so many bytes; `None` is without limit.
+    /// Returns a memory of at most this many bytes; `None` sets no limit.
     pub fn new(limit: Option<u64>) -> Self {
         let limit = limit.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
         let pool: Arc<dyn MemoryPool> = match limit {
@@ -64,40 +64,41 @@ impl Memory {
         }
     }
 
-    /// Bytes held now, without results that are being shown.
+    /// Returns the number of bytes held now, without results that are being shown.
     pub fn held(&self) -> usize {
         self.pool.reserved()
     }
 
-    /// Bytes of results that are being shown.
+    /// Returns the number of bytes of results that are being shown.
     pub fn shown(&self) -> usize {
         self.shown.reserved()
     }
 
-    /// The most that the query may take.
+    /// Returns the most bytes that the query may take.
     pub fn limit(&self) -> Option<usize> {
         self.limit
     }
 
-    /// Whether so many bytes are enough of the limit to wait for.
+    /// Returns whether this many bytes are so large a part of the limit that waiting for them is worthwhile.
     pub fn is_much(&self, bytes: usize) -> bool {
         self.limit.is_some_and(|limit| bytes >= limit / 16)
     }
 
-    /// What of the limit is for what is kept and being built.
+    /// Returns the part of the limit that is for states and for what is being built.
     pub fn room(&self) -> Option<usize> {
         self.limit.map(|limit| countable(limit) / 5 * 2)
     }
 
-    /// Counts something that is no array: empty at first, and given back when it is dropped.
+    /// Returns a reservation for something that is not an array. It is empty at first, and is given back when it is
+    /// dropped.
     pub fn reserve(&self, what: &str) -> MemoryReservation {
         MemoryConsumer::new(what).register(&self.pool)
     }
 
-    /// Counts `batches` from now on until nobody has their buffers any more.
+    /// Counts `batches` from now on, until nobody holds their buffers any more.
     ///
     /// # Errors
-    /// If more is held then than may be.
+    /// Fails if more memory than allowed is then held.
     pub fn claim(&self, batches: &[RecordBatch]) -> Result<()> {
         for batch in batches {
             batch.claim(self.arrays.as_ref());
@@ -110,25 +111,25 @@ impl Memory {
         Ok(())
     }
 
-    /// Counts results that are being shown, while another one is computed.
+    /// Counts the results that are being shown as held, while another result is computed.
     ///
     /// # Errors
-    /// If more is held then than may be.
+    /// Fails if more memory than allowed is then held.
     pub(super) fn reserve_shown(&self) -> Result<MemoryReservation> {
         let shown = self.reserve("results that are being shown");
         shown.try_grow(self.shown())?;
         Ok(shown)
     }
 
-    /// Gives `result` into the hands of whoever shows it.
+    /// Counts `result` as shown from now on, and no longer as held.
     pub(super) fn give_out(&self, result: &RecordBatch) {
         result.claim(self.shown_arrays.as_ref());
     }
 
-    /// An environment whose operators count here, and have no disk to spill to.
+    /// Makes an environment whose operators count in this memory and have no disk to spill to.
     ///
     /// # Errors
-    /// If DataFusion cannot make it.
+    /// Fails if DataFusion cannot make the environment.
     pub(super) fn runtime(&self) -> Result<Arc<RuntimeEnv>> {
         let disk = DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled);
         RuntimeEnvBuilder::new()
@@ -138,17 +139,17 @@ impl Memory {
     }
 }
 
-/// What of a limit is counted up to.
+/// Returns the part of a limit up to which memory is counted.
 fn countable(limit: usize) -> usize {
     limit - limit / 4
 }
 
-/// Whether this is the error of a limit that does not hold what was to be computed.
+/// Returns whether this is the error of a computation that the memory limit does not allow.
 pub fn is_exhausted(error: &DataFusionError) -> bool {
     matches!(error.find_root(), DataFusionError::ResourcesExhausted(_))
 }
 
-/// Bytes of the buffers of `batches`, each counted once, however many slices share it.
+/// Returns the number of bytes of the buffers of `batches`. Each buffer counts once, however many slices share it.
 pub fn bytes_of(batches: &[RecordBatch]) -> usize {
     let mut seen = HashSet::new();
     let columns = batches.iter().flat_map(RecordBatch::columns);
@@ -205,7 +206,7 @@ mod tests {
         assert!(memory.held() >= memory.room().unwrap());
         let error = memory.claim(&[batch(2000)]).unwrap_err();
         assert!(is_exhausted(&error), "{error}");
-        // What was refused is no longer held.
+        // The batch that was refused is no longer held.
         drop(first);
         assert!(memory.held() < memory.room().unwrap());
     }

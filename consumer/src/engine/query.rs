@@ -1,10 +1,10 @@
 //! From the text of a query to plans that can be run batch after batch.
 //!
-//! The query is planned once. If it aggregates, its plan is cut at the aggregate: below and including
-//! it, records become partial states; above it (HAVING, ORDER BY, LIMIT, projections), the result is
-//! computed anew from the final groups of each batch. The aggregate itself is there in three modes:
-//! `Partial` over records, `PartialReduce` over states, `Final` from states to groups. Without an
-//! aggregate, the whole plan runs over the records of a batch and its rows are the result.
+//! The query is planned once. If it aggregates, its plan is cut at the aggregate. The part up to and including the
+//! aggregate makes partial states from records. The part above it (HAVING, ORDER BY, LIMIT, projections) computes the
+//! result anew from the final groups of each batch. The aggregate itself exists in three modes: `Partial` makes states
+//! from records, `PartialReduce` merges states, and `Final` makes groups from states. Without an aggregate, the whole
+//! plan runs over the records of a batch and its rows are the result.
 
 use std::collections::BTreeSet;
 use std::slice;
@@ -46,19 +46,19 @@ pub use below::{FailedRecord, OnRecordError};
 pub use explain::error_text;
 pub use identity::Computation;
 
-/// The name under which every stream can be queried, whatever its topics are called.
+/// The name under which every stream can be queried, whatever the names of its topics.
 pub const TABLE: &str = "transactions";
 
-/// The input of a plan that the records of its table are.
+/// The input of a plan that takes the records of its table.
 const RECORDS: InputId = InputId::FIRST;
 
-/// Why a query cannot be started.
+/// The reason why a query cannot be started.
 #[derive(Debug, Error)]
 pub enum QueryError {
-    /// It is not SQL, or names what is not there.
+    /// The text is not SQL, or names something that does not exist.
     #[error("{0}")]
     Invalid(String),
-    /// It is SQL that cannot be kept up to date.
+    /// The text is SQL whose result cannot be kept up to date.
     #[error("this query cannot be kept up to date: {0}")]
     Refused(#[from] Refusal),
 }
@@ -113,16 +113,18 @@ enum Plan {
     },
     Rows {
         plan: Arc<dyn ExecutionPlan>,
-        /// The same in two parts, if there may be records on which it fails.
+        /// The same plan in two parts, if there may be records on which it fails.
         apart: Option<Apart>,
     },
 }
 
 impl Query {
-    /// Plans `text` over a table of these columns, called [`TABLE`], and like its topic too if it has one only.
+    /// Plans `text` over a table of these columns. The table is called [`TABLE`] and, if there is only one topic, like
+    /// that topic too.
     ///
     /// # Errors
-    /// If it is no SQL, names an unknown column or function, or cannot be kept.
+    /// Fails if the text is not SQL, names an unknown column or function, or asks for a result that cannot be kept up
+    /// to date.
     pub fn plan(text: &str, table: &SchemaRef, topics: &[String]) -> Result<Self, QueryError> {
         let clock = TriggerClock::default();
         let topic = match topics {
@@ -177,10 +179,10 @@ impl Query {
         Ok(query)
     }
 
-    /// The same query, whose runs count what they hold in `memory` and keep to its limit.
+    /// Returns the same query, whose runs count what they hold in `memory` and stay within its limit.
     ///
     /// # Errors
-    /// If DataFusion cannot make an environment.
+    /// Fails if DataFusion cannot make an environment.
     pub fn within(self, memory: &Memory) -> Result<Self, DataFusionError> {
         Ok(Self {
             environment: self.environment.within(memory)?,
@@ -188,11 +190,11 @@ impl Query {
         })
     }
 
-    /// The same query, whose results have only the groups that have changed. One without an aggregate has no
-    /// groups, and stays as it is.
+    /// Returns the same query, whose results have only the groups that have changed. A query without an aggregate has
+    /// no groups, and its results stay as they are.
     ///
     /// # Errors
-    /// If its result cannot be computed from some of the groups.
+    /// Fails if the result cannot be computed from only some of the groups.
     pub fn updating(self) -> Result<Self, QueryError> {
         if let Plan::Aggregate { above, .. } = &self.plan {
             check_group_by_group(above)?;
@@ -203,7 +205,7 @@ impl Query {
         })
     }
 
-    /// Which rows its results have.
+    /// Returns which rows the query's results have.
     pub fn output_mode(&self) -> OutputMode {
         match self.plan {
             Plan::Rows { .. } => OutputMode::Append,
@@ -212,8 +214,8 @@ impl Query {
         }
     }
 
-    /// The keys by which groups are looked up in a state; `None` if they are not, since results have all of them,
-    /// or there is only one.
+    /// Returns the keys by which groups are looked up in a state. It is `None` if no groups are looked up, because each
+    /// result has all of them or there is only one.
     pub fn looked_up_by(&self) -> Option<&SchemaRef> {
         match &self.plan {
             Plan::Aggregate { modes, .. } if self.updates => {
@@ -223,20 +225,20 @@ impl Query {
         }
     }
 
-    /// What counts what its runs hold.
+    /// Returns the memory that counts what the query's runs hold.
     pub fn memory(&self) -> &Memory {
         self.environment.memory()
     }
 
-    /// Whether states may be held twice for a while, and merged while a result is computed: at most a quarter of
-    /// the room is taken.
+    /// Returns whether at most a quarter of the room is taken. States may then be held twice for a while, and be merged
+    /// while a result is computed.
     pub fn has_memory_to_spare(&self) -> bool {
         let memory = self.memory();
         memory.room().is_none_or(|room| memory.held() <= room / 4)
     }
 
-    /// Whether so much is held that no more records should be taken before what they make is merged. Rows
-    /// are there twice when a result is made of them, and so have half of the room.
+    /// Returns whether so much memory is held that the records taken so far should be merged before more are taken.
+    /// Rows exist twice while a result is made of them, so they may take half of the room.
     pub fn is_short_of_memory(&self) -> bool {
         let memory = self.memory();
         let room = memory.room().map(|room| match self.appends() {
@@ -246,43 +248,43 @@ impl Query {
         room.is_some_and(|room| memory.held() >= room)
     }
 
-    /// What can be known of `text` without a table: whether it is SQL, and not refused as such.
+    /// Checks what can be known of `text` without a table: that it is SQL of a kind that is not refused.
     ///
     /// # Errors
-    /// As [`plan`](Self::plan).
+    /// Fails for the same reasons as [`plan`](Self::plan).
     pub fn check(text: &str) -> Result<(), QueryError> {
         parsed(text).map(|_query| ())
     }
 
-    /// Runs all parts over no records: what DataFusion plans but cannot run is told at once.
+    /// Runs all parts over no records, so that a plan which DataFusion makes but cannot run is reported at once.
     fn rehearse(&self) -> Result<(), DataFusionError> {
         let states = self.partial()?.finish()?;
         let reduced = self.reduce(states)?;
         self.result(reduced).map(|_nothing| ())
     }
 
-    /// The columns of a result.
+    /// Returns the columns of a result.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// All columns of the table.
+    /// Returns all columns of the table.
     pub fn table(&self) -> &SchemaRef {
         &self.table
     }
 
-    /// Which of the table's columns are read: batches handed to [`Partial::push`] have these, in this
-    /// order.
+    /// Returns the indices of the table's columns that are read. Batches handed to [`Partial::push`] have these
+    /// columns, in this order.
     pub fn columns(&self) -> &[usize] {
         &self.columns
     }
 
-    /// Whether there is no state to keep: each batch's rows are a result of their own.
+    /// Returns whether the query has no state: the rows of each batch are then a result of their own.
     pub fn appends(&self) -> bool {
         matches!(self.plan, Plan::Rows { .. })
     }
 
-    /// The column of the result that the query sorts by, in the first place.
+    /// Returns the column of the result by which the query sorts first.
     pub fn sorted_by(&self) -> Option<usize> {
         let Plan::Aggregate { above, .. } = &self.plan else {
             return None;
@@ -291,22 +293,22 @@ impl Query {
         first.expr.downcast_ref::<Column>().map(Column::index)
     }
 
-    /// What a state depends on, beside the columns: what is computed up to and including the aggregate; without one, all
-    /// of it.
+    /// Returns the computation on which a state depends besides the columns: the query up to and including the
+    /// aggregate, or the whole query if there is no aggregate.
     pub fn computation(&self) -> &Computation {
         &self.computation
     }
 
-    /// The names of the functions that the computation uses.
+    /// Returns the names of the functions that the computation uses.
     pub fn functions(&self) -> &BTreeSet<String> {
         &self.functions
     }
 
-    /// The states of `batches`, which were stored, with the names that this program gives to their columns: these follow
-    /// from DataFusion's text of expressions, and say nothing.
+    /// Returns stored states with the names that this program gives to their columns. These names follow from how
+    /// DataFusion writes expressions, and have no meaning.
     ///
     /// # Errors
-    /// If a value is NULL in a column of this query that has none.
+    /// Fails if a column that has no NULL in this query has one in a batch.
     pub fn adopted(&self, batches: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, DataFusionError> {
         let Plan::Aggregate { modes, .. } = &self.plan else {
             return Ok(batches);
@@ -317,7 +319,7 @@ impl Query {
             let mut fields = types.fields().iter().zip(schema.fields());
             let are_alike = types.fields().len() == schema.fields().len()
                 && fields.all(|(one, other)| are_alike(one.data_type(), other.data_type()));
-            // What is not alike fails when it is merged.
+            // A batch whose types differ fails when it is merged.
             match are_alike && types != schema {
                 true => renamed(&batch, &schema),
                 false => Ok(batch),
@@ -326,8 +328,8 @@ impl Query {
         adopted.collect()
     }
 
-    /// What older releases took for what a state depends on: the plan from the records up to and including the aggregate, as
-    /// text; without one, all of it.
+    /// Returns the text by which older releases recognized a state: the plan from the records up to and including the
+    /// aggregate, or the whole plan if there is no aggregate.
     pub fn plan_text(&self) -> String {
         let plan = match &self.plan {
             Plan::Aggregate { modes, .. } => &modes.partial,
@@ -336,12 +338,12 @@ impl Query {
         identity::of_plan(plan)
     }
 
-    /// What `now()` above the aggregate is from here on.
+    /// Returns the clock that sets the value of `now()` above the aggregate.
     pub fn clock(&self) -> &TriggerClock {
         &self.clock
     }
 
-    /// Whether there may be records on which it fails, below its aggregate.
+    /// Returns whether there may be records on which the query fails below its aggregate.
     pub fn can_fail_on_records(&self) -> bool {
         self.apart().is_some()
     }
@@ -353,10 +355,10 @@ impl Query {
         }
     }
 
-    /// Starts on the records of one batch of one partition.
+    /// Starts the run over the records of one batch of one partition.
     ///
     /// # Errors
-    /// If DataFusion cannot start the plan.
+    /// Fails if DataFusion cannot start the plan.
     pub fn partial(&self) -> Result<Partial, DataFusionError> {
         let whole = match &self.plan {
             Plan::Aggregate { modes, .. } => &modes.partial,
@@ -372,10 +374,10 @@ impl Query {
         })
     }
 
-    /// Merges states (of any batches and partitions) into one with each group once.
+    /// Merges states, of any batches and partitions, so that each group comes once.
     ///
     /// # Errors
-    /// If a sum overflows, for instance.
+    /// Fails, for instance, if a sum overflows.
     pub fn reduce(
         &self,
         states: impl IntoIterator<Item = RecordBatch>,
@@ -386,11 +388,11 @@ impl Query {
         }
     }
 
-    /// The result: from the states of all partitions, or what they have of some groups; or the rows of all
-    /// partitions as they are.
+    /// Computes the result from the states of all partitions, or from the states of some groups. Without an aggregate,
+    /// the rows of all partitions are the result.
     ///
     /// # Errors
-    /// If a value does not fit its type, for instance.
+    /// Fails, for instance, if a value does not fit its type.
     pub fn result(
         &self,
         states: impl IntoIterator<Item = RecordBatch>,
@@ -408,7 +410,7 @@ impl Query {
             .into_iter()
             .map(|batch| RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec()))
             .collect::<Result<Vec<_>, _>>()?;
-        // A result is one batch: while it is made its rows are there twice.
+        // A result is one batch, so its rows exist twice while it is made.
         let copy = self.memory().reserve("result");
         copy.try_grow(bytes_of(&named))?;
         let rows = concat_batches(&self.schema, &named)?;
@@ -420,21 +422,21 @@ impl Query {
     }
 }
 
-/// What a batch results in.
+/// The result of a batch.
 pub struct Outcome {
-    /// The result's rows, in its order.
+    /// The result's rows, in the query's order.
     pub rows: RecordBatch,
-    /// Groups before HAVING and LIMIT.
+    /// The number of groups before HAVING and LIMIT.
     pub groups: usize,
 }
 
-/// The records of one batch of one partition, aggregated as they come.
+/// A run over the records of one batch of one partition, which aggregates them as they come.
 pub struct Partial {
     execution: Execution,
     environment: Environment,
-    /// What is computed for each record before it gets there, if that can fail.
+    /// The part of the plan below the aggregate, which runs before `execution`, if that part can fail on a record.
     below: Option<Arc<Below>>,
-    /// The columns of what it makes.
+    /// The columns of the states or rows that the run makes.
     schema: SchemaRef,
 }
 
@@ -442,18 +444,18 @@ impl Partial {
     /// Adds records.
     ///
     /// # Errors
-    /// If an expression of the query fails on one of them, for instance a division by zero, or the aggregate on what
-    /// it has. It is of no use after that.
+    /// Fails if an expression of the query fails on one of the records, for instance with a division by zero, or if the
+    /// aggregate fails. The run cannot be used after that.
     pub fn push(&mut self, records: RecordBatch) -> Result<(), DataFusionError> {
         let mut failed = self.push_each(records, OnRecordError::Fail)?.into_iter();
         failed.next().map_or(Ok(()), |record| Err(record.error))
     }
 
-    /// Adds those records on which no expression below the aggregate fails; the others are returned, in their order.
-    /// With [`OnRecordError::Fail`] only the first of them is, and none is added then.
+    /// Adds the records on which no expression below the aggregate fails, and returns the others in their order. With
+    /// [`OnRecordError::Fail`], if one fails, it adds none and returns only the first that fails.
     ///
     /// # Errors
-    /// If the aggregate itself fails, or memory does not hold what it has. It is of no use after that.
+    /// Fails if the aggregate itself fails or exceeds the memory limit. The run cannot be used after that.
     pub fn push_each(
         &mut self,
         records: RecordBatch,
@@ -473,15 +475,15 @@ impl Partial {
         Ok(made.failed)
     }
 
-    /// The size of the rows so far; of an aggregate they come only at the end.
+    /// Returns the size of the rows so far. An aggregate yields its rows only at the end.
     pub fn row_bytes(&self) -> usize {
         self.execution.output_bytes()
     }
 
-    /// Ends the batch: the state of its groups, or its rows.
+    /// Ends the batch and returns the states of its groups, or its rows.
     ///
     /// # Errors
-    /// As [`push`](Self::push).
+    /// Fails for the same reasons as [`push`](Self::push).
     pub fn finish(self) -> Result<Vec<RecordBatch>, DataFusionError> {
         let made = self.execution.finish()?;
         if self.below.is_none() {

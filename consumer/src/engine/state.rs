@@ -1,17 +1,17 @@
-//! The kept groups of one partition's aggregate, in layers.
+//! The groups of one partition's aggregate, stored in layers.
 //!
-//! A batch's groups come as a layer on top. Layers are merged when the one below is not at least twice
-//! as large, so that there are never more than the logarithm of the groups, and a batch costs in the
-//! long run what its own groups cost, however many are kept: the way of a log-structured merge tree,
-//! with the aggregate's own merge. A group may so stand in several layers; every reader of a state
+//! A batch's groups are added as a layer on top. Two layers are merged unless the lower one is at least twice as large.
+//! So the number of layers is at most the logarithm of the number of groups, and in the long run a batch costs what its
+//! own groups cost, however many groups the state has. This is a log-structured merge tree that merges by the
+//! aggregate's own merge. A group may therefore stand in several layers, which does no harm: every reader of a state
 //! merges anyway. A state of few groups is always one layer.
 //!
-//! Merging large layers takes longer than all else that a batch does, and nothing depends on it. So a batch
-//! does only what is soon done ([`State::with_batch`]), and the rest comes when nobody waits
+//! The merge of large layers takes longer than everything else in a batch, and no result depends on it. So a batch does
+//! only the short merges ([`State::with_batch`]), and the worker does the others when it is idle
 //! ([`State::compacted`]).
 //!
-//! A state is a value: a merge makes a new one that shares what has not changed. Where a query shows only
-//! what changes, each layer has an index, so that a batch looks up its own groups and no others.
+//! A state is a value: a merge makes a new state, which shares the unchanged layers with the old one. If a query shows
+//! only the groups that change, each layer has an index, so that a batch looks up its own groups and no others.
 
 mod index;
 
@@ -25,13 +25,13 @@ use super::query::Query;
 
 pub use self::index::{Index, hashes_of};
 
-/// Below this many groups layers are not worth keeping apart.
+/// Up to this number of groups, it is not worth having separate layers.
 const ONE_LAYER: usize = 4096;
 
-/// So many groups are merged while a batch waits: that takes about a millisecond.
+/// The most groups that are merged while a batch waits, which takes about a millisecond.
 const MERGED_AT_ONCE: usize = 4 * ONE_LAYER;
 
-/// The state of one partition. The default is that of no records.
+/// The state of one partition. The default is the state of no records.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     layers: Vec<Layer>,
@@ -42,7 +42,7 @@ struct Layer {
     batches: Vec<RecordBatch>,
     groups: usize,
     bytes: usize,
-    /// Of a query that looks groups up.
+    /// The index over the groups, if the query looks groups up.
     index: Option<Arc<Index>>,
 }
 
@@ -61,7 +61,7 @@ impl Layer {
     }
 }
 
-/// Whether a layer should be merged with the one on top of it.
+/// Returns whether a layer should be merged with the one on top of it.
 fn is_due(below: usize, top: usize) -> bool {
     below + top <= ONE_LAYER || below < 2 * top
 }
@@ -71,10 +71,10 @@ fn rows_of(batches: &[RecordBatch]) -> usize {
 }
 
 impl State {
-    /// The state that these groups make; one may come several times.
+    /// Makes the state of these groups. A group may come several times.
     ///
     /// # Errors
-    /// If merging fails.
+    /// Fails if merging fails.
     pub fn of(query: &Query, groups: Vec<RecordBatch>) -> Result<Self, DataFusionError> {
         if groups.is_empty() {
             return Ok(Self::default());
@@ -83,19 +83,20 @@ impl State {
         Ok(Self { layers })
     }
 
-    /// This state and the groups of one more batch, each of them once in `groups`, merged as far as they should be.
+    /// Returns this state with the groups of one more batch, in which each group comes once, and does all merges that
+    /// are due.
     ///
     /// # Errors
-    /// If merging fails, for instance with an overflow.
+    /// Fails if merging fails, for instance with an overflow.
     pub fn merged(&self, query: &Query, groups: Vec<RecordBatch>) -> Result<Self, DataFusionError> {
         self.put(query, groups, usize::MAX)
     }
 
-    /// The same, but where that would take long it is left to [`compacted`](Self::compacted), or else to the next
-    /// batch. Not where memory is scarce: until then a group may be held twice.
+    /// Does the same as [`merged`](Self::merged), but leaves long merges to [`compacted`](Self::compacted) or to the
+    /// next batch. If memory is scarce it leaves none, because a group may be held twice until its layers are merged.
     ///
     /// # Errors
-    /// As of [`merged`](Self::merged).
+    /// Fails for the same reasons as [`merged`](Self::merged).
     pub fn with_batch(
         &self,
         query: &Query,
@@ -114,17 +115,17 @@ impl State {
         groups: Vec<RecordBatch>,
         most: usize,
     ) -> Result<Self, DataFusionError> {
-        // What was left once is not left again: else layers would become more and more.
+        // A merge that was left once is not left again. Otherwise there would be more and more layers.
         match self.compacted(query)? {
             Some(compacted) => compacted.with_top(query, groups, most),
             None => self.with_top(query, groups, most),
         }
     }
 
-    /// This state after the merges that were left; `None` if none were.
+    /// Returns this state after the merges that were left, or `None` if none were.
     ///
     /// # Errors
-    /// As of [`merged`](Self::merged).
+    /// Fails for the same reasons as [`merged`](Self::merged).
     pub fn compacted(&self, query: &Query) -> Result<Option<Self>, DataFusionError> {
         let Some(below) = self.due_merge() else {
             return Ok(None);
@@ -141,14 +142,14 @@ impl State {
         kept.with_top(query, top, usize::MAX).map(Some)
     }
 
-    /// The lowest layer that should be merged with what is above it.
+    /// Returns the lowest layer that should be merged with the layer above it.
     fn due_merge(&self) -> Option<usize> {
         self.layers
             .windows(2)
             .position(|two| is_due(two[0].groups, two[1].groups))
     }
 
-    /// With `groups` on top, merged with what is below as far as they should be, but with no more than `most`.
+    /// Returns the state with `groups` on top, after the merges that are due and involve at most `most` groups each.
     fn with_top(
         &self,
         query: &Query,
@@ -168,14 +169,15 @@ impl State {
         Ok(Self { layers })
     }
 
-    /// All layers' groups; one may come several times.
+    /// Returns the groups of all layers. A group may come several times.
     pub fn batches(&self) -> impl Iterator<Item = RecordBatch> + '_ {
         self.layers
             .iter()
             .flat_map(|layer| layer.batches.iter().cloned())
     }
 
-    /// Each layer's groups and the index over them, which a query that looks groups up has made.
+    /// Returns each layer's groups and the index over them. Only the states of a query that looks groups up have
+    /// indices.
     pub(super) fn indexed(
         &self,
     ) -> impl Iterator<Item = (&[RecordBatch], Result<&Index, DataFusionError>)> {
@@ -187,12 +189,12 @@ impl State {
         })
     }
 
-    /// How many groups are kept; one may come several times.
+    /// Returns the number of groups in all layers. A group may count several times.
     pub fn groups(&self) -> usize {
         self.layers.iter().map(|layer| layer.groups).sum()
     }
 
-    /// Bytes that the groups take.
+    /// Returns the number of bytes that the groups and their indices take.
     pub fn bytes(&self) -> usize {
         self.layers.iter().map(|layer| layer.bytes).sum()
     }

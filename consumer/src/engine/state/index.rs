@@ -1,4 +1,4 @@
-//! Where groups stand, found by the hash of their keys.
+//! An index that finds groups by the hash of their keys.
 
 use std::ops::Range;
 
@@ -9,17 +9,17 @@ use datafusion_execution::memory_pool::MemoryReservation;
 
 use crate::engine::memory::Memory;
 
-/// Groups a bucket, on average.
+/// The average number of groups in a bucket.
 const BUCKET: usize = 4;
 
-/// Finds rows of some batches by their keys: rows of one bucket of hashes stand together, and each has a part
-/// of its own hash beside it. It is built in two passes and never changed.
+/// Finds rows of some batches by their keys. The rows of one bucket of hashes stand next to each other, each with a
+/// part of its own hash. The index is built in two passes and never changes after that.
 #[derive(Debug)]
 pub struct Index {
-    /// Where each bucket begins in `entries`, and where the last ends.
+    /// The index in `entries` where each bucket begins, and the one where the last bucket ends.
     buckets: Vec<u32>,
     entries: Vec<Entry>,
-    /// How far a hash is shifted to become the number of its bucket.
+    /// The number of bits by which a hash is shifted to give the number of its bucket.
     shift: u32,
     /// The number of the first row of each batch.
     starts: Vec<u32>,
@@ -33,10 +33,10 @@ struct Entry {
 }
 
 impl Index {
-    /// That of batches whose first `keys` columns, at least one, are their keys.
+    /// Builds the index of batches whose first `keys` columns are their keys. There is at least one key column.
     ///
     /// # Errors
-    /// If keys cannot be hashed, there are 2^32 rows, or memory does not hold it.
+    /// Fails if keys cannot be hashed, there are 2^32 rows or more, or the index exceeds the memory limit.
     pub fn of(
         batches: &[RecordBatch],
         keys: usize,
@@ -52,7 +52,7 @@ impl Index {
         let bits = (rows / BUCKET).checked_ilog2().map_or(1, |bits| bits + 1);
         let reservation = memory.reserve("index of groups");
         let bytes = (1_usize << bits) * size_of::<u32>() + rows * size_of::<Entry>();
-        // The hashes are there while it is built.
+        // The hashes take memory while the index is built.
         reservation.try_grow(bytes + rows * size_of::<u64>())?;
         let shift = u64::BITS - bits;
 
@@ -60,7 +60,8 @@ impl Index {
         for batch in batches {
             hashes.extend(hashes_of(batch, keys)?);
         }
-        // Counted, summed up, and then moved on to the end of each bucket, which is where the next begins.
+        // The rows of each bucket are counted and summed up. Filling then moves each sum to the end of its bucket,
+        // which is where the next bucket begins.
         let mut buckets = vec![0_u32; (1 << bits) + 1];
         for hash in &hashes {
             buckets[bucket(*hash, shift) + 1] += 1;
@@ -89,7 +90,8 @@ impl Index {
         })
     }
 
-    /// The rows whose keys have this hash, as batch and row in it; and, very seldom, others.
+    /// Returns the rows whose keys have this hash, each as the number of its batch and its row there. Very seldom it
+    /// returns rows of another hash too.
     pub fn rows(&self, hash: u64) -> impl Iterator<Item = (usize, usize)> + '_ {
         let bucket = bucket(hash, self.shift);
         let Range { start, end } = self.buckets[bucket]..self.buckets[bucket + 1];
@@ -102,17 +104,17 @@ impl Index {
             })
     }
 
-    /// Bytes that it takes.
+    /// Returns the number of bytes that the index takes.
     pub fn bytes(&self) -> usize {
         self.buckets.len() * size_of::<u32>() + self.entries.len() * size_of::<Entry>()
     }
 }
 
-/// The hashes of a batch's keys, which are its first `keys` columns: equal where DataFusion's grouping finds
-/// keys equal.
+/// Returns the hashes of a batch's keys, which are its first `keys` columns. Keys that are equal to DataFusion's
+/// grouping have equal hashes.
 ///
 /// # Errors
-/// If one cannot be hashed.
+/// Fails if a key cannot be hashed.
 pub fn hashes_of(batch: &RecordBatch, keys: usize) -> Result<Vec<u64>, DataFusionError> {
     let mut hashes = vec![0; batch.num_rows()];
     let keys = batch.columns().iter().take(keys);
@@ -126,12 +128,12 @@ fn number(row: usize) -> Result<u32, DataFusionError> {
     })
 }
 
-/// The highest bits of a hash.
+/// Returns the number of a hash's bucket, which is in the highest bits of the hash.
 fn bucket(hash: u64, shift: u32) -> usize {
     (hash >> shift) as usize
 }
 
-/// Its lowest.
+/// Returns the part of a hash that is stored with a row: its lowest bits.
 fn tag(hash: u64) -> u32 {
     hash as u32
 }
