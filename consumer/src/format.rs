@@ -1,4 +1,4 @@
-//! From a record's bytes to rows of Arrow: one module a format, and what every format needs.
+//! From a record's bytes to rows of Arrow: one module for each format, and the parts that every format needs.
 
 pub(crate) mod framing;
 pub mod json;

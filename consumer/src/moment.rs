@@ -1,8 +1,8 @@
-//! Points in time from their text: RFC 3339 first, which nearly all records have, and then whatever else writers make
-//! of a time that can be read in one way alone ([`written`]).
+//! Reads points in time from their text. It first tries RFC 3339, which nearly all records have, and then every other
+//! form that writers give to a time and that can be read in only one way ([`written`]).
 //!
-//! Date and clock are proleptic Gregorian, years 0000 to 9999. A second 60 is a leap second and counts as
-//! the next minute's first, as in POSIX time.
+//! Dates and clocks are proleptic Gregorian, with years 0000 to 9999. A second 60 is a leap second and counts as the
+//! first second of the next minute, as in POSIX time.
 
 mod named_months;
 mod written;
@@ -13,14 +13,14 @@ const DAY_SECONDS: i64 = 86_400;
 /// A text read as a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// Since 1970-01-01T00:00:00 UTC, or on the wall's clock if there is no offset. Digits beyond the
-    /// microsecond are cut off.
+    /// The microseconds since 1970-01-01T00:00:00 UTC, or since that time on a local clock if there is no offset.
+    /// Digits beyond the microsecond are cut off.
     pub(crate) micros: i64,
-    /// What the text says beside the date.
+    /// The parts of a point in time that the text has.
     pub(crate) form: Form,
 }
 
-/// How much a text says of its point in time.
+/// The parts of a point in time that a text has: only the date, also the time, or also an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// `2026-01-31`
@@ -31,27 +31,27 @@ pub(crate) enum Form {
     Instant,
 }
 
-/// Why a text is no point in time.
+/// The reason why a text is not a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoMoment {
-    /// It is not written as one, or is a day or hour that does not exist.
+    /// The text is not written as one, or names a day or hour that does not exist.
     Other,
-    /// It is a number, and does not say what it counts.
+    /// The text is a number without a unit.
     Number,
-    /// A local time that a zone's clocks never showed.
+    /// The text is a local time that a zone's clocks never showed.
     Skipped,
-    /// A local time that a zone's clocks showed twice.
+    /// The text is a local time that a zone's clocks showed twice.
     Repeated,
-    /// A local time in a year for which a zone's rules are not known.
+    /// The text is a local time in a year for which a zone's rules are not known.
     UnknownRules,
-    /// Its offset is not the one that its zone has then.
+    /// The text's offset differs from the offset of its zone at that time.
     OtherOffset,
 }
 
-/// Says what point in time a text is, and whether it is a date, a time on the wall's clock, or an instant.
+/// Returns the point in time of a text, and whether the text is a date, a local time or an instant.
 ///
 /// # Errors
-/// Why it is none.
+/// Returns the reason why the text is not a point in time.
 #[inline]
 pub(crate) fn moment(text: &str) -> Result<Moment, NoMoment> {
     match rfc3339(text) {
@@ -60,8 +60,8 @@ pub(crate) fn moment(text: &str) -> Result<Moment, NoMoment> {
     }
 }
 
-/// Reads `YYYY-MM-DD`, or that with `Thh:mm:ss[.fraction][offset]`: any number of digits in the fraction,
-/// `T` or `t` or one blank, `Z` or `z` or `±hh:mm`. `None` for anything else.
+/// Reads `YYYY-MM-DD`, alone or with `Thh:mm:ss[.fraction][offset]`. The fraction has any number of digits, `T` may be
+/// `t` or one blank, and the offset is `Z`, `z` or `±hh:mm`. Returns `None` for anything else.
 #[inline]
 fn rfc3339(text: &str) -> Option<Moment> {
     let bytes = text.as_bytes();
@@ -117,7 +117,7 @@ fn rfc3339(text: &str) -> Option<Moment> {
     })
 }
 
-/// Days since 1970-01-01 of a date, which is `YYYY-MM-DD` nearly always; `None` for anything else.
+/// Returns the days since 1970-01-01 of a date, which is nearly always `YYYY-MM-DD`, or `None` for anything else.
 pub(crate) fn date(text: &str) -> Option<i32> {
     match text.as_bytes().try_into().ok().and_then(days) {
         Some(days) => Some(days),
@@ -137,7 +137,7 @@ fn days(date: &[u8; 10]) -> Option<i32> {
     )
 }
 
-/// Days since 1970-01-01, if there is such a day.
+/// Returns the days since 1970-01-01, if the day exists.
 #[inline]
 fn day(year: i32, month: i32, day: i32) -> Option<i32> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -150,8 +150,8 @@ fn day(year: i32, month: i32, day: i32) -> Option<i32> {
     (1..=length).contains(&day).then(|| civil(year, month, day))
 }
 
-/// Days since 1970-01-01 (H. Hinnant, chrono-compatible low-level date algorithms, `days_from_civil`).
-/// Years begin in March, so that a leap day is a year's last.
+/// Returns the days since 1970-01-01 (H. Hinnant, chrono-compatible low-level date algorithms, `days_from_civil`).
+/// Years begin in March, so that a leap day is the last day of a year.
 #[inline]
 fn civil(year: i32, month: i32, day: i32) -> i32 {
     let year = if month <= 2 { year - 1 } else { year };

@@ -1,9 +1,9 @@
-//! What some writers put before a record's JSON: a byte-order mark, or a schema registry's prefix.
+//! The bytes that some writers put before a record's JSON: a byte-order mark, or a schema registry's prefix.
 
-/// U+FEFF in UTF-8. It says nothing where all text is UTF-8.
+/// U+FEFF in UTF-8. It has no meaning in a text that is always UTF-8.
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
 
-/// Where a record's JSON begins: behind a byte-order mark, if there is one.
+/// Returns where a record's JSON begins: after a byte-order mark, if there is one.
 #[inline]
 pub(crate) fn json_start(record: &[u8]) -> usize {
     match record.starts_with(&BYTE_ORDER_MARK) {
@@ -12,8 +12,8 @@ pub(crate) fn json_start(record: &[u8]) -> usize {
     }
 }
 
-/// The schema id in the prefix that the serializers of a schema registry put before each value: a zero byte, and four
-/// bytes of the id, the highest first. No JSON begins with a zero byte.
+/// Returns the schema id in the prefix that the serializers of a schema registry put before each value. The prefix is a
+/// zero byte followed by the four bytes of the id, highest byte first. No JSON begins with a zero byte.
 pub(crate) fn registry_schema_id(record: &[u8]) -> Option<u32> {
     match *record {
         [0, a, b, c, d, ..] => Some(u32::from_be_bytes([a, b, c, d])),

@@ -1,20 +1,21 @@
-//! Records' values into Arrow record batches, by the schema: the hot path of the whole program.
+//! Decodes records' values into Arrow record batches by the schema. This is the hot path of the whole program.
 //!
-//! A record is one JSON object. Each is checked whole, for syntax, UTF-8 and depth (128), whichever
-//! columns the query reads; values are converted and type-checked only for those columns.
+//! A record is one JSON object. The decoder checks all of it for syntax, UTF-8 and depth (at most 128), whichever
+//! columns the query reads. It converts and type-checks only the values of the columns that are read.
 //!
 //! ```text
 //! bytes ─ UTF-8? ─ scan: where do the read columns' values stand? ─ read: a row of values ─ build
 //!                  (order: which key comes next; quotes: where a string ends)
 //! ```
 //!
-//! A bad record leaves nothing in the batch and says why ([`Defect`]); the records around it are not
-//! touched. Nothing here panics on any input, allocates per record, or reads a number through a float
-//! that is none.
+//! A bad record leaves nothing in the batch, and the decoder returns why it is bad ([`Defect`]). The records before and
+//! after it are not affected. No input makes the decoder panic. It allocates nothing for single records, and reads no
+//! number through a float unless the column is a float.
 //!
-//! Of equal keys the last counts, unknown fields are passed over, missing ones are NULL, numeric columns take numbers in
-//! quotes, and STRING any value as its text. Beside JSON's own grammar (RFC 8259) there may be a byte-order mark before
-//! a record, and `NaN`, `Infinity` and `-Infinity` as values. Half a surrogate pair becomes U+FFFD.
+//! If a key comes several times, its last value counts. Unknown fields are ignored and missing fields are NULL. Numeric
+//! columns also take numbers in quotes, and STRING columns take any value as its text. Beyond JSON's own grammar (RFC
+//! 8259), a byte-order mark may stand before a record, and `NaN`, `Infinity` and `-Infinity` are values. Half a
+//! surrogate pair becomes U+FFFD.
 
 use std::sync::Arc;
 
@@ -44,27 +45,27 @@ mod text;
 
 pub use defect::{Defect, Excerpt, Hint};
 
-/// The most bytes of JSON, keys and headers in one batch, so that no array's 32-bit offsets overflow. Whoever flushes by
-/// [`Decoder::bytes`] never comes near.
+/// The most bytes of JSON, keys and headers in one batch, so that no array's 32-bit offsets overflow. A caller that
+/// flushes by [`Decoder::bytes`] never comes near this limit.
 const MOST_BYTES: usize = i32::MAX as usize;
 
-/// What a value takes in its column beside its text: no type is wider than a decimal.
+/// The bytes that a value takes in its column besides its text. No type is wider than a decimal.
 pub const VALUE_BYTES: usize = 16;
 
-/// Collects records in a batch of the columns that a query reads.
+/// Collects records in a batch that has the columns a query reads.
 #[derive(Debug)]
 pub struct Decoder {
     schema: SchemaRef,
     order: Order,
     quotes: Quotes,
-    /// One a slot.
+    /// The readers of the columns: one for each slot.
     readers: Vec<ValueReader>,
     columns: Vec<Column>,
-    /// Where the record's values stand, one a slot.
+    /// The places of the record's values: one for each slot.
     spans: Vec<Span>,
     row: Row,
     rows: usize,
-    /// Bytes of JSON, of keys, and of headers that are read, in the batch.
+    /// The bytes of JSON, of keys, and of headers that are read, in the batch.
     bytes: usize,
 }
 
@@ -75,7 +76,7 @@ enum Column {
 }
 
 impl Column {
-    /// With room for `rows` values.
+    /// Makes a column with room for `rows` values.
     fn new(field: &Field, rows: usize) -> Self {
         let metadata = MetadataColumn::ALL
             .into_iter()
@@ -95,11 +96,11 @@ impl Column {
 }
 
 impl Decoder {
-    /// A decoder for the columns `projection` of [`TableSchema::table`], in that order. An empty one
+    /// Makes a decoder for the columns `projection` of [`TableSchema::table`], in that order. A decoder without columns
     /// counts records.
     ///
     /// # Errors
-    /// A number in `projection` that the table has no column for, or one that is there twice.
+    /// Fails if `projection` has the number of a column that the table does not have, or has a number twice.
     pub fn new(schema: &TableSchema, projection: &[usize]) -> Result<Self, ArrowError> {
         let projected: SchemaRef = Arc::new(schema.table().project(projection)?);
         let declared = schema.declared().project(projection)?;
@@ -132,22 +133,22 @@ impl Decoder {
         })
     }
 
-    /// The schema of the batches.
+    /// Returns the schema of the batches.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// Whether [`RecordMeta::headers`] must be given.
+    /// Returns whether [`RecordMeta::headers`] must be given.
     pub fn reads_headers(&self) -> bool {
         self.columns
             .iter()
             .any(|column| matches!(column, Column::Metadata(MetadataBuilder::Headers(_))))
     }
 
-    /// Adds a record to the batch. `payload` is its value.
+    /// Adds a record to the batch. `payload` is the record's value.
     ///
     /// # Errors
-    /// Why the record is bad. The batch is as before then.
+    /// Returns why the record is bad. The batch is then unchanged.
     #[inline]
     pub fn push(&mut self, payload: &[u8], meta: &RecordMeta<'_>) -> Result<(), Defect> {
         let key_bytes = meta.key.map_or(0, <[u8]>::len);
@@ -161,7 +162,7 @@ impl Decoder {
             reader.read(payload, *span, &mut self.row)?;
         }
 
-        // From here on nothing can fail.
+        // No step from here on can fail.
         let mut values = self.row.values.iter();
         for column in &mut self.columns {
             match column {
@@ -174,7 +175,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Bytes of the headers, if they are read, with one for each.
+    /// Returns the number of bytes of the headers, and one more for each header, if headers are read.
     #[inline]
     fn header_bytes(&self, meta: &RecordMeta<'_>) -> usize {
         if meta.headers.is_empty() || !self.reads_headers() {
@@ -186,12 +187,12 @@ impl Decoder {
             .sum()
     }
 
-    /// Finds where the read columns' values stand, and checks the syntax of all others.
+    /// Finds the places of the values of the columns that are read, and checks the syntax of all other values.
     fn scan(&mut self, record: &[u8]) -> Result<(), Defect> {
         self.scan_from(record, 0)
     }
 
-    /// Does what [`Self::scan`] does, with the JSON at `start`.
+    /// Does what [`Self::scan`] does for a record whose JSON begins at `start`.
     #[inline(always)]
     fn scan_from(&mut self, record: &[u8], start: usize) -> Result<(), Defect> {
         self.spans.fill(Span::MISSING);
@@ -209,35 +210,35 @@ impl Decoder {
         }
     }
 
-    /// Does what [`Self::scan`] does, of a record with a byte-order mark. It stands apart: to look for the mark in
-    /// every record took a register from the loop over its members.
+    /// Does what [`Self::scan`] does for a record with a byte-order mark. It is a function of its own because looking
+    /// for the mark in every record took a register from the loop over the record's members.
     #[cold]
     #[inline(never)]
     fn scan_behind_mark(&mut self, record: &[u8], start: usize) -> Result<(), Defect> {
         self.scan_from(record, start)
     }
 
-    /// Records in the batch.
+    /// Returns the number of records in the batch.
     pub fn len(&self) -> usize {
         self.rows
     }
 
-    /// Whether the batch has no records.
+    /// Returns whether the batch has no records.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// What the batch's columns take at most: the bytes of JSON, of keys, and of headers that are read, and
-    /// [`VALUE_BYTES`] for each value that is read, NULLs too.
+    /// Returns the most bytes that the batch's columns can take: the bytes of JSON, of keys, and of headers that are
+    /// read, and [`VALUE_BYTES`] for each value that is read, including NULLs.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The batch of all records pushed since the last flush, of [`Self::schema`]; it has its number of
-    /// rows even without columns. The decoder is empty then.
+    /// Returns the batch of all records added since the last flush, with the schema [`Self::schema`], and empties the
+    /// decoder. A batch without columns has its number of rows, too.
     ///
     /// # Errors
-    /// None that a record could cause.
+    /// Fails only for reasons that no record can cause.
     pub fn flush(&mut self) -> Result<RecordBatch, ArrowError> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for (column, field) in self.columns.iter_mut().zip(self.schema.fields()) {
@@ -253,8 +254,8 @@ impl Decoder {
     }
 }
 
-/// Passes over an object, and notes where the values of the read columns stand. `quotes` are the record's, if it is
-/// plain.
+/// Passes over an object, and stores the places of the values of the columns that are read. `quotes` are the record's
+/// quotes, if the record is plain.
 #[inline(always)]
 fn members(
     scanner: &mut Scanner<'_>,
@@ -276,7 +277,7 @@ fn members(
     }
 }
 
-/// Why a record whose JSON begins at `start`, and not with `{`, is bad.
+/// Returns why a record is bad whose JSON begins at `start` with something other than `{`.
 #[cold]
 fn not_an_object(record: &[u8], start: usize) -> Defect {
     let mut scanner = Scanner::new(record, start);

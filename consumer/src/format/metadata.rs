@@ -1,4 +1,4 @@
-//! What Kafka knows of a record, beside its value, and the columns made of it.
+//! A record's metadata in Kafka, and the columns made of it.
 
 use std::sync::Arc;
 
@@ -15,32 +15,32 @@ use crate::schema::metadata::{MetadataColumn, header_fields};
 /// One header of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
-    /// Its name, which several headers may have.
+    /// The header's name. Several headers of a record may have the same name.
     pub key: &'a str,
-    /// Its bytes, if it has a value.
+    /// The bytes of the header's value, if it has one.
     pub value: Option<&'a [u8]>,
 }
 
-/// A record without its value.
+/// The metadata of a record: everything that Kafka stores with it except its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecordMeta<'a> {
     /// The topic.
     pub topic: &'a str,
-    /// The partition's number in it.
+    /// The number of the partition in the topic.
     pub partition: i32,
     /// The record's offset in the partition.
     pub offset: i64,
-    /// Milliseconds since 1970 in UTC, if the record has a timestamp. It may be left out where no column reads
+    /// The record's timestamp in milliseconds since 1970 in UTC, if it has one. It may be left out if no column reads
     /// it.
     pub timestamp_ms: Option<i64>,
     /// The key, if the record has one.
     pub key: Option<&'a [u8]>,
     /// The headers in their order. They may be left out unless
-    /// [`Decoder::reads_headers`](crate::format::json::Decoder::reads_headers).
+    /// [`Decoder::reads_headers`](crate::format::json::Decoder::reads_headers) returns true.
     pub headers: &'a [Header<'a>],
 }
 
-/// A metadata column being built.
+/// A builder of one metadata column.
 #[derive(Debug)]
 pub(super) enum MetadataBuilder {
     Topic(StringViewBuilder),
@@ -86,7 +86,7 @@ impl MetadataBuilder {
             Self::Partition(builder) => builder.append_value(meta.partition),
             Self::Offset(builder) => builder.append_value(meta.offset),
             Self::Timestamp(builder) => {
-                // One that the type cannot hold is no time: a nearer one would be made up.
+                // A timestamp that the type cannot hold becomes NULL, because a nearer one would be made up.
                 builder.append_option(meta.timestamp_ms.and_then(|ms| ms.checked_mul(1000)));
             }
             Self::Key(builder, scratch) => match meta.key {
@@ -131,7 +131,7 @@ impl MetadataBuilder {
     }
 }
 
-/// The key as text; a byte that is not UTF-8 as `\xNN`.
+/// Returns the key as text. Each byte that is not UTF-8 is written as `\xNN`.
 fn key_text<'a>(key: &'a [u8], scratch: &'a mut String) -> &'a str {
     if let Ok(text) = str::from_utf8(key) {
         return text;

@@ -1,18 +1,18 @@
-//! Points in time with the name of a month, which stand in HTTP's and mail's headers and in what C's `ctime` writes:
-//! English ones, since none else are standards.
+//! Reads points in time that have the name of a month, as in the headers of HTTP and mail and in the text of C's
+//! `ctime`. Only English names are read, since no standard has others.
 
 use chrono::{DateTime, NaiveDateTime};
 
 use super::{Form, Moment};
 
-/// `Sat, 31 Jan 2026 12:00:00 GMT` (RFC 2822, RFC 9110), `Sat Jan 31 12:00:00 +0000 2026`, `Sat Jan 31 12:00:00 2026`.
-/// The day of the week must be right, and the year have four digits.
+/// Reads `Sat, 31 Jan 2026 12:00:00 GMT` (RFC 2822, RFC 9110), `Sat Jan 31 12:00:00 +0000 2026` and `Sat Jan 31
+/// 12:00:00 2026`. The day of the week must be right, and the year must have four digits.
 pub(super) fn moment(text: &str) -> Option<Moment> {
     let mut words = text.split_ascii_whitespace();
     if !words.any(|word| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit())) {
         return None;
     }
-    // The other abbreviations in RFC 2822, such as CST, have several meanings elsewhere.
+    // The other abbreviations of RFC 2822, such as CST, mean several zones elsewhere.
     let text = [" GMT", " UTC", " UT"]
         .iter()
         .find_map(|zone| {

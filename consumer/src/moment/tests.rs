@@ -1,4 +1,4 @@
-//! Points in time against chrono.
+//! Tests points in time against chrono.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime};
 use proptest::prelude::*;
@@ -82,7 +82,7 @@ fn every_day_of_ten_thousand_years_is_what_chrono_says() {
     }
 }
 
-/// Reads it, and shows an instant with Z, a time on the wall's clock without, a date as one.
+/// Reads a text. Shows an instant with Z, a local time without it, and a date as a date.
 fn read(text: &str) -> Result<String, NoMoment> {
     moment(text).map(|moment| {
         let time = DateTime::from_timestamp_micros(moment.micros).unwrap();
@@ -98,7 +98,7 @@ fn read(text: &str) -> Result<String, NoMoment> {
 #[test]
 fn what_others_write_is_read() {
     for (text, expected) in [
-        // Java's toString, at a whole minute and second, of ZonedDateTime, and with an offset of seconds.
+        // Java's toString of ZonedDateTime writes these, at a whole minute and second, and with an offset of seconds.
         ("2026-01-31T12:00Z", "2026-01-31T12:00:00Z"),
         ("2026-01-31T12:00:30Z", "2026-01-31T12:00:30Z"),
         ("2026-01-31T12:00+01:00", "2026-01-31T11:00:00Z"),
@@ -109,14 +109,14 @@ fn what_others_write_is_read() {
         ),
         ("2026-01-31T12:00+01:00:30", "2026-01-31T10:59:30Z"),
         ("2026-01-31T12:00", "2026-01-31T12:00:00"),
-        // Spark, polars.
+        // Spark and polars write these.
         ("2026-01-31T12:00:00.123+05:30", "2026-01-31T06:30:00.123Z"),
         ("2026-01-31 12:00:00", "2026-01-31T12:00:00"),
-        // PostgreSQL, DuckDB.
+        // PostgreSQL and DuckDB write these.
         ("2026-01-31 12:00:00+00", "2026-01-31T12:00:00Z"),
         ("2026-01-31 12:00:00.25+05:30", "2026-01-31T06:30:00.250Z"),
         ("2026-01-31 12:00:00-03:30", "2026-01-31T15:30:00Z"),
-        // Ruby, Go, JavaScript's libraries, strftime's %z.
+        // Ruby, Go, JavaScript's libraries and strftime's %z write these.
         ("2026-01-31 12:00:00 +0000", "2026-01-31T12:00:00Z"),
         (
             "2026-01-31 12:00:00.5 +0100 CET",
@@ -125,10 +125,10 @@ fn what_others_write_is_read() {
         ("2026-01-31 12:00:00 +0000 UTC", "2026-01-31T12:00:00Z"),
         ("2026-01-31T12:00:00+0000", "2026-01-31T12:00:00Z"),
         ("2026-01-31T12:00:00-0330", "2026-01-31T15:30:00Z"),
-        // Python's logging, Go's log.
+        // Python's logging and Go's log write these.
         ("2026-01-31 12:00:00,250", "2026-01-31T12:00:00.250"),
         ("2026/01/31 12:00:00.25", "2026-01-31T12:00:00.250"),
-        // Whatever else Spark's from_json reads.
+        // Spark's from_json reads these, too.
         ("2026-1-5 3:4:5", "2026-01-05T03:04:05"),
         ("2026-01-31 12:00:00-8", "2026-01-31T20:00:00Z"),
         ("2026-01-31T12:00:00 UTC", "2026-01-31T12:00:00Z"),
@@ -144,17 +144,17 @@ fn what_others_write_is_read() {
         (" \t2026-01-31T12:00:00Z\n", "2026-01-31T12:00:00Z"),
         (" 2026-01-31 ", "2026-01-31"),
         ("2026-01-31T12", "2026-01-31T12:00:00"),
-        // ISO 8601's basic form.
+        // These are ISO 8601's basic form.
         ("20260131T120000Z", "2026-01-31T12:00:00Z"),
         ("20260131T120000.125+0100", "2026-01-31T11:00:00.125Z"),
         ("20260131T1230", "2026-01-31T12:30:00"),
-        // HTTP, mail, ctime.
+        // HTTP, mail and ctime write these.
         ("Sat, 31 Jan 2026 12:00:00 GMT", "2026-01-31T12:00:00Z"),
         ("Sat, 31 Jan 2026 12:00:00 +0100", "2026-01-31T11:00:00Z"),
         ("Wed Oct 10 20:19:24 +0000 2018", "2018-10-10T20:19:24Z"),
         ("Sat Jan 31 12:00:00 UTC 2026", "2026-01-31T12:00:00Z"),
         ("Sun Feb  1 12:00:00 2026", "2026-02-01T12:00:00"),
-        // Digits beyond the microsecond are cut off, before 1970 as well.
+        // Digits beyond the microsecond are cut off, also before 1970.
         (
             "1969-12-31 23:59:59,9999999+00",
             "1969-12-31T23:59:59.999999Z",
@@ -170,7 +170,7 @@ fn the_clocks_of_a_zone_decide_whether_a_local_time_is_one_instant() {
         ("2026-03-29 02:30:00 Europe/Paris", Err(NoMoment::Skipped)),
         ("2026-10-25 02:30:00 Europe/Paris", Err(NoMoment::Repeated)),
         ("2026-10-25T02:30:00[Europe/Paris]", Err(NoMoment::Repeated)),
-        // With the offset there is one.
+        // With its offset the time is one instant.
         (
             "2026-10-25T02:30+02:00[Europe/Paris]",
             Ok("2026-10-25T00:30:00Z"),
@@ -179,7 +179,7 @@ fn the_clocks_of_a_zone_decide_whether_a_local_time_is_one_instant() {
             "2026-10-25T02:30+01:00[Europe/Paris]",
             Ok("2026-10-25T01:30:00Z"),
         ),
-        // 9 min 21 s: Paris before 1891.
+        // The offset of Paris before 1891 is 9 min 21 s.
         (
             "1890-01-01T00:00+00:09:21[Europe/Paris]",
             Ok("1889-12-31T23:50:39Z"),
@@ -193,18 +193,18 @@ fn the_clocks_of_a_zone_decide_whether_a_local_time_is_one_instant() {
             "2026-01-31T12:00+01:00[GMT+01:00]",
             Ok("2026-01-31T11:00:00Z"),
         ),
-        // Z is no local offset.
+        // Z is not a local offset.
         (
             "2026-01-31T12:00Z[Europe/Paris]",
             Ok("2026-01-31T12:00:00Z"),
         ),
-        // The offset says all of a zone that is not known.
+        // The offset is enough if the zone is not known.
         (
             "2026-01-31T12:00-03:00[Moon/Copernicus]",
             Ok("2026-01-31T15:00:00Z"),
         ),
         ("2026-01-31T12:00[Moon/Copernicus]", Err(NoMoment::Other)),
-        // Whether there is summer time is not known of 2100.
+        // It is not known whether there is summer time in 2100.
         (
             "2099-12-31 23:59:59 Europe/Paris",
             Ok("2099-12-31T22:59:59Z"),
@@ -282,14 +282,14 @@ fn what_has_no_meaning_or_several_is_refused() {
         "2026-01/31",
         "2026-01 12:00:00",
         "2026-01-31Z",
-        // Abbreviations of several zones, or of one offset in winter and another in summer.
+        // These abbreviations belong to several zones, or to one offset in winter and another in summer.
         "2026-01-31 12:00:00 CST",
         "2026-07-31 12:00:00 CET",
         "2026-01-31 12:00:00 Europe/paris",
         "2026-01-31T12:00:00[]",
         "2026-01-31T12:00:00Z[a b]",
         "2026-01-31T12:00:00Z[UTC][UTC]",
-        // The wrong day of the week, two digits for a year, an abbreviation.
+        // These have the wrong day of the week, a year of two digits, and an abbreviation.
         "Sun, 31 Jan 2026 12:00:00 GMT",
         "Sat, 31 Jan 26 12:00:00 GMT",
         "Sat, 31 Jan 2026 12:00:00 EST",

@@ -1,4 +1,4 @@
-//! Points in time as other programs write them.
+//! Reads points in time in the forms that other programs write.
 //!
 //! | text | written by |
 //! |---|---|
@@ -10,12 +10,12 @@
 //! | `20260131T120000Z` | ISO 8601's basic form |
 //! | `Sat, 31 Jan 2026 12:00:00 GMT` and others with a month's name ([`named_months`]) | HTTP, mail |
 //!
-//! Beside these whatever Spark reads: fields of one digit, `2026`, `2026-01`, `-8`, `+01:00:30`, ` Europe/Paris`, blanks
-//! around it.
+//! Besides these, every form that Spark reads is read: fields of one digit, `2026`, `2026-01`, `-8`, `+01:00:30`, `
+//! Europe/Paris`, and blanks around the text.
 //!
-//! A text is read only if it can be read in one way. Not read are a time without its date, which is another one each
-//! day; two digits for a year; a day before its month; a number, beside a year of four digits; an abbreviation such as
-//! `CST`, which several zones have.
+//! A text is read only if it can be read in one way. These are not read: a time without its date, which means another
+//! time each day; a year of two digits; a day before its month; a number other than a year of four digits; an
+//! abbreviation such as `CST`, which several zones have.
 
 use super::zone::Zone;
 use super::{DAY_SECONDS, Form, Moment, NoMoment, day, named_months};
@@ -55,8 +55,8 @@ pub(super) fn moment(text: &str) -> Result<Moment, NoMoment> {
     })
 }
 
-/// Does what [`super::date`] does, for a text that is not `YYYY-MM-DD`. Eight digits are a date where no number is
-/// meant.
+/// Does what [`super::date`] does, for a text that is not `YYYY-MM-DD`. Eight digits are a date here, where no number
+/// is expected.
 #[cold]
 #[inline(never)]
 pub(super) fn date(text: &str) -> Option<i32> {
@@ -69,16 +69,16 @@ fn trimmed(text: &str) -> &str {
     text.trim_matches(|letter: char| letter.is_ascii_whitespace() || letter.is_ascii_control())
 }
 
-/// Whether a text is a number, and no year.
+/// Returns whether a text is a number and not a year.
 fn is_number(text: &str) -> bool {
     let is_year = text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit());
     !is_year && text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
 struct Date {
-    /// Since 1970-01-01.
+    /// The days since 1970-01-01.
     days: i32,
-    /// Whether the text says the day, too.
+    /// Whether the text names the day.
     is_whole: bool,
 }
 
@@ -88,11 +88,11 @@ struct Clock {
     micros: i64,
 }
 
-/// What is left of a text.
+/// The part of a text that has not been read yet.
 pub(super) struct Cursor<'a>(pub(super) &'a str);
 
 impl<'a> Cursor<'a> {
-    /// `2026`, `2026-1`, `2026-1-31`, `2026/01/31` or `20260131`.
+    /// Reads a date: `2026`, `2026-1`, `2026-1-31`, `2026/01/31` or `20260131`.
     fn date(&mut self) -> Option<Date> {
         let number = self.digits();
         if let ([y1, y2, y3, y4, rest @ ..], 8) = (number.as_bytes(), number.len()) {
@@ -124,7 +124,7 @@ impl<'a> Cursor<'a> {
         Some(Date { days, is_whole })
     }
 
-    /// `T12`, `T12:00`, `T12:00:00.5`, `T1200` or `T120000.5`, with blanks in place of the `T` as well.
+    /// Reads a time: `T12`, `T12:00`, `T12:00:00.5`, `T1200` or `T120000.5`. Blanks may stand in place of the `T`.
     fn clock(&mut self) -> Option<Clock> {
         if !(self.take('T') || self.take('t') || self.blanks()) {
             return None;
@@ -169,13 +169,13 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// A number of one or two digits.
+    /// Reads a number of one or two digits.
     pub(super) fn field(&mut self) -> Option<i32> {
         let digits = self.digits();
         matches!(digits.len(), 1 | 2).then(|| value(digits.as_bytes()))
     }
 
-    /// The digits that stand here.
+    /// Reads the digits that stand here.
     pub(super) fn digits(&mut self) -> &'a str {
         let end = self.0.bytes().take_while(u8::is_ascii_digit).count();
         let (digits, rest) = self.0.split_at(end);
@@ -183,14 +183,14 @@ impl<'a> Cursor<'a> {
         digits
     }
 
-    /// Whether `letter` stands here; it is passed over then.
+    /// Passes over `letter` if it stands here, and returns whether it does.
     pub(super) fn take(&mut self, letter: char) -> bool {
         let rest = self.0.strip_prefix(letter);
         self.0 = rest.unwrap_or(self.0);
         rest.is_some()
     }
 
-    /// Whether blanks stand here; they are passed over then.
+    /// Passes over blanks if there are any here, and returns whether there are.
     pub(super) fn blanks(&mut self) -> bool {
         let rest = self.0.trim_start_matches(' ');
         let some = rest.len() < self.0.len();
@@ -199,7 +199,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// What at most nine digits say.
+/// Returns the number that at most nine digits stand for.
 pub(super) fn value(digits: &[u8]) -> i32 {
     digits
         .iter()

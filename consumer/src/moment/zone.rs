@@ -1,4 +1,4 @@
-//! What stands behind a time: its offset, or the zone on whose clocks it was.
+//! The end of a text with a time: its offset, or the zone whose clocks showed the time.
 
 use arrow::array::timezone::Tz;
 use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeZone};
@@ -6,25 +6,26 @@ use chrono::{DateTime, LocalResult, NaiveDateTime, Offset, TimeZone};
 use super::NoMoment;
 use super::written::{Cursor, value};
 
-/// The first second of the year 2100, as on a local clock. chrono-tz has each zone's changes of the clocks up to there,
-/// and winter ever after.
+/// The first second of the year 2100, on a local clock. chrono-tz knows each zone's clock changes up to then, and gives
+/// winter time for all later times.
 const RULES_END: i64 = 4_102_444_800;
 
-/// Where a local time was.
+/// The offset or zone of a local time.
 pub(super) enum Zone<'a> {
-    /// At so many seconds east of Greenwich, and perhaps in a zone that agrees with it: `+01:00[Europe/Paris]`.
+    /// This many seconds east of Greenwich, and perhaps the name of a zone that agrees with the offset:
+    /// `+01:00[Europe/Paris]`.
     Offset {
         east: i64,
-        /// `Z` is the instant itself, and says nothing of a local offset (RFC 9557, 2.2).
+        /// Whether the offset is `Z`, which gives the instant and says nothing about a local offset (RFC 9557, 2.2).
         is_z: bool,
         bracket: Option<&'a str>,
     },
-    /// On a zone's clocks: ` Europe/Paris`.
+    /// The clocks of a zone: ` Europe/Paris`.
     Clocks(Tz),
 }
 
 impl<'a> Zone<'a> {
-    /// Reads all of `text`; `None` of the empty one.
+    /// Reads all of `text`. Returns `None` for an empty text.
     pub(super) fn read(text: &'a str) -> Result<Option<Self>, NoMoment> {
         let (text, bracket) = match text.strip_suffix(']').and_then(|text| text.split_once('[')) {
             Some((text, bracket)) => (text, Some(bracket)),
@@ -54,8 +55,8 @@ impl<'a> Zone<'a> {
         zone.map(Some).ok_or(NoMoment::Other)
     }
 
-    /// `UTC`, `GMT+1`, `Europe/Paris`, `+01:00`. Names without a slash are abbreviations, of which many are several
-    /// zones'.
+    /// Reads a zone's name: `UTC`, `GMT+1`, `Europe/Paris`, `+01:00`. Other names without a slash are abbreviations,
+    /// many of which belong to several zones, and are not read.
     fn named(name: &str) -> Option<Self> {
         if name.contains('/') {
             return name.parse().ok().map(Self::Clocks);
@@ -76,7 +77,7 @@ impl<'a> Zone<'a> {
         })
     }
 
-    /// The seconds by which the local time `local`, in seconds since 1970, is ahead of UTC.
+    /// Returns the seconds by which the local time `local`, in seconds since 1970, is ahead of UTC.
     pub(super) fn offset(&self, local: i64) -> Result<i64, NoMoment> {
         match *self {
             Self::Clocks(zone) if local < RULES_END => {
@@ -104,7 +105,8 @@ impl<'a> Zone<'a> {
         }
     }
 
-    /// Whether the zone is `east` seconds ahead of UTC at the instant `utc`. A zone whose rules are not known may be.
+    /// Returns whether the zone is `east` seconds ahead of UTC at the instant `utc`, or may be because its rules are
+    /// not known.
     fn has(&self, east: i64, utc: i64) -> bool {
         match *self {
             Self::Offset { east: own, .. } => own == east,
@@ -117,8 +119,8 @@ impl<'a> Zone<'a> {
     }
 }
 
-/// Whether a text may be a zone's name. One that is not known, of a zone younger than this program, does no harm
-/// behind an offset.
+/// Returns whether a text may be a zone's name. A zone newer than this program has an unknown name, which does no harm
+/// after an offset.
 fn is_zone_name(name: &str) -> bool {
     let continues = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-+:".contains(&byte);
     !name.is_empty() && name.bytes().all(continues)
@@ -133,7 +135,7 @@ fn seconds(offset: &impl Offset) -> i64 {
 }
 
 impl Cursor<'_> {
-    /// `+1`, `+01`, `+0100`, `+01:00`, `+01:00:30` or `+010030`, in seconds.
+    /// Reads an offset in seconds: `+1`, `+01`, `+0100`, `+01:00`, `+01:00:30` or `+010030`.
     fn offset(&mut self) -> Option<i64> {
         let sign = match (self.take('+'), self.take('-')) {
             (true, false) => 1,
@@ -164,8 +166,8 @@ impl Cursor<'_> {
         exists.then(|| sign * i64::from(hours * 3600 + minutes * 60 + seconds))
     }
 
-    /// Passes over what Go writes behind an offset, ` CET`, and over nothing as well; whether that is the end. `UTC` and
-    /// `GMT` must be right.
+    /// Passes over the abbreviation that Go writes after an offset (` CET`), if there is one, and returns whether the
+    /// text ends there. `UTC` and `GMT` must agree with the offset.
     fn abbreviation(&mut self, east: i64) -> bool {
         if !self.blanks() {
             return self.0.is_empty();

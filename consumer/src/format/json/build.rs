@@ -1,7 +1,7 @@
-//! Arrow arrays, value by value.
+//! Builds Arrow arrays, value by value.
 //!
-//! Appending cannot fail: what comes here has been read as the column's own type, whole. A value of
-//! another type would become NULL; [`read`](super::read) makes none.
+//! Appending cannot fail, because each value has been read completely and as the column's own type. A value of another
+//! type would become NULL; [`read`](super::read) never makes one.
 
 use std::slice::Iter;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use arrow::error::ArrowError;
 use super::read::{Row, Value};
 use super::text::checked_text;
 
-/// One column being built.
+/// A builder of one column.
 #[derive(Debug)]
 pub(super) enum Builder {
     Text(StringViewBuilder),
@@ -35,18 +35,18 @@ pub(super) enum Builder {
     Timestamp(TimestampMicrosecondBuilder),
     List(ListBuilder),
     Struct(StructBuilder),
-    /// No schema has such a column.
+    /// A column of a type that no schema has, and its number of rows.
     Other(DataType, usize),
 }
 
 #[derive(Debug)]
 pub(super) struct ListBuilder {
     item: FieldRef,
-    /// The end of each list among the elements; first comes 0.
+    /// The index in the elements where each list ends. The first entry is 0.
     ends: Vec<i32>,
     valid: NullBufferBuilder,
     elements: Box<Builder>,
-    /// How many there are.
+    /// The number of elements.
     count: usize,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct StructBuilder {
 }
 
 impl Builder {
-    /// With room for `rows` values, where that can be told beforehand.
+    /// Makes a builder with room for `rows` values, if the room can be known beforehand.
     pub(super) fn new(field: &Field, rows: usize) -> Self {
         match field.data_type() {
             DataType::Utf8View => Self::Text(StringViewBuilder::with_capacity(rows)),
@@ -93,7 +93,7 @@ impl Builder {
         }
     }
 
-    /// Appends the next value of `values`, with all that belongs to it. `row` and `record` hold its texts.
+    /// Appends the next value of `values` with everything that belongs to it. `row` and `record` hold its texts.
     #[inline]
     pub(super) fn append(&mut self, values: &mut Iter<'_, Value>, row: &Row, record: &[u8]) {
         let value = values.next().copied().unwrap_or(Value::Null);
@@ -160,10 +160,10 @@ impl Builder {
         }
     }
 
-    /// The array built so far. The builder is empty then.
+    /// Returns the array built so far, and empties the builder.
     ///
     /// # Errors
-    /// None that a value could cause: the parts are built together.
+    /// Fails only for reasons that no value can cause, since all parts are built together.
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
             Self::Text(builder) => Arc::new(builder.finish()),
@@ -208,9 +208,9 @@ impl Builder {
 }
 
 impl ListBuilder {
-    /// Ends a list behind the elements appended so far.
+    /// Ends a list after the elements appended so far.
     fn end(&mut self, valid: bool) {
-        // A batch holds less than 2^31 bytes of JSON, and an element takes more than one of them.
+        // A batch holds less than 2^31 bytes of JSON, and an element takes more than one of these bytes.
         self.ends
             .push(i32::try_from(self.count).unwrap_or(i32::MAX));
         self.valid.append(valid);

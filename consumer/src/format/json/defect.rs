@@ -1,6 +1,6 @@
-//! Why a record is bad: what the dead letter's header says, and what is counted.
+//! The reasons why a record is bad. A dead letter's header states the reason, and bad records are counted by it.
 //!
-//! Texts are short and stable up to the first colon. A value's excerpt is escaped and cut, so that it
+//! The texts are short, and stay the same up to the first colon. The excerpt of a value is escaped and cut, so that it
 //! can be shown anywhere.
 
 use std::fmt;
@@ -9,34 +9,34 @@ use thiserror::Error;
 
 use super::scan::{Fault, Scanner};
 
-/// Why a record cannot become a row. Positions count bytes of the value from 0; columns inside STRUCT
-/// and ARRAY are named by their path, as in `card.brand` or `items[].price`.
+/// The reason why a record cannot become a row. Positions count the bytes of the value from 0. A column inside STRUCT
+/// and ARRAY is named by its path, as in `card.brand` or `items[].price`.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Defect {
-    /// The value is empty, or blank.
+    /// The value is empty or has only blanks.
     #[error("empty value")]
     Empty,
-    /// The record is larger than what one batch of Arrow arrays, as full as it is, can take.
+    /// The record is too large for a batch of Arrow arrays that is as full as this one.
     #[error("too large: {bytes} bytes")]
     TooLarge {
-        /// The length of the value, and of the headers if they are read.
+        /// The length of the value and the key, and of the headers if they are read.
         bytes: usize,
     },
     /// The value is not UTF-8.
     #[error("not UTF-8: byte {at}")]
     NotUtf8 {
-        /// The first byte that is not.
+        /// The place of the first byte that is not UTF-8.
         at: usize,
     },
     /// The value is not JSON.
     #[error("not JSON: expected {expected} at byte {at}")]
     NotJson {
-        /// The first byte that cannot stand where it does.
+        /// The place of the first byte that JSON does not allow there.
         at: usize,
-        /// What could.
+        /// The description of what JSON would allow there.
         expected: &'static str,
     },
-    /// The value begins as a schema registry's serializer writes it.
+    /// The value begins with the prefix that a schema registry's serializer writes.
     #[error(
         "not JSON: begins with a schema registry's prefix (a zero byte and the id of schema {schema_id}); have the \
          producer write JSON without it"
@@ -51,47 +51,47 @@ pub enum Defect {
         /// The value's length.
         at: usize,
     },
-    /// Something follows the object, such as another one.
+    /// Something follows the object, for instance another object.
     #[error("more than one value: the first ends before byte {at}")]
     Trailing {
-        /// Where the second thing begins.
+        /// The place where it begins.
         at: usize,
     },
-    /// The value is JSON, but not an object.
+    /// The value is JSON and not an object.
     #[error("not an object: {excerpt}")]
     NotAnObject {
         /// The value's beginning.
         excerpt: Excerpt,
     },
-    /// Too many objects and arrays in one another.
+    /// The value has too many objects and arrays inside one another.
     #[error("nested too deep: more than 128 levels at byte {at}")]
     TooDeep {
-        /// The first bracket that is too much.
+        /// The place of the first bracket that is too deep.
         at: usize,
     },
-    /// A column that the query reads holds something that its type does not take.
+    /// A column that the query reads holds a value that its type does not take.
     #[error("wrong type: column {column} is {expected}, found {excerpt}{hint}")]
     WrongType {
         /// The column.
         column: String,
-        /// Its type, in DDL words.
+        /// The column's type, in DDL words.
         expected: String,
         /// The value's beginning.
         excerpt: Excerpt,
-        /// What is in the way, if more than the type.
+        /// A further reason, if the type alone does not explain it.
         hint: Hint,
     },
-    /// A number that the column's type has no room for: too large, or too exact.
+    /// The column's type has no room for a number, which is too large or has too many digits.
     #[error("out of range: column {column} is {expected}, found {excerpt}")]
     OutOfRange {
         /// The column.
         column: String,
-        /// Its type, in DDL words.
+        /// The column's type, in DDL words.
         expected: String,
         /// The value's beginning.
         excerpt: Excerpt,
     },
-    /// A column that is NOT NULL has no value.
+    /// A NOT NULL column has no value.
     #[error("missing value: column {column} is NOT NULL")]
     MissingValue {
         /// The column.
@@ -99,20 +99,20 @@ pub enum Defect {
     },
 }
 
-/// What makes a value one that a column cannot take, beside the column's type.
+/// The reason why a column cannot take a value, besides the column's type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hint {
-    /// The type says all.
+    /// The column's type explains everything.
     None,
-    /// A number is no time unless it is said what it counts.
+    /// A number is a time only if the column's type gives the number's unit.
     EpochUnit,
-    /// A local time that a time zone's clocks never showed.
+    /// The value is a local time that the time zone's clocks never showed.
     SkippedTime,
-    /// A local time that a time zone's clocks showed twice.
+    /// The value is a local time that the time zone's clocks showed twice.
     RepeatedTime,
-    /// A local time of a year for which a time zone's rules are not known.
+    /// The value is a local time of a year for which the time zone's rules are not known.
     UnknownRules,
-    /// An offset that is not the one which its time zone has then.
+    /// The value's offset differs from the offset of its time zone at that time.
     OtherOffset,
 }
 
@@ -134,8 +134,8 @@ impl fmt::Display for Hint {
 }
 
 impl Defect {
-    /// What `fault` means for the record that `scanner` stands in. A record that is not UTF-8 is that,
-    /// wherever else it is wrong, unless it was cut off in the middle of a character.
+    /// Returns the defect that `fault` means for the record of `scanner`. A record that is not UTF-8 gets that defect,
+    /// whatever else is wrong with it, unless it is cut off in the middle of a character.
     #[cold]
     pub(super) fn from_fault(fault: Fault, scanner: &Scanner<'_>) -> Self {
         let at = scanner.at();
@@ -156,7 +156,7 @@ impl Defect {
         }
     }
 
-    /// The record goes on where `scanner` stands, behind its end.
+    /// Returns the defect of a record that continues after its end, at the place of `scanner`.
     #[cold]
     pub(super) fn trailing(scanner: &Scanner<'_>) -> Self {
         let at = scanner.at();
@@ -169,7 +169,7 @@ impl Defect {
     }
 }
 
-/// The beginning of a value, escaped, at most 40 characters of it.
+/// The beginning of a value: at most 40 characters of it, escaped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excerpt(String);
 
@@ -181,7 +181,7 @@ impl Excerpt {
         let mut letters = value.trim_start().chars();
         for letter in letters.by_ref().take(Self::CHARACTERS) {
             match letter {
-                // Quotes and backslashes are as they stood; only what a terminal would obey is escaped.
+                // Quotes and backslashes stay as they are. Only what a terminal would act upon is escaped.
                 '"' | '\'' | '\\' => excerpt.push(letter),
                 _ => excerpt.extend(letter.escape_debug()),
             }

@@ -1,4 +1,4 @@
-//! Infers a schema from a topic's first records, for whoever gives no SCHEMA. It reads them as the decoder does.
+//! Infers a schema from a topic's first records if no SCHEMA is given. It reads the records as the decoder does.
 //!
 //! | seen | column |
 //! |---|---|
@@ -12,10 +12,11 @@
 //! | arrays, objects | `ARRAY`, `STRUCT` of what is in them |
 //! | several of these | what nine in ten are; else `STRING`, which takes any value as its text |
 //!
-//! A number that looks like a point in time is a number: nobody says what it counts. Columns stand in the order in which
-//! they were first seen. What cannot be a column is left out and named with its reason, so that a query which reads it can
-//! say so. But for the few values that are not as nine in ten are, no guess makes bad records of those that were seen
-//! here. Later records may of course hold what the first did not.
+//! A number that looks like a point in time is a number, because its unit is not known. Columns stand in the order in
+//! which they were first seen. A field that cannot be a column is left out and named with the reason, so that the error
+//! of a query which reads it can state that reason. No guess turns the records that were seen here into bad records,
+//! except for the few whose values differ from nine in ten. Later records may of course hold values that the first ones
+//! did not.
 
 use std::collections::HashMap;
 
@@ -34,45 +35,45 @@ mod seen;
 
 pub use left_out::{Noted, Notes};
 
-/// How many records are worth looking at; callers need not give more.
+/// The number of records that are worth looking at. Callers need not give more.
 pub const SAMPLES: usize = 1000;
 
 /// A field is of the kind that has this many times as many values as all other kinds together.
 const OUTWEIGHS: usize = 9;
 
-/// A schema made from records.
+/// A schema inferred from records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inferred {
-    /// The columns.
+    /// The inferred table schema.
     pub schema: TableSchema,
-    /// What is in the records but not in the schema.
+    /// The fields of the records that are not in the schema.
     pub left_out: Notes,
-    /// Columns, and fields in them, whose values are of several kinds, and which are therefore STRING.
+    /// The columns, and fields in them, that are STRING because their values are of several kinds.
     pub as_text: Notes,
-    /// Records that the schema comes from.
+    /// The number of records that the schema comes from.
     pub samples: usize,
-    /// Records passed over because they are not JSON objects, or not like the others.
+    /// The number of records that were ignored because they are not JSON objects or differ from the others.
     pub bad: usize,
 }
 
-/// Why there is no schema.
+/// The reason why there is no schema.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum InferError {
-    /// No record was given.
+    /// No records were given.
     #[error(
         "SCHEMA cannot be inferred: there are no records yet; give it, as in `card_brand STRING, amount DECIMAL(12,2)`"
     )]
     NoRecords,
-    /// No record is a JSON object.
+    /// None of the records is a JSON object.
     #[error(
         "SCHEMA cannot be inferred: of the first {} none is a JSON object; is TOPIC the right one?",
         counted(*.bad as u64, "record")
     )]
     NoneGood {
-        /// How many were given.
+        /// The number of records that were given.
         bad: usize,
     },
-    /// All records begin as a schema registry's serializers write them.
+    /// All records begin with the prefix that a schema registry's serializers write.
     #[error(
         "SCHEMA cannot be inferred: all of the first {} begin with a schema registry's prefix (a zero byte and the id of \
          schema {schema_id}), which is not read; have their producer write JSON without it, as Kafka's JsonConverter \
@@ -80,26 +81,26 @@ pub enum InferError {
         counted(*.bad as u64, "record")
     )]
     RegistryPrefix {
-        /// How many were given.
+        /// The number of records that were given.
         bad: usize,
-        /// The schema of the first one.
+        /// The id of the first record's schema.
         schema_id: u32,
     },
-    /// No field has a type.
+    /// No field of the records has a type.
     #[error(
         "SCHEMA cannot be inferred: in the first {} no field can be a column; give it",
         counted(*.samples as u64, "record")
     )]
     NoColumns {
-        /// How many records are good.
+        /// The number of good records.
         samples: usize,
     },
 }
 
-/// Infers a schema from records' values, given from the first on; [`SAMPLES`] of them are enough.
+/// Infers a schema from the values of records, given from the first on. [`SAMPLES`] records are enough.
 ///
 /// # Errors
-/// Without a record that is a JSON object with a field.
+/// Fails if no record is a JSON object with a field that can be a column.
 pub fn infer<'a>(samples: impl IntoIterator<Item = &'a [u8]>) -> Result<Inferred, InferError> {
     let mut records = Vec::new();
     let mut not_json = Vec::new();
@@ -148,17 +149,18 @@ pub fn infer<'a>(samples: impl IntoIterator<Item = &'a [u8]>) -> Result<Inferred
     })
 }
 
-/// An object's members: names and values, as they stand.
+/// The members of an object, as names and values in their order.
 type Members<'a> = Vec<(String, Value<'a>)>;
 
-/// The members of a record, if the decoder would take it.
+/// Returns the members of a record if the decoder would accept the record.
 fn record(bytes: &[u8]) -> Option<Members<'_>> {
     let mut scanner = Scanner::new(bytes, framing::json_start(bytes));
     let members = members(&mut scanner, 1)?;
     scanner.is_done().then_some(members)
 }
 
-/// The members of the object that begins where `scanner` is, which stands in `depth` objects and arrays with those in it.
+/// Returns the members of the object that begins at the place of `scanner`. The members stand inside `depth` objects
+/// and arrays.
 fn members<'a>(scanner: &mut Scanner<'a>, depth: u32) -> Option<Members<'a>> {
     let mut members = Vec::new();
     while let Some(key) = scanner.member(members.is_empty()).ok()? {
@@ -170,8 +172,8 @@ fn members<'a>(scanner: &mut Scanner<'a>, depth: u32) -> Option<Members<'a>> {
     Some(members)
 }
 
-/// What kind of value each field nearly always has: the few records that differ are bad ones, and one
-/// of them must not decide that an amount is no number. A field that is nearly always a text takes the others as well.
+/// The kind of value that each field nearly always has. The few records that differ are bad, and one of them must not
+/// decide that an amount is not a number. A field that is nearly always a text takes other values as well.
 struct Usual(HashMap<String, SeenKind>);
 
 impl Usual {

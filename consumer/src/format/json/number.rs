@@ -1,29 +1,29 @@
-//! Numbers from their digits, exactly: none of them goes through a float but floats.
+//! Reads numbers from their digits, exactly. Only a number for a float column goes through a float.
 
 use super::scan::Scanner;
 
-/// Why a text is not a number of the type asked for.
+/// The reason why a text is not a number of the type asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NumberError {
-    /// It has digits that the type has no room for, before the point or behind it.
+    /// The number has digits for which the type has no room, before the point or after it.
     OutOfRange,
-    /// It is not a number as JSON has them.
+    /// The text is not a number in JSON's grammar.
     NotANumber,
 }
 
-/// Whether `text` is one number as JSON has them, and nothing else.
+/// Returns whether `text` is one number in JSON's grammar, and nothing else.
 pub(super) fn is_number(text: &str) -> bool {
     let mut scanner = Scanner::new(text.as_bytes(), 0);
     scanner.number().is_ok() && scanner.at() == text.len()
 }
 
-/// `number` × 10^`scale` as a whole number of at most `precision` digits (at most 38).
+/// Returns `number` × 10^`scale` as a whole number of at most `precision` digits (at most 38).
 ///
-/// `number` is a JSON number, as bytes. `12.340` has two digits behind the point, and `1e2` is 100: only the value
-/// counts.
+/// `number` is a JSON number, as bytes. Only its value counts: `12.340` has two digits after the point, and `1e2` is
+/// 100.
 ///
 /// # Errors
-/// `OutOfRange` where a digit other than 0 has no place.
+/// Returns `OutOfRange` if there is no room for a digit other than 0.
 #[inline]
 pub(super) fn decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, NumberError> {
     match short_decimal(number, scale) {
@@ -34,7 +34,7 @@ pub(super) fn decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, N
     }
 }
 
-/// 10^0 to 10^18: all that an i64 has room for.
+/// The powers 10^0 to 10^18: all that fit an i64.
 const POWERS: [u64; 19] = {
     let mut powers = [1; 19];
     let mut i = 1;
@@ -45,7 +45,7 @@ const POWERS: [u64; 19] = {
     powers
 };
 
-/// [`decimal`] for the numbers that there are: no exponent, at most 18 digits, none behind the scale.
+/// Does what [`decimal`] does for the usual numbers: no exponent, at most 17 characters, no digits beyond the scale.
 #[inline]
 fn short_decimal(number: &[u8], scale: i8) -> Option<i64> {
     let (negative, digits) = match number {
@@ -75,7 +75,7 @@ fn short_decimal(number: &[u8], scale: i8) -> Option<i64> {
     Some(if negative { -value } else { value })
 }
 
-/// [`decimal`] for every number, however long.
+/// Does what [`decimal`] does for every number, however long.
 #[cold]
 fn any_decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, NumberError> {
     match cut_off(number, precision, scale)? {
@@ -84,7 +84,7 @@ fn any_decimal(number: &[u8], precision: u8, scale: i8) -> Result<i128, NumberEr
     }
 }
 
-/// `number` × 10^`scale`, rounded down to a whole number. As [`decimal`] but for that.
+/// Returns `number` × 10^`scale`, rounded down to a whole number. In all else it does what [`decimal`] does.
 #[inline]
 pub(super) fn floor(number: &[u8], scale: i8) -> Result<i128, NumberError> {
     match short_decimal(number, scale) {
@@ -96,7 +96,7 @@ pub(super) fn floor(number: &[u8], scale: i8) -> Result<i128, NumberError> {
     }
 }
 
-/// `number` × 10^`scale` without what is behind the point, and whether that was anything but zeros.
+/// Returns `number` × 10^`scale` without the digits after the point, and whether any of these was not zero.
 #[cold]
 fn cut_off(number: &[u8], precision: u8, scale: i8) -> Result<(i128, bool), NumberError> {
     let is_e = |byte: &u8| matches!(byte, b'e' | b'E');
@@ -109,7 +109,7 @@ fn cut_off(number: &[u8], precision: u8, scale: i8) -> Result<(i128, bool), Numb
     };
     let whole = mantissa.iter().position(|byte| *byte == b'.');
     let whole = whole.unwrap_or(mantissa.len());
-    // The place of the next digit in the result: 0 is its last one.
+    // The place of the next digit in the result; the result's last digit has the place 0.
     let mut place = i64::try_from(whole).map_err(|_| NumberError::OutOfRange)? - 1
         + exponent
         + i64::from(scale);
@@ -127,7 +127,7 @@ fn cut_off(number: &[u8], precision: u8, scale: i8) -> Result<(i128, bool), Numb
         }
         place -= 1;
     }
-    // The first digit had its place within the precision, so this stays below 10^38.
+    // The place of the first digit was within the precision, so this stays below 10^38.
     if value != 0 {
         for _ in 0..=place {
             value *= 10;
@@ -136,7 +136,7 @@ fn cut_off(number: &[u8], precision: u8, scale: i8) -> Result<(i128, bool), Numb
     Ok((if negative { -value } else { value }, lost))
 }
 
-/// An exponent, or one that is far beyond all types if it is too large to be kept.
+/// Returns an exponent. One that is too large to be stored becomes an exponent far beyond all types.
 fn saturating(exponent: &[u8]) -> i64 {
     const FAR: i64 = 1 << 40;
     let (sign, digits) = match exponent {
@@ -149,14 +149,14 @@ fn saturating(exponent: &[u8]) -> i64 {
     sign * size
 }
 
-/// A whole number; `3.0` and `1e2` are.
+/// Returns a whole number; `3.0` and `1e2` are whole numbers.
 #[inline]
 pub(super) fn integer<T: TryFrom<i128>>(number: &[u8]) -> Result<T, NumberError> {
     let value = decimal(number, 19, 0)?;
     T::try_from(value).map_err(|_| NumberError::OutOfRange)
 }
 
-/// The float nearest to the number. One that only infinity is near to is out of range.
+/// Returns the float nearest to the number. A number so large that infinity is nearest is out of range.
 pub(super) fn double(number: &str) -> Result<f64, NumberError> {
     match number.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
@@ -165,7 +165,7 @@ pub(super) fn double(number: &str) -> Result<f64, NumberError> {
     }
 }
 
-/// As [`double`], in single precision, rounded once.
+/// Returns the float of single precision that is nearest to the number, rounded only once.
 pub(super) fn float(number: &str) -> Result<f32, NumberError> {
     match number.parse::<f32>() {
         Ok(value) if value.is_finite() => Ok(value),

@@ -1,11 +1,11 @@
-//! Guesses the next key from the records before: a producer writes its keys in the same order.
+//! Guesses the next key from earlier records, since a producer writes its keys in the same order.
 //!
-//! What stands between two values (`,"amount": `, blanks and all) is called a lead here. Each lead
-//! seen is kept together with the column that it leads to and the lead that came next last time. If the
-//! record goes on with the very bytes of that one, its syntax is known to be good and its column found,
-//! by one comparison. If not, the lead is read byte by byte and remembered.
+//! The bytes between two values (`,"amount": `, including blanks) are called a lead here. The table stores each lead
+//! that was seen, the column that it leads to, and the lead that followed it last time. If the record continues with
+//! exactly the bytes of that following lead, a single comparison shows that the syntax is right and which column comes
+//! next. If not, the lead is read byte by byte and stored in the table.
 //!
-//! A wrong guess costs time, never a wrong value.
+//! A wrong guess costs time, and never gives a wrong value.
 
 use std::collections::HashMap;
 
@@ -13,20 +13,21 @@ use super::quotes::Quotes;
 use super::scan::{Fault, Scanner, Span, SpanKind};
 use super::text;
 
-/// The place of a record's column among those read.
+/// The place of a column among those that are read.
 pub(super) type Slot = usize;
 
-/// Leads kept, of all kinds of records in the topic. Records whose keys never repeat would fill any table: a full one is
-/// begun anew.
+/// The most leads that the table stores, for all kinds of records in the topic. Records whose keys never repeat would
+/// fill any table, so a full table is cleared and begun anew.
 const MOST_LEADS: usize = 1024;
 
-/// Longer ones are read byte by byte each time: keys that long are data, and a table of them would take any memory.
+/// The most bytes of a lead that is stored. Longer leads are read byte by byte each time: keys of that length are data,
+/// and a table of them would have no limit.
 const LONGEST_LEAD: usize = 256;
 
-/// The lead with which each record begins to be read: the empty one.
+/// The index of the empty lead, with which the reading of each record begins.
 const START: usize = 0;
 
-/// No lead is known to follow.
+/// Stands for the index of a lead if none is known to follow.
 const NONE: usize = usize::MAX;
 
 /// The columns read by name, and the order in which the last records had them.
@@ -35,20 +36,20 @@ pub(super) struct Order {
     slots: HashMap<Box<str>, Slot>,
     unread: Slot,
     leads: Vec<Lead>,
-    /// Which lead has these bytes.
+    /// The index of the lead that has these bytes.
     known: HashMap<Box<[u8]>, usize>,
-    /// The lead behind which the record is now.
+    /// The index of the lead after which the record is being read.
     current: usize,
-    /// For keys with escapes.
+    /// The text of a key that had escapes.
     key: String,
 }
 
-/// What stood between two values once.
+/// The bytes that once stood between two values.
 #[derive(Debug)]
 struct Lead {
     bytes: Box<[u8]>,
     slot: Slot,
-    /// The lead that followed last time.
+    /// The index of the lead that followed last time.
     next: usize,
 }
 
@@ -61,7 +62,7 @@ impl Lead {
         }
     }
 
-    /// What follows this lead in `rest`, if that begins with it.
+    /// Returns the bytes after this lead in `rest`, if `rest` begins with the lead.
     #[inline(always)]
     fn lead_off<'r>(&self, rest: &'r [u8]) -> Option<&'r [u8]> {
         let (here, behind) = rest.split_at_checked(self.bytes.len())?;
@@ -69,8 +70,8 @@ impl Lead {
     }
 }
 
-/// Whether two texts of the same length are equal. By their first and last bytes, which may overlap, if that is all of
-/// them: calls of `memcmp` took a fifth of the decoder's time.
+/// Returns whether two texts of the same length are equal. If their first and last bytes, which may overlap, make up
+/// the whole text, only these are compared: calls of `memcmp` took a fifth of the decoder's time.
 #[inline(always)]
 fn equal(a: &[u8], b: &[u8]) -> bool {
     match a.len() {
@@ -83,7 +84,8 @@ fn equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 impl Order {
-    /// `names` in the order of their slots. What leads to none of them gets the slot behind the last.
+    /// Makes an order for `names`, which are given in the order of their slots. A lead to any other name gets the slot
+    /// after the last.
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let slots: HashMap<Box<str>, Slot> = names.map(Box::from).zip(0..).collect();
         let mut order = Self {
@@ -98,14 +100,13 @@ impl Order {
         order
     }
 
-    /// To be called at a record's first byte.
+    /// Begins a record. It must be called at the record's first byte.
     #[inline]
     pub(super) fn restart(&mut self) {
         self.current = START;
     }
 
-    /// Passes over the lead to the next value and says where that belongs; `None` behind the object's
-    /// end.
+    /// Passes over the lead to the next value and returns that value's slot, or `None` after the object's end.
     #[inline]
     pub(super) fn next(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Slot>, Fault> {
         let guess = self.leads.get(self.current).map_or(NONE, |lead| lead.next);
@@ -119,8 +120,9 @@ impl Order {
         self.learn(scanner)
     }
 
-    /// Goes on as long as the record has the leads that are guessed, and says where their values stand. `quotes`
-    /// are the record's, which is plain. Whether the object ends there; if not, [`Self::next`] knows why.
+    /// Goes on as long as the record has the leads that are guessed, and stores the places of their values in `spans`.
+    /// `quotes` are the quotes of the record, which is plain. Returns whether the object ends there; if it does not,
+    /// [`Self::next`] finds out why.
     #[inline(always)]
     pub(super) fn follow(
         &mut self,
@@ -164,7 +166,7 @@ impl Order {
         ends
     }
 
-    /// As [`Self::next`], byte by byte.
+    /// Does what [`Self::next`] does, byte by byte, and stores the lead.
     #[inline(never)]
     fn learn(&mut self, scanner: &mut Scanner<'_>) -> Result<Option<Slot>, Fault> {
         let before = scanner.rest();
@@ -215,7 +217,7 @@ impl Order {
         self.leads.clear();
         self.known.clear();
         self.leads.push(Lead::new(b"", self.unread));
-        // What comes next must not be taken for a record's beginning.
+        // The next lead must not be taken for the beginning of a record.
         self.current = NONE;
     }
 }
@@ -240,7 +242,7 @@ mod tests {
             let value = &record[spans[0].start..spans[0].end];
             assert_eq!(value, i.to_string());
         }
-        // The column's alone, beside the one with which each record begins.
+        // The table has the lead to the column and the empty lead with which each record begins, and no other.
         assert_eq!((order.leads.len(), order.known.len()), (2, 1));
     }
 }

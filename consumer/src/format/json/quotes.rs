@@ -1,12 +1,12 @@
-//! Where the quotes of a record stand, found at once for all of it.
+//! The places of all quotes of a record, found in one pass over it.
 //!
-//! A record is *plain* if it is UTF-8 without backslashes and control characters: each of its strings then ends at
-//! the next quote. Searching that quote string by string makes each search wait for the one before; here 64 bytes
-//! become the bits of one word, whatever they mean (G. Langdale and D. Lemire, Parsing Gigabytes of JSON per Second,
-//! 2019, 3.1), and the end of a string is the next bit.
+//! A record is *plain* if it is UTF-8 without backslashes and control characters. Each of its strings then ends at the
+//! next quote. If that quote is searched for string by string, each search has to wait for the one before. Here 64
+//! bytes become the bits of one word, whatever they mean (G. Langdale and D. Lemire, Parsing Gigabytes of JSON per
+//! Second, 2019, 3.1), and the end of a string is the next set bit.
 //!
-//! Only on x86-64, where each processor has SSE2; elsewhere no record is found plain, and all are read by
-//! [`Scanner`](super::scan::Scanner) alone.
+//! This works only on x86-64, where each processor has SSE2. On other processors no record counts as plain, and
+//! [`Scanner`](super::scan::Scanner) alone reads all records.
 
 #![cfg_attr(
     target_arch = "x86_64",
@@ -16,18 +16,19 @@
     )
 )]
 
-/// Bytes that become one word.
+/// The number of bytes that become one word.
 const BLOCK: usize = 64;
 
-/// The quotes of one plain record. Kept for the next one: an eighth of the largest record's bytes.
+/// The quotes of one plain record. The memory is used again for the next record: an eighth of the largest record's
+/// bytes.
 #[derive(Debug, Default)]
 pub(super) struct Quotes {
-    /// A bit a byte, the lowest for the first; behind the last, a word without any.
+    /// One bit for each byte, the lowest bit for the first byte. A word without set bits follows the last one.
     words: Vec<u64>,
 }
 
 impl Quotes {
-    /// Those of `record`, if it is plain.
+    /// Finds the quotes of `record`, if it is plain.
     #[inline(always)]
     pub(super) fn find(&mut self, record: &[u8]) -> Option<&Self> {
         #[cfg(target_arch = "x86_64")]
@@ -48,11 +49,12 @@ impl Quotes {
         }
     }
 
-    /// The first quote at `at` or behind.
+    /// Returns the place of the first quote at `at` or after it.
     #[inline(always)]
     pub(super) fn next(&self, at: usize) -> Option<usize> {
         let (first, bit) = (at / BLOCK, at % BLOCK);
-        // Most strings reach into the next word at most. Both at once: whether one does cannot be foreseen.
+        // Most strings end in this word or the next one. Both are looked at together, since the processor cannot
+        // predict in which of them a string ends.
         let low = self.words.get(first)? >> bit;
         let high = self.words.get(first + 1)? << 1 << (BLOCK - 1 - bit);
         let both = low | high;
@@ -66,23 +68,24 @@ impl Quotes {
     }
 }
 
-/// What a record's bytes are.
+/// The kind of bytes that a record has.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 enum Text {
-    /// ASCII without backslashes and control characters: plain.
+    /// The record is ASCII without backslashes and control characters, so it is plain.
     Ascii,
-    /// There are some.
+    /// The record has backslashes.
     Backslashes,
-    /// There are none, but control characters or what is not ASCII.
+    /// The record has no backslashes, but has control characters or bytes that are not ASCII.
     Other,
 }
 
-/// Whether a record without backslashes is plain.
+/// Returns whether a record without backslashes is plain.
 #[cfg(target_arch = "x86_64")]
 #[inline(never)]
 fn is_plain(record: &[u8]) -> bool {
-    // All of it, and not up to the first: so it is done many bytes at a time.
+    // The search looks at all bytes instead of stopping at the first control character, so it takes many bytes in each
+    // step.
     let control = |found, byte: &u8| found | (*byte < b' ');
     !record.iter().fold(false, control) && simdutf8::basic::from_utf8(record).is_ok()
 }
@@ -96,7 +99,7 @@ mod sse2 {
 
     use super::{BLOCK, Text};
 
-    /// Sets a bit for each quote.
+    /// Sets a bit in `words` for each quote.
     #[inline]
     #[target_feature(enable = "sse2")]
     pub(super) fn find(record: &[u8], words: &mut Vec<u64>) -> Text {
@@ -113,18 +116,19 @@ mod sse2 {
                 let quotes = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, quote));
                 word |= u64::from(quotes.cast_unsigned()) << at;
                 backslashes = _mm_or_si128(backslashes, _mm_cmpeq_epi8(bytes, backslash));
-                // Signed: what is not ASCII is less than a blank as well.
+                // The comparison is signed, so a byte that is not ASCII is less than a blank, too.
                 low = _mm_or_si128(low, _mm_cmplt_epi8(bytes, blank));
             }
             word
         };
         words.extend(blocks.iter().map(&mut word));
-        // The rest with what is before it, seen already: copying it costs more.
+        // The rest is read together with bytes before it that have been read already, because copying the rest costs
+        // more.
         let last = match record.last_chunk() {
             Some(last) => word(last),
             None => word(&padded(record)),
         };
-        // Twice, since no rest would shift all of it.
+        // The shift is done in two steps because a rest of no bytes would need a shift by all 64 bits.
         words.extend([last >> 1 >> (BLOCK - 1 - rest.len()), 0]);
         let any = |bytes| _mm_movemask_epi8(bytes) != 0;
         match (any(backslashes), any(low)) {
@@ -134,7 +138,7 @@ mod sse2 {
         }
     }
 
-    /// A record of less than a block, with blanks before it.
+    /// Returns a record that is shorter than a block, with blanks before it.
     fn padded(record: &[u8]) -> [u8; BLOCK] {
         let mut block = [b' '; BLOCK];
         if let Some(end) = block.get_mut(BLOCK - record.len()..) {
@@ -143,8 +147,8 @@ mod sse2 {
         block
     }
 
-    /// From a value, and not by `_mm_loadu_si128` from a pointer, which would not be safe; it becomes that one
-    /// instruction.
+    /// Loads the bytes from a value. `_mm_loadu_si128` would load them from a pointer, which would not be safe; this
+    /// becomes the same single instruction.
     #[inline]
     #[target_feature(enable = "sse2")]
     fn load(sixteen: &[u8; 16]) -> __m128i {
@@ -160,7 +164,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes of which most are plain, and long runs without a quote.
+    /// Makes bytes of which most are plain, and long runs without a quote.
     fn record() -> impl Strategy<Value = Vec<u8>> {
         let byte = prop_oneof![
             60 => 0x61..0x7b_u8,
@@ -178,7 +182,7 @@ mod tests {
         #[test]
         fn quotes_are_those_that_a_search_finds(before in record(), record in record()) {
             let mut quotes = Quotes::default();
-            // Of another record nothing is left.
+            // The quotes of the record before must have no effect.
             quotes.find(&before);
             let plain = str::from_utf8(&record)
                 .is_ok_and(|text| text.chars().all(|letter| letter >= ' ' && letter != '\\'));

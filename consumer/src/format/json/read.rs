@@ -1,8 +1,8 @@
-//! From JSON values to the columns' types, before anything is appended.
+//! Reads JSON values as values of the columns' types, before anything is appended.
 //!
-//! A record's values are laid out in a [`Row`] one behind the other: a list says how many elements follow,
-//! a struct is followed by its fields. Only a row that is complete goes to the builders, so a record that
-//! turns out bad at its last column has left nothing behind. Rows are reused; a record allocates nothing.
+//! The values of a record are put into a [`Row`] one after the other: a list is followed by its elements, whose number
+//! it has, and a struct is followed by its fields. Only a complete row goes to the builders, so a record that turns out
+//! to be bad at its last column leaves nothing behind. Rows are used again, and a record allocates nothing.
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 use base64::Engine;
@@ -15,7 +15,7 @@ use super::text::{self, checked_text};
 use crate::moment::{self, Form, NoMoment};
 use crate::schema::{EpochUnit, TypeName};
 
-/// A value of a column's type. What a column appends is decided by its type; the two always agree.
+/// A value of a column's type. The column's type decides how the value is appended; the two always agree.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Value {
     Null,
@@ -28,25 +28,25 @@ pub(super) enum Value {
     Date(i32),
     /// Microseconds since 1970.
     Timestamp(i64),
-    /// Text in the record, from byte to byte.
+    /// A text in the record, from its first byte to the byte after its last.
     Text(usize, usize),
-    /// Text in the row, from byte to byte: it had escapes.
+    /// A text in the row, because it had escapes, from its first byte to the byte after its last.
     Unescaped(usize, usize),
-    /// Bytes in the row, from byte to byte.
+    /// Bytes in the row, from the first to the one after the last.
     Bytes(usize, usize),
-    /// So many elements follow.
+    /// A list: this many elements follow.
     List(usize),
-    /// The fields follow.
+    /// A struct: its fields follow.
     Struct,
 }
 
-/// The values of one record, and the texts that do not stand in the record as they are.
+/// The values of one record, and the texts that the record does not hold in the same form.
 #[derive(Debug, Default)]
 pub(super) struct Row {
     pub(super) values: Vec<Value>,
     pub(super) text: String,
     pub(super) bytes: Vec<u8>,
-    /// Where the fields of the structs being read stand.
+    /// The places of the fields of the structs that are being read.
     spans: Vec<Span>,
 }
 
@@ -58,7 +58,7 @@ impl Row {
         self.spans.clear();
     }
 
-    /// Gives back the room of a record that had very many values, or long texts.
+    /// Gives back the memory of a record that had very many values or long texts.
     pub(super) fn give_back(&mut self) {
         self.clear();
         self.values.shrink_to(MOST_KEPT);
@@ -68,15 +68,15 @@ impl Row {
     }
 }
 
-/// So many values, or bytes of text, have room without being asked for again.
+/// The number of values, and of bytes of text, for which a row holds memory from batch to batch.
 const MOST_KEPT: usize = 64 << 10;
 
-/// How the values of one column, or of a part of it, are read.
+/// Reads the values of one column or of a part of it.
 #[derive(Debug)]
 pub(super) struct ValueReader {
-    /// The name, or the path to it.
+    /// The column's name, or the path to the part.
     path: String,
-    /// Its type, and whether it may be NULL.
+    /// The type, and whether a value may be NULL.
     field: Field,
     shape: Shape,
 }
@@ -98,17 +98,17 @@ enum Shape {
     Date,
     Timestamp {
         instant: bool,
-        /// What a number counts, if numbers are taken.
+        /// The unit of a number, if numbers are read as timestamps.
         unit: Option<EpochUnit>,
     },
     Binary,
     List(Box<ValueReader>),
     Struct(Vec<(String, ValueReader)>),
-    /// No schema has such a column.
+    /// A type that no column of a schema has.
     Other,
 }
 
-/// Why a value does not become one of its column's type.
+/// The reason why a value cannot be one of its column's type.
 enum Mismatch {
     Type(Hint),
     Range,
@@ -140,8 +140,8 @@ impl From<NoMoment> for Mismatch {
     }
 }
 
-/// The microseconds of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59.999999Z. Milliseconds that are taken for seconds
-/// lie beyond them.
+/// The microseconds of 0001-01-01T00:00:00Z and of 9999-12-31T23:59:59.999999Z. Milliseconds that are mistaken for
+/// seconds lie outside.
 const YEARS_1_TO_9999: std::ops::RangeInclusive<i128> =
     -62_135_596_800_000_000..=253_402_300_799_999_999;
 
@@ -191,7 +191,7 @@ impl ValueReader {
         }
     }
 
-    /// Adds the value at `span` to the row. `record` has been checked.
+    /// Adds the value at `span` to the row. The syntax of `record` has been checked.
     #[inline]
     pub(super) fn read(&self, record: &[u8], span: Span, row: &mut Row) -> Result<(), Defect> {
         match span.kind {
@@ -303,7 +303,7 @@ impl ValueReader {
                 text::unescape(checked_text(record, span.inside()), &mut row.text);
                 Value::Unescaped(start, row.text.len())
             }
-            // What is no string is its JSON, as it stands.
+            // A value that is not a string becomes its JSON text as it stands in the record.
             (Shape::Text, _) => Value::Text(span.start, span.end),
             (_, SpanKind::Number) => {
                 self.scalar_of(checked_text(record, span.start..span.end), false, row)?
@@ -354,7 +354,7 @@ impl ValueReader {
             } if !quoted || number::is_number(text) => Value::Timestamp(epoch(text, unit)?),
             Shape::Timestamp { instant, unit } if quoted => {
                 let moment = moment::moment(text).map_err(|no| match no {
-                    // It is written otherwise than numbers are.
+                    // The text is a number that is not written as JSON writes numbers.
                     NoMoment::Number if unit.is_some() => Mismatch::TYPE,
                     no => no.into(),
                 })?;
@@ -377,7 +377,7 @@ impl ValueReader {
         Ok(value)
     }
 
-    /// A float from a word, bare or in quotes, of those that stand for one.
+    /// Returns the float that a word stands for, with or without quotes, such as NaN.
     #[cold]
     fn not_finite(&self, word: &str) -> Result<Value, Mismatch> {
         match (&self.shape, special(word)) {
@@ -408,7 +408,7 @@ impl ValueReader {
     }
 }
 
-/// The field that a key names.
+/// Returns the index of the field that a key names.
 fn position(
     fields: &[(String, ValueReader)],
     record: &[u8],
@@ -428,8 +428,8 @@ fn position(
     found
 }
 
-/// Microseconds since 1970 of a number in `unit`. What is beyond the microsecond is cut off, as in a text: towards the
-/// past.
+/// Returns the microseconds since 1970 of a number in `unit`. Digits beyond the microsecond are cut off towards the
+/// past, as in a text.
 fn epoch(number: &str, unit: EpochUnit) -> Result<i64, Mismatch> {
     let micros = number::floor(number.as_bytes(), unit.scale())?;
     match i64::try_from(micros) {
@@ -438,7 +438,8 @@ fn epoch(number: &str, unit: EpochUnit) -> Result<i64, Mismatch> {
     }
 }
 
-/// The floats that JSON has no number for: quoted, as Spark writes and reads them, or bare.
+/// Returns the float of a word for which JSON has no number. Spark writes and reads these words in quotes; others write
+/// them without.
 pub(super) fn special(text: &str) -> Option<f32> {
     match text {
         "NaN" => Some(f32::NAN),

@@ -1,33 +1,34 @@
-//! JSON's grammar (RFC 8259), checked in one pass over a record's bytes, with the three words for floats that JSON has
-//! no number for: Python, DuckDB and Ruby write them bare.
+//! Checks JSON's grammar (RFC 8259) in one pass over a record's bytes. It also accepts three words for floats that JSON
+//! has no number for, which Python, DuckDB and Ruby write without quotes.
 //!
-//! The scanner finds where values begin and end and of what kind they are; it converts nothing and
-//! allocates nothing, and does not recurse. Whatever it lets pass is JSON to the last byte, but for these words, in UTF-8,
-//! at most [`MAX_DEPTH`] deep. Only strings can hold what is not ASCII, so only those that do are checked for UTF-8.
+//! The scanner finds where values begin and end and of what kind they are. It converts nothing, allocates nothing and
+//! does not recurse. Every record that it accepts is JSON to its last byte, except for these words, is UTF-8, and is at
+//! most [`MAX_DEPTH`] deep. Only strings can hold bytes that are not ASCII, so only strings that do are checked for
+//! UTF-8.
 
 mod fault;
 mod nested;
 
 pub(super) use fault::{Expected, Fault};
 
-/// How many objects and arrays may stand in one another, the record itself included.
+/// The most objects and arrays that may stand inside one another, including the record itself.
 pub(super) const MAX_DEPTH: u32 = 128;
 
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
 
-/// What kind of JSON value stands in a [`Span`].
+/// The kind of JSON value at a [`Span`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SpanKind {
-    /// No value: the record has no such field.
+    /// There is no value, because the record has no such field.
     Missing,
     Null,
     True,
     False,
     Number,
-    /// `NaN`, `Infinity` or `-Infinity`, bare.
+    /// `NaN`, `Infinity` or `-Infinity`, without quotes.
     NotFinite,
-    /// A string without escapes: its text is what stands between the quotes.
+    /// A string without escapes, whose text is the bytes between the quotes.
     Text,
     /// A string with escapes.
     EscapedText,
@@ -35,7 +36,7 @@ pub(super) enum SpanKind {
     Array,
 }
 
-/// A value's place in the record, quotes and brackets included.
+/// A value's place in the record, including quotes and brackets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) start: usize,
@@ -50,13 +51,13 @@ impl Span {
         kind: SpanKind::Missing,
     };
 
-    /// What stands between a string's quotes.
+    /// Returns the place of a string's bytes between its quotes.
     pub(super) fn inside(self) -> std::ops::Range<usize> {
         self.start + 1..self.end.saturating_sub(1)
     }
 }
 
-/// A place in a record, and what is read from there on.
+/// A place in a record from which reading goes on.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -73,7 +74,7 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    /// Whether `text` stands here; it is passed over then.
+    /// Passes over `text` if it stands here, and returns whether it does.
     #[inline]
     pub(super) fn take(&mut self, text: &[u8]) -> bool {
         let there = self.rest().starts_with(text);
@@ -83,24 +84,24 @@ impl<'a> Scanner<'a> {
         there
     }
 
-    /// Passes over `bytes` bytes that are known to be good.
+    /// Passes over this many bytes, which are known to be right.
     #[inline]
     pub(super) fn skip(&mut self, bytes: usize) {
         self.at += bytes;
     }
 
-    /// Whether nothing but blanks is left.
+    /// Returns whether only blanks are left.
     pub(super) fn is_done(&mut self) -> bool {
         self.blank();
         self.at >= self.bytes.len()
     }
 
-    /// The whole record.
+    /// Returns the whole record.
     pub(super) fn record(&self) -> &'a [u8] {
         self.bytes
     }
 
-    /// What has not been read yet.
+    /// Returns the bytes that have not been read yet.
     #[inline]
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
@@ -111,7 +112,7 @@ impl<'a> Scanner<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    /// The next byte that is not blank.
+    /// Returns the next byte that is not blank.
     #[inline]
     pub(super) fn peek_past_blank(&mut self) -> Option<u8> {
         self.blank();
@@ -125,7 +126,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// One value, with the blanks before it; `depth` is how many objects and arrays it stands in.
+    /// Passes over one value and the blanks before it. `depth` is the number of objects and arrays around the value.
     #[inline(always)]
     pub(super) fn value(&mut self, depth: u32) -> Result<Span, Fault> {
         self.blank();
@@ -140,7 +141,7 @@ impl<'a> Scanner<'a> {
         Ok(Span { start, end, kind })
     }
 
-    /// A number or a word: what stands in no quotes or brackets.
+    /// Passes over a number or a word, which have no quotes or brackets.
     #[inline]
     fn bare(&mut self) -> Result<SpanKind, Fault> {
         match self.peek() {
@@ -153,7 +154,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// `true`, `false` or `null`.
+    /// Passes over `true`, `false` or `null`.
     #[inline(always)]
     fn word(&mut self) -> Result<SpanKind, Fault> {
         if self.take(b"null") {
@@ -167,7 +168,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// `NaN` or `Infinity`, or a record that breaks off within a word: then it goes to the record's end.
+    /// Passes over `NaN` or `Infinity`. If the record ends within a word, it goes to the record's end before it fails.
     #[cold]
     fn no_word(&mut self) -> Result<SpanKind, Fault> {
         if self.take(b"NaN") || self.take(b"Infinity") {
@@ -179,7 +180,8 @@ impl<'a> Scanner<'a> {
         Err(Fault::Expected(Expected::Value))
     }
 
-    /// What begins at `start` is no number, for the reason `fault`, but may be `-Infinity`.
+    /// Passes over `-Infinity` if it begins at `start`. Otherwise the value there is not a number, and `fault` is the
+    /// reason.
     #[cold]
     fn negative_infinity(&mut self, start: usize, fault: Fault) -> Result<SpanKind, Fault> {
         if self.at != start + 1 {
@@ -194,13 +196,13 @@ impl<'a> Scanner<'a> {
         Err(fault)
     }
 
-    /// Whether the record ends here in the middle of one of these words.
+    /// Returns whether the record ends here in the middle of one of these words.
     fn breaks_off_in(&self, words: &[&str]) -> bool {
         let rest = self.rest();
         !rest.is_empty() && words.iter().any(|word| word.as_bytes().starts_with(rest))
     }
 
-    /// A string, from its opening quote to behind its closing one.
+    /// Passes over a string, from its opening quote to the byte after its closing quote.
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<SpanKind, Fault> {
         let start = self.at + 1;
@@ -225,7 +227,7 @@ impl<'a> Scanner<'a> {
         Ok(kind)
     }
 
-    /// Checks the text from `start` to here.
+    /// Checks that the text from `start` to here is UTF-8.
     #[inline(never)]
     fn utf8(&mut self, start: usize) -> Result<(), Fault> {
         let text = self.bytes.get(start..self.at).unwrap_or_default();
@@ -235,13 +237,13 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Passes over a string's plain text, up to a quote, a backslash, a control character or the
-    /// record's end. Whether it is known to be ASCII.
+    /// Passes over a string's plain text, up to a quote, a backslash, a control character or the record's end. Returns
+    /// whether the text is known to be ASCII.
     ///
-    /// Eight bytes at a time: `(x - n…) & !x & 0x80…` has the highest bit set of each byte of `x` that is
-    /// less than n (at most 0x80), and perhaps of bytes above such a one, which the search for the lowest
-    /// does not see (H. S. Warren, Hacker's Delight, 6-1). With one bit turned, a quote (0x22) follows upon the
-    /// control characters (0 to 0x1f), and no other byte comes to stand below it.
+    /// It takes eight bytes in each step: `(x - n…) & !x & 0x80…` has the highest bit set of each byte of `x` that is
+    /// less than n (at most 0x80). It may also set the bit of bytes above such a byte, which the search for the lowest
+    /// set bit does not reach (H. S. Warren, Hacker's Delight, 6-1). With one bit turned, a quote (0x22) directly
+    /// follows the control characters (0 to 0x1f), and no other byte comes below it.
     #[inline(always)]
     fn plain_text(&mut self) -> bool {
         let mut seen = 0;
@@ -267,7 +269,7 @@ impl<'a> Scanner<'a> {
         seen & HIGHS == 0
     }
 
-    /// A backslash and what belongs to it. Whether surrogates have their other half is not syntax.
+    /// Passes over a backslash and the characters of its escape. The syntax does not require a surrogate's other half.
     #[cold]
     fn escape(&mut self) -> Result<(), Fault> {
         self.at += 1;
@@ -287,7 +289,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// `-12.5e+3`: a number as JSON has them, without leading zeros or a plus.
+    /// Passes over a number in JSON's grammar, such as `-12.5e+3`, without leading zeros or a plus.
     #[inline(always)]
     pub(super) fn number(&mut self) -> Result<SpanKind, Fault> {
         if self.peek() == Some(b'-') {

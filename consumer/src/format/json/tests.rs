@@ -1,5 +1,5 @@
-//! What the decoder promises as a whole. Expected values are written by hand, or come from serde_json,
-//! chrono, or arithmetic on digits: never from the decoder.
+//! Tests of what the decoder promises as a whole. Expected values are written by hand, or come from serde_json, chrono,
+//! or arithmetic on digits, and never from the decoder.
 
 use arrow::array::{Array, AsArray};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -11,7 +11,7 @@ mod cases;
 mod properties;
 mod sql;
 
-/// A record of no key, at a place that does not matter.
+/// The metadata of a record without a key, at a place that does not matter.
 const META: RecordMeta<'static> = RecordMeta {
     topic: "transactions",
     partition: 3,
@@ -21,7 +21,7 @@ const META: RecordMeta<'static> = RecordMeta {
     headers: &[],
 };
 
-/// A decoder for the columns of `ddl` named in `columns`, in that order.
+/// Returns a decoder for the columns of `ddl` that `columns` names, in that order.
 fn decoder(ddl: &str, columns: &[&str]) -> Decoder {
     let schema = TableSchema::parse(ddl).unwrap();
     let projection: Vec<usize> = columns
@@ -31,7 +31,7 @@ fn decoder(ddl: &str, columns: &[&str]) -> Decoder {
     Decoder::new(&schema, &projection).unwrap()
 }
 
-/// A column's values as Arrow shows them.
+/// Returns a column's values as Arrow shows them.
 fn shown(column: &dyn Array) -> Vec<String> {
     let options = FormatOptions::new().with_null("NULL");
     let formatter = ArrayFormatter::try_new(column, &options).unwrap();
@@ -40,7 +40,7 @@ fn shown(column: &dyn Array) -> Vec<String> {
         .collect()
 }
 
-/// A batch's rows as Arrow shows their values.
+/// Returns a batch's rows, with the values as Arrow shows them.
 fn rows(batch: &RecordBatch) -> Vec<Vec<String>> {
     let columns: Vec<_> = batch.columns().iter().map(|column| shown(column)).collect();
     (0..batch.num_rows())

@@ -2,17 +2,19 @@
 
 use std::ops::Range;
 
-/// The text at `range` of a record that the scanner has let pass, hence UTF-8.
+/// Returns the text at `range` of a record that the scanner has accepted, and which is therefore UTF-8.
 ///
-/// Looked at once more, since safe Rust has no other way from bytes to text; never empty for that reason.
+/// The bytes are checked once more, since safe Rust has no other way from bytes to text. The check never fails, so the
+/// text is never empty for that reason.
 #[inline]
 pub(super) fn checked_text(record: &[u8], range: Range<usize>) -> &str {
     let bytes = record.get(range).unwrap_or_default();
     str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Appends to `text` what the string `inside` its quotes stands for. Its syntax has been checked. Half of a surrogate
-/// pair without the other, which JSON's grammar lets pass and no text can hold, becomes U+FFFD.
+/// Appends the text of a string, whose bytes between the quotes are `inside`, to `text`. The string's syntax has been
+/// checked. Half of a surrogate pair without the other half becomes U+FFFD: JSON's grammar accepts it, and no text can
+/// hold it.
 pub(super) fn unescape(inside: &str, text: &mut String) {
     let mut rest = inside;
     while let Some((plain, escaped)) = rest.split_once('\\') {
@@ -48,7 +50,7 @@ pub(super) fn unescape(inside: &str, text: &mut String) {
     text.push_str(rest);
 }
 
-/// The second half of a surrogate pair, if `text` begins with one, and what is behind it.
+/// Returns the second half of a surrogate pair, if `text` begins with one, and the text after it.
 fn low_half(text: &str) -> Option<(u32, &str)> {
     let mut letters = text.strip_prefix("\\u")?.chars();
     let second = unit(&mut letters);
@@ -57,7 +59,7 @@ fn low_half(text: &str) -> Option<(u32, &str)> {
         .then_some((second, letters.as_str()))
 }
 
-/// The UTF-16 unit that the next four hex digits stand for.
+/// Returns the UTF-16 unit that the next four hex digits stand for.
 fn unit(letters: &mut std::str::Chars<'_>) -> u32 {
     letters
         .take(4)

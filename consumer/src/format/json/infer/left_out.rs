@@ -1,18 +1,18 @@
-//! Fields of the first records of which something is to be said, in one line however many they are.
+//! Fields of the first records about which the user is told something, in one line however many they are.
 
 use std::fmt::{self, Display, Formatter};
 
 use crate::number::count;
 
-/// So many are named in a line.
+/// The most fields that are named in the line.
 const NAMED: usize = 3;
 
-/// A field, and what is to be said of it.
+/// A field, and the note about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Noted {
-    /// Its name, or the path to it: `card.brand`, `items[].price`.
+    /// The field's name, or the path to it: `card.brand`, `items[].price`.
     pub column: String,
-    /// What it is like: `holds only NULL`.
+    /// The note, such as `holds only NULL`.
     pub why: String,
 }
 
@@ -25,7 +25,7 @@ impl Display for Noted {
     }
 }
 
-/// Fields, in the order in which they came up.
+/// The noted fields, in the order in which they were found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes(Vec<Noted>);
 
@@ -37,23 +37,23 @@ impl Notes {
         });
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no notes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// All of them.
+    /// Returns all notes.
     pub fn iter(&self) -> impl Iterator<Item = &Noted> {
         self.0.iter()
     }
 
-    /// Whether the line that they are told in names each.
+    /// Returns whether the line names every noted field.
     pub fn are_all_named(&self) -> bool {
         self.0.len() <= NAMED
     }
 
-    /// The one that a query has named which is wrong for the reason `error`: a field by its whole path, or, where
-    /// the query calls what it is in by another name, by its last words.
+    /// Returns the noted field that a query names and that caused the error `error`. The query names it by its whole
+    /// path, or only by the last part of the path if it gives the field's parent another name.
     pub fn named_in(&self, paths: &[Vec<String>], error: &str) -> Option<&Noted> {
         let paths: Vec<Vec<String>> = paths.iter().map(|path| folded(path)).collect();
         let error = error.to_lowercase();
@@ -63,7 +63,7 @@ impl Notes {
         };
         let by_path = |noted: &&Noted| {
             let own = path(noted);
-            // The name of its table may stand in front of a column.
+            // The name of the table may stand before the column.
             paths.iter().any(|path| {
                 path.starts_with(&own) || path.get(1..).is_some_and(|rest| rest.starts_with(&own))
             })
@@ -80,7 +80,7 @@ impl Notes {
     }
 }
 
-/// A line of all: each, if they are few; else how many there are of each sort.
+/// Writes all notes in one line: each note if they are few, or else the number of notes of each sort.
 impl Display for Notes {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         if self.are_all_named() {
@@ -114,7 +114,7 @@ impl Display for Notes {
     }
 }
 
-/// The names on the way to a field, without what says that one is an array's element.
+/// Returns the names on the path to a field, without the brackets that mark an array's element.
 fn path(noted: &Noted) -> Vec<String> {
     let names = noted.column.split('.');
     names
@@ -126,7 +126,7 @@ fn folded(path: &[String]) -> Vec<String> {
     path.iter().map(|name| name.to_lowercase()).collect()
 }
 
-/// Whether `name` stands in `text` as a word of its own.
+/// Returns whether `name` stands in `text` as a separate word.
 fn says(text: &str, name: &str) -> bool {
     let is_of_word = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(name).any(|(at, _)| {
@@ -193,7 +193,7 @@ mod tests {
         for path in [
             &["repository", "license"][..],
             &["transactions", "repository", "license", "key"],
-            // Under a name that the query gives.
+            // The query gives the field's parent another name.
             &["r", "license"],
         ] {
             assert_eq!(
@@ -209,7 +209,7 @@ mod tests {
             ),
             Some("commits[].author.url")
         );
-        // It is named, but what is wrong is something else.
+        // The query names the field, and the error has another cause.
         assert_eq!(
             found(&["repository", "license"], "there is no function summ"),
             None

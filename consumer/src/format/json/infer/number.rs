@@ -1,33 +1,33 @@
-//! The type that has room for all numbers seen, exactly if there is one.
+//! The type that has room for all numbers seen, and holds them exactly if any type does.
 
 use arrow::datatypes::DataType;
 
-/// Digits of DECIMAL columns, unless more were seen before the point.
+/// The digits of a DECIMAL column, unless the numbers had more before the point.
 const PRECISION: usize = 18;
-/// With more digits behind the point, a number is a measurement, not an amount.
+/// The most digits after the point of an amount. A number with more of them is a measurement.
 const MOST_SCALE: usize = 6;
-/// Amounts have cents, even if the first ones seen have none.
+/// The fewest digits after the point of an amount. Amounts have cents, even if the first ones seen have none.
 const LEAST_SCALE: usize = 2;
-/// All that a DECIMAL can have.
+/// The most digits that a DECIMAL can have.
 const MOST_DIGITS: usize = 38;
 
-/// What is known of the numbers in one place.
+/// A summary of the numbers in one place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Numbers {
     count: usize,
-    /// The most digits before the point, leading zeros not counted.
+    /// The most digits before the point, without leading zeros.
     before: usize,
-    /// The most digits behind it.
+    /// The most digits after the point.
     behind: usize,
     point: bool,
-    /// Whether one is written with an exponent, or is NaN or an infinity.
+    /// Whether a number is written with an exponent, or is NaN or an infinity.
     needs_float: bool,
-    /// Whether each is a whole number that BIGINT has room for.
+    /// Whether every number is a whole number that fits BIGINT.
     bigint: bool,
 }
 
 impl Numbers {
-    /// One number, as it stands in JSON.
+    /// Returns the summary of one number, as it is written in JSON.
     pub(super) fn of(text: &str) -> Self {
         let digits = text.trim_start_matches('-');
         let (before, behind) = digits.split_once('.').unwrap_or((digits, ""));
@@ -41,7 +41,7 @@ impl Numbers {
         }
     }
 
-    /// NaN or an infinity.
+    /// Returns the summary of NaN or an infinity.
     pub(super) fn not_finite() -> Self {
         Self {
             count: 1,
@@ -53,7 +53,7 @@ impl Numbers {
         }
     }
 
-    /// How many there are.
+    /// Returns how many numbers there are.
     pub(super) fn count(&self) -> usize {
         self.count
     }

@@ -1,4 +1,4 @@
-//! What the values of one field were, and the type that they make.
+//! The values that one field had, and the type that follows from them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::format::json::text::{checked_text, unescape};
 use crate::moment::{self, Form};
 use crate::schema::{MAX_DEPTH, Names, metadata, timestamp};
 
-/// A value in a record that the scanner has let pass.
+/// A value in a record that the scanner has accepted.
 #[derive(Clone, Copy)]
 pub(super) struct Value<'a> {
     record: &'a [u8],
     span: Span,
 }
 
-/// What a value is, as far as a column's type depends on it.
+/// The kind of a value, as far as a column's type depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum SeenKind {
     Boolean,
@@ -48,7 +48,8 @@ impl<'a> Value<'a> {
         Self { record, span }
     }
 
-    /// `None` for what fits every kind: null, and a float's word in quotes, which may be a text or a number.
+    /// Returns the kind, or `None` for a value that fits every kind: null, and a float's word in quotes, which may be a
+    /// text or a number.
     pub(super) fn kind(&self) -> Option<SeenKind> {
         match self.span.kind {
             scan::SpanKind::Missing | scan::SpanKind::Null => None,
@@ -62,7 +63,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What a string stands for; `None` if it is none.
+    /// Returns the text of a string, or `None` if the value is not a string.
     pub(super) fn text(&self) -> Option<String> {
         let inside = checked_text(self.record, self.span.inside());
         match self.span.kind {
@@ -76,7 +77,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// Whether it is a string that a float's column reads, too.
+    /// Returns whether the value is a string that a float column reads, too.
     fn is_special(&self) -> bool {
         let is_text = self.span.kind == scan::SpanKind::Text;
         is_text && special(checked_text(self.record, self.span.inside())).is_some()
@@ -91,23 +92,23 @@ impl<'a> Value<'a> {
     }
 }
 
-/// What one field's values were so far.
+/// The values that one field has had so far.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     booleans: usize,
     numbers: Option<Numbers>,
     texts: Texts,
-    /// NaN and the infinities, in quotes.
+    /// The number of NaNs and infinities in quotes.
     specials: usize,
     lists: usize,
-    /// What is in the lists.
+    /// The values inside the lists.
     item: Option<Box<Seen>>,
     objects: usize,
     members: Objects,
 }
 
 impl Seen {
-    /// Counts a value that stands in `depth` arrays and objects of its column.
+    /// Counts a value that stands inside `depth` arrays and objects of its column.
     fn add(&mut self, value: Value<'_>, depth: usize) {
         match value.kind() {
             None if value.is_special() => self.specials += 1,
@@ -126,7 +127,7 @@ impl Seen {
                 let item = self.item.get_or_insert_default();
                 let mut scanner = value.scanner();
                 let mut first = true;
-                // Deeper than a schema can be, nobody looks.
+                // Levels deeper than a schema can have are not looked at.
                 while depth < MAX_DEPTH && scanner.element(first).unwrap_or(false) {
                     first = false;
                     let Ok(span) = scanner.value(0) else { break };
@@ -151,10 +152,10 @@ impl Seen {
         }
     }
 
-    /// How many values were of each kind that there were.
+    /// Returns each kind that occurred, with its number of values.
     fn kinds(&self) -> Vec<(SeenKind, usize)> {
         let numbers = self.numbers.map_or(0, |numbers| numbers.count());
-        // A word that may be a text or a number is counted with the other values of its field.
+        // A quoted NaN or infinity may be a text or a number, so it counts as what the field's other values are.
         let is_number = numbers > 0 && self.texts.count == 0;
         let (of_numbers, of_texts) = match is_number {
             true => (self.specials, 0),
@@ -173,8 +174,8 @@ impl Seen {
         kinds
     }
 
-    /// The type, or why there is none. `path` names the field, which stands in `depth` arrays and objects; what is
-    /// left out of it, or is a text of necessity, is noted.
+    /// Returns the type, or the reason why there is none. `path` names the field, which stands inside `depth` arrays
+    /// and objects. Parts of it that are left out, or that are STRING because their values differ, are noted.
     fn data_type(
         &self,
         path: &str,
@@ -243,14 +244,14 @@ impl Seen {
     }
 }
 
-/// What strings were.
+/// The strings that a field had.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Texts {
     count: usize,
     instants: usize,
-    /// Times on the wall's clock, without a zone.
+    /// The number of local times, which have no zone.
     walls: usize,
-    /// `YYYY-MM-DD`.
+    /// The number of dates, as `YYYY-MM-DD`.
     dates: usize,
 }
 
@@ -262,13 +263,13 @@ impl Texts {
         match moment::moment(&text).map(|moment| moment.form) {
             Ok(Form::Instant) => self.instants += 1,
             Ok(Form::Wall) => self.walls += 1,
-            // 2026-01 may be anything.
+            // A text such as 2026-01 may mean anything.
             Ok(Form::Date) if text.len() == DATE => self.dates += 1,
             Ok(Form::Date) | Err(_) => {}
         }
     }
 
-    /// Whether each was a time, and all of one form.
+    /// Returns whether every string was a time and all had the same form.
     pub(super) fn are_times(&self) -> bool {
         self.count > 0 && [self.instants, self.walls, self.dates].contains(&self.count)
     }
@@ -283,7 +284,7 @@ impl Texts {
     }
 }
 
-/// The fields of all objects seen in one place, in the order in which they came up.
+/// The fields of all objects seen in one place, in the order in which they were first seen.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     fields: Vec<(String, Seen)>,
@@ -291,9 +292,9 @@ pub(super) struct Objects {
 }
 
 impl Objects {
-    /// Counts the members of one object, which stand in `depth` arrays and objects of their column.
+    /// Counts the members of one object. They stand inside `depth` arrays and objects of their column.
     pub(super) fn add(&mut self, members: Members<'_>, depth: usize) {
-        // The last of equal keys counts, as in decoding.
+        // If a key comes several times its last value counts, as in decoding.
         let mut last: HashMap<usize, Value<'_>> = HashMap::with_capacity(members.len());
         for (name, value) in members {
             last.insert(self.place(name), value);

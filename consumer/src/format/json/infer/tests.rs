@@ -1,4 +1,4 @@
-//! Schemas from records.
+//! Tests of schemas that are inferred from records.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn ddl(records: &[&str]) -> String {
     inferred(records).schema.to_string()
 }
 
-/// The type of `x` in records that hold these values.
+/// Returns the type of `x` in records that hold these values.
 fn type_of(values: &[&str]) -> String {
     let records: Vec<_> = values
         .iter()
@@ -87,7 +87,7 @@ fn times_without_a_zone_and_dates_are_what_they_say() {
     for mixed in [[instant, date], [instant, wall], [wall, date]] {
         assert_eq!(type_of(&mixed), "x STRING", "{mixed:?}");
     }
-    // A number, a year or a month may be anything.
+    // A number, a year or a month may mean anything.
     for text in ["12:00:00", "1769860800", "1776", "2026-01", "2026", ""] {
         assert_eq!(type_of(&[&format!("\"{text}\"")]), "x STRING", "{text}");
     }
@@ -112,7 +112,7 @@ fn a_number_that_is_not_finite_makes_a_double() {
         assert_eq!(type_of(&[number, "2.5"]), "x DOUBLE", "{number}");
     }
     assert_eq!(type_of(&["NaN"]), "x DOUBLE");
-    // In quotes it may be a text.
+    // A word in quotes may be a text.
     assert_eq!(type_of(&["\"NaN\"", "\"Infinity\""]), "x STRING");
     assert_eq!(type_of(&["\"NaN\"", "\"a\""]), "x STRING");
 }
@@ -188,7 +188,7 @@ fn a_schema_registrys_prefix_before_all_records_is_named() {
             schema_id: 258
         })
     );
-    // Not before all.
+    // The prefix is reported only if all records have it.
     assert_eq!(
         infer([&prefixed[..], b"x"]),
         Err(InferError::NoneGood { bad: 2 })

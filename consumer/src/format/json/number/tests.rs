@@ -1,10 +1,10 @@
-//! Numbers against arithmetic on their digits as text.
+//! Tests numbers against arithmetic on their digits as text.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// `sign` `whole`.`behind`e`exponent` × 10^scale by moving the point along the digits.
+/// Computes `sign` `whole`.`behind`e`exponent` × 10^scale by moving the point along the digits.
 fn by_hand(
     negative: bool,
     whole: &str,

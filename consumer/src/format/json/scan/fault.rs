@@ -1,18 +1,18 @@
-//! What can be wrong with a record's syntax.
+//! The faults that a record's syntax can have.
 
-/// Why a record is not JSON. Where is where the scanner stands then: behind the record's last byte if
-/// that came too early.
+/// The reason why a record is not JSON. The scanner stands at the place of the fault, which is after the record's last
+/// byte if the record ends too early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format::json) enum Fault {
-    /// Something else was needed.
+    /// JSON requires something else here.
     Expected(Expected),
-    /// More than [`MAX_DEPTH`](super::MAX_DEPTH) levels.
+    /// The record has more than [`MAX_DEPTH`](super::MAX_DEPTH) levels.
     TooDeep,
     /// A string is not UTF-8.
     NotUtf8,
 }
 
-/// What could have stood there. A byte long, so that a result comes back in a register.
+/// What JSON would allow at the place of a fault. It is one byte long, so that a result is returned in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::format::json) enum Expected {
     Value,

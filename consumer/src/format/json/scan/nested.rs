@@ -1,9 +1,10 @@
-//! Objects and arrays: over them as a whole, or into them one member or element after the other.
+//! Passes over objects and arrays as a whole, or goes into them, one member or element after the other.
 
 use super::{Expected, Fault, MAX_DEPTH, Scanner, Span};
 
 impl Scanner<'_> {
-    /// An object or array and all that is in it, without recursion: one bit a level says which it is.
+    /// Passes over an object or array with all its content. It does not recurse: one bit for each level stores whether
+    /// that level is an object.
     pub(super) fn nested(&mut self, depth: u32) -> Result<(), Fault> {
         let mut objects: u128 = 0;
         let mut levels = 0;
@@ -42,7 +43,7 @@ impl Scanner<'_> {
             } else if self.next_in(objects & 1 == 1)? {
                 continue;
             }
-            // Here a bracket closes; more may, one behind the other.
+            // One bracket closes here. More may close directly after it.
             loop {
                 self.at += 1;
                 objects >>= 1;
@@ -57,8 +58,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// Behind an element: passes over a comma, and the key behind it, and says true; or stays before
-    /// the closing bracket and says false.
+    /// Called after an element. If a comma follows, passes over it and over the key after it, and returns true.
+    /// Otherwise stays before the closing bracket and returns false.
     fn next_in(&mut self, object: bool) -> Result<bool, Fault> {
         match (self.peek_past_blank(), object) {
             (Some(b','), true) => {
@@ -76,7 +77,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A key and its colon, with the blanks before each of them.
+    /// Passes over a key and its colon, with the blanks before each of them.
     pub(in crate::format::json) fn key(&mut self) -> Result<Span, Fault> {
         if self.peek_past_blank() != Some(b'"') {
             return Err(Fault::Expected(Expected::Key));
@@ -91,8 +92,8 @@ impl Scanner<'_> {
         Ok(Span { start, end, kind })
     }
 
-    /// Into an object that begins here, or on to its next member: the key, or `None` behind its end.
-    /// `first` says which.
+    /// Goes into an object that begins here if `first` is true, or else on to the next member. Returns the key, or
+    /// `None` after the object's end.
     pub(in crate::format::json) fn member(&mut self, first: bool) -> Result<Option<Span>, Fault> {
         if first {
             if self.peek_past_blank() != Some(b'{') {
@@ -112,7 +113,8 @@ impl Scanner<'_> {
         Ok(None)
     }
 
-    /// Into an array that begins here, or on to its next element: whether there is one.
+    /// Goes into an array that begins here if `first` is true, or else on to the next element. Returns whether there is
+    /// one.
     pub(in crate::format::json) fn element(&mut self, first: bool) -> Result<bool, Fault> {
         if first {
             if self.peek_past_blank() != Some(b'[') {

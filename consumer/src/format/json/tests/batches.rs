@@ -1,4 +1,4 @@
-//! Batches: their columns, the ones from Kafka, and what is left after a flush.
+//! Tests of batches: their columns, the columns from Kafka, and what is left after a flush.
 
 use arrow::datatypes::TimestampMicrosecondType;
 
@@ -98,7 +98,7 @@ fn kafka_columns_are_the_records_own() {
     );
 }
 
-/// Kafka's timestamps are milliseconds. Whoever writes others has records of other times, or of none.
+/// Kafka's timestamps are milliseconds. If a writer sets them in other units, its records have other times or none.
 #[test]
 fn a_kafka_timestamp_is_what_it_says_or_none() {
     let mut decoder = decoder("n INT", &["_kafka_timestamp"]);
@@ -162,7 +162,7 @@ fn flush_empties_the_decoder() {
             format!(r#"{{"s":"round {round} of the three","l":[{{"a":{round},"b":["x"]}}]}}"#);
         decoder.push(record.as_bytes(), &META).unwrap();
         decoder.push(b"{}", &META).unwrap();
-        // The first one's are s, l, its struct, a, b and the text in it.
+        // The first record's values are s, l, its struct, a, b and the text in it.
         assert_eq!(decoder.bytes(), record.len() + 2 + (6 + 2) * VALUE_BYTES);
         let round = round.to_string();
         assert_eq!(
@@ -201,7 +201,7 @@ fn struct_of_not_null_fields_may_itself_be_null() {
 fn more_keys_than_are_remembered_are_read_all_the_same() {
     let mut decoder = decoder("n INT", &["n"]);
     for i in 0..5_000 {
-        // Now and then one key more, so that the table is full at each place in a record.
+        // Now and then a record has one more key, so that the table becomes full at each place in a record.
         let more = if i % 4 == 0 {
             format!(r#","m{i}":0"#)
         } else {
@@ -210,7 +210,7 @@ fn more_keys_than_are_remembered_are_read_all_the_same() {
         let rest = format!(r#","k{}":0{more},"n":{i}}}"#, i + 7);
         let record = format!(r#"{{"k{i}":{i}{rest}"#);
         decoder.push(record.as_bytes(), &META).unwrap();
-        // What was remembered in the middle of a record must never stand for a record's beginning.
+        // A lead that was stored in the middle of a record must never stand for a record's beginning.
         for (start, _) in rest.match_indices(',') {
             decoder.push(&rest.as_bytes()[start..], &META).unwrap_err();
         }

@@ -1,13 +1,13 @@
-//! The one table of good and bad records, run against a decoder as a closure: each record stands between
-//! good neighbours, whose rows must be right whatever becomes of it.
+//! The table of good and bad records, run against a decoder that is given as a function. Each record stands between
+//! good records, whose rows must be right whatever becomes of it.
 
 use super::*;
 
-/// What decodes records by the columns of a schema: for each its row, as Arrow shows its values, or why
+/// Decodes records by the columns of a schema. Returns each record's row, as Arrow shows its values, or the reason why
 /// it is bad.
 type AnyDecoder = fn(&str, &[Vec<u8>]) -> Vec<Result<Vec<String>, String>>;
 
-/// Good values: type, JSON, the value as Arrow shows it.
+/// Good values: the type, the JSON, and the value as Arrow shows it.
 const GOOD_VALUES: &[(&str, &str, &str)] = &[
     ("STRING", r#""Visa""#, "Visa"),
     ("STRING", r#""""#, ""),
@@ -204,7 +204,7 @@ const GOOD_VALUES: &[(&str, &str, &str)] = &[
         "1769862896123456",
         "2026-01-31T12:34:56.123456Z",
     ),
-    // One webhook has both in one field.
+    // One webhook writes both forms into the same field.
     (
         "TIMESTAMP_SECONDS",
         "\"2026-01-31T12:34:56Z\"",
@@ -258,7 +258,7 @@ const GOOD_VALUES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Bad values: type, JSON, how the reason begins.
+/// Bad values: the type, the JSON, and the beginning of the reason.
 const BAD_VALUES: &[(&str, &str, &str)] = &[
     (
         "STRING",
@@ -428,7 +428,7 @@ const BAD_VALUES: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// Good records of `x STRING, n INT`, with their row.
+/// Good records of `x STRING, n INT`, each with its row.
 const GOOD_RECORDS: &[(&str, [&str; 2])] = &[
     ("{}", ["NULL", "NULL"]),
     (" \t\r\n{ \"x\" : \"a\" , \"n\" : 1 } \n", ["a", "1"]),
@@ -454,7 +454,7 @@ const GOOD_RECORDS: &[(&str, [&str; 2])] = &[
     (r#"{"x":1776,"n":12}"#, ["1776", "12"]),
 ];
 
-/// Bad records of `x STRING, n INT`, with how the reason begins.
+/// Bad records of `x STRING, n INT`, each with the beginning of the reason.
 const BAD_RECORDS: &[(&[u8], &str)] = &[
     (b"", "empty value"),
     (b" \n ", "empty value"),
@@ -589,7 +589,7 @@ fn check(decode: AnyDecoder) {
     }
 }
 
-/// The value as a record's first and as its last one.
+/// Returns two records, with the value as the first and as the last one.
 fn value_records(json: &str) -> [Vec<u8>; 2] {
     [
         format!(r#"{{"x":{json},"n":5}}"#).into_bytes(),
@@ -597,7 +597,8 @@ fn value_records(json: &str) -> [Vec<u8>; 2] {
     ]
 }
 
-/// One record, first, last and between good ones, so that it meets and leaves each state of the decoder.
+/// Checks one record as the first, as the last and between good ones, so that it meets and leaves each state of the
+/// decoder.
 fn check_one(decode: AnyDecoder, ddl: &str, record: &[u8], expected: Result<&[&str], &str>) {
     let good = |n: u32| format!(r#"{{"n":{n}}}"#).into_bytes();
     let record = record.to_vec();

@@ -1,4 +1,4 @@
-//! The decoder against serde_json, and against the model that records were made from.
+//! Tests the decoder against serde_json, and against the model from which records were made.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,9 +12,9 @@ use arrow::datatypes::{Float64Type, Int64Type};
 
 use super::*;
 
-/// Whether serde_json takes it for one object, with a number in place of each bare `NaN`, `Infinity` and `-Infinity`.
-/// Values are passed over there as they are here when no column is read: without regard to the ranges of numbers and to
-/// surrogates.
+/// Returns whether serde_json reads the record as one object, with a number in place of each `NaN`, `Infinity` and
+/// `-Infinity` without quotes. serde_json ignores the values, as the decoder does when no column is read: without
+/// regard to the ranges of numbers and to surrogates.
 fn is_object(record: &[u8]) -> bool {
     let text = record.strip_prefix("\u{feff}".as_bytes()).unwrap_or(record);
     let text = str::from_utf8(text).ok().map(with_numbers_for_words);
@@ -25,7 +25,8 @@ fn is_object(record: &[u8]) -> bool {
     })
 }
 
-/// `text` with ` 0 ` for each of the words outside of strings, blanks included, so that it joins nothing around it.
+/// Returns `text` with ` 0 ` in place of each of these words outside of strings. The blanks keep the number from
+/// joining what is around it.
 fn with_numbers_for_words(text: &str) -> String {
     let mut with_numbers = String::new();
     let mut rest = text;
@@ -49,7 +50,7 @@ fn with_numbers_for_words(text: &str) -> String {
     with_numbers
 }
 
-/// JSON text, with blanks and escapes where they may be.
+/// Makes JSON text, with blanks and escapes wherever they are allowed.
 fn json() -> impl Strategy<Value = String> {
     let blank = || select(vec!["", "", "", " ", "\n\t", "\r  "]);
     let string = prop_oneof![
@@ -88,7 +89,7 @@ fn json() -> impl Strategy<Value = String> {
     })
 }
 
-/// A value as most records have them: text, of up to some hundred bytes, a number, or a word.
+/// Makes a value such as most records have: a text of up to some hundred bytes, a number, or a word.
 fn alike() -> impl Strategy<Value = String> {
     prop_oneof![
         8 => "[ -!#-\\[\\]-~]{0,40}".prop_map(|text| format!("\"{text}\"")),
@@ -142,7 +143,7 @@ fn mutate(record: &mut Vec<u8>, mutation: &Mutation) {
     }
 }
 
-/// A record's fields as they stand, some of them twice, beside what they mean.
+/// A record's fields as they are written, some of them twice, together with what they mean.
 #[derive(Clone, Debug)]
 enum Field {
     Text(String),
@@ -164,7 +165,7 @@ impl Field {
     }
 }
 
-/// Columns of the records made below.
+/// The columns of the records that are made below.
 const DDL: &str = "s STRING, i BIGINT, d DOUBLE, b BOOLEAN, `k,\"ü` STRING";
 const NAMES: [&str; 5] = ["s", "i", "d", "b", "k,\"ü"];
 
@@ -183,7 +184,7 @@ fn field() -> impl Strategy<Value = (&'static str, Field)> {
     ]
 }
 
-/// How a key is written: as it is, or each character as an escape.
+/// Writes a key as it is, or with each character as an escape.
 fn key(name: &str, escaped: bool) -> String {
     if !escaped {
         return Json::from(name).to_string();
@@ -204,7 +205,7 @@ proptest! {
         records in vec((json(), vec(mutation(), 0..3)), 1..4),
         read_none: bool,
     ) {
-        // A column that no record has: each is scanned as if one were read.
+        // The column is one that no record has. Each record is scanned as if a column were read.
         let columns = if read_none { &[][..] } else { &["absent column"][..] };
         let mut decoder = decoder("`absent column` INT", columns);
         for (text, mutations) in records {
@@ -248,7 +249,8 @@ proptest! {
             let taken = warm.push(&record, &META);
             prop_assert_eq!(&taken, &cold.push(&record, &META));
             prop_assert_eq!(rows(&warm.flush().unwrap()), rows(&cold.flush().unwrap()));
-            // Numbers are no text; but what is taken is JSON, and what is refused for its syntax is not.
+            // A number is not a text. But every record that is taken is JSON, and every record that is refused for its
+            // syntax is not.
             prop_assert!(is_object(&record) || taken.is_err());
             prop_assert_eq!(is_object(&record), decoder(ddl, &[]).push(&record, &META).is_ok());
         }
@@ -306,7 +308,7 @@ proptest! {
         let read = batch.column(0).as_string_view().value(0);
         match serde_json::from_str::<Json>(&record) {
             Ok(expected) => prop_assert_eq!(Some(read), expected["s"].as_str(), "{}", text),
-            // Half a surrogate, which serde_json refuses.
+            // The text has half a surrogate, which serde_json refuses.
             Err(_) => prop_assert!(read.contains('\u{fffd}'), "{}", text),
         }
     }
@@ -343,7 +345,7 @@ proptest! {
         let together = rows(&together.flush().unwrap());
         prop_assert_eq!(together.len(), good.len());
         for (row, record) in together.iter().zip(&good) {
-            // serde_json takes no 1e999, even where nobody reads it.
+            // serde_json refuses 1e999, even if nobody reads it.
             let Ok(json) = serde_json::from_slice::<Json>(record) else {
                 continue;
             };
@@ -353,12 +355,12 @@ proptest! {
                 number => number.as_i64().map_or(String::new(), |n| n.to_string()),
             };
             let read = number(&json["i"]);
-            // A mutation may have made `1e3` of a number, which serde_json has no integer for.
+            // A mutation may have turned a number into `1e3`, which serde_json does not read as an integer.
             prop_assert!(read.is_empty() || row[1] == read, "{:?} {:?}", row, json);
             match &json["s"] {
                 Json::Null => prop_assert_eq!(&row[2], "NULL"),
                 Json::String(text) => prop_assert_eq!(&row[2], text),
-                // Its JSON as it stands, which is the same value.
+                // The text is the value's JSON as it stands, which is the same value.
                 other => prop_assert_eq!(&serde_json::from_str::<Json>(&row[2]).unwrap(), other),
             }
             prop_assert_eq!(&row[0] == "NULL", json["l"].is_null());

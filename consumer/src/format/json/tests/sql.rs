@@ -1,4 +1,4 @@
-//! The columns' types under DataFusion's SQL: comparisons need no casts.
+//! Tests of the columns' types under DataFusion's SQL, where comparisons need no casts.
 
 use testkit::oracle;
 
