@@ -1,8 +1,8 @@
-//! The incremental engine: one SQL query, kept up to date micro-batch after micro-batch.
+//! The incremental engine: it keeps the result of one SQL query up to date, micro-batch after micro-batch.
 //!
-//! Records become partial states as they arrive, one for each partition and batch; at the trigger they
-//! are merged into the partition's kept state, and the result is computed from the states of all
-//! partitions. No record is looked at twice, and none is kept.
+//! Records become partial states as they arrive, one state for each partition and batch. At the trigger these are
+//! merged into the state of their partition, and the result is computed from the states of all partitions. No record is
+//! read twice, and none is stored.
 
 pub mod changelog;
 pub mod execution;

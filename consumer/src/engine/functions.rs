@@ -1,4 +1,5 @@
-//! The functions that are ours: where DataFusion's would be inexact, wrap, or be fixed at planning.
+//! Our own functions, in place of those of DataFusion that are inexact, wrap around on overflow, or have a value fixed
+//! at planning.
 
 pub mod arithmetic;
 pub mod casts;

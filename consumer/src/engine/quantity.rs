@@ -1,9 +1,9 @@
-//! Which whole numbers of a result are quantities, and which are names: 1,234 transactions, but the year
-//! 2026 and customer 48151623.
+//! Decides which whole numbers of a result are quantities, such as 1,234 transactions, and which are names, such as the
+//! year 2026 and customer 48151623.
 //!
-//! What `count` or `sum` has made, and what is computed from that, is a quantity. What a record holds,
-//! whether it groups, stands in a row, or is the largest of all, may be a year or an id: it is shown as
-//! it stands there. Decimals with digits behind the point and floats are quantities anyway.
+//! A result of `count` or `sum`, and a number computed from it, is a quantity. A number from a record may be a year or
+//! an id, whether it is a group's key, a value of a row, or the largest of all values, so it is shown as it stands in
+//! the record. Decimals with digits after the point and floats are always quantities.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::expr::WindowFunctionDefinition;
 use datafusion_expr::{Distinct, Expr, LogicalPlan};
 
-/// The mark on a column of a result, in its field's metadata.
+/// The mark in the metadata of a result's field, if its numbers are not quantities.
 const AS_IT_STANDS: &str = "cardstream.as_it_stands";
 
-/// Aggregates and window functions whose result is one of the values that went in, or like one.
+/// The aggregates and window functions whose result is one of their input values, or resembles one.
 const CHOOSING: &[&str] = &[
     "any_value",
     "approx_median",
@@ -36,12 +36,12 @@ const CHOOSING: &[&str] = &[
     "percentile_cont",
 ];
 
-/// Whether the numbers of this column are shown without separators.
+/// Returns whether the numbers of this column are shown without separators.
 pub fn as_it_stands(column: &Field) -> bool {
     column.metadata().contains_key(AS_IT_STANDS)
 }
 
-/// `schema`, the columns of `plan`, with a mark on the whole numbers that are no quantities.
+/// Returns `schema`, which has the columns of `plan`, with a mark on the whole numbers that are not quantities.
 pub fn marked(schema: &SchemaRef, plan: &LogicalPlan) -> SchemaRef {
     let fields = schema.fields().iter().enumerate().map(|(i, field)| {
         if is_whole(field.data_type()) && !is_quantity(plan, i) {
@@ -62,7 +62,7 @@ fn is_whole(kind: &DataType) -> bool {
     }
 }
 
-/// Whether column `i` of `plan` is one.
+/// Returns whether column `i` of `plan` is a quantity.
 fn is_quantity(plan: &LogicalPlan, i: usize) -> bool {
     match plan {
         LogicalPlan::Projection(projection) => is_made(&projection.expr[i], &projection.input),
@@ -86,7 +86,7 @@ fn is_quantity(plan: &LogicalPlan, i: usize) -> bool {
     }
 }
 
-/// Whether `expr` over `input` is one: something in it is.
+/// Returns whether `expr` over `input` is a quantity, which it is if a part of it is one.
 fn is_made(expr: &Expr, input: &LogicalPlan) -> bool {
     let mut made = false;
     // Visiting cannot fail, since the visitor does not.

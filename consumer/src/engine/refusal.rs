@@ -1,87 +1,88 @@
-//! What cannot be kept up to date, each with its reason and, where there is one, the way to write it.
+//! The queries whose result cannot be kept up to date, each with the reason and, if there is one, another way to write
+//! it.
 //!
-//! The engine keeps one aggregate over one scan. Everything that would need more state than that, or
-//! whose result would depend on when records came, is refused before the first record is read.
+//! The engine maintains one aggregate over one scan. It refuses, before the first record is read, every query that
+//! would need more state than that, or whose result would depend on when records came.
 
 use datafusion_common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion_expr::expr::AggregateFunction;
 use datafusion_expr::{Expr, LogicalPlan};
 use thiserror::Error;
 
-/// Why a query is not kept.
+/// The reason why a query cannot be kept up to date.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Refusal {
-    /// INSERT, CREATE, EXPLAIN and the like.
+    /// The statement is INSERT, CREATE, EXPLAIN or the like.
     #[error("only a SELECT can be kept up to date, not {0}")]
     NotSelect(String),
-    /// Words that the planner would pass over in silence.
+    /// The query has words that the planner would silently ignore.
     #[error(transparent)]
     Ignored(#[from] sql::Ignored),
-    /// `SELECT 1`.
+    /// The query reads no table, like `SELECT 1`.
     #[error("it reads no table; write FROM {0}")]
     NoScan(String),
-    /// `WHERE false`, `LIMIT 0`: the optimizer leaves no scan.
+    /// The optimizer leaves no scan, as for `WHERE false` or `LIMIT 0`.
     #[error(
         "it reads no records, whatever they are: a condition in it is never true, or its LIMIT is 0"
     )]
     ReadsNothing,
-    /// A join, a union, or the table named twice.
+    /// The query has a join or a union, or names the table twice.
     #[error(
         "it reads the table more than once ({0}); a query is kept over one scan: use FILTER (WHERE …) or CASE \
          inside the aggregates instead"
     )]
     ManyScans(&'static str),
-    /// `WHERE x IN (SELECT …)` and the like.
+    /// The query has a subquery in an expression, like `WHERE x IN (SELECT …)`.
     #[error("it has a subquery inside an expression; write it with HAVING or CASE over one scan")]
     Subquery,
-    /// `SELECT avg(n) FROM (SELECT count(*) AS n … GROUP BY …)`.
+    /// The query aggregates an aggregate, like `SELECT avg(n) FROM (SELECT count(*) AS n … GROUP BY …)`.
     #[error(
         "it aggregates the result of an aggregate; keep the inner one and compute the rest from its \
          result"
     )]
     NestedAggregate,
-    /// A window function or a LIMIT over records.
+    /// The query has a window function or a LIMIT over records.
     #[error(
         "{0} over single records would need all of them kept; aggregate first (GROUP BY), then it \
          may stand above the aggregate"
     )]
     OverRecords(&'static str),
-    /// `HAVING rank() OVER (…) = 1`.
+    /// The query has a window function in HAVING, like `HAVING rank() OVER (…) = 1`.
     #[error(
         "a window function cannot stand in HAVING, which chooses groups before there are windows; write QUALIFY in \
          its place, or SELECT * FROM (SELECT …) WHERE …"
     )]
     WindowInHaving,
-    /// ORDER BY without an aggregate.
+    /// The query has ORDER BY without an aggregate.
     #[error(
         "its rows are streamed as they come and so cannot be sorted; leave ORDER BY out, or \
          aggregate first (GROUP BY)"
     )]
     SortedRows,
-    /// LIMIT without an aggregate.
+    /// The query has LIMIT without an aggregate.
     #[error(
         "its rows are streamed without end; leave LIMIT out (TABLE_ROWS limits what a table shows)"
     )]
     LimitedRows,
-    /// `random()` or `now()` where records are evaluated.
+    /// The query has `random()` or `now()` where records are evaluated.
     #[error(
         "{0} differs from one evaluation of a record to the next; compare with the record's own \
          time (_kafka_timestamp), or use it above the aggregate (HAVING, SELECT list)"
     )]
     Volatile(String),
-    /// `first_value`, `array_agg` and the like.
+    /// The query has `first_value`, `array_agg` or another function that depends on the order of the records.
     #[error(
         "{function} depends on the order of the records; order it by a unique key, \
          {function}(… ORDER BY {}), or by what it collects: {function}(x ORDER BY x)",
         .unique.join(", ")
     )]
     OrderDependent {
-        /// Its name.
+        /// The function's name.
         function: String,
-        /// The columns that name a record.
+        /// The columns whose values identify a record.
         unique: &'static [&'static str],
     },
-    /// ORDER BY and the like above the aggregate, in update mode.
+    /// The query has ORDER BY or the like above the aggregate, in update mode.
     #[error(
         "{0} needs all groups, and with OUTPUT_MODE=update a result has those that have changed; leave it out, \
          or set OUTPUT_MODE=complete"
@@ -89,7 +90,7 @@ pub enum Refusal {
     NeedsAllGroups(&'static str),
 }
 
-/// Functions whose result depends on the order of their input.
+/// The functions whose result depends on the order of their input.
 const ORDER_DEPENDENT: &[&str] = &[
     "any_value",
     "array_agg",
@@ -102,7 +103,7 @@ const ORDER_DEPENDENT: &[&str] = &[
 /// Checks the plan as it was written, before the optimizer turns subqueries into joins.
 ///
 /// # Errors
-/// The first reason found.
+/// Returns the first reason found.
 pub fn check_written(plan: &LogicalPlan, table: &str) -> Result<(), Refusal> {
     let mut scans = 0_usize;
     let mut aggregates = 0_usize;
@@ -121,7 +122,7 @@ pub fn check_written(plan: &LogicalPlan, table: &str) -> Result<(), Refusal> {
         if refusal.is_none() && plan.expressions().iter().any(has_subquery) {
             refusal = Some(Refusal::Subquery);
         }
-        // Wherever else they may stand they are columns of a Window by now.
+        // A window function in any other place has become a column of a Window node by now.
         if let LogicalPlan::Filter(filter) = plan
             && refusal.is_none()
             && has_window(&filter.predicate)
@@ -166,11 +167,11 @@ fn has_subquery(expr: &Expr) -> bool {
     .unwrap_or(false)
 }
 
-/// Checks the optimized plan: what is evaluated record by record, and what the aggregate keeps. Several `topics` have
-/// partitions of the same number.
+/// Checks the optimized plan: the expressions that are evaluated for each record, and the state of the aggregate. If
+/// there are several `topics`, partitions of different topics have the same numbers.
 ///
 /// # Errors
-/// The first reason found.
+/// Returns the first reason found.
 pub fn check_optimized(plan: &LogicalPlan, topics: usize) -> Result<(), Refusal> {
     let unique: &[&str] = match topics {
         0 | 1 => &["_partition", "_offset"],
@@ -193,7 +194,7 @@ pub fn check_optimized(plan: &LogicalPlan, topics: usize) -> Result<(), Refusal>
     }
 }
 
-/// The aggregate that is next to the scan, if there is one.
+/// Returns the aggregate next to the scan, if there is one.
 fn lowest_aggregate(plan: &LogicalPlan) -> Option<&LogicalPlan> {
     plan.inputs()
         .into_iter()
@@ -240,8 +241,9 @@ fn check_expressions(plan: &LogicalPlan, unique: &'static [&'static str]) -> Res
     refusal.map_or(Ok(()), Err)
 }
 
-/// Not if it is ordered by the columns that name a record, nor if what it takes from a
-/// record follows from what it is ordered by: then records that are equal there may change places.
+/// Returns whether the result of `call` depends on the order of the records. It does not if the call is ordered by the
+/// columns that identify a record. Nor does it if the values taken from a record follow from the values by which it is
+/// ordered, because records that are equal in these may then change places.
 fn depends_on_order(call: &AggregateFunction, unique: &[&str]) -> bool {
     if !ORDER_DEPENDENT.contains(&call.func.name()) {
         return false;
@@ -255,7 +257,7 @@ fn depends_on_order(call: &AggregateFunction, unique: &[&str]) -> bool {
     !(is_unique || call.params.args.iter().all(|taken| follows(taken, &keys)))
 }
 
-/// Whether `expr` is the same for all records that are equal in `keys`.
+/// Returns whether `expr` has the same value for all records that have the same `keys`.
 fn follows(expr: &Expr, keys: &[&Expr]) -> bool {
     let mut follows = true;
     let _ = expr.apply(|part| {

@@ -1,12 +1,14 @@
-//! What a query computes for each record by itself, below its aggregate: filters, projections, lists that are unfolded,
-//! and the aggregate's keys, arguments and conditions.
+//! The part of a query below its aggregate, which is computed for each record by itself: filters, projections, unfolded
+//! lists, and the aggregate's keys, arguments and conditions.
 //!
-//! It runs apart from the aggregate. So what fails here is a record's fault and has left no trace in the aggregate, and
-//! a chunk on which it fails is halved until each record that fails stands alone.
+//! This part runs separately from the aggregate. So a record that fails here has left no trace in the aggregate, and a
+//! chunk that fails is halved until each record that fails stands alone.
 //!
-//! A record fails if it does so when it is computed alone. With others it may be computed where alone it is not: of
-//! `x <> 0 AND 100 / x > 1` both sides are, if the chunk has enough of other records. An expression that is computed
-//! for a record alone is computed for it with others, too; so what succeeds for several succeeds for each of them.
+//! A record counts as failing if it fails when it is computed alone. Together with others, an expression may be
+//! computed for a record for which it would not be computed alone: both sides of `x <> 0 AND 100 / x > 1` are computed
+//! if the first side is true for enough other records of the chunk. Every expression that is computed for a record
+//! alone is also computed for it together with others. So if several records succeed together, each of them succeeds
+//! alone.
 
 mod fallible;
 
@@ -31,32 +33,32 @@ use crate::engine::memory::is_exhausted;
 
 pub(super) use self::fallible::can_fail;
 
-/// What happens when the query fails on a record, below its aggregate.
+/// What happens if the query fails on a record below its aggregate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnRecordError {
     /// The query ends.
     #[default]
     Fail,
-    /// The record is a bad one, and the query goes on.
+    /// The record counts as bad, and the query goes on.
     DeadLetter,
 }
 
-/// A record that the query fails on.
+/// A record on which the query fails.
 #[derive(Debug)]
 pub struct FailedRecord {
-    /// Its place among those it came with, from 0.
+    /// The record's row in its chunk, counted from 0.
     pub row: usize,
-    /// Why.
+    /// The reason why the query fails.
     pub error: DataFusionError,
 }
 
-/// What is computed for each record, step by step.
+/// The steps that are computed for each record, one after the other.
 #[derive(Debug)]
 pub(super) struct Below {
     steps: Vec<BelowStep>,
     /// The columns that the last step makes.
     schema: SchemaRef,
-    /// Whether there may be records that it fails on.
+    /// Whether there may be records on which a step fails.
     can_fail: bool,
 }
 
@@ -64,14 +66,14 @@ pub(super) struct Below {
 enum BelowStep {
     Filter {
         predicate: Arc<dyn PhysicalExpr>,
-        /// The columns that are read behind it, if not all are.
+        /// The columns that the next steps read, if these are not all columns.
         columns: Option<Arc<[usize]>>,
     },
     Compute {
         columns: Vec<Computed>,
         schema: SchemaRef,
     },
-    /// Any other node, over a feed.
+    /// Any other node, which runs over a feed.
     Run(Arc<dyn ExecutionPlan>),
 }
 
@@ -79,24 +81,24 @@ enum BelowStep {
 #[derive(Debug)]
 pub(super) struct Computed {
     pub(super) expr: Arc<dyn PhysicalExpr>,
-    /// It is computed only for rows for which this is true, and NULL for all others.
+    /// The condition of the rows for which the column is computed. For all other rows it is NULL.
     pub(super) only_if: Option<Arc<dyn PhysicalExpr>>,
 }
 
-/// What some records make.
+/// The outcome of computing some records.
 #[derive(Debug, Default)]
 pub(super) struct Made {
     /// Rows, in the order of the records.
     pub(super) rows: Vec<RecordBatch>,
-    /// The records that make no row, in their order.
+    /// The records that fail and make no rows, in their order.
     pub(super) failed: Vec<FailedRecord>,
 }
 
 impl Below {
-    /// What `plan` computes for records.
+    /// Returns the steps that `plan` computes for records.
     ///
     /// # Errors
-    /// If a node has several inputs, which none below an aggregate has.
+    /// Fails if a node has several inputs, which no node below an aggregate has.
     pub(super) fn of_plan(plan: &Arc<dyn ExecutionPlan>) -> Result<Self> {
         let mut below = Self {
             steps: Vec::new(),
@@ -107,7 +109,7 @@ impl Below {
         Ok(below)
     }
 
-    /// The same, and from what that makes `columns`, which are those of `schema`.
+    /// Adds a last step that computes `columns`, which have the types of `schema`.
     pub(super) fn then(mut self, columns: Vec<Computed>, schema: SchemaRef) -> Self {
         let before = mem::replace(&mut self.schema, Arc::clone(&schema));
         self.can_fail |= columns.iter().any(|column| {
@@ -121,15 +123,16 @@ impl Below {
         self
     }
 
-    /// Whether there may be records that it fails on.
+    /// Returns whether there may be records on which a step fails.
     pub(super) fn can_fail(&self) -> bool {
         self.can_fail
     }
 
-    /// Computes it for `records`. With [`OnRecordError::Fail`] nothing behind the first one that fails is computed.
+    /// Computes the steps for `records`. With [`OnRecordError::Fail`], it computes nothing after the first record that
+    /// fails.
     ///
     /// # Errors
-    /// If memory does not hold it.
+    /// Fails if the memory limit does not allow the computation.
     pub(super) fn run_each(
         &self,
         environment: &Environment,
@@ -137,7 +140,7 @@ impl Below {
         on_error: OnRecordError,
     ) -> Result<Made> {
         let mut made = Made::default();
-        // The next ones stand last.
+        // The rows to be computed next are the last ones of the list.
         let mut left: Vec<_> = iter::once(0..records.num_rows()).collect();
         while let Some(rows) = left.pop() {
             match self.run(environment, records.slice(rows.start, rows.len())) {
@@ -196,7 +199,7 @@ impl Below {
     fn run(&self, environment: &Environment, records: RecordBatch) -> Result<RecordBatch> {
         let mut rows = records;
         for step in &self.steps {
-            // An expression that is the same for all rows would be computed although there is no row.
+            // An expression that is the same for all rows would be computed even if there are no rows.
             if rows.num_rows() == 0 {
                 return Ok(RecordBatch::new_empty(Arc::clone(&self.schema)));
             }
@@ -214,14 +217,15 @@ impl Below {
         Ok(rows)
     }
 
-    /// The same rows in one batch if there are several, and without the texts of those that a filter has removed.
+    /// Returns the same rows, joined into one batch if there are several, and without the texts of rows that a filter
+    /// has removed.
     fn joined(&self, made: Vec<RecordBatch>) -> Result<Vec<RecordBatch>> {
         let filters = |step: &BelowStep| matches!(step, BelowStep::Filter { .. });
         let is_as_it_came = made.len() <= 1 && !self.steps.iter().any(filters);
         if is_as_it_came || self.schema.fields().is_empty() {
             return Ok(made);
         }
-        // Others than views are copied by a filter as they are read.
+        // A filter copies the values of all other types, so only views still hold the texts of removed rows.
         let is_view = |field: &FieldRef| {
             matches!(field.data_type(), DataType::Utf8View | DataType::BinaryView)
         };
@@ -241,7 +245,7 @@ impl Below {
     }
 }
 
-/// The second one first.
+/// Returns both halves, the second one first.
 fn halves(rows: Range<usize>) -> [Range<usize>; 2] {
     let middle = rows.start + rows.len() / 2;
     [middle..rows.end, rows.start..middle]

@@ -1,8 +1,8 @@
-//! What is wrong with a query, in one plain line: what, where, and how to mend it.
+//! Explains what is wrong with a query, in one plain line: the fault, its place, and how to mend it.
 //!
-//! DataFusion speaks of its own insides: it names its catalog, its types and its classes of errors, and
-//! asks for a bug report. What it means is taken out of that here, and told in the words of SQL. A text
-//! that is not known here is passed on, without the wrappings.
+//! DataFusion's errors name its catalog, its types and its classes of errors, and ask for a bug report. This module
+//! finds the meaning of such an error and states it in the words of SQL. It passes on a text that it does not know,
+//! without DataFusion's prefixes.
 
 use datafusion_common::DataFusionError;
 use datafusion_common::utils::datafusion_strsim::normalized_levenshtein;
@@ -17,13 +17,13 @@ use words::in_sql;
 
 pub(super) use tables::written;
 
-/// Names at least so alike are taken for one another: 0 is not at all, 1 the same.
+/// The least likeness of two names that are suggested for one another: 0 means not alike at all, 1 means the same.
 const ALIKE: f64 = 0.5;
 
 /// The most columns that a message lists.
 const LISTED: usize = 20;
 
-/// What went wrong, in one line.
+/// Returns what went wrong, in one line.
 pub fn error_text(error: &DataFusionError) -> String {
     match error.find_root() {
         DataFusionError::SchemaError(error, _) => match error.as_ref() {
@@ -45,7 +45,7 @@ pub fn error_text(error: &DataFusionError) -> String {
     }
 }
 
-/// Does what [`error_text`] does, for an error that keeps `query` from being parsed.
+/// Does what [`error_text`] does, for an error that prevents `query` from being parsed.
 pub(super) fn syntax_error(error: &DataFusionError, query: &str) -> String {
     let text = match error.find_root() {
         DataFusionError::SQL(error, _) => match error.as_ref() {
@@ -64,8 +64,8 @@ pub(super) fn syntax_error(error: &DataFusionError, query: &str) -> String {
     }
 }
 
-/// As [`error_text`], for what comes up when the names in a query are looked up: `table` is the one to
-/// read, `functions` are all there are.
+/// Does what [`error_text`] does, for an error in looking up the names of a query. `table` is the table to read, and
+/// `functions` are all functions.
 pub(super) fn lookup_error(
     error: &DataFusionError,
     query: &str,
@@ -87,7 +87,7 @@ pub(super) fn lookup_error(
 }
 
 fn unknown_column(field: &Column, valid: &[Column]) -> String {
-    // With its table, if the query has written one.
+    // The column is shown with its table if the query has written a table.
     let shown = |column: &Column| match (&field.relation, &column.relation) {
         (Some(_), Some(table)) => format!("{table}.{}", column.name),
         _ => column.name.clone(),
@@ -116,7 +116,7 @@ fn unknown_column(field: &Column, valid: &[Column]) -> String {
         more => format!(" and {more} more"),
     };
     listed.truncate(LISTED);
-    // A word that was not quoted has only small letters here.
+    // A word without quotes has only small letters by now.
     let text = match near.is_empty() && field.name.contains(|c: char| c == ' ' || c.is_uppercase())
     {
         true => format!(" (a text stands in single quotes: '{}')", field.name),
@@ -147,7 +147,7 @@ fn unknown_function(name: &str, functions: &[&str]) -> String {
     }
 }
 
-/// Those of `names` that are like `wanted`, the nearest first.
+/// Returns the `names` that are like `wanted`, the most alike first.
 fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
     let wanted = wanted.to_lowercase();
     let mut near: Vec<(f64, &str)> = names
@@ -160,7 +160,7 @@ fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'
     near.into_iter().map(|(_, name)| name).collect()
 }
 
-/// `Expected: ), found: FROM at Line: 1, Column: 19`.
+/// Returns the text of a syntax error such as `Expected: ), found: FROM at Line: 1, Column: 19`.
 fn syntax(text: &str) -> String {
     let (what, place) = match text.rsplit_once(" at Line: ") {
         Some((what, place)) => (
@@ -169,7 +169,7 @@ fn syntax(text: &str) -> String {
         ),
         None => (text, String::new()),
     };
-    // The word as the parser keeps it.
+    // The parser's text contains the word in this form.
     if let Some(word) = between(
         what,
         "No infix parser for token Word(Word { value: \"",
@@ -184,7 +184,8 @@ fn syntax(text: &str) -> String {
     format!("{place}{}", small(one_line(&what)))
 }
 
-/// The planner names a call by its text, without the CASTs and parentheses in it.
+/// Returns the text for two columns of one name. The planner names a call by its text, without the CASTs and
+/// parentheses in it.
 fn twice(name: &str) -> String {
     format!(
         "two columns are called {name}; give one of them another name with AS, or, if they differ in a CAST or in \
@@ -192,7 +193,7 @@ fn twice(name: &str) -> String {
     )
 }
 
-/// The text of any other error.
+/// Returns the text of any other error.
 fn told(text: &str) -> String {
     let mut text = text.trim();
     while let Some(inner) = WRAPPINGS
@@ -201,7 +202,7 @@ fn told(text: &str) -> String {
     {
         text = inner;
     }
-    // What stands in braces is a part of the statement as the parser keeps it.
+    // The text in braces is a part of the statement in the parser's own form.
     if let Some((told, tree)) = text.split_once(" { ")
         && tree.contains("span: Span(")
     {
@@ -216,7 +217,7 @@ fn told(text: &str) -> String {
     small(in_sql(&one_line(&structures::without(text))))
 }
 
-/// What DataFusion puts before the text of an error, often several of them.
+/// The prefixes that DataFusion puts before the text of an error, often several of them.
 const WRAPPINGS: &[&str] = &[
     "Error during planning: ",
     "Execution error: ",
@@ -231,7 +232,7 @@ const WRAPPINGS: &[&str] = &[
     "Internal error: ",
 ];
 
-/// The errors that people make most, said as they would say it.
+/// Returns the text of one of the most common errors, in the words that a person would use.
 fn known(text: &str) -> Option<String> {
     if let Some((cause, call)) =
         text.split_once(" No function matches the given name and argument types '")
@@ -320,7 +321,8 @@ fn known(text: &str) -> Option<String> {
     })
 }
 
-/// `cause` and the rest of `No function matches … 'call'. … Candidate functions: …`.
+/// Returns the text for wrong arguments, from `cause` and the rest of `No function matches … 'call'. … Candidate
+/// functions: …`.
 fn wrong_arguments(cause: &str, call: &str) -> String {
     if let Some((_, reason)) = cause.split_once("coercion failed with: ") {
         return told(reason.trim_end_matches('.'));
@@ -343,7 +345,7 @@ fn wrong_arguments(cause: &str, call: &str) -> String {
     )
 }
 
-/// `f(A/B/A, C)` with each of the types that an argument may have once.
+/// Returns a signature such as `f(A/B/A, C)` in which each type of an argument comes only once.
 fn each_once(candidate: &str) -> String {
     let mut shown = String::new();
     for part in candidate.split_inclusive(['(', ',', ')']) {
@@ -369,7 +371,7 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Begins with a small letter, as what stands behind a colon does; `COUNT` stays.
+/// Returns the text with a small first letter, as after a colon; a word such as `COUNT` stays.
 fn small(mut text: String) -> String {
     let mut chars = text.chars();
     if let (Some(first), Some(second)) = (chars.next(), chars.next())

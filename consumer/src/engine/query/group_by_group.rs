@@ -1,4 +1,4 @@
-//! Whether a result can be computed from some of the groups.
+//! Decides whether a result can be computed from only some of the groups.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use datafusion_physical_plan::ExecutionPlan;
 
 use crate::engine::refusal::Refusal;
 
-/// Checks that what is above the aggregate looks at one group at a time.
+/// Checks that the part of the plan above the aggregate looks at one group at a time.
 pub(super) fn check_group_by_group(above: &Arc<dyn ExecutionPlan>) -> Result<(), Refusal> {
     if above.fetch().is_some() {
         return Err(Refusal::NeedsAllGroups("LIMIT"));

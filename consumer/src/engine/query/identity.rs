@@ -1,16 +1,17 @@
-//! What a query computes up to and including its aggregate, as a value of our own: two queries make the same states of
-//! the same records if theirs are equal.
+//! What a query computes up to and including its aggregate, as a value of our own. Two queries make the same states of
+//! the same records if their values are equal.
 //!
-//! It is read from the logical plan, after the optimizer: only then it is known which aggregates are needed, and
-//! which conditions of HAVING choose records. What an optimizer may do in one way or another is evened out:
+//! The value is read from the logical plan after the optimizer, because only then is it known which aggregates are
+//! needed and which conditions of HAVING select records. Differences that an optimizer may introduce are removed:
 //!
-//! - an expression of a projection is written where it is used, whatever name it had in between. So it does not matter
-//!   which common expressions, subqueries and aliases there are;
-//! - conditions that must all be true are a sorted list, in which each stands once, wherever in the plan they stood;
-//! - what a projection computes and what then is not certainly used is listed as `computed`, since a record on which
-//!   it fails is in no state.
+//! - An expression of a projection is written where it is used, whatever name it had in between. So common expressions,
+//!   subqueries and aliases make no difference.
+//! - Conditions that must all be true are a sorted list without duplicates, wherever in the plan they stood.
+//! - An expression of a projection that is not certainly computed where it is used is listed as `computed`, since a
+//!   record on which it fails is in no state.
 //!
-//! Lists that are unfolded divide the computation into stages: what stands in a stage is computed for each row of it.
+//! Lists that are unfolded divide the computation into stages: the expressions of a stage are computed for each of its
+//! rows.
 //!
 //! # How an expression is written
 //!
@@ -33,7 +34,7 @@
 //!            | TIMESTAMP(unit, "zone") | … | LIST<type> | STRUCT<type, …>
 //! ```
 //!
-//! What this prints must stay as it is: it is stored with checkpoints.
+//! The printed form must never change, because it is stored with checkpoints.
 
 mod expression;
 mod plan_text;
@@ -54,37 +55,37 @@ use self::values::layout_text;
 
 pub(super) use self::plan_text::of_plan;
 
-/// What a query computes up to and including its aggregate, or, without one, all of it.
+/// What a query computes up to and including its aggregate, or the whole query if it has no aggregate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Computation {
-    /// From the record to rows. The first has no lists.
+    /// The stages from the record to the rows. The first stage unfolds no lists.
     stages: Vec<RowStage>,
     made: Outputs,
 }
 
-/// What is computed for each row, behind the unfolding of lists.
+/// The expressions that are computed for each row after lists have been unfolded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RowStage {
-    /// The lists that are unfolded side by side, with how deep, and the rows that they make where there are none.
+    /// The lists that are unfolded side by side. Each has its depth, and the rows that a record without elements makes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lists: Vec<String>,
-    /// What must be true of a row, sorted.
+    /// The conditions that must be true of a row, sorted.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     conditions: BTreeSet<String>,
-    /// What else must not fail, sorted.
+    /// The other expressions that must not fail, sorted.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     computed: BTreeSet<String>,
 }
 
-/// What becomes of the rows.
+/// The output that the rows become.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Outputs {
     Groups {
         keys: Vec<GroupKey>,
-        /// Of GROUPING SETS: of each set, which keys are left out.
+        /// For each set of GROUPING SETS, which keys the set leaves out.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         sets: Vec<Vec<bool>>,
         aggregates: Vec<AggregateCall>,
@@ -107,7 +108,7 @@ struct RowColumn {
     expression: String,
 }
 
-/// A call of an aggregate function, with the types of what it keeps.
+/// A call of an aggregate function, with the types of its columns in a state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AggregateCall {
@@ -121,27 +122,27 @@ struct AggregateCall {
     order_by: Vec<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     ignore_nulls: bool,
-    /// Whether it collects in the opposite order of `order_by`, which then only the other calls keep to.
+    /// Whether the call collects in the opposite order of `order_by`, which then holds only for the other calls.
     #[serde(default, skip_serializing_if = "is_false")]
     reversed: bool,
     #[serde(rename = "type")]
     data_type: String,
-    /// The types of the columns that it has in a state.
+    /// The types of the call's columns in a state.
     state: Vec<String>,
 }
 
-// The signature is serde's.
+// The signature is the one that serde requires.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_false(value: &bool) -> bool {
     !value
 }
 
 impl Computation {
-    /// What `plan`, which has been optimized, computes, and the names of the functions that it uses. `partial` is its
-    /// aggregate as it is run, if it has one.
+    /// Returns what the optimized plan `plan` computes, and the names of the functions that it uses. `partial` is the
+    /// plan's aggregate in the form in which it is run, if the plan has one.
     ///
     /// # Errors
-    /// If the plan has a node that cannot be run.
+    /// Fails if the plan has a node that cannot be run.
     pub(super) fn of(
         plan: &LogicalPlan,
         partial: Option<&AggregateExec>,
@@ -161,7 +162,7 @@ impl Computation {
     }
 }
 
-/// The aggregate next to the scan, if there is one.
+/// Returns the aggregate next to the scan, if there is one.
 fn lowest_aggregate(plan: &LogicalPlan) -> Option<&Aggregate> {
     let inputs = plan.inputs();
     let below = inputs.into_iter().find_map(lowest_aggregate);
@@ -171,7 +172,7 @@ fn lowest_aggregate(plan: &LogicalPlan) -> Option<&Aggregate> {
     })
 }
 
-/// What becomes of a record whose lists have nothing.
+/// Returns the word for the rows of a record whose lists are NULL or empty.
 fn nulls(handling: &NullHandling) -> String {
     let word = match handling {
         NullHandling::Drop => "DROP",
@@ -184,18 +185,18 @@ fn nulls(handling: &NullHandling) -> String {
 /// Reads a plan from the scan upwards.
 #[derive(Default)]
 struct PlanReader {
-    /// Those that are complete.
+    /// The complete stages.
     stages: Vec<RowStage>,
     stage: RowStage,
-    /// What projections of this stage compute.
+    /// The expressions that projections of this stage compute.
     projected: BTreeSet<String>,
-    /// Which of that is certainly computed where it is used.
+    /// The expressions among these that are certainly computed where they are used.
     used: BTreeSet<String>,
     functions: BTreeSet<String>,
 }
 
 impl PlanReader {
-    /// The columns that `node` yields.
+    /// Reads `node`, and returns the columns that it yields.
     fn node(&mut self, node: &LogicalPlan) -> Result<Vec<ScopeColumn>> {
         match node {
             LogicalPlan::TableScan(scan) => {
@@ -263,8 +264,8 @@ impl PlanReader {
             self.stage.lists.push(format!("{text} {}", list.depth));
         }
         self.stage.lists.push(nulls(&unnest.options.null_handling));
-        // The columns of what it yields come from these of its input: several of one, where a list is unfolded to several
-        // depths, or a struct into its fields.
+        // Each column of the output comes from one of the input. Several come from the same one if a list is unfolded
+        // to several depths, or a struct into its fields.
         let mut columns = Vec::new();
         for (at, from) in unnest.dependency_indices.iter().enumerate() {
             let name = unnest.schema.field(at).name();
@@ -296,7 +297,8 @@ impl PlanReader {
         self.stages.push(stage);
     }
 
-    /// `is_certain` says whether it is computed for each row that passes the stage's conditions.
+    /// Returns the text of `expr`. `is_certain` tells whether it is computed for each row that passes the stage's
+    /// conditions.
     fn text(
         &mut self,
         expr: &Expr,

@@ -1,5 +1,5 @@
-//! From text to an optimized logical plan: by DataFusion's rules and ours, but for those that would take a query's rows
-//! for all there are.
+//! Makes an optimized logical plan from the text of a query. It applies DataFusion's rules and our own, except for
+//! those rules that assume that the rows of one run are all the rows there are.
 
 use std::sync::Arc;
 
@@ -25,22 +25,24 @@ use crate::engine::functions::floats::FloatsBesideDecimals;
 use crate::engine::functions::header::{self, HeaderPlanner};
 use crate::engine::functions::{exact, timestamps, whole};
 
-/// How queries are planned and run.
+/// Returns the configuration by which queries are planned and run.
 pub(super) fn config() -> SessionConfig {
     SessionConfig::new()
         .with_target_partitions(1)
-        // `1.1` is DECIMAL as in Spark: amounts times it stay exact.
+        // `1.1` is DECIMAL, as in Spark, so that amounts multiplied by it stay exact.
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
-        // A global min or max would keep one for all runs of its plan, behind a lock, which nobody reads.
+        // A global min or max would have one filter for all runs of its plan, behind a lock, though nothing reads the
+        // filter.
         .set_bool("datafusion.optimizer.enable_dynamic_filter_pushdown", false)
-        // Above this share of distinct groups a partial aggregate would stop grouping.
+        // If the share of distinct groups exceeds this ratio, a partial aggregate stops grouping. No share exceeds 2.
         .set(
             "datafusion.execution.skip_partial_aggregation_probe_ratio_threshold",
             &ScalarValue::Float64(Some(2.0)),
         )
 }
 
-/// What a query over `table`, which is called [`TABLE`] and `topic` and is `input` of its plan, can name.
+/// Returns the catalog of names that a query can use. `table` is called [`TABLE`] and `topic`, and is `input` of the
+/// query's plan.
 pub(super) fn catalog(
     input: InputId,
     table: &SchemaRef,
@@ -62,7 +64,7 @@ pub(super) fn catalog(
     catalog.add_scalar(Arc::new(header::header()));
     catalog.add_planner(Arc::new(DecimalPlanner));
     catalog.add_planner(Arc::new(HeaderPlanner));
-    // Would be folded to the time of planning.
+    // The optimizer would replace this function by the time of planning.
     catalog.remove_scalar("current_time");
     let table: Arc<dyn TableSource> = Arc::new(FeedTable::new(input, Arc::clone(table)));
     catalog.add_table(TABLE, &table);
@@ -73,10 +75,10 @@ pub(super) fn catalog(
     catalog
 }
 
-/// The same plan with its types made to fit, and then simpler.
+/// Returns the plan after types have been made to fit and it has been simplified.
 ///
 /// # Errors
-/// If an expression has no type, or a constant cannot be computed.
+/// Fails if an expression has no type, or a constant cannot be computed.
 pub(super) fn optimize(plan: LogicalPlan, options: &Arc<ConfigOptions>) -> Result<LogicalPlan> {
     let mut analyzer = Analyzer::new();
     analyzer.rules.insert(0, Arc::new(FloatsBesideDecimals));
@@ -84,18 +86,18 @@ pub(super) fn optimize(plan: LogicalPlan, options: &Arc<ConfigOptions>) -> Resul
     analyzer.rules.push(Arc::new(ExactArithmetic));
     let analyzed = analyzer.execute_and_check(plan, options, |_, _| {})?;
     let mut optimizer = Optimizer::new();
-    // `count(DISTINCT x)` would become an aggregate over an aggregate.
+    // This rule would turn `count(DISTINCT x)` into an aggregate over an aggregate.
     optimizer
         .rules
         .retain(|rule| rule.name() != "single_distinct_aggregation_to_group_by");
     optimizer.optimize(analyzed, &Optimizing::new(options)?, |_, _| {})
 }
 
-/// What the optimizer asks for.
+/// The settings that the optimizer asks for.
 struct Optimizing {
     options: Arc<ConfigOptions>,
     aliases: Arc<AliasGenerator>,
-    /// What `DISTINCT ON` becomes.
+    /// The functions that `DISTINCT ON` is rewritten to.
     functions: MemoryFunctionRegistry,
 }
 
@@ -112,7 +114,7 @@ impl Optimizing {
 }
 
 impl OptimizerConfig for Optimizing {
-    /// None: what depends on it differs from one trigger to the next.
+    /// Returns no time, because what depends on it differs from one trigger to the next.
     fn query_execution_start_time(&self) -> Option<DateTime<Utc>> {
         None
     }

@@ -1,9 +1,9 @@
-//! From an optimized logical plan to what runs it.
+//! Plans the run of an optimized logical plan.
 //!
-//! What can be kept up to date has one scan and at most one aggregate, so there are few kinds of nodes, each with one
-//! input. The plan is cut at the aggregate: that is there in the modes of [`aggregate`], and what stands above it reads
-//! its groups. Rows come from one partition and on one thread, so nothing is repartitioned, and the only thing that a
-//! node asks of its input is an order.
+//! A query that can be kept up to date has one scan and at most one aggregate, so there are few kinds of nodes, and
+//! each has one input. The plan is cut at the aggregate, which is made in the modes of [`aggregate`]; the part above it
+//! reads its groups. The rows come from one partition and run on one thread, so nothing is repartitioned, and a node
+//! requires nothing of its input except an order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,24 +35,24 @@ pub(super) mod aggregate;
 pub(super) mod apart;
 mod window;
 
-/// What runs a query.
+/// The physical plans of a query.
 pub(super) struct Physical {
-    /// The columns of its table that are read for each input. An input that the optimizer has found not to be read is
-    /// not there.
+    /// The columns of its table that are read for each input. An input that is not read after optimization has no
+    /// entry.
     pub columns: BTreeMap<InputId, Vec<usize>>,
     /// The aggregate, if there is one.
     pub aggregate: Option<Modes>,
-    /// What stands above it; without one, all of it.
+    /// The part of the plan above the aggregate, or the whole plan if there is no aggregate.
     pub above: Arc<dyn ExecutionPlan>,
 }
 
-/// Plans what has been optimized and checked, as it will be run.
+/// Plans an optimized and checked logical plan in the form in which it is run.
 ///
 /// # Errors
-/// If it has an expression that cannot be run.
+/// Fails if the plan has an expression that cannot be run.
 pub(super) fn plan(logical: &LogicalPlan, config: &SessionConfig) -> Result<Physical> {
     let mut properties = ExecutionProps::new();
-    // Functions run by the options that they were planned by.
+    // Functions run with the options with which they were planned.
     properties.config_options = Some(Arc::clone(config.options()));
     let mut planner = Planner {
         batch_size: config.batch_size(),
@@ -73,7 +73,7 @@ struct Planner {
     batch_size: usize,
     properties: ExecutionProps,
     context: PhysicalPlanningContext,
-    /// What each scan reads that is planned.
+    /// The columns that each scan reads which has been planned so far.
     columns: BTreeMap<InputId, Vec<usize>>,
     /// The aggregate, once it is planned.
     aggregate: Option<Modes>,
@@ -111,7 +111,7 @@ impl Planner {
             None => (0..schema.fields().len()).collect(),
         };
         let read = schema.project(&columns)?;
-        // Each row of an input goes to one leaf.
+        // An input has only one leaf, which gets each of its rows.
         if self.columns.insert(table.input(), columns).is_some() {
             return internal_err!("{} is scanned twice", scan.table_name);
         }
@@ -131,7 +131,7 @@ impl Planner {
         let metadata = projection.schema.as_arrow();
         let node =
             ProjectionExec::try_new_with_schema_metadata(exprs, Arc::clone(&input), metadata)?;
-        // A filter copies the rows that it lets through: not those columns that nobody reads any more.
+        // A filter copies the rows that it lets through, so the columns that are not read any more are left out there.
         if let Some(filter) = input.downcast_ref::<FilterExec>()
             && let Some(narrower) = try_embed_projection(&node, filter)?
         {
@@ -152,7 +152,7 @@ impl Planner {
     fn sort(&mut self, sort: &Sort) -> Result<Arc<dyn ExecutionPlan>> {
         let input = self.node(&sort.input)?;
         let order = self.sort_exprs(&sort.expr, sort.input.schema())?;
-        // One row is, and so are rows that differ in nothing they are sorted by.
+        // One row is always sorted, and so are rows that are equal in everything they are sorted by.
         let is_sorted = input
             .equivalence_properties()
             .ordering_satisfy(order.clone())?;
@@ -192,7 +192,7 @@ impl Planner {
         Ok(Arc::new(node))
     }
 
-    /// Cuts the plan here.
+    /// Cuts the plan at the aggregate. Returns the leaf that yields its groups.
     fn aggregate(&mut self, aggregate: &Aggregate) -> Result<Arc<dyn ExecutionPlan>> {
         let input = self.node(&aggregate.input)?;
         let (modes, groups) = self.modes(aggregate, &input)?;
@@ -213,7 +213,8 @@ impl Planner {
     }
 }
 
-/// The input of `node` in the order that `node` wants it in; `None` if it is so, or any order is as good.
+/// Returns the input of `node`, sorted in the order that `node` requires. Returns `None` if the input has that order or
+/// `node` requires none.
 fn ordered(
     node: &dyn ExecutionPlan,
     input: &Arc<dyn ExecutionPlan>,

@@ -1,4 +1,4 @@
-//! The same values under other names: types have names in them, which follow from the text of expressions.
+//! Gives the same values other names. Types contain names, which follow from the text of expressions.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion_common::Result;
 
-/// Whether types differ in nothing but names, and in what may be NULL.
+/// Returns whether types differ only in names and in whether parts may be NULL.
 pub(super) fn are_alike(one: &DataType, other: &DataType) -> bool {
     match (one, other) {
         (DataType::List(one), DataType::List(other)) => {
@@ -23,10 +23,10 @@ pub(super) fn are_alike(one: &DataType, other: &DataType) -> bool {
     }
 }
 
-/// These rows with the names of `schema`, whose types are alike.
+/// Returns these rows with the names of `schema`, whose types are alike.
 ///
 /// # Errors
-/// If a type is not alike, or NULL where it may not be.
+/// Fails if a type is not alike, or a value is NULL where it must not be.
 pub(super) fn renamed(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     let columns = rows.columns().iter().zip(schema.fields());
     let columns = columns.map(|(column, field)| of_type(column, field.data_type()));

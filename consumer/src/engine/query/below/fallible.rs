@@ -1,4 +1,4 @@
-//! Which expressions may fail on a record.
+//! Decides which expressions may fail on a record.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use datafusion_physical_expr::expressions::{
 };
 use datafusion_physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
-/// Whether there may be records of `columns` that it fails on: not if it only has what is known here to have a value for
-/// each.
+/// Returns whether `expr` may fail on a record of `columns`. It cannot fail if all its parts are known here to have a
+/// value for every record.
 pub(in crate::engine::query) fn can_fail(expr: &Arc<dyn PhysicalExpr>, columns: &Schema) -> bool {
     let mut fails = false;
-    // The visitor does not fail, nor does visiting.
+    // Visiting cannot fail, since the visitor does not.
     let _ = expr.apply(|part| {
         fails |= !has_always_a_value(part, columns);
         Ok(match fails {
@@ -25,7 +25,7 @@ pub(in crate::engine::query) fn can_fail(expr: &Arc<dyn PhysicalExpr>, columns: 
     fails
 }
 
-/// Whether it has a value for any record if what it is made of has one.
+/// Returns whether `expr` has a value for every record for which its operands have values.
 fn has_always_a_value(expr: &Arc<dyn PhysicalExpr>, columns: &Schema) -> bool {
     if let Some(operation) = expr.downcast_ref::<BinaryExpr>() {
         return matches!(
@@ -58,7 +58,7 @@ fn has_always_a_value(expr: &Arc<dyn PhysicalExpr>, columns: &Schema) -> bool {
         || expr.is::<InListExpr>()
 }
 
-/// Whether `to` has a value for each of `from`.
+/// Returns whether every value of `from` has a value in `to`.
 fn is_wider(to: &DataType, from: &DataType) -> bool {
     use DataType::{Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, Utf8, Utf8View};
     match (from, to) {

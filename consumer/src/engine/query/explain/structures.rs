@@ -1,8 +1,9 @@
-//! Inner structures in an error's text: Rust's way to show a value, and DataFusion's to show a plan.
+//! Removes inner structures from an error's text: values as Rust shows them, and plans as DataFusion shows them.
 //!
-//! Nobody who wrote a query can do anything with them, and they can be pages long. So a text ends before them.
+//! They are of no use to the author of a query, and they can be pages long. So a text ends where the first of them
+//! begins.
 
-/// The names of a plan's nodes, as in its text.
+/// The names of a plan's nodes, as they stand in its text.
 const NODES: [&str; 8] = [
     "Projection: ",
     "TableScan: ",
@@ -14,7 +15,8 @@ const NODES: [&str; 8] = [
     "Sort: ",
 ];
 
-/// `text` up to the first structure in it. What stands in quotes is the user's, or a record's.
+/// Returns `text` up to the first structure in it. Text in quotes belongs to the user or to a record, and is not
+/// searched.
 pub(super) fn without(text: &str) -> String {
     let outside = outside_of_quotes(text);
     let nodes = NODES.iter().filter_map(|node| outside.find(node));
@@ -25,13 +27,13 @@ pub(super) fn without(text: &str) -> String {
     format!("{told} …")
 }
 
-/// The same bytes, with what is in quotes made blank.
+/// Returns the same text with blanks in place of everything in quotes.
 fn outside_of_quotes(text: &str) -> String {
     let (mut quote, mut before) = (None, ' ');
     text.chars()
         .flat_map(|c| {
             let is_inside = quote.is_some();
-            // Not in a word such as doesn't.
+            // A mark inside a word such as doesn't does not begin a quotation.
             let begins = !std::mem::replace(&mut before, c).is_alphanumeric();
             match quote {
                 None if begins && matches!(c, '\'' | '"' | '`') => quote = Some(c),
@@ -45,7 +47,7 @@ fn outside_of_quotes(text: &str) -> String {
         .collect()
 }
 
-/// Where a value begins, `Word(Word { value: …`, or `Some(…` and the like.
+/// Returns where a value begins, such as `Word(Word { value: …` or `Some(…`.
 fn value(text: &str) -> Option<usize> {
     let fields = text.match_indices(" { ").map(|(at, _)| at).find(|&at| {
         let behind =
@@ -55,7 +57,7 @@ fn value(text: &str) -> Option<usize> {
     let some = ["Some(", "[Some(", "(None", " None,"].iter();
     let some = some.filter_map(|start| text.find(start));
     let start = some.chain(fields).min()?;
-    // The names of the structures that it stands in are cut off, too.
+    // The names of the structures around the value are cut off, too.
     let is_in_it = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '(' | '[' | ':');
     let before = text[..start].trim_end_matches(is_in_it);
     Some(before.len())

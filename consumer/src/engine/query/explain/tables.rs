@@ -1,10 +1,10 @@
-//! Names of tables, which are topics: how one is written, and which one lacks its quotes.
+//! The names of tables, which are topics: how to write one, and which name lacks its quotes.
 
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::RESERVED_FOR_IDENTIFIER;
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
-/// A topic's name as it stands behind FROM.
+/// Returns a topic's name as it is written after FROM.
 pub(in crate::engine::query) fn written(name: &str) -> String {
     let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let is_plain =
@@ -18,14 +18,15 @@ pub(in crate::engine::query) fn written(name: &str) -> String {
     }
 }
 
-/// What is said of a name that lacks its quotes.
+/// Returns the text about a name that lacks its quotes.
 pub(super) fn wants_quotes(name: &str) -> String {
     format!(
         "a name with other characters than letters, digits and _ stands in double quotes: FROM \"{name}\""
     )
 }
 
-/// A name without quotes behind a FROM of the query, and from where to where it goes, that is none to a parser.
+/// A name after a FROM of the query that lacks the quotes which the parser needs, with the places where it begins and
+/// ends.
 pub(super) struct Unquoted {
     pub(super) name: String,
     from: Location,
@@ -33,7 +34,7 @@ pub(super) struct Unquoted {
 }
 
 impl Unquoted {
-    /// Whether a place in the query, `1, Column: 26`, is in the name.
+    /// Returns whether a place in the query, such as `1, Column: 26`, is in the name.
     pub(super) fn has(&self, place: &str) -> bool {
         let place = place.split_once(", Column: ").and_then(|(line, column)| {
             Some(Location::new(line.parse().ok()?, column.parse().ok()?))
@@ -42,7 +43,7 @@ impl Unquoted {
     }
 }
 
-/// All such names in `query`.
+/// Returns all such names in `query`.
 pub(super) fn unquoted(query: &str) -> Vec<Unquoted> {
     let tokens = Tokenizer::new(&GenericDialect {}, query).tokenize_with_location();
     let tokens = tokens.unwrap_or_default();

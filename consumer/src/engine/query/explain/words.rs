@@ -1,9 +1,9 @@
-//! DataFusion's types and literals in a text, in the words of SQL: `Decimal128(12, 2)` is
-//! `DECIMAL(12,2)`, and `Utf8("year")` is `'year'`.
+//! Writes DataFusion's types and literals in a text in the words of SQL: `Decimal128(12, 2)` becomes `DECIMAL(12,2)`,
+//! and `Utf8("year")` becomes `'year'`.
 
 use crate::engine::query::TABLE;
 
-/// Names of types without arguments; with some, they are literals.
+/// The names of types without arguments. With an argument, such a name is a literal.
 const TYPES: &[(&str, &str)] = &[
     ("Binary", "BINARY"),
     ("BinaryView", "BINARY"),
@@ -28,7 +28,7 @@ const TYPES: &[(&str, &str)] = &[
     ("Utf8View", "STRING"),
 ];
 
-/// `text` with the types and literals in it in the words of SQL, and without the table's name.
+/// Returns `text` with its types and literals in the words of SQL, and without the table's name.
 pub(super) fn in_sql(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -50,7 +50,7 @@ pub(super) fn in_sql(text: &str) -> String {
     out
 }
 
-/// What to say for `name` and perhaps its arguments in `behind`, and what is left behind it.
+/// Returns the words for `name`, and for its arguments if `behind` begins with them, and the rest of `behind`.
 fn translated<'a>(name: &'a str, behind: &'a str) -> (String, &'a str) {
     if name == TABLE && behind.starts_with('.') {
         return (String::new(), &behind[1..]);
@@ -89,7 +89,7 @@ fn translated<'a>(name: &'a str, behind: &'a str) -> (String, &'a str) {
     }
 }
 
-/// What stands in the parentheses with which `text` begins, others included, and what is behind them.
+/// Returns the text in the parentheses with which `text` begins, including inner parentheses, and the text after them.
 fn in_parentheses(text: &str) -> Option<(&str, &str)> {
     let inside = text.strip_prefix('(')?;
     let mut open = 1_usize;

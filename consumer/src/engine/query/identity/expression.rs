@@ -11,21 +11,21 @@ use twox_hash::XxHash3_64;
 
 use super::values::{literal_text, type_text};
 
-/// The longest text of a projection's expression, in bytes, that is written wherever it is used: subqueries that use
-/// columns of each other twice would make a text that doubles with each.
+/// The most bytes of a projection's expression that is written wherever it is used. Without this limit, subqueries that
+/// use each other's columns twice would make a text that doubles with each subquery.
 const LONGEST_IN_PLACE: usize = 4096;
 
 /// A column that an expression can name.
 #[derive(Clone)]
 pub(super) struct ScopeColumn {
-    /// What it is, in the grammar of this module.
+    /// The column's expression, in the grammar of this module.
     pub text: String,
     /// Whether a projection computes it.
     pub is_computed: bool,
 }
 
 impl ScopeColumn {
-    /// One that costs nothing to have.
+    /// Returns a column that costs nothing to read.
     pub fn plain(text: String) -> Self {
         Self {
             text,
@@ -33,7 +33,7 @@ impl ScopeColumn {
         }
     }
 
-    /// One that a projection computes as `text` says.
+    /// Returns a column that a projection computes by the expression `text`.
     pub fn computed(text: String) -> Self {
         let text = match text.len() {
             0..=LONGEST_IN_PLACE => text,
@@ -46,16 +46,16 @@ impl ScopeColumn {
     }
 }
 
-/// The text of a column of the table.
+/// Returns the text of a column of the table.
 pub(super) fn column_text(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
 /// A node whose children are being written.
 struct Parent {
-    /// How many of them have been begun.
+    /// The number of its children that have been begun.
     begun: usize,
-    /// How many of them, the first ones, are computed for each row.
+    /// The number of its first children that are computed for each row.
     certain: usize,
 }
 
@@ -75,7 +75,7 @@ pub(super) struct ExpressionWriter<'a> {
 }
 
 impl<'a> ExpressionWriter<'a> {
-    /// `columns` are those of `schema`, in its order.
+    /// Makes a writer. `columns` are the columns of `schema`, in its order.
     pub fn new(schema: &'a DFSchema, columns: &'a [ScopeColumn], is_certain: bool) -> Self {
         Self {
             schema,
@@ -88,16 +88,16 @@ impl<'a> ExpressionWriter<'a> {
         }
     }
 
-    /// The text of `expr`.
+    /// Returns the text of `expr`.
     ///
     /// # Errors
-    /// None that an expression which can be run comes to.
+    /// Fails for no expression that can be run.
     pub fn write(&mut self, expr: &Expr) -> Result<String> {
         expr.visit(self)?;
         Ok(std::mem::take(&mut self.text))
     }
 
-    /// Begins the next child of the node around it; and tells whether it is computed for each row.
+    /// Begins the next child of the present node, and returns whether that child is computed for each row.
     fn begin(&mut self) -> bool {
         let Some(parent) = self.around.last_mut() else {
             return self.is_certain;
@@ -156,7 +156,7 @@ impl<'n> TreeNodeVisitor<'n> for ExpressionWriter<'_> {
     }
 }
 
-/// How many of its children, the first ones, are computed wherever it is.
+/// Returns how many of the first children of `expr` are computed whenever `expr` is.
 fn certain(expr: &Expr) -> usize {
     match expr {
         Expr::Case(case) => 1 + usize::from(case.expr.is_some()),
@@ -171,7 +171,7 @@ fn certain(expr: &Expr) -> usize {
     }
 }
 
-/// What stands before an expression's children: all that it is but them.
+/// Returns everything in an expression's text except its children, which stands before them.
 fn head(expr: &Expr) -> String {
     let not = |negated: &bool| if *negated { "NOT " } else { "" };
     match expr {
@@ -221,7 +221,7 @@ fn like(expr: &Expr, word: &str) -> String {
         head.insert_str(0, "NOT ");
     }
     if let Some(letter) = like.escape_char {
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(head, " ESCAPE {:?}", letter.to_string());
     }
     head

@@ -1,4 +1,4 @@
-//! A plan as text that tells it apart from any other.
+//! Writes a plan as a text that distinguishes it from any other plan.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use datafusion_physical_expr::expressions::Literal;
 use datafusion_physical_expr_common::physical_expr::PhysicalExpr;
 use datafusion_physical_plan::{ExecutionPlan, displayable};
 
-/// The plan as DataFusion shows it, and behind that each of its expressions with its literals, in a line of its own.
+/// Returns the plan as DataFusion shows it, followed by each of its expressions with its literals on a line of its own.
 ///
-/// What DataFusion shows is for people: a call of an aggregate has the name of its column, which leaves out every CAST
-/// in it, and a text has no quotes.
+/// DataFusion's text is for people and not exact: it shows an aggregate's call by the name of its column, which leaves
+/// out every CAST in it, and it shows strings without quotes.
 pub(in crate::engine::query) fn of_plan(plan: &Arc<dyn ExecutionPlan>) -> String {
     let mut text = displayable(plan.as_ref()).indent(false).to_string();
     // Visiting and writing cannot fail, since neither the visitors nor a String do.
@@ -29,7 +29,7 @@ pub(in crate::engine::query) fn of_plan(plan: &Arc<dyn ExecutionPlan>) -> String
     text
 }
 
-/// Each with its type, and a text in quotes.
+/// Returns the literals of an expression, each with its type, and strings in quotes.
 fn literals_of(expr: &Arc<dyn PhysicalExpr>) -> Vec<String> {
     let mut literals = Vec::new();
     let _ = expr.apply(|part| {

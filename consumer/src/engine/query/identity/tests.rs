@@ -18,7 +18,7 @@ fn json_of(sql: &str) -> Value {
     serde_json::to_value(query(sql).computation()).unwrap()
 }
 
-/// The texts in which an expression stands as the argument of max.
+/// Returns the text in which an expression is written as the argument of max.
 fn written(expression: &str) -> String {
     let json = json_of(&format!("SELECT max({expression}) FROM topic"));
     let text = &json["made"]["groups"]["aggregates"][0]["arguments"][0];
@@ -156,7 +156,7 @@ fn common_expressions_are_written_where_they_are_used() {
     assert_eq!(calls[1]["arguments"], calls[2]["arguments"]);
 }
 
-/// A record on which 100 / n fails is in no state of the first query, and in those of the second.
+/// A record on which 100 / n fails is in no state of the first query, and is in the states of the second.
 #[test]
 fn what_a_projection_computes_in_any_case_is_told_from_what_is_computed_at_need() {
     let always = "SELECT count(*), sum(CASE WHEN n <> 0 THEN q + q END) FROM (SELECT n, 100 / n AS q FROM topic)";
@@ -171,7 +171,7 @@ fn what_a_projection_computes_in_any_case_is_told_from_what_is_computed_at_need(
     assert_eq!(json_of(at_need)["stages"], json!([{}]));
 }
 
-/// Whatever the optimizer takes out of it to compute it once.
+/// The result does not depend on what the optimizer takes out of an expression to compute it once.
 #[test]
 fn what_is_certainly_computed_where_it_is_used_is_not_listed_again() {
     for expression in [

@@ -6,12 +6,13 @@ use arrow::array::{Array, StructArray};
 use arrow::datatypes::{DataType, Field, IntervalUnit, TimeUnit};
 use datafusion_common::ScalarValue;
 
-/// A type, with the names of a struct's fields.
+/// Returns the text of a type, with the names of a struct's fields.
 pub(super) fn type_text(data_type: &DataType) -> String {
     written(data_type, true)
 }
 
-/// A type without names: those in the types of a state follow from DataFusion's text of an expression.
+/// Returns the text of a type without names. Names in the types of a state follow from how DataFusion writes
+/// expressions.
 pub(super) fn layout_text(data_type: &DataType) -> String {
     written(data_type, false)
 }
@@ -84,7 +85,7 @@ fn unit(unit: TimeUnit) -> &'static str {
     }
 }
 
-/// A literal with its type.
+/// Returns the text of a literal, with its type.
 pub(super) fn literal_text(value: &ScalarValue) -> String {
     format!("{}:{}", type_text(&value.data_type()), value_text(value))
 }
@@ -118,7 +119,7 @@ fn value_text(value: &ScalarValue) -> String {
         ScalarValue::UInt64(Some(value)) => value.to_string(),
         ScalarValue::Decimal128(Some(value), ..) => value.to_string(),
         ScalarValue::Decimal256(Some(value), ..) => value.to_string(),
-        // The shortest that is read as the same, which tells -0.0 from 0.0.
+        // This is the shortest text that is read as the same float, and it distinguishes -0.0 from 0.0.
         ScalarValue::Float32(Some(value)) if !value.is_nan() => format!("{value:?}"),
         ScalarValue::Float64(Some(value)) if !value.is_nan() => format!("{value:?}"),
         ScalarValue::Float32(Some(value)) => format!("NaN {:08x}", value.to_bits()),
@@ -144,7 +145,7 @@ fn value_text(value: &ScalarValue) -> String {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     })

@@ -1,4 +1,4 @@
-//! An aggregate in the modes in which it is run.
+//! The modes in which an aggregate is run.
 
 use std::sync::Arc;
 
@@ -17,22 +17,22 @@ use super::apart::Apart;
 use super::{Planner, ordered};
 use crate::engine::feed::{FeedExec, InputId};
 
-/// The aggregate next to the scan.
+/// The plans of the aggregate next to the scan.
 #[derive(Clone)]
 pub struct Modes {
-    /// From records to states.
+    /// Makes states from records.
     pub partial: Arc<dyn ExecutionPlan>,
-    /// From states to states, each group once.
+    /// Merges states into states in which each group comes once.
     pub reduce: Arc<dyn ExecutionPlan>,
-    /// From states to groups.
+    /// Makes groups from states.
     pub last: Arc<dyn ExecutionPlan>,
-    /// The first columns of a state: what its groups are told apart by.
+    /// The first columns of a state: the keys of its groups.
     pub keys: SchemaRef,
-    /// `partial` in two parts, if there may be records on which it fails.
+    /// The plan `partial` in two parts, if there may be records on which it fails.
     pub apart: Option<Apart>,
 }
 
-/// What is needed to make an aggregate in any mode.
+/// The parts from which an aggregate can be made in any mode.
 pub(super) struct Parts {
     pub(super) groups: PhysicalGroupBy,
     pub(super) calls: Vec<Arc<AggregateFunctionExpr>>,
@@ -52,10 +52,11 @@ impl Parts {
     }
 }
 
-/// From what `input` yields to states.
+/// Returns the aggregate that makes states from the rows of `input`.
 pub(super) fn partial_over(parts: &Parts, input: &Arc<dyn ExecutionPlan>) -> Result<AggregateExec> {
     let partial = parts.over(AggregateMode::Partial, input)?;
-    // Most that have an order put in order what they hold, which is less than all records.
+    // Most calls with an order sort the values that they hold, which are fewer than all records. Only the others need
+    // sorted input.
     let mut calls = partial.aggr_expr().iter();
     if calls.any(|call| call.order_sensitivity().hard_requires())
         && let Some(sorted) = ordered(&partial, input)?
@@ -66,7 +67,7 @@ pub(super) fn partial_over(parts: &Parts, input: &Arc<dyn ExecutionPlan>) -> Res
 }
 
 impl Planner {
-    /// `aggregate` over what `input` yields, in all modes, and a leaf that yields its groups.
+    /// Returns `aggregate` over the rows of `input`, in all modes, and a leaf that yields its groups.
     pub(super) fn modes(
         &self,
         aggregate: &Aggregate,
@@ -74,9 +75,10 @@ impl Planner {
     ) -> Result<(Modes, FeedExec)> {
         let parts = self.parts(aggregate, &input.schema())?;
         let partial = partial_over(&parts, input)?;
-        // A call may have been turned round, for instance the first in one order into the last in the other.
+        // DataFusion may have reversed a call, for instance turned the first value in one order into the last in the
+        // opposite order.
         let calls = partial.aggr_expr();
-        // Those that drop what they have already keep to the order that they were turned to.
+        // A call that drops duplicates stays in the order to which it was reversed.
         if calls
             .iter()
             .any(|call| call.is_distinct() && call.is_reversed())
@@ -85,7 +87,7 @@ impl Planner {
                 "aggregates with DISTINCT and ORDER BY are in opposite orders; give all of them the same one"
             );
         }
-        // FILTER (WHERE …) has been applied when a state is made.
+        // FILTER (WHERE …) has already been applied when a state is made.
         let merge = |mode| {
             AggregateExec::try_new(
                 mode,
@@ -99,10 +101,11 @@ impl Planner {
         };
         let at_once = parts.over(AggregateMode::Single, input)?;
         let groups = match parts.groups.has_grouping_set() {
-            // DataFusion takes a key that WHERE has left one value for the same in all rows; where it is left out of a
-            // set it is NULL.
+            // If WHERE leaves only one value of a key, DataFusion assumes that value in all rows. But the key is NULL
+            // in the rows of a set that leaves it out.
             true => FeedExec::new(InputId::FIRST, at_once.schema()),
-            // What is known of its groups: that there is one, for instance, or that all have the same key.
+            // The leaf gets the known properties of the groups: for instance, that there is only one, or that all have
+            // the same key.
             false => {
                 let known = at_once.properties().equivalence_properties();
                 FeedExec::with(InputId::FIRST, known.clone())
@@ -175,10 +178,11 @@ impl Planner {
     }
 }
 
-/// The most columns of a CUBE: their sets are 4,096, the most that DataFusion takes of GROUPING SETS beside other keys.
+/// The most columns of a CUBE. They make 4,096 sets, which is the most that DataFusion takes of GROUPING SETS beside
+/// other keys.
 const MOST_OF_CUBE: usize = 12;
 
-/// The sets that are meant, each with its keys.
+/// Returns the grouping sets, each with its keys.
 fn grouping_sets(sets: &GroupingSet) -> Result<Vec<Vec<&Expr>>> {
     match sets {
         GroupingSet::GroupingSets(sets) => {

@@ -1,4 +1,4 @@
-//! A plan in two parts: what is computed for each record, and what its rows go into.
+//! A plan in two parts: the part that is computed for each record, and the part that takes its rows.
 
 use std::sync::Arc;
 
@@ -18,17 +18,17 @@ use crate::engine::query::renamed::are_alike;
 /// The two parts of a plan whose expressions may fail on a record.
 #[derive(Clone)]
 pub struct Apart {
-    /// What is computed for each record.
+    /// The part that is computed for each record.
     pub below: Arc<Below>,
-    /// What the rows of that go into: an aggregate over columns, or nothing else.
+    /// The part that takes the rows of `below`: an aggregate over columns, or only a leaf.
     pub over: Arc<dyn ExecutionPlan>,
 }
 
 impl Apart {
-    /// The parts of a plan without an aggregate; `None` if it can fail on no record.
+    /// Returns the parts of a plan without an aggregate, or `None` if the plan cannot fail on a record.
     ///
     /// # Errors
-    /// If the plan has several inputs.
+    /// Fails if the plan has several inputs.
     pub fn of_rows(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
         let below = Below::of_plan(plan)?;
         Ok(below.can_fail().then(|| Self {
@@ -37,10 +37,11 @@ impl Apart {
         }))
     }
 
-    /// The parts of `partial`, an aggregate of `parts` over what `input` yields; `None` if it can fail on no record.
+    /// Returns the parts of `partial`, an aggregate of `parts` over the rows of `input`, or `None` if it cannot fail on
+    /// a record.
     ///
     /// # Errors
-    /// If an aggregate cannot be made over columns.
+    /// Fails if an aggregate cannot be made over columns.
     pub(super) fn of_aggregate(
         partial: &AggregateExec,
         parts: &Parts,
@@ -87,11 +88,12 @@ impl Apart {
     }
 }
 
-/// Whether two aggregates make the same states, but for their columns' names.
+/// Returns whether two aggregates make the same states, except for the names of their columns.
 fn make_the_same(one: &AggregateExec, other: &AggregateExec) -> bool {
     let (types, of_other) = (one.schema(), other.schema());
     let mut fields = types.fields().iter().zip(of_other.fields());
-    // A call may have been turned round, the first in one order into the last in the other.
+    // DataFusion may have reversed a call, which turns the first value in one order into the last in the opposite
+    // order.
     let mut calls = one.aggr_expr().iter().zip(other.aggr_expr());
     types.fields().len() == of_other.fields().len()
         && fields.all(|(one, other)| are_alike(one.data_type(), other.data_type()))
@@ -123,7 +125,7 @@ impl Columns<'_> {
     ) -> Result<Call> {
         let args = call.expressions();
         let args = args.iter().map(|arg| match arg.is::<Literal>() {
-            // Some functions look at it when they are made.
+            // Some functions read a literal argument when they are made, so it stays a literal.
             true => Ok(Arc::clone(arg)),
             false => self.column(arg, filter),
         });
@@ -140,20 +142,20 @@ impl Columns<'_> {
         })
     }
 
-    /// The column of `expr`, which is read only where `filter` is true.
+    /// Returns the column of `expr`, which is read only in rows for which `filter` is true.
     fn column(
         &mut self,
         expr: &Arc<dyn PhysicalExpr>,
         filter: Option<&Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
-        // An expression that cannot fail is computed faster for all rows than for some.
+        // An expression that cannot fail is faster to compute for all rows than for some.
         let only_if = filter.filter(|_| can_fail(expr, self.input));
         let is_it = |column: &Computed| column.expr.eq(expr) && column.only_if.as_ref() == only_if;
         let index = match self.computed.iter().position(is_it) {
             Some(index) => index,
             None => {
                 let field = expr.return_field(self.input)?;
-                // Another expression may be NULL although its field says that it is not.
+                // An expression that is not a column may be NULL although its field says that it is not.
                 let nullable = field.is_nullable() || !expr.is::<Column>();
                 let name = self.computed.len().to_string();
                 let field = field

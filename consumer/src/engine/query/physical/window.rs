@@ -1,4 +1,4 @@
-//! Window functions, over the groups of a result.
+//! Plans window functions over the groups of a result.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use datafusion_physical_plan::{ExecutionPlan, InputOrderMode, WindowExpr};
 use super::{Planner, ordered};
 
 impl Planner {
-    /// The functions of `window`, all over the same order, beside what `input` yields.
+    /// Returns the plan that adds the functions of `window`, which all have the same order, to the rows of `input`.
     pub(super) fn window(
         &self,
         window: &Window,
@@ -77,12 +77,12 @@ fn over(
     })
 }
 
-/// Whether it does not end before it starts.
+/// Returns whether the frame does not end before it starts.
 fn is_frame(frame: &WindowFrame) -> bool {
     use WindowFrameBound::{CurrentRow, Following, Preceding};
     match (&frame.start_bound, &frame.end_bound) {
         (Following(_), Preceding(_) | CurrentRow) | (CurrentRow, Preceding(_)) => false,
-        // Without a number there is no bound.
+        // A bound without a number is unlimited.
         (Preceding(start), Preceding(end)) => !end.is_null() && (start.is_null() || start >= end),
         (Following(start), Following(end)) => !start.is_null() && (end.is_null() || start <= end),
         _ => true,

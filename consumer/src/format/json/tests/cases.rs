@@ -20,7 +20,7 @@ const GOOD_VALUES: &[(&str, &str, &str)] = &[
     ("STRING", r#""caf\u00e9 \ud83d\ude00""#, "café 😀"),
     ("STRING", r#""São Paulo, 東京""#, "São Paulo, 東京"),
     ("STRING", "null", "NULL"),
-    // They are taken as they stand: no digit, blank or escape is lost or added.
+    // A STRING column takes other values as they stand: no digit, blank or escape is lost or added.
     ("STRING", "1776", "1776"),
     ("STRING", "12.50", "12.50"),
     ("STRING", "-1.0E+3", "-1.0E+3"),
