@@ -1,9 +1,10 @@
-//! Arithmetic that is exact, or ends the query: `+`, `-`, `*` and unary `-` of whole numbers, and that of decimals.
+//! Arithmetic that is exact or ends the query: `+`, `-`, `*` and unary `-` of whole numbers, and all operations of
+//! decimals.
 //!
-//! DataFusion's whole numbers wrap, and a wrapped product in a sum is a number like any other; here, as in Spark, what
-//! does not fit its type is an error. Its quotients of decimals are cut off behind their last digit; here they are
-//! rounded half up, as averages are. Decimals of 38 digits are checked, too, against their digits and not only against
-//! 128 bits. Results have as many digits behind the point as in Spark. Floats have no end.
+//! DataFusion's whole numbers wrap around, and a wrapped product in a sum looks like any other number. Here, as in
+//! Spark, a result that does not fit its type is an error. DataFusion cuts quotients of decimals off after their last
+//! digit; here they are rounded half up, as averages are. Decimals of 38 digits are checked against their digits and
+//! not only against 128 bits. Results have as many digits after the point as in Spark. Floats are left as they are.
 
 mod decimals;
 mod digits;
@@ -38,8 +39,8 @@ use self::digits::Digits;
 
 pub use self::planning::DecimalPlanner;
 
-/// Has a plan compute with what is here. Its columns keep their names. Rules that give operands a type of their own must
-/// have run, and those that compute constants not yet.
+/// Makes a plan compute by these functions. The plan's columns keep their names. This rule must run after the rules
+/// that give operands the same type, and before the rules that compute constants.
 #[derive(Debug)]
 pub struct ExactArithmetic;
 
@@ -62,7 +63,7 @@ impl AnalyzerRule for ExactArithmetic {
     }
 }
 
-/// One of a node's expressions rewritten, which keeps its name; of GROUPING SETS each key does.
+/// Rewrites an expression of a node, which keeps its name. In GROUPING SETS each key keeps its name.
 pub(super) fn keeping_names(
     expr: Expr,
     names: &NamePreserver,
@@ -75,7 +76,7 @@ pub(super) fn keeping_names(
     Ok(rewrite(expr)?.update_data(|expr| name.restore(expr)))
 }
 
-/// What the expressions of a node are about.
+/// Returns the columns that the expressions of a node can read.
 pub(super) fn columns_of(node: &LogicalPlan) -> DFSchema {
     match node.inputs().as_slice() {
         [] => node.schema().as_ref().clone(),
@@ -86,7 +87,7 @@ pub(super) fn columns_of(node: &LogicalPlan) -> DFSchema {
 fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     let (left, op, right) = match &expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => (Expr::clone(left), *op, right),
-        // The least number has no opposite; that of a decimal has as many digits.
+        // The least whole number has no opposite. A decimal's opposite always has as many digits as the decimal.
         Expr::Negative(number) if type_of(number, columns)?.is_integer() => {
             let zero = ScalarValue::new_zero(&type_of(number, columns)?)?;
             (Expr::Literal(zero, None), Operator::Minus, number)
@@ -98,7 +99,7 @@ fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> 
     let is_inexact = match (op, &of, &result) {
         (Operator::Plus | Operator::Minus | Operator::Multiply, [left, right], result) => {
             let are_whole = left.is_integer() && right.is_integer();
-            // With fewer digits the result has room for all that its operands may come to.
+            // A result of fewer digits has room for every result of its operands.
             are_whole || matches!(result, DataType::Decimal128(DECIMAL128_MAX_PRECISION, _))
         }
         (Operator::Divide, [DataType::Decimal128(..), DataType::Decimal128(..)], _) => true,
@@ -123,7 +124,8 @@ fn exact_operation(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> 
     Ok(Transformed::yes(function.call(operands)))
 }
 
-/// Whether one of two decimals may have too many digits once it has as many behind its point as the other.
+/// Returns whether one of two decimals may have too many digits once it has as many digits after its point as the
+/// other.
 fn needs_more_digits(left: &DataType, right: &DataType) -> bool {
     let digits = Digits::of(left).zip(Digits::of(right));
     digits.is_some_and(|(left, right)| {
@@ -135,8 +137,8 @@ fn needs_more_digits(left: &DataType, right: &DataType) -> bool {
     })
 }
 
-/// An operation with two decimals whose result has Spark's digits. The names are in the identities of queries, and tell
-/// these results from those of earlier versions.
+/// Returns the function for an operation on two decimals whose result has Spark's digits. The names are in the
+/// identities of queries, and distinguish these results from those of earlier versions.
 fn decimal_operation(op: Operator, result: DataType) -> ScalarUDF {
     let name = match op {
         Operator::Plus => "decimal_add",
@@ -157,8 +159,8 @@ fn operation(op: Operator, name: &'static str, result: DataType) -> ScalarUDF {
     })
 }
 
-/// Its type, which of an operation of ours is known: to ask DataFusion takes a time that grows with what is in it, and in
-/// a row of operators each is in the next.
+/// Returns the type of an expression. The type of one of our operations is known. DataFusion would compute it from all
+/// that is inside, in a chain of operators for each of them again.
 pub(super) fn type_of(expr: &Expr, columns: &DFSchema) -> Result<DataType> {
     if let Expr::ScalarFunction(call) = expr
         && let Some(operation) = call.func.inner().downcast_ref::<Operation>()
@@ -168,10 +170,10 @@ pub(super) fn type_of(expr: &Expr, columns: &DFSchema) -> Result<DataType> {
     expr.get_type(columns)
 }
 
-/// The expression as it was written, for messages.
+/// Returns the expression as it was written, for messages.
 ///
 /// # Errors
-/// None that an expression of this module comes to.
+/// Fails for no expression of this module.
 pub fn as_written(expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>> {
     let written = Arc::clone(expr).transform_up(|expr| {
         let operator = expr.downcast_ref::<ScalarFunctionExpr>().and_then(|call| {
@@ -193,7 +195,7 @@ pub fn as_written(expr: &Arc<dyn PhysicalExpr>) -> Result<Arc<dyn PhysicalExpr>>
     Ok(written.data)
 }
 
-/// One of the five, as a function.
+/// One of the five operations, as a function.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Operation {
     op: Operator,
@@ -207,7 +209,7 @@ impl ScalarUDFImpl for Operation {
         self.name
     }
 
-    /// The operation as the query has it: `a + b`.
+    /// Returns the operation as the query writes it: `a + b`.
     fn schema_name(&self, operands: &[Expr]) -> Result<String> {
         let [left, right] = operands else {
             return Ok(self.name.to_owned());
@@ -274,7 +276,7 @@ fn decimals(
 }
 
 impl Operation {
-    /// What did not fit, and how to make room.
+    /// Returns the error that names what did not fit and how to make room for it.
     fn overflow(&self, error: DataFusionError) -> DataFusionError {
         let DataFusionError::ArrowError(arrow, _) = &error else {
             return error;
@@ -282,7 +284,7 @@ impl Operation {
         let ArrowError::ArithmeticOverflow(text) = arrow.as_ref() else {
             return error;
         };
-        // Of Arrow's "Overflow happened on: 70000 * 40000".
+        // Arrow's text is "Overflow happened on: 70000 * 40000".
         let operation = text.rsplit(": ").next().unwrap_or(text);
         let wider = match self.result {
             DataType::Decimal128(..) => {

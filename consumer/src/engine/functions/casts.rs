@@ -1,4 +1,5 @@
-//! Has a plan convert times and bytes with what is here: no nanoseconds, and no text that is not UTF-8.
+//! Makes a plan convert times and bytes by the functions of this folder: without nanoseconds, and without text that is
+//! not UTF-8.
 
 use datafusion_common::Result;
 use datafusion_common::config::ConfigOptions;
@@ -10,8 +11,8 @@ use datafusion_optimizer::AnalyzerRule;
 use super::arithmetic::{columns_of, keeping_names};
 use super::{text, timestamps, whole};
 
-/// Its columns keep their names. Rules that give operands a type of their own must have run, since their casts are
-/// what is looked at, and those that compute constants not yet.
+/// The plan's columns keep their names. This rule must run after the rules that give operands the same type, since it
+/// looks at the casts that they add, and before the rules that compute constants.
 #[derive(Debug)]
 pub struct Casts;
 
@@ -29,7 +30,7 @@ impl AnalyzerRule for Casts {
                     })
                 })
             })?;
-            // What is below may have other types now, too.
+            // The inputs may have other types now, too.
             node.map_data(LogicalPlan::recompute_schema)
         })?;
         Ok(plan.data)

@@ -1,8 +1,8 @@
 //! `now()`, `current_timestamp` and `current_date`: the trigger's time.
 //!
-//! DataFusion would fold them to the time at which the query was planned. Ours are volatile, so that
-//! they stay in the plan, and read the clock that each trigger sets. Since a volatile function below
-//! the aggregate is refused, they can only stand above it, where one trigger has one time.
+//! DataFusion would replace them by the time at which the query was planned. Our functions are volatile, so that they
+//! stay in the plan, and read the clock that each trigger sets. A volatile function below the aggregate is refused, so
+//! they stand only above it, where each trigger has one time.
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use datafusion_expr::{
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// The time of the current trigger, in µs since the epoch.
+/// The time of the current trigger, in microseconds since the epoch.
 #[derive(Clone, Debug, Default)]
 pub struct TriggerClock(Arc<AtomicI64>);
 
 impl TriggerClock {
-    /// What `now()` is from here on.
+    /// Sets the value of `now()` from here on.
     pub fn set(&self, now: DateTime<Utc>) {
         self.0.store(now.timestamp_micros(), Ordering::Relaxed);
     }
 
-    /// The functions that read this clock.
+    /// Returns the functions that read this clock.
     pub fn functions(&self) -> [ScalarUDF; 2] {
         let function = |name, date| {
             ScalarUDF::from(ClockFunction {

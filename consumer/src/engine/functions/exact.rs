@@ -1,9 +1,9 @@
-//! `sum` and `avg` that are exact: for integers and decimals they add 128-bit integers, refuse what
-//! does not fit their result's type instead of wrapping, and round an average half up, as Spark does.
+//! `sum` and `avg` that are exact. For integers and decimals they add 128-bit integers, fail if the result does not fit
+//! its type instead of wrapping around, and round an average half up, as Spark does.
 //!
-//! Both keep the sum as DECIMAL(38, scale), whatever the result's type, so that an overflow depends on
-//! the final value alone and not on the order in which records came. Everything else (floats,
-//! durations, intervals) is left to DataFusion's functions of the same name.
+//! Both store the sum as DECIMAL(38, scale), whatever the result's type, so that an overflow depends only on the final
+//! value and not on the order in which records came. All other types (floats, durations, intervals) are left to
+//! DataFusion's functions of the same name.
 
 mod accumulator;
 mod distinct;
@@ -24,15 +24,15 @@ use self::accumulator::{ExactAccumulator, ExactGroups};
 use self::distinct::DistinctExact;
 use self::finish::Finish;
 
-/// Digits of the widest decimal that is added exactly.
+/// The digits of the widest decimal that is added exactly.
 const SUM_PRECISION: u8 = 38;
 
-/// `sum`, exact.
+/// Returns the exact `sum`.
 pub fn sum() -> AggregateUDF {
     AggregateUDF::new_from_impl(Exact::new(Outcome::Sum))
 }
 
-/// `avg`, also `mean`, exact.
+/// Returns the exact `avg`, also called `mean`.
 pub fn avg() -> AggregateUDF {
     AggregateUDF::new_from_impl(Exact::new(Outcome::Average)).with_aliases(["mean"])
 }
@@ -57,7 +57,7 @@ impl Exact {
         }
     }
 
-    /// DataFusion's function, for what is not ours.
+    /// Returns DataFusion's function, for the types that are not computed here.
     fn inexact(&self) -> Arc<AggregateUDF> {
         match self.outcome {
             Outcome::Sum => sum_udaf(),
@@ -66,12 +66,12 @@ impl Exact {
     }
 }
 
-/// Whether values of this type are added as 128-bit integers.
+/// Returns whether values of this type are added as 128-bit integers.
 fn is_exact(input: &DataType) -> bool {
     matches!(input, DataType::Int64 | DataType::Decimal128(_, _))
 }
 
-/// The type in which a sum of such values is kept.
+/// Returns the type in which a sum of such values is stored.
 fn sum_type(input: &DataType) -> DataType {
     match input {
         DataType::Decimal128(_, scale) => DataType::Decimal128(SUM_PRECISION, *scale),

@@ -1,8 +1,8 @@
-//! Floats beside decimals are compared as floats, as in Spark.
+//! Makes a plan compare floats with decimals as floats, as Spark does.
 //!
-//! A number such as `0.5` in a query is a decimal. DataFusion would make a decimal of 15 digits behind the point of each
-//! float that is compared with it. NaN, Infinity and what has more than 15 digits before the point are none, and one
-//! of them would end the query; what differs behind the 15th digit would be equal.
+//! A number such as `0.5` in a query is a decimal. DataFusion would turn each float that is compared with it into a
+//! decimal of 15 digits after the point. NaN, Infinity and numbers of more than 15 digits before the point have no such
+//! decimal, and one of them would end the query; numbers that differ after the 15th digit would be equal.
 
 use arrow::datatypes::DataType;
 use datafusion_common::config::ConfigOptions;
@@ -15,11 +15,11 @@ use datafusion_optimizer::AnalyzerRule;
 
 use super::arithmetic::{columns_of, keeping_names};
 
-/// Functions whose arguments get one type, which is their result's.
+/// The functions whose arguments all get one type, which is also the type of the result.
 const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 
-/// Has a plan make floats of decimals where both meet. Its columns keep their names. Rules that give operands a type
-/// of their own must not have run yet.
+/// Makes a plan turn decimals into floats where both meet. The plan's columns keep their names. This rule must run
+/// before the rules that give operands the same type.
 #[derive(Debug)]
 pub struct FloatsBesideDecimals;
 
@@ -33,7 +33,7 @@ impl AnalyzerRule for FloatsBesideDecimals {
                     expr.transform_up(|expr| as_floats(expr, &columns))
                 })
             })?;
-            // What is below may have other types now, too.
+            // The inputs may have other types now, too.
             node.map_data(LogicalPlan::recompute_schema)
         })?;
         Ok(plan.data)
@@ -55,7 +55,8 @@ fn as_floats(mut expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     })
 }
 
-/// Casts the decimals among operands of one type, if there is a float; whether there are both.
+/// Casts the decimals among operands of one type to floats if one of the operands is a float. Returns whether there are
+/// both.
 fn make_floats(operands: &mut [&mut Expr], columns: &DFSchema) -> bool {
     let is_some = |is_it: fn(&DataType) -> bool, operands: &[&mut Expr]| {
         let mut types = operands.iter().map(|operand| operand.get_type(columns));
@@ -76,7 +77,7 @@ fn make_floats(operands: &mut [&mut Expr], columns: &DFSchema) -> bool {
     true
 }
 
-/// The parts of an expression that are brought to one type, group by group.
+/// Returns the parts of an expression that get one type, group by group.
 fn groups_of(expr: &mut Expr) -> Vec<Vec<&mut Expr>> {
     match expr {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) if op.supports_propagation() => {

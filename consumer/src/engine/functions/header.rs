@@ -1,6 +1,7 @@
 //! The value of a record's header by its name: `_headers['trace']`, or `header(_headers, 'trace')`.
 //!
-//! A name may stand in a record several times. The last one counts, as for Kafka's own clients (`Headers.lastHeader`).
+//! A record may have several headers of one name. The last one counts, as for Kafka's own clients
+//! (`Headers.lastHeader`).
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use datafusion_expr::{
 const KEY: &str = "key";
 const VALUE: &str = "value";
 
-/// `header`, of an array of keys with their values.
+/// Returns the function `header`, which takes an array of keys with their values.
 pub fn header() -> ScalarUDF {
     ScalarUDF::from(HeaderFunction {
         signature: Signature::user_defined(Volatility::Immutable),
@@ -46,7 +47,7 @@ impl ExprPlanner for HeaderPlanner {
     }
 }
 
-/// The type of the values, if it is an array of keys with theirs.
+/// Returns the type of the values, if the type is an array of keys with values.
 fn value_of(data_type: &DataType) -> Option<&DataType> {
     let DataType::List(item) = data_type else {
         return None;
@@ -109,7 +110,7 @@ impl ScalarUDFImpl for HeaderFunction {
     }
 }
 
-/// The value of the last header in each row that has the row's name.
+/// Returns for each row the value of its last header that has the row's name.
 fn last_values(headers: &ArrayRef, names: &StringViewArray) -> Result<ArrayRef> {
     let lists = headers.as_list_opt::<i32>();
     let pairs = lists.and_then(|lists| lists.values().as_any().downcast_ref::<StructArray>());

@@ -1,6 +1,6 @@
-//! All that is no number is one group, as in Spark.
+//! Puts all NaNs of a key into one group, as Spark does.
 //!
-//! A NaN has a sign and a payload, which depend on the operation, and DataFusion groups by them.
+//! A NaN has a sign and a payload, which depend on the operation that made it, and DataFusion groups by them.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use datafusion_expr::{
 
 use super::arithmetic::{columns_of, keeping_names};
 
-/// The same plan with one NaN in the keys of its aggregate. It should have been optimized: there are aggregates that the
-/// optimizer makes.
+/// Returns the same plan with only one NaN in the keys of its aggregate. The plan should have been optimized, because
+/// the optimizer makes some aggregates.
 ///
 /// # Errors
-/// If a key has no type, which a plan of DataFusion's does not come to.
+/// Fails if a key has no type, which no plan of DataFusion has.
 pub fn one_nan(plan: LogicalPlan) -> Result<LogicalPlan> {
     let plan = plan.transform_up(|node| {
         if !matches!(node, LogicalPlan::Aggregate(_)) {
@@ -34,7 +34,7 @@ pub fn one_nan(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(plan.data)
 }
 
-/// What an aggregate groups by; the rest of its expressions are calls.
+/// Rewrites an expression that is a key of an aggregate. The aggregate's other expressions are calls.
 fn key(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     let is_key = match &expr {
         Expr::Alias(alias) => !matches!(*alias.expr, Expr::AggregateFunction(_)),

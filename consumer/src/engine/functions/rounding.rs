@@ -1,7 +1,7 @@
-//! Rounding of quotients.
+//! Rounds quotients.
 
-/// `dividend / divisor`, rounded half away from zero, which is what SQL's HALF_UP means; `None` where the divisor is
-/// zero, or the quotient does not fit.
+/// Returns `dividend / divisor`, rounded half away from zero, which is SQL's HALF_UP. Returns `None` if the divisor is
+/// zero or the quotient does not fit.
 pub fn divide_half_up(dividend: i128, divisor: i128) -> Option<i128> {
     let quotient = dividend.checked_div(divisor)?;
     let remainder = (dividend % divisor).unsigned_abs();

@@ -1,4 +1,4 @@
-//! Bytes as text: what of them is not UTF-8 is U+FFFD, as in Spark, where Arrow's cast would end the query.
+//! Casts bytes to text. Bytes that are not UTF-8 become U+FFFD, as in Spark; Arrow's cast would end the query.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use datafusion_expr::{
 
 use super::arithmetic::type_of;
 
-/// `expr`, if it makes text of bytes, in our way.
+/// Replaces `expr` by our cast if it casts bytes to text.
 ///
 /// # Errors
-/// If it has no type.
+/// Fails if the expression has no type.
 pub fn of_bytes(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     let (bytes, field) = match &expr {
         Expr::Cast(cast) => (&cast.expr, &cast.field),
@@ -34,7 +34,7 @@ pub fn of_bytes(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(Transformed::yes(text))
 }
 
-/// Whether one is text where the other one is bytes; lists of them are, too.
+/// Returns whether the first type is text and the second is bytes, or both are lists of these.
 fn is_text_of(text: &DataType, bytes: &DataType) -> bool {
     use DataType::{Binary, BinaryView, FixedSizeBinary, LargeBinary, List};
     match (text, bytes) {
@@ -55,7 +55,7 @@ impl ScalarUDFImpl for TextOfBytes {
         "text_of_bytes"
     }
 
-    /// The cast as the query has it.
+    /// Returns the cast as the query writes it.
     fn schema_name(&self, args: &[Expr]) -> Result<String> {
         let argument = args.first().map(ToString::to_string).unwrap_or_default();
         Ok(format!("CAST({argument} AS STRING)"))
@@ -85,7 +85,7 @@ fn texts(bytes: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         safe: false,
         ..CastOptions::default()
     };
-    // Most are UTF-8 to the last one.
+    // Most values are UTF-8, so all of them are tried at once.
     if let Ok(texts) = cast_with_options(bytes, to, &all_of_it) {
         return Ok(texts);
     }

@@ -1,9 +1,9 @@
-//! Timestamps from the year 1 to 9999, and far beyond, in every function.
+//! Timestamps of the years 1 to 9999, and far beyond, in every function.
 //!
-//! What comes from records counts microseconds. DataFusion takes nanoseconds for a time that a query writes or casts, for
-//! a comparison with a text or a date, and inside some functions: these end in 1677 and 2262, and a time
-//! beyond them, such as 9999-12-31 for "no end", ends the query. So no expression of a plan has nanoseconds, and the
-//! functions that go through them are replaced.
+//! Timestamps from records count microseconds. DataFusion uses nanoseconds for a time that a query writes or casts, for
+//! a comparison with a text or a date, and inside some functions. Nanoseconds reach from 1677 to 2262, and a time
+//! outside, such as 9999-12-31 for "no end", would end the query. So no expression of a plan has nanoseconds, and the
+//! functions that use them are replaced.
 
 mod calendar;
 mod date_bin;
@@ -25,7 +25,7 @@ use super::arithmetic::type_of;
 
 const NANOS_PER_DAY: i128 = 86_400_000_000_000;
 
-/// Functions to be called in the place of DataFusion's of the same names. `known` has these.
+/// Returns the functions to be called in place of DataFusion's functions of the same names, which `known` returns.
 pub fn functions(known: impl Fn(&str) -> Option<Arc<ScalarUDF>>) -> Vec<ScalarUDF> {
     let mut functions: Vec<_> = to_timestamp::functions().collect();
     functions.extend(known("date_trunc").map(|inner| date_trunc::function(Some(inner))));
@@ -33,10 +33,11 @@ pub fn functions(known: impl Fn(&str) -> Option<Arc<ScalarUDF>>) -> Vec<ScalarUD
     functions
 }
 
-/// `expr` without nanoseconds, if it has any. What is in it has none already; `columns` have its columns.
+/// Returns `expr` without nanoseconds, if it has any. Its parts have none any more. `columns` are the columns that it
+/// can read.
 ///
 /// # Errors
-/// If it has no type, or a constant cannot be cast.
+/// Fails if the expression has no type, or a constant cannot be cast.
 pub fn without_nanos(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     match expr {
         Expr::Literal(value, metadata) => {
@@ -95,8 +96,8 @@ pub fn without_nanos(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>
     }
 }
 
-/// What is to be cast in the place of `expr`, and to what, if its cast from `from` to `to` would not do. A number that is
-/// no time becomes what `on_beyond` says.
+/// Returns what to cast in place of `expr`, and to which type, if the cast of `expr` from `from` to `to` would be
+/// wrong. `on_beyond` decides about a number that is too large for a time.
 fn converted(
     expr: &Expr,
     from: &DataType,
@@ -108,7 +109,7 @@ fn converted(
         (Duration(_), Interval(_)) => {
             return Some((durations::as_interval(expr.clone()), to.clone()));
         }
-        // Intervals become durations where they are added to a timestamp.
+        // An interval that is added to a timestamp becomes a duration.
         (_, Duration(TimeUnit::Nanosecond)) => {
             return Some((cast_to(expr.clone(), to.clone()), durations::DURATION));
         }
@@ -151,7 +152,7 @@ fn retyped(field: &Field, to: DataType) -> Arc<Field> {
     Arc::new(field.clone().with_data_type(to))
 }
 
-/// The same type with microseconds in the place of nanoseconds; `None` if it has no such timestamp.
+/// Returns the same type with microseconds in place of nanoseconds, or `None` if the type has no such timestamp.
 fn in_micros(data_type: &DataType) -> Option<DataType> {
     use DataType::{FixedSizeList, LargeList, List, Struct, Timestamp};
     let item = |item: &Arc<Field>| in_micros(item.data_type()).map(|of| retyped(item, of));
@@ -172,7 +173,7 @@ fn in_micros(data_type: &DataType) -> Option<DataType> {
     })
 }
 
-/// The timestamp that a function of ours takes an argument of this type as, if it can be one.
+/// Returns the timestamp type to which our functions cast an argument of this type, if there is one.
 fn coerced(data_type: &DataType) -> Option<DataType> {
     use DataType::{Date32, Date64, Null, Timestamp};
     match data_type {
@@ -186,7 +187,7 @@ fn coerced(data_type: &DataType) -> Option<DataType> {
     }
 }
 
-/// How many of it a second has.
+/// Returns how many of this unit a second has.
 fn per_second(unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => 1,
@@ -196,7 +197,7 @@ fn per_second(unit: TimeUnit) -> i64 {
     }
 }
 
-/// Whether it is a time of day.
+/// Returns whether the type is a time of day.
 fn is_time(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Time32(_) | DataType::Time64(_))
 }
@@ -205,7 +206,7 @@ fn is_utc(zone: &str) -> bool {
     matches!(zone, "UTC" | "Z" | "+00:00" | "+00" | "Etc/UTC")
 }
 
-/// What `of` makes of an argument; a constant stays one.
+/// Applies `of` to an argument. The result for a constant is a constant.
 fn per_row(
     argument: &ColumnarValue,
     of: impl Fn(&ArrayRef) -> Result<ArrayRef>,
@@ -213,7 +214,7 @@ fn per_row(
     rows_of(std::slice::from_ref(argument), |columns| of(&columns[0]))
 }
 
-/// What `of` makes of arguments, all of the same length; constants stay one.
+/// Applies `of` to arguments of the same length. The result for constants is a constant.
 fn rows_of(
     arguments: &[ColumnarValue],
     of: impl Fn(&[ArrayRef]) -> Result<ArrayRef>,

@@ -1,5 +1,5 @@
-//! `floor` and `ceil` of decimals, which are whole numbers of one digit more than the decimal has before its point, as in
-//! Spark. DataFusion's keep the decimal's type, and DECIMAL(2,2) has no 1.
+//! `floor` and `ceil` of decimals. Their results are whole numbers with one digit more than the decimal has before its
+//! point, as in Spark. DataFusion's functions return the decimal's own type, and DECIMAL(2,2) has no 1.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ enum Towards {
     More,
 }
 
-/// Functions to be called in the place of DataFusion's of the same names. `known` has these.
+/// Returns the functions to be called in place of DataFusion's functions of the same names, which `known` returns.
 pub fn functions(known: impl Fn(&str) -> Option<Arc<ScalarUDF>>) -> Vec<ScalarUDF> {
     [("floor", Towards::Less), ("ceil", Towards::More)]
         .into_iter()
@@ -33,11 +33,11 @@ pub fn functions(known: impl Fn(&str) -> Option<Arc<ScalarUDF>>) -> Vec<ScalarUD
         .collect()
 }
 
-/// `expr` under a name of its own, if it is one of them and of a decimal: the identity of a query has the names of
-/// functions, and what these gave in earlier versions had another type.
+/// Gives `expr` a name of its own if it is one of these functions of a decimal. The identity of a query has the names
+/// of functions, and in earlier versions the results of these functions had another type.
 ///
 /// # Errors
-/// If its argument has no type.
+/// Fails if the function's argument has no type.
 pub fn named(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     if let Expr::ScalarFunction(call) = &expr
         && let Some(whole) = call.func.inner().downcast_ref::<Whole>()
@@ -61,7 +61,8 @@ pub fn named(expr: Expr, columns: &DFSchema) -> Result<Transformed<Expr>> {
     Ok(Transformed::no(expr))
 }
 
-/// Digits, and those behind the point, of a decimal that has some there.
+/// Returns the number of digits, and the number of digits after the point, of a decimal that has digits after its
+/// point.
 fn has_fraction(data_type: &DataType) -> Option<(u8, i8)> {
     match data_type {
         DataType::Decimal128(precision, scale) if *scale > 0 => Some((*precision, *scale)),
@@ -73,7 +74,7 @@ fn has_fraction(data_type: &DataType) -> Option<(u8, i8)> {
 struct Whole {
     name: &'static str,
     towards: Towards,
-    /// DataFusion's, which takes floats, and decimals without a fraction.
+    /// DataFusion's function, which is called for floats and for decimals without digits after the point.
     inner: Arc<ScalarUDF>,
 }
 

@@ -20,7 +20,7 @@ use crate::engine::task::{Task, TaskBatch, columns_read_by};
 use crate::format::metadata::RecordMeta;
 use crate::position::{Offset, TopicPartition};
 
-/// What the reader has done with a record.
+/// The reader's decision about a record.
 pub(super) enum Taken {
     /// The reader took the record into the batch, or counted it there as a tombstone.
     Yes,

@@ -1,4 +1,4 @@
-//! The five operations with decimals, digit by digit: exact, and then rounded half up to the digits of the result.
+//! The five operations on decimals. They are computed exactly, and then rounded half up to the digits of the result.
 
 use arrow::array::{Array, Decimal128Array, new_null_array};
 use arrow::compute::kernels::arity::try_binary;
@@ -8,7 +8,7 @@ use datafusion_expr::Operator;
 
 use crate::engine::functions::rounding::divide_half_up;
 
-/// One operation, of operands and to a result with so many digits behind their points.
+/// One operation, with the digits after the point of its operands and of its result.
 pub(super) struct Operands {
     op: Operator,
     precision: u8,
@@ -16,7 +16,7 @@ pub(super) struct Operands {
     result: i8,
 }
 
-/// Why there is no result.
+/// The reason why there is no result.
 enum Missing {
     DivisionByZero,
     Overflow,
@@ -32,10 +32,10 @@ impl Operands {
         }
     }
 
-    /// Computes the operation row by row. A side that is one value is that value in each row.
+    /// Computes the operation row by row. An operand that is a single value has that value in each row.
     ///
     /// # Errors
-    /// If a result has more digits than there are, or a divisor is zero.
+    /// Fails if a result has more digits than its type, or a divisor is zero.
     pub(super) fn apply(
         &self,
         (left, is_left_one): (&Decimal128Array, bool),
@@ -56,7 +56,8 @@ impl Operands {
     }
 
     fn of(&self, left: i128, right: i128) -> Result<i128, ArrowError> {
-        // What 128 bits have no room for is computed with 256; these have room for all that could fit the result.
+        // A result for which 128 bits have no room is computed with 256 bits, which have room for every result that
+        // could fit.
         let result = match self.narrow(left, right) {
             Some(result) => Ok(result),
             None => self.wide(left, right),
@@ -75,8 +76,8 @@ impl Operands {
         })
     }
 
-    /// What has to be added to an operand's digits so that both have as many behind the point; of a quotient, to
-    /// the dividend's.
+    /// Returns by how many digits each operand is extended so that both have as many digits after the point. For a
+    /// quotient, only the dividend is extended.
     fn up(&self) -> [u32; 2] {
         let [left, right] = self.scales.map(i32::from);
         let ups = match self.op {
@@ -87,7 +88,7 @@ impl Operands {
         ups.map(|up| u32::try_from(up).unwrap_or(0))
     }
 
-    /// The digits behind the point that the exact result has too many.
+    /// Returns how many digits after the point the exact result has too many.
     fn down(&self) -> u32 {
         let [left, right] = self.scales.map(i32::from);
         let exact = match self.op {
@@ -98,7 +99,7 @@ impl Operands {
         u32::try_from(exact - i32::from(self.result)).unwrap_or(0)
     }
 
-    /// The result, if 128 bits have room for it and all on the way.
+    /// Returns the result if it and everything on the way to it fit 128 bits.
     fn narrow(&self, left: i128, right: i128) -> Option<i128> {
         let power = |exponent| 10_i128.checked_pow(exponent);
         let [up_left, up_right] = self.up();

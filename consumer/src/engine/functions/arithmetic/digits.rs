@@ -1,10 +1,10 @@
-//! How many digits the result of an operation with decimals has: Spark's rules.
+//! The number of digits of the result of an operation on decimals, by Spark's rules.
 //!
-//! What is exact may have more than the 38 digits that there are. Then it gives up digits behind the point, of which at
-//! least six stay, for those before it.
+//! An exact result may need more than the 38 digits that a decimal can have. It then loses digits after the point in
+//! favour of those before it, and at least six digits after the point stay.
 //!
-//! Source: `DecimalType.adjustPrecisionScale` and `resultDecimalType` of Spark 4.0 (`Add`, `Multiply`, `Divide` and so on,
-//! in `arithmetic.scala`), with `spark.sql.decimalOperations.allowPrecisionLoss` as it is by default.
+//! Source: `DecimalType.adjustPrecisionScale` and `resultDecimalType` of Spark 4.0 (`Add`, `Multiply`, `Divide` and so
+//! on, in `arithmetic.scala`), with the default of `spark.sql.decimalOperations.allowPrecisionLoss`.
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType};
 use datafusion_expr::Operator;
@@ -12,10 +12,10 @@ use datafusion_expr::Operator;
 /// The most digits of a decimal.
 const MOST: i16 = DECIMAL128_MAX_PRECISION as i16;
 
-/// The digits behind the point that stay where there are too many.
+/// The fewest digits after the point that stay if there are too many digits.
 const LEAST_BEHIND: i16 = 6;
 
-/// Digits in all, and those of them that are behind the point.
+/// The number of all digits, and the number of digits after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Digits {
     pub(super) all: i16,
@@ -27,7 +27,7 @@ impl Digits {
         Self { all, behind }
     }
 
-    /// The digits of a decimal type, unless its scale is negative.
+    /// Returns the digits of a decimal type, or `None` if its scale is negative.
     pub(super) fn of(data_type: &DataType) -> Option<Self> {
         match data_type {
             DataType::Decimal128(precision, scale) if *scale >= 0 => {
@@ -37,7 +37,7 @@ impl Digits {
         }
     }
 
-    /// The digits of the decimal that a whole number becomes beside a decimal.
+    /// Returns the digits of the decimal that a whole number becomes beside a decimal.
     pub(super) fn of_whole(data_type: &DataType) -> Option<Self> {
         use DataType::{Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64};
         let all = match data_type {
@@ -59,7 +59,7 @@ impl Digits {
         self.all - self.behind
     }
 
-    /// No more digits than there are.
+    /// Returns the digits after their number has been limited to what a decimal can have.
     fn adjusted(self) -> Self {
         if self.all <= MOST {
             return self;
@@ -69,7 +69,7 @@ impl Digits {
     }
 }
 
-/// The digits of `left op right`; `None` if that is none of the five operations.
+/// Returns the digits of `left op right`, or `None` if `op` is none of the five operations.
 pub(super) fn of_result(left: Digits, op: Operator, right: Digits) -> Option<Digits> {
     let behind = left.behind.max(right.behind);
     let exact = match op {
@@ -93,7 +93,7 @@ mod tests {
 
     use super::{Digits, of_result};
 
-    /// Each as Spark 4.0 has it.
+    /// The expected digits are those of Spark 4.0.
     #[test]
     fn results_have_sparks_digits() {
         for (left, op, right, expected) in [

@@ -1,7 +1,8 @@
-//! Operations with decimals while a query is planned: the types of their results are Spark's.
+//! Plans operations on decimals so that the types of their results are Spark's.
 //!
-//! DataFusion's have a quotient with four digits more behind the point than its dividend, and a product with those of both
-//! factors, until there is no room left before it. What Spark gives as many digits behind the point is left to it.
+//! DataFusion gives a quotient four digits after the point more than its dividend has, and a product the digits of both
+//! factors, until there is no room left before the point. If Spark gives a result as many digits after the point as
+//! DataFusion does, the operation is left to DataFusion.
 
 use arrow::datatypes::DataType;
 use datafusion_common::{DFSchema, Result, ScalarValue};
@@ -12,7 +13,7 @@ use sqlparser::ast::BinaryOperator;
 use super::digits::{Digits, of_result};
 use super::{Operation, decimal_operation};
 
-/// Plans what would have another type than in Spark.
+/// Plans the operations whose results would otherwise have another type than in Spark.
 #[derive(Debug)]
 pub struct DecimalPlanner;
 
@@ -47,17 +48,18 @@ impl ExprPlanner for DecimalPlanner {
     }
 }
 
-/// What an operand is: a decimal, or a whole number beside one.
+/// The kind of an operand: a decimal, or a whole number beside a decimal.
 #[derive(Clone, Copy)]
 struct OperandKind {
     is_decimal: bool,
-    /// The digits that it has for Spark, which counts those of a whole number that is written down.
+    /// The digits that the operand has in Spark, which counts the digits of a whole number that is written in the
+    /// query.
     sparks: Digits,
-    /// The digits that its type has here.
+    /// The digits of the operand's type here.
     ours: Digits,
 }
 
-/// `None` for what is neither.
+/// Returns the kind of an operand, or `None` if it is neither a decimal nor a whole number.
 fn kind(expr: &Expr, schema: &DFSchema) -> Option<OperandKind> {
     let known = |ours: Digits, is_decimal| OperandKind {
         is_decimal,
@@ -112,7 +114,7 @@ fn of_type(data_type: &DataType) -> Option<OperandKind> {
     })
 }
 
-/// The digits behind the point that DataFusion's result would have.
+/// Returns the number of digits after the point that DataFusion's result would have.
 fn behind_elsewhere(left: OperandKind, op: Operator, right: OperandKind) -> i16 {
     match op {
         Operator::Multiply => left.ours.behind + right.ours.behind,
@@ -121,7 +123,7 @@ fn behind_elsewhere(left: OperandKind, op: Operator, right: OperandKind) -> i16 
     }
 }
 
-/// The operand as a decimal.
+/// Returns the operand as a decimal.
 fn decimal(expr: Expr, kind: OperandKind) -> Expr {
     if kind.is_decimal {
         return expr;

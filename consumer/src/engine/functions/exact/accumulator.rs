@@ -15,7 +15,7 @@ use datafusion_expr::{Accumulator, EmitTo, GroupsAccumulator};
 use super::finish::{Finish, seen};
 use super::{Outcome, sum_type};
 
-/// The sums and counts of many groups; a group is its index.
+/// The sums and counts of many groups. A group is identified by its index.
 #[derive(Debug)]
 pub(super) struct ExactGroups {
     sums: Vec<i128>,
@@ -107,7 +107,7 @@ impl GroupsAccumulator for ExactGroups {
             .map(|counts| counts.as_primitive::<Int64Type>());
         for (row, &group) in groups.iter().enumerate() {
             if sums.is_valid(row) {
-                // A sum keeps no count: all that matters is that there was a value.
+                // The state of a sum has no count: it only matters whether there was a value.
                 let count = counts.map_or(1, |counts| counts.value(row));
                 self.add_one(group, sums.value(row), count)?;
             }
@@ -147,11 +147,11 @@ impl GroupsAccumulator for ExactGroups {
     }
 }
 
-/// The same for a query without GROUP BY: one group.
+/// The sum and count of a query without GROUP BY, which has one group.
 #[derive(Debug)]
 pub(super) struct ExactAccumulator {
     groups: ExactGroups,
-    /// As many zeros as the largest batch had rows: the group of each of them.
+    /// The group of each row, which is 0. There are as many as the largest batch had rows.
     zeros: Vec<usize>,
 }
 
@@ -180,7 +180,7 @@ impl Accumulator for ExactAccumulator {
             .update_batch(values, &self.zeros[..rows], None, 1)
     }
 
-    /// What a window slides off.
+    /// Removes the values that a window has left behind.
     fn retract_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         let mut gone = Self::new(self.groups.finish.clone());
         gone.update_batch(values)?;

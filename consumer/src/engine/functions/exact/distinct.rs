@@ -1,4 +1,4 @@
-//! `sum(DISTINCT …)` and `avg(DISTINCT …)`: the values themselves are kept, so that they merge.
+//! `sum(DISTINCT …)` and `avg(DISTINCT …)`. Their states hold the values themselves, so that they can be merged.
 
 use std::collections::HashSet;
 use std::mem::{size_of, size_of_val};
@@ -55,7 +55,7 @@ impl Accumulator for DistinctExact {
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
         let mut values: Vec<i128> = self.values.drain().collect();
-        // The same values make the same state, byte for byte.
+        // The values are sorted, so that the same values make the same state, byte for byte.
         values.sort_unstable();
         let values = Decimal128Array::from(values).with_data_type(sum_type(self.finish.input()));
         Ok(vec![

@@ -1,4 +1,4 @@
-//! From the sum and the count of a group to its result: the rounding, and what does not fit.
+//! Turns the sum and the count of a group into its result: rounds it, and reports a result that does not fit.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use super::Outcome;
 use crate::engine::functions::arithmetic::as_written;
 use crate::engine::functions::rounding::divide_half_up;
 
-/// How the sum and count of a group become its result.
+/// The way in which the sum and count of a group become its result.
 #[derive(Clone, Debug)]
 pub(super) struct Finish {
     outcome: Outcome,
-    /// The call, for errors.
+    /// The text of the call, for errors.
     call: String,
     input: DataType,
     output: DataType,
@@ -41,7 +41,7 @@ impl Finish {
         &self.input
     }
 
-    /// The results of groups with these sums and counts; NULL where the count is 0.
+    /// Returns the results of groups with these sums and counts. The result is NULL if the count is 0.
     pub(super) fn results(&self, sums: Vec<i128>, counts: &[i64]) -> Result<ArrayRef> {
         match &self.output {
             DataType::Int64 => self.integers(&sums, counts),
@@ -80,7 +80,8 @@ impl Finish {
         };
         for (result, &count) in results.iter_mut().zip(counts) {
             if self.outcome == Outcome::Average && count > 0 {
-                // The whole part by itself: a sum times the factor may not fit where the average does.
+                // The whole part is computed separately, because the sum times the factor may not fit even if the
+                // average does.
                 let count = i128::from(count);
                 let whole = (*result / count).checked_mul(factor);
                 let rest = divide_half_up(*result % count * factor, count);
@@ -98,7 +99,8 @@ impl Finish {
         Ok(Arc::new(array))
     }
 
-    /// What does not fit is told by name: a wrapped total would look like any other.
+    /// Returns the error of a result that does not fit, with the name of the call. A wrapped total would look like any
+    /// other.
     pub(super) fn overflow(&self) -> DataFusionError {
         DataFusionError::Execution(format!(
             "{} no longer fits its type {}: CAST its argument to a type with more digits \
@@ -108,7 +110,7 @@ impl Finish {
     }
 }
 
-/// `sum(amount * 1.1)`: the planner's name for it has the table in it.
+/// Returns the call's text, such as `sum(amount * 1.1)`. The planner's name for it contains the table.
 fn call(outcome: Outcome, args: &AccumulatorArgs) -> String {
     let function = match outcome {
         Outcome::Sum => "sum",
@@ -119,7 +121,7 @@ fn call(outcome: Outcome, args: &AccumulatorArgs) -> String {
     format!("{function}({distinct}{})", fmt_sql(argument.as_ref()))
 }
 
-/// Null where a group has seen no value.
+/// Marks the groups that have had no value as NULL.
 pub(super) fn seen(counts: &[i64]) -> Option<NullBuffer> {
     counts
         .contains(&0)

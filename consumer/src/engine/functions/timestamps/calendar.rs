@@ -1,28 +1,28 @@
-//! Days and the calendar, for any 64-bit count of days: chrono's calendar ends at the year 262142, and microseconds of
-//! 64 bits do not.
+//! Converts between days and calendar dates, for any 64-bit count of days. chrono's calendar ends at the year 262142,
+//! and 64-bit microseconds reach further.
 //!
 //! Source: [chrono-compatible low-level date algorithms](https://howardhinnant.github.io/date_algorithms.html).
 
-/// Days from 0000-03-01, the first one of an era, to 1970-01-01.
+/// The days from 0000-03-01, the first day of an era, to 1970-01-01.
 const SHIFT: i64 = 719_468;
 
-/// Days in 400 years.
+/// The days in 400 years, which are an era.
 const ERA: i64 = 146_097;
 
-/// Year, month and day of the month, of a day counted from 1970-01-01.
+/// Returns the year, month and day of the month of a day that is counted from 1970-01-01.
 pub(super) fn date_of(day: i64) -> (i64, i64, i64) {
     let shifted = day.saturating_add(SHIFT);
     let (era, of_era) = (shifted.div_euclid(ERA), shifted.rem_euclid(ERA));
     let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // March is the first month, so that a leap day is the last one of a year.
+    // March is the first month, so that a leap day is the last day of a year.
     let month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
-/// The day, counted from 1970-01-01, of a date.
+/// Returns the day of a date, counted from 1970-01-01.
 pub(super) fn day_of(year: i64, month: i64, day: i64) -> i64 {
     let year = year - i64::from(month <= 2);
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -32,7 +32,7 @@ pub(super) fn day_of(year: i64, month: i64, day: i64) -> i64 {
     era * ERA + of_era - SHIFT
 }
 
-/// The days of a month.
+/// Returns the number of days in a month.
 pub(super) fn days_in(year: i64, month: i64) -> i64 {
     match month {
         12 => 31,

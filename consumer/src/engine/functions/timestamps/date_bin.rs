@@ -1,4 +1,4 @@
-//! `date_bin`, whatever the year: DataFusion's goes through nanoseconds, which end in 2262.
+//! `date_bin` for all years. DataFusion's function uses nanoseconds, which end in 2262.
 
 use std::sync::Arc;
 
@@ -17,12 +17,12 @@ use datafusion_expr::{
 use super::calendar::{date_of, day_of, days_in};
 use super::{NANOS_PER_DAY, coerced, is_time, per_row, per_second};
 
-/// How far the bins are apart.
+/// The distance between the starts of two bins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stride {
-    /// In months.
+    /// A number of months.
     Months(i64),
-    /// In nanoseconds.
+    /// A number of nanoseconds.
     Nanos(i128),
 }
 
@@ -38,8 +38,8 @@ impl Stride {
     }
 }
 
-/// The start of the bin of `value`, of whose parts a second has `per_second`, where a bin starts at `origin`; `None` if
-/// that is beyond what 64 bits reach.
+/// Returns the start of the bin of `value`. Values count parts of a second, `per_second` of them in each second, and
+/// `origin` is the start of a bin. Returns `None` if the start does not fit 64 bits.
 fn bin(value: i64, origin: i64, per_second: i64, stride: Stride) -> Option<i64> {
     match stride {
         Stride::Months(months) => bin_of_months(value, origin, per_second, months),
@@ -58,8 +58,8 @@ fn bin(value: i64, origin: i64, per_second: i64, stride: Stride) -> Option<i64> 
     }
 }
 
-/// Does what [`bin`] does, with a stride of months. A bin that would start on a day that its month does not have starts
-/// on its last one.
+/// Does what [`bin`] does, for a stride of months. If a bin would start on a day that its month does not have, it
+/// starts on the month's last day.
 fn bin_of_months(value: i64, origin: i64, per_second: i64, months: i64) -> Option<i64> {
     let per_day = 86_400 * per_second;
     let month_of = |value: i64| {
@@ -78,13 +78,13 @@ fn bin_of_months(value: i64, origin: i64, per_second: i64, months: i64) -> Optio
     let first = month_of(origin);
     let month = first + (month_of(value) - first).div_euclid(months) * months;
     match start_in(month)? {
-        // Later in the month than the value.
+        // This start is later in the month than the value, so the value is in the bin before.
         start if start > value => start_in(month - months),
         start => Some(start),
     }
 }
 
-/// `date_bin`. `inner` is DataFusion's, which takes times of day.
+/// Returns `date_bin`. `inner` is DataFusion's function, which is called for times of day.
 pub(super) fn function(inner: Arc<ScalarUDF>) -> ScalarUDF {
     ScalarUDF::from(DateBin {
         inner,
@@ -129,7 +129,7 @@ impl ScalarUDFImpl for DateBin {
         let mut coerced_types = vec![DataType::Interval(IntervalUnit::MonthDayNano)];
         if let Some(origin) = origin {
             coerced_types.push(match &coerced_time {
-                // Its bins are those of UTC.
+                // The bins of a timestamp with a zone are those of UTC.
                 DataType::Timestamp(unit, Some(_)) => {
                     DataType::Timestamp(*unit, Some("UTC".into()))
                 }
@@ -183,7 +183,7 @@ impl ScalarUDFImpl for DateBin {
     }
 }
 
-/// The start of each one's bin; NULL where there is none.
+/// Returns the start of each time's bin, or NULL where there is none.
 fn bins<T: ArrowTimestampType>(times: &ArrayRef, start: impl Fn(i64) -> Option<i64>) -> ArrayRef {
     let bins: PrimitiveArray<T> = times.as_primitive::<T>().unary_opt(start);
     Arc::new(bins.with_data_type(times.data_type().clone()))

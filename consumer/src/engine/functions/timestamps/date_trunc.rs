@@ -1,4 +1,4 @@
-//! `date_trunc`, whatever the year: DataFusion's goes through nanoseconds, which end in 2262.
+//! `date_trunc` for all years. DataFusion's function uses nanoseconds, which end in 2262.
 
 use std::str::FromStr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use datafusion_expr::{
 use super::calendar::{date_of, day_of};
 use super::{coerced, is_time, is_utc, per_row, per_second};
 
-/// What a timestamp is cut to.
+/// The unit to which a timestamp is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unit {
     Microsecond,
@@ -35,7 +35,7 @@ pub(super) enum Unit {
 }
 
 impl Unit {
-    /// The unit of this name, Spark's short ones included.
+    /// Returns the unit of this name. The short names of Spark are known, too.
     fn of_name(name: &str) -> Option<Self> {
         Some(match name.to_lowercase().as_str() {
             "microsecond" => Self::Microsecond,
@@ -52,7 +52,8 @@ impl Unit {
         })
     }
 
-    /// Its length in parts of which a second has `per_second`; `None` if it is shorter than one, or a day or more.
+    /// Returns the unit's length in parts of a second, of which a second has `per_second`. Returns `None` if the unit
+    /// is shorter than such a part, or is a day or longer.
     fn length(self, per_second: i64) -> Option<i64> {
         match self {
             Self::Microsecond => per_second.checked_div(1_000_000),
@@ -65,7 +66,8 @@ impl Unit {
     }
 }
 
-/// `value`, of whose parts a second has `per_second`, cut to `unit`; `None` if that is before all that 64 bits reach.
+/// Returns `value` cut to `unit`. It counts parts of a second, `per_second` of them in each second. Returns `None` if
+/// the result does not fit 64 bits.
 pub(super) fn truncated(value: i64, per_second: i64, unit: Unit) -> Option<i64> {
     if let Some(length) = unit.length(per_second) {
         return value.checked_sub(value.rem_euclid(length.max(1)));
@@ -86,8 +88,8 @@ pub(super) fn truncated(value: i64, per_second: i64, unit: Unit) -> Option<i64> 
     first.checked_mul(per_day)
 }
 
-/// Does what [`truncated`] does, by the clocks of a time zone. `None`, too, if the zone has no such time or chrono no
-/// such year.
+/// Does what [`truncated`] does, by the clocks of a time zone. It also returns `None` if the zone has no such time or
+/// chrono no such year.
 fn truncated_in(value: i64, per_second: i64, unit: Unit, zone: Tz) -> Option<i64> {
     let seconds = value.div_euclid(per_second);
     let utc = DateTime::from_timestamp(seconds, 0)?.naive_utc();
@@ -99,8 +101,8 @@ fn truncated_in(value: i64, per_second: i64, unit: Unit, zone: Tz) -> Option<i64
     cut.checked_sub(i64::from(back) * per_second)
 }
 
-/// What clocks that show `local` are ahead of UTC. Where they show it twice that is `before`, if it is one of the two;
-/// where they leave it out, it is that of three hours earlier.
+/// Returns by how many seconds clocks that show `local` are ahead of UTC. If they show it twice, returns `before` if
+/// that is one of the two offsets. If they skip it, returns the offset of three hours earlier.
 fn offset_at(zone: Tz, local: NaiveDateTime, before: i32) -> Option<i32> {
     let of = |local: &NaiveDateTime| zone.offset_from_local_datetime(local);
     let seconds = |offset: arrow::array::timezone::TzOffset| offset.fix().local_minus_utc();
@@ -117,7 +119,7 @@ fn offset_at(zone: Tz, local: NaiveDateTime, before: i32) -> Option<i32> {
     }
 }
 
-/// `date_trunc`, also `datetrunc`. `inner` is DataFusion's, for times of day.
+/// Returns `date_trunc`, also called `datetrunc`. `inner` is DataFusion's function, which is called for times of day.
 pub(super) fn function(inner: Option<Arc<ScalarUDF>>) -> ScalarUDF {
     ScalarUDF::from(DateTrunc {
         inner,
@@ -200,7 +202,7 @@ impl ScalarUDFImpl for DateTrunc {
     }
 }
 
-/// Each of them cut; what cannot be is NULL.
+/// Cuts each time. A time that cannot be cut becomes NULL.
 fn cut_all<T: ArrowTimestampType>(times: &ArrayRef, cut: impl Fn(i64) -> Option<i64>) -> ArrayRef {
     let cut: PrimitiveArray<T> = times.as_primitive::<T>().unary_opt(cut);
     Arc::new(cut.with_data_type(times.data_type().clone()))

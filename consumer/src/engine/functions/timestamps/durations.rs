@@ -1,7 +1,7 @@
-//! Durations, which are what one timestamp less another is, and intervals.
+//! Durations, which are differences of two timestamps, and intervals.
 //!
-//! DataFusion takes a duration for an interval of so many nanoseconds, which are too few for three centuries, and compares
-//! intervals by their months first, then by their days: so 25 hours would be less than one day.
+//! DataFusion turns a duration into an interval of nanoseconds, which cannot count three centuries. It compares
+//! intervals by their months first and then by their days, so that 25 hours would be less than one day.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 pub(super) const DURATION: DataType = DataType::Duration(TimeUnit::Microsecond);
 const INTERVAL: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
-/// A duration as an interval of days and the rest of one.
+/// Returns a duration as an interval of days and the rest of a day.
 pub(super) fn as_interval(duration: Expr) -> Expr {
     call(
         Conversion::ToInterval,
@@ -34,11 +34,11 @@ pub(super) fn as_interval(duration: Expr) -> Expr {
     )
 }
 
-/// Has a comparison of a duration with an interval compare durations.
+/// Rewrites a comparison of a duration with an interval to compare durations.
 pub(super) fn comparable(operation: BinaryExpr) -> Transformed<Expr> {
     let BinaryExpr { left, op, right } = operation;
     let is_comparison = op.supports_propagation();
-    // A duration is an interval here if it is compared with one.
+    // A duration has become an interval here if it is compared with one.
     if is_comparison && (is_converted(&left) || is_converted(&right)) {
         let (left, right) = (as_duration(*left), as_duration(*right));
         let operation = BinaryExpr::new(Box::new(left), op, Box::new(right));
@@ -47,7 +47,7 @@ pub(super) fn comparable(operation: BinaryExpr) -> Transformed<Expr> {
     Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }))
 }
 
-/// Whether it is what [`as_interval`] makes, perhaps cast.
+/// Returns whether the expression is the result of [`as_interval`], perhaps cast.
 fn is_converted(expr: &Expr) -> bool {
     match expr {
         Expr::Cast(cast) => is_converted(&cast.expr),

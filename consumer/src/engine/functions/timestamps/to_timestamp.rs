@@ -1,5 +1,5 @@
-//! `to_timestamp` and its kin, and `to_unixtime`, whatever the year: DataFusion's go through nanoseconds, which end in
-//! 2262.
+//! `to_timestamp` and its variants, and `to_unixtime`, for all years. DataFusion's functions use nanoseconds, which end
+//! in 2262.
 
 use std::sync::Arc;
 
@@ -27,27 +27,27 @@ use super::{per_second, rows_of};
 
 const NANOS_PER_SECOND: i128 = 1_000_000_000;
 
-/// What a function makes of a number, a text or a time.
+/// The way in which a function reads a number, a text or a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct ArgumentKind {
     name: &'static str,
-    /// What a number counts.
+    /// The unit that a number counts.
     counts: TimeUnit,
-    /// What the result counts.
+    /// The unit that the result counts.
     result: TimeUnit,
     /// Whether the result is a BIGINT.
     is_number: bool,
     on_beyond: OnBeyond,
 }
 
-/// What becomes of a number that no timestamp can be.
+/// The outcome for a number that is too large for a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum OnBeyond {
     Fail,
     Null,
 }
 
-/// All functions of this kind.
+/// Returns all functions of this kind.
 pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
     use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
     [
@@ -70,7 +70,7 @@ pub(super) fn functions() -> impl Iterator<Item = ScalarUDF> {
     })
 }
 
-/// What a cast of a number of seconds to a timestamp becomes.
+/// Returns the function that replaces a cast of a number of seconds to a timestamp.
 pub(super) fn of_seconds(on_beyond: OnBeyond) -> ScalarUDF {
     function(ArgumentKind {
         name: match on_beyond {
@@ -155,7 +155,7 @@ impl ScalarUDFImpl for ToTimestamp {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         rows_of(&args.args, |columns| {
-            // A call that a cast has become was not coerced.
+            // The types of a call that replaces a cast have not been coerced.
             let types: Vec<_> = columns.iter().map(|of| of.data_type().clone()).collect();
             let types = self.coerce_types(&types)?.into_iter();
             let columns = columns.iter().zip(types).map(|(of, to)| cast(of, &to));
@@ -164,7 +164,7 @@ impl ScalarUDFImpl for ToTimestamp {
                 DataType::Utf8 => self.of_texts(columns)?,
                 DataType::Float64 => {
                     let numbers = columns[0].as_primitive::<Float64Type>();
-                    // What is no number is no time, as in Spark.
+                    // A float that is not a number gives no time, as in Spark.
                     let finite = numbers
                         .iter()
                         .map(|number| number.filter(|n| n.is_finite()));
@@ -186,7 +186,7 @@ impl ScalarUDFImpl for ToTimestamp {
 }
 
 impl ToTimestamp {
-    /// Computes `of` of each value that is not NULL.
+    /// Computes `of` for each value that is not NULL.
     fn each<T>(
         &self,
         values: impl Iterator<Item = Option<T>>,
@@ -199,19 +199,19 @@ impl ToTimestamp {
         computed.collect()
     }
 
-    /// `nanos` in the result's unit, cut off towards the past.
+    /// Returns `nanos` in the result's unit, cut off towards the past.
     fn fitting(&self, nanos: i128) -> Option<i64> {
         let nanos_each = NANOS_PER_SECOND / i128::from(per_second(self.kind.result));
         i64::try_from(nanos.div_euclid(nanos_each)).ok()
     }
 
-    /// A second in what numbers count.
+    /// Returns how many of the units that numbers count make a second.
     fn counts(&self) -> i128 {
         i128::from(per_second(self.kind.counts))
     }
 
     fn of_number(&self, number: i64) -> Result<i64> {
-        // A number of seconds is one already.
+        // If the result is a number of seconds, a number is already the result.
         if self.kind.is_number {
             return Ok(number);
         }
@@ -226,7 +226,7 @@ impl ToTimestamp {
             true => number.floor(),
             false => number.trunc(),
         };
-        // What is behind the point has too few digits for all nanoseconds.
+        // The digits after the point are too few for exact nanoseconds.
         let micros = match has_fraction {
             true => ((number - whole) * 1e6).round(),
             false => 0.0,
@@ -244,7 +244,7 @@ impl ToTimestamp {
             let shown = Decimal128Type::format_decimal(number, DECIMAL128_MAX_PRECISION, scale);
             self.too_far(shown)
         };
-        // Nine digits behind the point are all that a timestamp has.
+        // A timestamp has only nine digits after the point.
         let (up, down) = match scale {
             ..=8 => (9 - i32::from(scale), 0),
             _ => (0, i32::from(scale) - 9),
@@ -313,10 +313,10 @@ impl ToTimestamp {
     }
 }
 
-/// Reads a time by the first pattern that fits; `None` if there is no pattern.
+/// Reads a time by the first pattern that fits. Returns `None` if there is no pattern.
 ///
 /// # Errors
-/// If none fits: what the last one lacks.
+/// Fails if no pattern fits, with the reason of the last pattern.
 fn first_of<'a>(
     text: &str,
     patterns: impl Iterator<Item = &'a str>,
@@ -333,7 +333,7 @@ fn first_of<'a>(
     last
 }
 
-/// In UTC, which is the zone of a text that names none. A zone's name may stand at the end, as ` %Z`.
+/// Reads a time in UTC, which is the zone of a text without a zone. A zone's name may stand at the end, as ` %Z`.
 fn parsed(text: &str, pattern: &str) -> Result<NaiveDateTime, String> {
     let (mut text, mut pattern, mut zone) = (text, pattern, None);
     if let Some(before) = pattern.trim_end().strip_suffix(" %Z") {
