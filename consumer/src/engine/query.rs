@@ -1,4 +1,4 @@
-//! From the text of a query to plans that can be run batch after batch.
+//! Makes plans that can be run batch after batch from the text of a query.
 //!
 //! The query is planned once. If it aggregates, its plan is cut at the aggregate. The part up to and including the
 //! aggregate makes partial states from records. The part above it (HAVING, ORDER BY, LIMIT, projections) computes the

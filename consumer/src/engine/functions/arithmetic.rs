@@ -159,8 +159,8 @@ fn operation(op: Operator, name: &'static str, result: DataType) -> ScalarUDF {
     })
 }
 
-/// Returns the type of an expression. The type of one of our operations is known. DataFusion would compute it from all
-/// that is inside, in a chain of operators for each of them again.
+/// Returns the type of an expression. The type of one of our operations is stored with it. DataFusion would derive the
+/// type from everything inside the expression, and do so again for each operator of a chain.
 pub(super) fn type_of(expr: &Expr, columns: &DFSchema) -> Result<DataType> {
     if let Expr::ScalarFunction(call) = expr
         && let Some(operation) = call.func.inner().downcast_ref::<Operation>()

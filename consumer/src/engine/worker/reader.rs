@@ -347,7 +347,7 @@ impl PartitionReader {
         self.tell_settled(actions);
     }
 
-    /// Once the reader's dead letters are written, reports that it can hand over the batch that it held back, or that
+    /// Reports, once the reader's dead letters are written, that it can hand over the batch that it held back, or that
     /// it takes no more records.
     fn tell_settled(&mut self, actions: &mut Vec<Action>) {
         if self.letters.count > 0 {

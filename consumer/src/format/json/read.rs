@@ -326,7 +326,7 @@ impl ValueReader {
         Ok(value)
     }
 
-    /// A value from a bare number, or from a string's text if it is `quoted`.
+    /// Reads a value from a number without quotes, or from a string's text if it is `quoted`.
     #[inline]
     fn scalar_of(&self, text: &str, quoted: bool, row: &mut Row) -> Result<Value, Mismatch> {
         let numeric = matches!(

@@ -58,8 +58,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// Called after an element. If a comma follows, passes over it and over the key after it, and returns true.
-    /// Otherwise stays before the closing bracket and returns false.
+    /// Passes over a comma after an element, and in an object over the key after it, and returns true. If the closing
+    /// bracket follows the element, stays before it and returns false.
     fn next_in(&mut self, object: bool) -> Result<bool, Fault> {
         match (self.peek_past_blank(), object) {
             (Some(b','), true) => {
