@@ -1,8 +1,8 @@
-//! One member of the consumer group on its own thread: polls Kafka, hands what comes to its worker,
-//! and does what the worker says.
+//! One member of the consumer group on its own thread. It polls Kafka, hands the records to its worker, and does what
+//! the worker says.
 //!
-//! The thread sleeps only where nothing is there: librdkafka wakes it when something comes, and so does
-//! everyone who sends it a command.
+//! The thread sleeps only when it has nothing to do. librdkafka wakes it when something comes, and so does everyone who
+//! sends it a command.
 
 mod failure;
 mod fetching;
@@ -34,78 +34,78 @@ pub use self::polling::{AfterStep, MemberLoop, SessionEnd};
 /// How a member gets its partitions.
 #[derive(Clone, Debug)]
 pub enum Subscription {
-    /// The group that reads these topics assigns them.
+    /// The group assigns the member its partitions of these topics.
     Group(Vec<String>),
-    /// They are these, and there is no group.
+    /// The member reads exactly these partitions, without a group.
     Fixed(Vec<TopicPartition>),
 }
 
-/// What a member is told.
+/// A command to a member.
 #[derive(Debug)]
 pub enum MemberCommand {
-    /// Hand over what has been read.
+    /// The member hands over what it has read.
     Trigger,
-    /// The batch is done. The number says how many are, of all members.
+    /// The batch is done. The number counts the batches that are done, over all members.
     Proceed(u64),
-    /// So many dead letters of this partition, as it was taken over under this epoch, have been written or given up.
+    /// This many dead letters of the partition, taken over under this epoch, have been written or given up.
     LettersSettled(TopicPartition, Epoch, u64),
-    /// Dead letters of this partition, as it was taken over under this epoch, cannot be written for now.
+    /// Dead letters of the partition, taken over under this epoch, cannot be written for now.
     LettersStuck(TopicPartition, Epoch),
-    /// One of them can never be written as things stand.
+    /// A dead letter of the partition can never be written as things stand.
     LetterRefused(TopicPartition, Epoch, Refusal),
-    /// What was handed over of this partition, taken over then, moved nothing on: another worker of this
-    /// process has it.
+    /// What the member handed over of the partition, taken over under this epoch, was not taken: another worker of this
+    /// process has the partition.
     Refused(TopicPartition, Epoch),
-    /// The partition's checkpoint is durable up to there: whoever reads it tells the group.
+    /// The partition's checkpoint is durable up to this offset; the member that reads the partition tells the group.
     Commit(TopicPartition, Offset),
-    /// Leave the group and end.
+    /// The member leaves the group and ends.
     Stop,
 }
 
-/// What a member tells.
+/// What a member tells the query.
 #[derive(Debug)]
 pub enum Report {
     /// The answer to [`MemberCommand::Trigger`].
     HandedOver {
-        /// What it has read.
+        /// What the member has read.
         batches: Vec<PartitionBatch>,
-        /// Whether there is more, which waits for dead letters that are on their way;
-        /// [`Report::BatchFull`] comes when it does no longer.
+        /// Whether the member has more to hand over, which waits for dead letters that are on their way.
+        /// [`Report::BatchFull`] follows when it waits no longer.
         is_deferred: bool,
     },
-    /// Partitions that are its own from now on.
+    /// Partitions that the member has from now on.
     Assigned(Vec<TopicPartition>),
-    /// Partitions that are no longer its own.
+    /// Partitions that the member no longer has.
     Revoked(Vec<TopicPartition>),
-    /// What was there at the start has been read from this partition.
+    /// The member has read everything that was in this partition at the start.
     CaughtUp(TopicPartition),
-    /// It has records, and nothing more to read for now.
+    /// The member has records, and nothing more to read for now.
     Waiting,
-    /// It waits for a trigger. The last [`MemberCommand::Proceed`]'s number: what was full before a later one is no
-    /// longer, or is told again.
+    /// The member waits for a trigger. The number is that of the last [`MemberCommand::Proceed`]: when a later one is
+    /// sent, the batch is no longer full, or the member reports it again.
     BatchFull(u64),
-    /// It waits for a trigger, or for memory.
+    /// The member waits for a trigger, or for memory.
     MemoryShort,
-    /// The ends of the logs.
+    /// The offsets at which the logs end.
     Ends(Vec<(TopicPartition, Offset)>),
-    /// The brokers.
+    /// The brokers of the cluster.
     Brokers(Vec<Broker>),
-    /// A person should know this.
+    /// A message that a person should see.
     Notice(Level, String),
-    /// It cannot go on.
+    /// The member cannot go on.
     Failed(MemberError),
 }
 
-/// What a member has read, for whoever watches.
+/// Counts of what a member has read, for those who watch it.
 #[derive(Debug, Default)]
 pub struct Counters {
-    /// Records, bad ones included.
+    /// Records read, bad ones included.
     pub records: AtomicU64,
-    /// Bytes of their values.
+    /// Bytes of the records' values.
     pub bytes: AtomicU64,
     /// Partitions that are not fetched for now.
     pub paused: AtomicU64,
-    /// Time spent on records, over all members, since it was last set to 0.
+    /// Nanoseconds spent on records, over all members, since the counter was last set to 0.
     pub busy_nanos: AtomicU64,
 }
 
@@ -115,23 +115,23 @@ pub struct MemberSettings {
     pub number: usize,
     /// The settings of its Kafka client.
     pub client: ClientConfig,
-    /// Where its partitions come from.
+    /// How the member gets its partitions.
     pub subscription: Subscription,
-    /// What its worker does.
+    /// What the member's worker does.
     pub plan: WorkerPlan,
-    /// Where partitions are taken up.
+    /// Where partitions are taken over from.
     pub checkpoints: Checkpoints,
-    /// The partitions when the query was started.
+    /// The partitions and their ends when the query was started.
     pub extents: Arc<BTreeMap<TopicPartition, Extent>>,
-    /// Where reports go, with the member's number.
+    /// The channel of the member's reports, each with the member's number.
     pub reports: Sender<(usize, Report)>,
-    /// Where bad records go.
+    /// The dead-letter office that takes bad records.
     pub letters: DeadLetters,
-    /// Counted up while reading.
+    /// The counters to which the member adds what it reads.
     pub counters: Arc<Counters>,
-    /// Whether reading goes on without records that are gone before they were read.
+    /// Whether the member goes on when records are gone that it has not read yet.
     pub goes_on_without_lost: bool,
-    /// The ids of the topics, as far as they are known.
+    /// The ids of the topics whose id is known.
     pub topic_ids: Arc<TopicIds>,
 }
 
@@ -143,7 +143,7 @@ pub struct MemberRemote {
 }
 
 impl MemberRemote {
-    /// Sends a command. One to a member that has ended is lost; it has told why.
+    /// Sends a command. A command to a member that has ended is lost; the member has reported why it ended.
     pub fn send(&self, command: MemberCommand) {
         if self.commands.send(command).is_ok() {
             wake(&self.wake);
@@ -151,7 +151,7 @@ impl MemberRemote {
     }
 }
 
-/// Where a member finds what it is told.
+/// The member's end of its mailbox, from which it takes its commands.
 #[derive(Debug)]
 pub struct MemberInbox {
     commands: Receiver<MemberCommand>,
@@ -159,29 +159,29 @@ pub struct MemberInbox {
 }
 
 impl MemberInbox {
-    /// The next command, if there is one.
+    /// Returns the next command, if there is one.
     pub fn take(&self) -> Option<MemberCommand> {
         self.commands.try_recv().ok()
     }
 
-    /// Whether there is none.
+    /// Returns whether no command is waiting.
     pub fn is_empty(&self) -> bool {
         self.commands.is_empty()
     }
 
-    /// The next command; waits for it `until` then.
+    /// Returns the next command, for which it waits `until` that time.
     fn take_until(&self, until: Instant) -> Result<MemberCommand, RecvTimeoutError> {
         self.commands.recv_deadline(until)
     }
 
-    /// Waits until somebody wakes the member, so long at most.
+    /// Waits until somebody wakes the member, at most for `longest`.
     fn sleep(&self, longest: Duration) {
-        // Woken or not, all is looked at again.
+        // Whether it was woken or not, the member looks at everything again.
         let _ = self.woken.recv_timeout(longest);
     }
 }
 
-/// How a member is told something, and where it finds that.
+/// Makes a mailbox: the remote that sends commands to a member, and the inbox from which the member takes them.
 pub fn mailbox() -> (MemberRemote, MemberInbox) {
     let (commands, inbox) = unbounded();
     let (wake, woken) = bounded(1);
@@ -195,32 +195,32 @@ pub fn mailbox() -> (MemberRemote, MemberInbox) {
 
 fn wake(sender: &Sender<()>) {
     match sender.try_send(()) {
-        // Full: it is going to wake anyway.
+        // When the channel is full, the member is going to wake anyway.
         Ok(()) | Err(TrySendError::Full(()) | TrySendError::Disconnected(())) => {}
     }
 }
 
 /// A running member.
 pub struct MemberHandle {
-    /// To command it.
+    /// Sends commands to the member.
     pub remote: MemberRemote,
     thread: JoinHandle<()>,
 }
 
 impl MemberHandle {
-    /// Waits for its end.
+    /// Waits until the member's thread has ended.
     ///
     /// # Errors
-    /// If its thread panicked.
+    /// Returns [`MemberError::Panicked`] if its thread panicked.
     pub fn join(self) -> Result<(), MemberError> {
         self.thread.join().map_err(|_| MemberError::Panicked)
     }
 }
 
-/// Starts a member.
+/// Starts a member on its own thread.
 ///
 /// # Errors
-/// If the operating system gives no thread.
+/// Fails if the operating system gives no thread.
 pub fn spawn(settings: MemberSettings) -> std::io::Result<MemberHandle> {
     let (remote, inbox) = mailbox();
     let wake_up = remote.wake.clone();
@@ -241,7 +241,7 @@ pub fn spawn(settings: MemberSettings) -> std::io::Result<MemberHandle> {
     Ok(MemberHandle { remote, thread })
 }
 
-/// Tells of a thread that breaks down, so that nobody waits for it.
+/// Reports that the member's thread has panicked, so that nobody waits for it.
 struct TellOfPanic(usize, Sender<(usize, Report)>);
 
 impl Drop for TellOfPanic {

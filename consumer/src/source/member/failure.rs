@@ -1,4 +1,4 @@
-//! Why a member cannot go on.
+//! The errors that end a member.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use thiserror::Error;
@@ -10,34 +10,35 @@ use crate::sink::dead_letters::Refusal;
 use crate::source::client::FetchError;
 use crate::source::topic_ids::MadeAnew;
 
-/// librdkafka's words for `RD_KAFKA_RESP_ERR__LOG_TRUNCATION`. As a code it gives what it would do then, to reset.
+/// librdkafka's text for `RD_KAFKA_RESP_ERR__LOG_TRUNCATION`. The error's code names only what librdkafka would do
+/// next, which is to reset.
 const TRUNCATED: &str = "Partition log truncation detected";
 
-/// Why a member, and with it the query, stops.
+/// The error that stops a member, and the query with it.
 #[derive(Debug, Error)]
 pub enum MemberError {
-    /// The query fails.
+    /// The query failed.
     #[error(transparent)]
     Worker(#[from] WorkerError),
-    /// The client refuses something.
+    /// The client refused a call.
     #[error("{doing} failed: {reason}")]
     Client {
-        /// What it was asked to do.
+        /// What the client was asked to do.
         doing: &'static str,
-        /// librdkafka's word for what is wrong.
+        /// librdkafka's reason.
         reason: String,
     },
-    /// The brokers refuse.
+    /// The brokers refused a request.
     #[error("the brokers refuse {what}: {reason}; {mend}")]
     Refused {
-        /// What they were asked for.
+        /// What the brokers were asked for.
         what: &'static str,
-        /// Kafka's word for it.
+        /// Kafka's reason.
         reason: String,
-        /// What to do.
+        /// What the user can do.
         mend: &'static str,
     },
-    /// Records that were to be read are gone: the logs begin behind them.
+    /// Records that were still to be read are gone: the logs begin behind them.
     #[error(
         "records that were still to be read are gone from the topic ({0}): retention has deleted them; \
          ON_DATA_LOSS=continue goes on without them, --reset begins anew"
@@ -49,24 +50,24 @@ pub enum MemberError {
          them; start again to read what is there, with CHECKPOINT_LOCATION by --reset"
     )]
     Shorter(String),
-    /// The topic is another one of its name.
+    /// The topic was deleted, and another one of the same name was made.
     #[error(
         "the topic {0}: it was made anew while it was read; start again to read what is there, with \
          CHECKPOINT_LOCATION by --reset"
     )]
     MadeAnew(MadeAnew),
-    /// Records are there and cannot be read; what comes behind them would be a result without them.
+    /// Records are in the log and cannot be read. Reading on behind them would give a result without them.
     #[error("{partition} cannot be read from offset {offset} on: {what} ({reason}); {mend}")]
     Unreadable {
-        /// Which partition.
+        /// The partition.
         partition: TopicPartition,
-        /// The first of the records.
+        /// The offset of the first of these records.
         offset: Offset,
-        /// What is wrong with them.
+        /// What is wrong with the records.
         what: &'static str,
-        /// librdkafka's words for it.
+        /// librdkafka's reason.
         reason: String,
-        /// What to do.
+        /// What the user can do.
         mend: &'static str,
     },
     /// A bad record can never be written to the dead-letter topic as things stand.
@@ -77,26 +78,26 @@ pub enum MemberError {
         number::bytes(*.bytes)
     )]
     DeadLetter {
-        /// Which partition.
+        /// The partition.
         partition: TopicPartition,
-        /// Where the record stands.
+        /// The record's offset.
         offset: Offset,
-        /// Bytes of its key and value.
+        /// The bytes of the record's key and value.
         bytes: u64,
         /// The dead-letter topic.
         topic: String,
-        /// Kafka's word for what is wrong.
+        /// Kafka's reason.
         reason: String,
-        /// What to do.
+        /// What the user can do.
         mend: &'static str,
     },
-    /// A panic, which is a bug.
+    /// The member's thread panicked, which is a bug.
     #[error("the worker's thread broke down")]
     Panicked,
 }
 
 impl MemberError {
-    /// What is made of librdkafka's error about `doing`.
+    /// Returns a function that turns librdkafka's error about `doing` into a member's error.
     pub(crate) fn client(doing: &'static str) -> impl FnOnce(KafkaError) -> Self {
         move |error| Self::Client {
             doing,
@@ -104,7 +105,7 @@ impl MemberError {
         }
     }
 
-    /// What brokers will go on refusing; `None` of errors that pass.
+    /// Returns the error for a refusal that brokers will repeat, and `None` for errors that pass.
     pub(crate) fn refused(code: RDKafkaErrorCode) -> Option<Self> {
         let (what, mend) = match code {
             RDKafkaErrorCode::TopicAuthorizationFailed => (
@@ -131,7 +132,7 @@ impl MemberError {
         })
     }
 
-    /// What is made of a dead letter that brokers go on refusing.
+    /// Returns the error for a dead letter that brokers will always refuse.
     pub(crate) fn refused_letter(partition: TopicPartition, refusal: &Refusal) -> Self {
         Self::DeadLetter {
             partition,
@@ -143,8 +144,9 @@ impl MemberError {
         }
     }
 
-    /// What is made of logs that begin later, or end earlier, than where reading goes on, each in words; `None`
-    /// without any. Where there are both, what mends the second mends the first.
+    /// Returns the error for logs that begin later, or end earlier, than where reading goes on; each log is described
+    /// in words. Returns `None` if there is none. If there are both kinds, the error is the one for logs that end
+    /// earlier: what mends it mends the other too.
     pub(crate) fn lost(begin_later: Vec<String>, end_earlier: Vec<String>) -> Option<Self> {
         let is_shorter = !end_earlier.is_empty();
         let all = [end_earlier, begin_later].concat().join(", ");
@@ -155,17 +157,17 @@ impl MemberError {
         }
     }
 
-    /// What is made of a log that another has replaced, and which may be longer than that by now: librdkafka tells
-    /// by the epochs of leaders. `None` of other errors.
+    /// Returns the error for a log that another one has replaced, and `None` for other errors. The new log may be
+    /// longer than the old one by now: librdkafka notices the change by the epochs of the leaders.
     pub(crate) fn truncated(error: &FetchError) -> Option<Self> {
         let is_truncated = Self::is_loss(error.code) && error.reason.contains(TRUNCATED);
         let partition = error.partition.as_ref().filter(|_| is_truncated)?;
-        // Behind it stands what it would do with other settings.
+        // The text behind this says what librdkafka would do with other settings.
         let reason = error.reason.split(". Reset").next().unwrap_or_default();
         Some(Self::Shorter(format!("{partition}: {reason}")))
     }
 
-    /// What is made of records that no fetching brings; `None` of other errors.
+    /// Returns the error for records that no fetch brings, and `None` for other errors.
     pub(crate) fn unreadable(error: &FetchError) -> Option<Self> {
         let (what, mend) = why_unreadable(error.code)?;
         Some(Self::Unreadable {
@@ -177,14 +179,15 @@ impl MemberError {
         })
     }
 
-    /// The same where it is not known which records they are; `doing` says what needs them.
+    /// Returns the error for records that no fetch brings when it is unknown which records they are; `doing` says what
+    /// needs them.
     pub(crate) fn unreadable_while(doing: &'static str, code: RDKafkaErrorCode) -> Option<Self> {
         let (what, mend) = why_unreadable(code)?;
         let reason = format!("{what} ({code}); {mend}");
         Some(Self::Client { doing, reason })
     }
 
-    /// Whether an error of fetching passes by itself. That a broker is lost is told by its own notice.
+    /// Returns whether an error of fetching passes by itself. The loss of a broker has its own notice.
     pub(crate) fn passes(code: RDKafkaErrorCode) -> bool {
         matches!(
             code,
@@ -212,8 +215,8 @@ impl MemberError {
         )
     }
 
-    /// Whether an error of fetching says that its partition is not there. A group's coordinator is told the same,
-    /// and so are its members.
+    /// Returns whether an error of fetching says that its partition does not exist. The group's coordinator gets the
+    /// same answer, and so do the group's members.
     pub(crate) fn is_absence(code: RDKafkaErrorCode) -> bool {
         matches!(
             code,
@@ -223,7 +226,7 @@ impl MemberError {
         )
     }
 
-    /// librdkafka goes on asking; the brokers go on refusing.
+    /// Returns the error for a session timeout that the brokers refuse: librdkafka would ask again and again, in vain.
     pub(crate) fn session_timeout() -> Self {
         Self::Refused {
             what: "session.timeout.ms",
@@ -233,7 +236,7 @@ impl MemberError {
         }
     }
 
-    /// Whether an error of fetching says that the next offset is not there.
+    /// Returns whether an error of fetching says that the next offset is not in the log.
     pub(crate) fn is_loss(code: RDKafkaErrorCode) -> bool {
         matches!(
             code,
@@ -242,8 +245,8 @@ impl MemberError {
     }
 }
 
-/// What is wrong with records that no fetching brings, and what to do; `None` of other errors. librdkafka goes on behind
-/// those with a wrong checksum or of an unknown format, and fetches the others again without end.
+/// Returns what is wrong with records that no fetch brings, and what the user can do; `None` for other errors.
+/// librdkafka skips records with a wrong checksum or an unknown format, and fetches the other ones again without end.
 fn why_unreadable(code: RDKafkaErrorCode) -> Option<(&'static str, &'static str)> {
     const DAMAGED: &str = "let a replica lead whose log is whole, or go on without them: \
                            kafka-delete-records.sh deletes up to behind them, and \
@@ -307,7 +310,7 @@ mod tests {
         let deleted = text(MemberError::lost(later(), Vec::new()));
         assert!(deleted.contains("(t-0 begins at 9, not at 5)"), "{deleted}");
         assert!(deleted.contains("ON_DATA_LOSS=continue"), "{deleted}");
-        // A start with ON_DATA_LOSS=continue would refuse it.
+        // A start with ON_DATA_LOSS=continue would refuse such a log.
         let shorter = text(MemberError::lost(Vec::new(), earlier()));
         assert!(shorter.contains("(t-1 ends at 3, before 5)"), "{shorter}");
         let both = text(MemberError::lost(later(), earlier()));
@@ -325,7 +328,7 @@ mod tests {
                 .to_string()
                 .contains(TRUNCATED)
         );
-        // As librdkafka 2.12.1 said it of real brokers.
+        // librdkafka 2.12.1 gave this text with real brokers.
         let reason = "Partition log truncation detected at offset 600 (leader epoch 0): broker end offset is 100 (offset \
                       leader epoch 0). Reset to INVALID.: Local: Partition log truncation detected (broker 2)";
         let truncated = FetchError {

@@ -1,4 +1,4 @@
-//! What of a member's partitions is fetched: pauses, and records held back while pausing.
+//! Which partitions a member's client fetches, and the records that are held while a partition is paused.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,16 @@ use crate::source::client::MemberClient;
 #[derive(Default)]
 pub(super) struct Fetching {
     held: Held,
-    /// What the client has paused. It forgets neither when a partition is revoked nor when it comes
-    /// back.
+    /// The partitions that the client has paused. The client keeps a pause when a partition is revoked and when it is
+    /// assigned again.
     paused: BTreeSet<TopicPartition>,
-    /// What the client has stopped by itself, since the next offset is not there. It fetches no more of them, wherever it
-    /// is told to go on, until they are assigned anew.
+    /// The partitions that the client has stopped by itself, because the next offset is not in the log. It fetches
+    /// nothing more from them, wherever it is told to go on, until they are assigned anew.
     stopped: BTreeSet<TopicPartition>,
 }
 
 impl Fetching {
-    /// Fetches no more of the record's partition, and keeps the record until it is fetched again.
+    /// Pauses the record's partition, and holds the record until the partition is fetched again.
     pub(super) fn hold<M: Message>(
         &mut self,
         client: &impl MemberClient,
@@ -34,7 +34,7 @@ impl Fetching {
         Ok(())
     }
 
-    /// Fetches no more of `partition`.
+    /// Pauses `partition`.
     pub(super) fn pause(
         &mut self,
         client: &impl MemberClient,
@@ -49,8 +49,8 @@ impl Fetching {
         Ok(())
     }
 
-    /// The client fetches no more of `partition`; whether it is paused beside that, so that it has to go on only when it
-    /// is resumed.
+    /// Notes that the client has stopped at `partition`. Returns whether the partition is paused as well, so that it
+    /// goes on only when it is resumed.
     pub(super) fn stopped(&mut self, partition: &TopicPartition) -> bool {
         self.stopped.insert(partition.clone());
         self.paused.contains(partition)
@@ -69,22 +69,22 @@ impl Fetching {
             .map_err(MemberError::client("going on in a partition"))
     }
 
-    /// The first that was kept of `partition`, all of which comes before anything that is fetched.
+    /// Removes the first held record of `partition` and returns it. All held records come before any that are fetched.
     pub(super) fn pop_held(&mut self, partition: &TopicPartition) -> Option<OwnedMessage> {
         self.held.pop(partition)
     }
 
-    /// Keeps that one again, since it was not taken.
+    /// Holds that record again, because the worker did not take it.
     pub(super) fn put_back(&mut self, partition: &TopicPartition, first: OwnedMessage) {
         self.held.put_back(partition, first);
     }
 
-    /// Keeps nothing of `partition` any more.
+    /// Drops all held records of `partition`.
     pub(super) fn drop_held(&mut self, partition: &TopicPartition) {
         self.held.drop_all(partition);
     }
 
-    /// Fetches `partition` again, from `next` on, unless some of it has been kept back once more.
+    /// Fetches `partition` again from `next` on, unless some of its records are held once more.
     pub(super) fn resume(
         &mut self,
         client: &impl MemberClient,
@@ -103,7 +103,7 @@ impl Fetching {
         Ok(())
     }
 
-    /// Fetches those of these partitions that are not paused from there on.
+    /// Lets the client go on at these positions, in all partitions that are not paused.
     pub(super) fn go_on<'p>(
         &self,
         client: &impl MemberClient,
@@ -116,10 +116,10 @@ impl Fetching {
     }
 }
 
-/// Has the client go on there, and not where it would after a pause, which librdkafka makes by itself whenever the group
-/// moves partitions: behind the last thing that it has taken out of its queue. That may be a marker of a transaction behind
-/// records that the pause has dropped. To seek also wakes the thread that fetches (but at offset 0); after a pause it
-/// sleeps on for up to a second.
+/// Lets the client go on at these positions. Without this the client would go on behind the last thing that it has
+/// taken out of its queue, both after a pause of ours and after the pause that librdkafka makes whenever the group
+/// moves partitions. That thing may be a marker of a transaction behind records that the pause has dropped. To seek
+/// also wakes the thread that fetches, except at offset 0; after a pause that thread would sleep on for up to a second.
 fn seek<'p>(
     client: &impl MemberClient,
     positions: impl IntoIterator<Item = (&'p TopicPartition, Offset)>,

@@ -1,4 +1,4 @@
-//! Records that a worker did not take: kept until their partition is fetched again.
+//! Records that a worker did not take. They are stored here until their partition is fetched again.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,12 +6,12 @@ use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 
 use crate::position::TopicPartition;
 
-/// Each partition's records, in the order in which they came. Partitions without any have no entry.
+/// The held records of each partition, in the order in which they came. Partitions without any have no entry.
 #[derive(Default)]
 pub(super) struct Held(BTreeMap<TopicPartition, VecDeque<OwnedMessage>>);
 
 impl Held {
-    /// Keeps a copy, behind all others of its partition.
+    /// Stores a copy of the record behind all others of its partition.
     pub(super) fn push<M: Message>(&mut self, partition: TopicPartition, message: &M) {
         self.0
             .entry(partition)
@@ -19,12 +19,12 @@ impl Held {
             .push_back(owned(message));
     }
 
-    /// Whether there is one of `partition`.
+    /// Returns whether records of `partition` are held.
     pub(super) fn has(&self, partition: &TopicPartition) -> bool {
         self.0.contains_key(partition)
     }
 
-    /// The first of `partition`; it is no longer held.
+    /// Removes the first held record of `partition` and returns it.
     pub(super) fn pop(&mut self, partition: &TopicPartition) -> Option<OwnedMessage> {
         let own = self.0.get_mut(partition)?;
         let first = own.pop_front();
@@ -34,7 +34,7 @@ impl Held {
         first
     }
 
-    /// Keeps `first` again, before all others of `partition`.
+    /// Stores `first` again, before all other records of `partition`.
     pub(super) fn put_back(&mut self, partition: &TopicPartition, first: OwnedMessage) {
         match self.0.get_mut(partition) {
             Some(own) => own.push_front(first),
@@ -44,13 +44,13 @@ impl Held {
         }
     }
 
-    /// Keeps none of `partition` any more.
+    /// Drops all held records of `partition`.
     pub(super) fn drop_all(&mut self, partition: &TopicPartition) {
         self.0.remove(partition);
     }
 }
 
-/// A copy that is librdkafka's no longer.
+/// Copies a record into memory that librdkafka does not own.
 fn owned<M: Message>(message: &M) -> OwnedMessage {
     OwnedMessage::new(
         message.payload().map(<[u8]>::to_vec),

@@ -1,7 +1,8 @@
-//! A member's dead letters, gathered for a while: brokers take many at once for little more than one.
+//! A member's dead letters, gathered for a while: to send many at once costs brokers little more than to send one.
 //!
-//! They go on their way at the end of a log, when a trigger waits for them, when they are many, and when the first has
-//! waited for long. Not whenever there is nothing to read: that is so all the time where brokers are slower than this.
+//! The letters are sent at the end of a log, when a trigger waits for them, when there are many, and when the first one
+//! has waited for long. They are not sent whenever there is nothing to read: if the brokers are slower than this
+//! program, that is the case all the time.
 
 use std::mem;
 use std::sync::Arc;
@@ -14,11 +15,11 @@ use crate::checkpoint::Epoch;
 use crate::position::TopicPartition;
 use crate::sink::dead_letters::{DeadLetters, Fate, Letter, Origin};
 
-/// So many are not gathered, but sent.
+/// The number of letters at which they are sent at once.
 const MANY: usize = 2_000;
-/// So many bytes of keys and values are not gathered, but sent.
+/// The bytes of keys and values at which the letters are sent at once.
 const MANY_BYTES: usize = 1 << 20;
-/// How long the first waits for others.
+/// How long the first letter waits for others.
 const LONG: Duration = Duration::from_millis(100);
 
 pub(super) struct Outbox {
@@ -26,14 +27,14 @@ pub(super) struct Outbox {
     remote: MemberRemote,
     gathered: Vec<Letter>,
     bytes: usize,
-    /// When the first of those gathered was first seen to wait.
+    /// When the first gathered letter was first seen to wait.
     since: Option<Instant>,
-    /// Each partition that has had a letter.
+    /// One origin for each partition that has had a letter.
     origins: Vec<Arc<Origin>>,
 }
 
 impl Outbox {
-    /// Sends to `letters`; what becomes of them is told to `remote`.
+    /// Makes an outbox that sends to `letters`. The dead-letter office tells `remote` what becomes of each letter.
     pub(super) fn new(letters: DeadLetters, remote: MemberRemote) -> Self {
         Self {
             letters,
@@ -45,7 +46,7 @@ impl Outbox {
         }
     }
 
-    /// Adds a bad record of a partition that was taken over as `epoch`.
+    /// Adds a bad record of a partition that was taken over under `epoch`.
     pub(super) fn add<M: Message>(&mut self, record: &M, reason: String, epoch: Epoch) {
         let letter = Letter::new(self.origin(record, epoch), record, reason);
         self.bytes += letter.bytes();
@@ -80,7 +81,7 @@ impl Outbox {
         &self.origins[index]
     }
 
-    /// Sends all that are gathered on their way.
+    /// Sends all gathered letters.
     pub(super) fn send(&mut self) {
         if !self.gathered.is_empty() {
             self.letters.send(mem::take(&mut self.gathered));
@@ -89,7 +90,7 @@ impl Outbox {
         self.since = None;
     }
 
-    /// Sends them if the first has waited for long by `now`.
+    /// Sends the gathered letters if the first one has waited for long by `now`.
     pub(super) fn send_in_time(&mut self, now: Instant) {
         if self.gathered.is_empty() {
             self.since = None;
@@ -101,7 +102,7 @@ impl Outbox {
         }
     }
 
-    /// How long the member may sleep that has nothing else to do, at most `longest`.
+    /// Returns how long a member that has nothing else to do may sleep, at most `longest`.
     pub(super) fn wait(&self, longest: Duration) -> Duration {
         match self.gathered.is_empty() {
             true => longest,
@@ -109,7 +110,7 @@ impl Outbox {
         }
     }
 
-    /// The partition is no longer the member's: whoever has it next reads the records again.
+    /// Forgets a partition that the member no longer has. The member that has it next reads the records again.
     pub(super) fn forget(&mut self, partition: &TopicPartition) {
         let gone = self
             .origins
@@ -119,7 +120,7 @@ impl Outbox {
         }
     }
 
-    /// None of the partitions is the member's any more.
+    /// Forgets all partitions, and drops all gathered letters.
     pub(super) fn clear(&mut self) {
         for origin in self.origins.drain(..) {
             origin.end();

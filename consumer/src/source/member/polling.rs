@@ -1,8 +1,8 @@
-//! The loop of one member: records from its client to the worker, and what the worker says to whom it concerns.
+//! The loop of one member: it takes records from its client to the worker, and passes on what the worker says.
 //!
-//! A turn of the loop is made in stages, one a step. Between two steps others may do anything that they may do at any
-//! time: move checkpoints on, send commands, write dead letters. No thread, clock or sleep is in here. The thread that
-//! calls it has them (`member/session`), or the schedule of a simulation.
+//! A turn of the loop is made in stages, one in each step. Between two steps others may do anything that they may do at
+//! any time: move checkpoints on, send commands, write dead letters. This module has no thread, no clock and no sleep:
+//! its caller has them, which is the member's thread (`member/session`) or the schedule of a simulation.
 
 mod acting;
 mod commands;
@@ -32,39 +32,40 @@ use crate::source::client::{Fetched, MemberClient, Polled};
 
 pub use self::turn::{AfterStep, SessionEnd};
 
-/// The longest sleep: librdkafka wants to be polled now and then.
+/// The longest sleep of a member: librdkafka has to be polled now and then.
 const SLEEP: Duration = Duration::from_secs(1);
 
-/// A member: its worker, and what is to be known of its client. The client is that of the caller.
+/// A member: its worker, and what it knows about its client. The caller owns the client.
 pub struct MemberLoop {
     settings: MemberSettings,
     worker: Worker,
     actions: Vec<Action>,
     fetching: Fetching,
-    /// The topic, if it is one: librdkafka need not be asked for each record's.
+    /// The topic, if there is only one: then librdkafka need not be asked for the topic of each record.
     only_topic: Option<Arc<str>>,
     reads_headers: bool,
     reads_timestamps: bool,
     brokers: Vec<Broker>,
-    /// Whether it has been said that no broker answers.
+    /// Whether the member has reported that no broker answers.
     all_down: bool,
-    /// What has been told to be wrong with fetching, until the partition's end is reached or a new client begins.
+    /// Problems with fetching that the member has reported. Each stays until its partition's end is reached or a new
+    /// client begins.
     told: Vec<(RDKafkaErrorCode, Option<TopicPartition>)>,
-    /// Records that nobody has been told of.
+    /// Whether records have been read since the last report.
     has_news: bool,
-    /// The worker has something to do though nothing has come.
+    /// Whether the worker has something to do although nothing has come.
     has_more: bool,
-    /// Batches that are done, of all members.
+    /// The number of batches that are done, over all members.
     batches: u64,
     uncounted: Uncounted,
     outbox: Outbox,
-    /// Why the client cannot go on, if it cannot.
+    /// The reason why the client cannot go on, if it cannot.
     broken: Option<String>,
     turn: Turn,
 }
 
 impl MemberLoop {
-    /// A member that has not joined yet. `remote` is how others command it.
+    /// Makes a member that has not joined yet. Others command it through `remote`.
     pub fn new(settings: MemberSettings, remote: MemberRemote) -> Self {
         let query = &settings.plan.query;
         let reads = |wanted: MetadataColumn| {
@@ -104,15 +105,15 @@ impl MemberLoop {
         }
     }
 
-    /// Its settings.
+    /// Returns the member's settings.
     pub(super) fn settings(&self) -> &MemberSettings {
         &self.settings
     }
 
-    /// Has a new client take its partitions, or join the group. Steps follow.
+    /// Lets a new client take its partitions, or join the group. Steps follow.
     ///
     /// # Errors
-    /// If the client refuses, or the query fails.
+    /// Fails if the client refuses, or if the query fails.
     pub fn join(&mut self, client: &impl MemberClient) -> Result<(), MemberError> {
         match self.settings.subscription.clone() {
             Subscription::Group(topics) => {
@@ -130,10 +131,10 @@ impl MemberLoop {
         }
     }
 
-    /// Makes the next step at `now`, in which nothing is waited for but what a broker is asked.
+    /// Makes the next step at `now`. It waits for nothing but the answers of brokers.
     ///
     /// # Errors
-    /// If the query cannot go on. The loop is of no use after that.
+    /// Fails if the query cannot go on. The loop must not be used after that.
     pub fn step(
         &mut self,
         client: &impl MemberClient,
@@ -185,7 +186,7 @@ impl MemberLoop {
         Ok(end.map_or(AfterStep::Go, AfterStep::Leave))
     }
 
-    /// The client is gone, and so is all that stood in relation to it. The next one joins.
+    /// Forgets the client, which is gone, and everything that depended on it. The next client joins afresh.
     pub fn leave(&mut self, reason: &str) {
         let text = format!("worker {} joins anew: {reason}", self.settings.number);
         self.notice(Level::Warning, text);
@@ -222,7 +223,7 @@ impl MemberLoop {
         match client.poll() {
             Polled::Nothing => return Ok(None),
             Polled::Served => {}
-            // Led past the queue, it may have come before others that are still in there.
+            // A record that comes this way may have come before others that are still in the queue.
             Polled::Record(topic, partition) => {
                 let of = (topic, partition);
                 let reason = format!("a record of {of:?} came by itself");
@@ -262,7 +263,7 @@ impl MemberLoop {
         }
     }
 
-    /// Where `partition` ended when the query was started; one that was added later had no end yet.
+    /// Returns where `partition` ended when the query was started, or 0 if it was added later.
     fn end(&self, partition: &TopicPartition) -> Offset {
         let extent = self.settings.extents.get(partition);
         extent.map_or(Offset(0), |extent| extent.end)

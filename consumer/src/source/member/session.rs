@@ -1,5 +1,5 @@
-//! The thread of one member: makes a client for its loop, calls the loop again and again, and sleeps where nothing is
-//! there. After a fatal error a new client takes the place of the one that broke.
+//! The thread of one member. It makes a client for the member's loop, calls the loop again and again, and sleeps when
+//! nothing is there. After a fatal error a new client takes the place of the broken one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use crate::source::client::librdkafka::LibrdkafkaClient;
 use crate::source::closing::Closing;
 use crate::source::group_context::GroupContext;
 
-/// Before a new client joins in place of one that broke.
+/// How long the member waits before a new client takes the place of a broken one.
 const BACKOFF: Duration = Duration::from_secs(1);
 
-/// Reads until the member is told to stop. `wake_up` is for clients, which wake it.
+/// Runs the member until it is told to stop. Clients wake it with `wake_up`.
 pub(super) fn run(
     member: &mut MemberLoop,
     inbox: &MemberInbox,
@@ -52,7 +52,7 @@ pub(super) fn run(
     }
 }
 
-/// Calls the loop until it is done with this client.
+/// Calls the loop until it has finished with this client.
 fn session(
     member: &mut MemberLoop,
     client: &impl MemberClient,
@@ -67,7 +67,7 @@ fn session(
     }
 }
 
-/// Waits before the next client is made; `true` if the member is to stop.
+/// Waits before the next client is made. Returns `true` if the member is to stop.
 fn back_off(member: &mut MemberLoop, inbox: &MemberInbox) -> bool {
     let until = Instant::now() + BACKOFF;
     loop {

@@ -1,5 +1,5 @@
-//! What a member does with a record, and what its worker has it do: dead letters, records held back, pauses,
-//! hand-overs.
+//! What a member does with a record, and what it does for its worker: it sends dead letters, holds records back, pauses
+//! and resumes partitions, and hands batches over.
 
 use std::mem;
 
@@ -14,7 +14,8 @@ use crate::source::client::MemberClient;
 use crate::source::member::{MemberError, Report};
 
 impl MemberLoop {
-    /// Hands a record to the worker; whether it is done with it. If not, it is to be kept and comes again.
+    /// Hands a record to the worker. Returns whether the worker is done with it; if not, the caller holds the record,
+    /// and it comes again.
     #[inline]
     pub(super) fn record(
         &mut self,
@@ -57,7 +58,7 @@ impl MemberLoop {
         Ok(is_done)
     }
 
-    /// Does those actions that are about the record itself; `false` if it is to be kept.
+    /// Does the actions that concern the record itself. Returns `false` if the record is to be held.
     #[cold]
     fn act_on_record<M: Message>(&mut self, message: &M) -> bool {
         let mut is_done = true;
@@ -68,7 +69,7 @@ impl MemberLoop {
                     self.outbox.add(message, reason, epoch);
                 }
                 Action::Hold => {
-                    // It is counted when it comes again.
+                    // The record is counted when it comes again.
                     self.uncount(message);
                     is_done = false;
                 }
@@ -145,7 +146,8 @@ impl MemberLoop {
         Ok(())
     }
 
-    /// What was kept of the partition comes first; it may be kept again.
+    /// Hands the held records of the partition to the worker, before any others. Those that the worker does not take
+    /// are held again.
     pub(super) fn resume(
         &mut self,
         client: &impl MemberClient,
@@ -153,7 +155,7 @@ impl MemberLoop {
     ) -> Result<(), MemberError> {
         while let Some(message) = self.fetching.pop_held(partition) {
             if !self.record(client, &message)? {
-                // It takes none of those behind it either.
+                // The worker would not take the records behind this one either.
                 self.fetching.put_back(partition, message);
                 break;
             }
@@ -165,7 +167,7 @@ impl MemberLoop {
     }
 }
 
-/// The record as librdkafka would give it.
+/// Makes of a record the message that librdkafka would give.
 fn message_of(record: RawRecord) -> OwnedMessage {
     let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
     for (key, value) in &record.headers {

@@ -1,4 +1,4 @@
-//! What a member does when it is told something.
+//! What a member does with a command.
 
 use super::{MemberLoop, SessionEnd};
 use crate::engine::worker::WorkerEvent;
@@ -7,7 +7,7 @@ use crate::source::client::MemberClient;
 use crate::source::member::{MemberCommand, MemberError, Report};
 
 impl MemberLoop {
-    /// Obeys a command while there is no client; `true` if it is to stop.
+    /// Obeys a command while there is no client. Returns `true` if the member is to stop.
     pub fn obey_without_client(&mut self, command: MemberCommand) -> bool {
         match command {
             MemberCommand::Stop => return true,
@@ -21,7 +21,7 @@ impl MemberLoop {
         false
     }
 
-    /// Obeys a command; why the session ends, if it does.
+    /// Obeys a command. Returns why the session ends, if it does.
     pub(super) fn obey(
         &mut self,
         client: &impl MemberClient,
@@ -29,8 +29,8 @@ impl MemberLoop {
     ) -> Result<Option<SessionEnd>, MemberError> {
         match &command {
             MemberCommand::Stop => return Ok(Some(SessionEnd::Stopped)),
-            // Told of assignments by librdkafka in another order than the group made them, another
-            // worker may have taken over last what this one has been given since.
+            // librdkafka may report assignments in another order than the group made them. Then another worker may have
+            // taken over last a partition that the group has since given to this one.
             MemberCommand::Refused(partition, epoch) if self.worker.has(partition, *epoch) => {
                 let reason = format!("another worker has taken {partition} over");
                 return Ok(Some(SessionEnd::Anew(reason)));
@@ -60,7 +60,7 @@ impl MemberLoop {
             MemberCommand::LetterRefused(partition, epoch, refusal)
                 if self.settings.plan.stop_at_end && self.worker.has(&partition, epoch) =>
             {
-                // What is there is to be taken, and can never be.
+                // The query must read everything that is there, and this record can never be taken.
                 Err(MemberError::refused_letter(partition, &refusal))
             }
             MemberCommand::LettersStuck(partition, epoch)
@@ -75,13 +75,13 @@ impl MemberLoop {
         }
     }
 
-    /// For those who watch the group's lag; nothing of ours reads it.
+    /// Tells the group the durable offset for those who watch its lag. No part of this program reads it.
     fn commit(&self, client: &impl MemberClient, partition: &TopicPartition, next: Offset) {
         if self.worker.next(partition).is_none() {
             return;
         }
         if let Err(error) = client.commit(partition, next) {
-            // The group is moving partitions, for instance. The next checkpoint's comes.
+            // This fails while the group moves partitions, for instance. The next checkpoint brings the next commit.
             tracing::debug!(%error, %partition, "offset not committed");
         }
     }

@@ -1,4 +1,4 @@
-//! What librdkafka tells a member beside records: partitions that come and go, statistics, errors, ends.
+//! What librdkafka tells a member beside records: partitions that come and go, statistics, errors, ends of partitions.
 
 use std::mem;
 use std::slice;
@@ -44,12 +44,11 @@ impl MemberLoop {
                     Some(RDKafkaErrorCode::InvalidSessionTimeout) => {
                         return Err(MemberError::session_timeout());
                     }
-                    // What is wrong with fetching comes from polling too. Brokers that come and go are
-                    // told one by one.
+                    // Errors of fetching come from polling too. Brokers that come and go are reported one by one.
                     Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::Resolve) => {
                         kafka_access::kafka::error_to_tracing(&error, &reason);
                     }
-                    // Said again and again while it lasts, and by each worker.
+                    // librdkafka repeats this while it lasts, and it does so for each worker.
                     Some(RDKafkaErrorCode::AllBrokersDown) => {
                         if self.settings.number == 0 && !mem::replace(&mut self.all_down, true) {
                             let text = "no broker answers; waiting for them".to_owned();
@@ -73,8 +72,8 @@ impl MemberLoop {
         self.report(Report::Ends(statistics.ends().collect()));
     }
 
-    /// All records before `end` have come. An end that lies before the one at the query's start is
-    /// none: for a while after its leader was lost a log ends earlier.
+    /// Notes that all records before `end` have come. It ignores an end that lies before the partition's end at the
+    /// query's start: after a leader was lost, a log may end earlier for a while.
     pub(super) fn reached_end(
         &mut self,
         client: &impl MemberClient,
@@ -85,7 +84,7 @@ impl MemberLoop {
             return Ok(());
         }
         self.told.retain(|(_, of)| of.as_ref() != Some(partition));
-        // Dead letters may come of it.
+        // The worker may answer with dead letters.
         self.act_on(client, WorkerEvent::ReachedEnd(partition, end))?;
         self.outbox.send();
         Ok(())
@@ -123,13 +122,13 @@ impl MemberLoop {
         match error {
             KafkaError::MessageConsumptionFatal(code) => {
                 if code == RDKafkaErrorCode::FencedInstanceId {
-                    // Two that go on with one name throw each other out for ever.
+                    // Two members with the same name would throw each other out for ever.
                     self.settings.client.remove(STATIC_NAME);
                 }
                 Ok(Some(SessionEnd::Anew(code.to_string())))
             }
             KafkaError::MessageConsumption(code) if MemberError::is_loss(code) => {
-                // It names no partition.
+                // The error names no partition.
                 let all: Vec<_> = self
                     .worker
                     .positions()
@@ -140,7 +139,7 @@ impl MemberLoop {
             KafkaError::MessageConsumption(code) => match MemberError::refused(code) {
                 Some(refused) => Err(refused),
                 None => {
-                    // The context has told it.
+                    // The context has reported the error already.
                     tracing::debug!(%code, "while polling");
                     Ok(None)
                 }
@@ -152,7 +151,7 @@ impl MemberLoop {
         }
     }
 
-    /// What is wrong with fetching comes with the records, and nobody else tells of it.
+    /// Handles an error of fetching. Such errors come with the records, and nothing else reports them.
     #[cold]
     pub(super) fn cannot_fetch(
         &mut self,
@@ -196,7 +195,7 @@ impl MemberLoop {
         Ok(None)
     }
 
-    /// Whether the records that an error is about are still to be read here.
+    /// Returns whether this member still has to read the records that the error is about.
     fn is_wanted(&self, error: &FetchError) -> bool {
         let Some(partition) = &error.partition else {
             return false;

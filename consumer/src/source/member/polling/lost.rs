@@ -1,4 +1,4 @@
-//! A partition whose next record is not there: retention has deleted it, or the topic is another one by now.
+//! A partition whose next record is gone: retention has deleted it, or the topic was deleted and made anew.
 
 use super::{MemberLoop, SessionEnd};
 use crate::engine::worker::WorkerEvent;
@@ -10,8 +10,8 @@ use crate::source::member::MemberError;
 use crate::source::topic_ids::made_anew;
 
 impl MemberLoop {
-    /// librdkafka has stopped at these partitions, `reason` says why. Goes on where their logs begin, if their records are
-    /// gone and that may be.
+    /// Handles partitions at which librdkafka has stopped, for this `reason`. If their records are gone and the
+    /// settings allow it, the member goes on where their logs begin. Otherwise the session ends, or the query.
     #[cold]
     pub(super) fn lost(
         &mut self,
@@ -38,7 +38,7 @@ impl MemberLoop {
                     let shorter = format!("{partition} ends at {end}, before {next}");
                     return Err(MemberError::Shorter(shorter));
                 }
-                // It could not be confirmed, for instance while leaders change; it is there.
+                // The next offset is in the log. librdkafka could not confirm it, for instance while leaders change.
                 Ok(_) => continue,
                 Err(error) => {
                     tracing::debug!(%error, %partition, "where it begins");
@@ -52,7 +52,8 @@ impl MemberLoop {
             }
             is_explained = true;
             if self.fetching.stopped(partition) {
-                // What was fetched before is still held: it goes on behind that, and comes here again.
+                // Records that were fetched before are still held. The partition goes on behind them, and then comes
+                // here again.
                 continue;
             }
             self.pass_over(client, partition, next, first)?;
@@ -60,7 +61,7 @@ impl MemberLoop {
         Ok((is_unknown || !is_explained).then_some(SessionEnd::Anew(reason)))
     }
 
-    /// Goes on at `first`, before which there is nothing any more.
+    /// Goes on at `first`, the first offset that is left in the log.
     fn pass_over(
         &mut self,
         client: &impl MemberClient,
@@ -69,7 +70,7 @@ impl MemberLoop {
         first: Offset,
     ) -> Result<(), MemberError> {
         self.act_on(client, WorkerEvent::Gone(partition, first))?;
-        // Of what came after the start available-now reads nothing, nor misses anything.
+        // With available-now nothing that came after the start is read, so none of it is counted as lost.
         let on = self.worker.next(partition).unwrap_or(first);
         let text = format!(
             "{} gone of {partition} from offset {next} on, and not in the result: retention has deleted what was still to \
@@ -80,7 +81,8 @@ impl MemberLoop {
         self.fetching.restart(client, partition, first)
     }
 
-    /// What is made of librdkafka's word that another log has taken the partition's place.
+    /// Returns the error for a log that librdkafka says another one has replaced. It names what the brokers know, if
+    /// they know more.
     pub(super) fn truncated(
         &self,
         client: &impl MemberClient,
@@ -95,7 +97,7 @@ impl MemberLoop {
         }
     }
 
-    /// Whether the topics are those that they were at the start.
+    /// Checks that the topics have the ids that they had at the start.
     fn check_topics(&self, client: &impl MemberClient) -> Result<(), MemberError> {
         let known = &self.settings.topic_ids;
         if known.is_empty() {
@@ -109,7 +111,8 @@ impl MemberLoop {
         }
     }
 
-    /// Which partitions begin later, or end earlier, than where reading goes on; `None` if brokers know of none.
+    /// Returns the error that names all partitions that begin later, or end earlier, than where reading goes on; `None`
+    /// if the brokers know of none.
     fn what_is_lost(&self, client: &impl MemberClient) -> Option<MemberError> {
         let (mut begin_later, mut end_earlier) = (Vec::new(), Vec::new());
         for (partition, next) in self.worker.positions() {

@@ -1,4 +1,4 @@
-//! How far a turn of a member's loop has come, and what is to be done after each step.
+//! How far a turn of a member's loop has come, and what its caller does after each step.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ pub enum SessionEnd {
     Anew(String),
 }
 
-/// What is to be done after a step of the loop.
+/// What the caller of the loop does after a step.
 #[derive(Debug, PartialEq, Eq)]
 pub enum AfterStep {
-    /// The next step, at once.
+    /// Make the next step at once.
     Go,
-    /// Nothing is there: the next step when the member is woken, or after so long.
+    /// Nothing is there: make the next step when the member is woken, or after this time.
     Sleep(Duration),
-    /// No step with this client any more.
+    /// Make no more steps with this client.
     Leave(SessionEnd),
 }
 
@@ -31,11 +31,11 @@ pub(super) enum Stage {
     Poll,
     /// The worker hears what the client saw.
     Events,
-    /// The worker hears that nothing is there, if that is so.
+    /// The worker hears that nothing is there, if the turn has found nothing.
     Idle,
-    /// Commands are obeyed, one a step.
+    /// Commands are obeyed, one in each step.
     Commands,
-    /// Letters that have waited for long go on their way.
+    /// Letters that have waited for long are sent.
     Letters,
     /// The turn is over.
     Rest,
@@ -45,16 +45,16 @@ pub(super) enum Stage {
 #[derive(Debug)]
 pub(super) struct Turn {
     pub(super) stage: Stage,
-    /// When it began; `None` before its first step.
+    /// When the turn began; `None` before its first step.
     pub(super) began: Option<Instant>,
-    /// Whether nothing has been there so far.
+    /// Whether the turn has found nothing so far.
     pub(super) is_drained: bool,
-    /// Whether something has been done with records so far.
+    /// Whether the turn has done something with records so far.
     pub(super) is_busy: bool,
 }
 
 impl Turn {
-    /// One that begins.
+    /// Makes a turn that has not begun.
     pub(super) fn new() -> Self {
         Self {
             stage: Stage::Records,

@@ -1,4 +1,5 @@
-//! What a member has not counted yet. Not with each record: all members count in one place.
+//! What a member has read and not added to the shared counters yet. It does not add each record by itself, because all
+//! members share these counters.
 
 use std::mem;
 use std::sync::atomic::Ordering;
@@ -10,7 +11,7 @@ pub(super) struct Uncounted {
     records: u64,
     /// Bytes of the values of those records.
     bytes: u64,
-    /// Partitions that were paused when they were last counted.
+    /// The number of partitions that were paused when they were last counted.
     paused: u64,
 }
 
@@ -21,7 +22,7 @@ impl Uncounted {
         self.bytes += size(payload);
     }
 
-    /// The last record that was read will come again.
+    /// Takes the last record that was read out of the count again: it will come a second time.
     pub(super) fn put_back(&mut self, payload: Option<&[u8]>) {
         self.records -= 1;
         self.bytes -= size(payload);
