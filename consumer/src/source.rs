@@ -1,5 +1,5 @@
-//! Where records come from: the topics' partitions and their ends, and the members of the consumer
-//! group that read them, each on its own thread.
+//! The source of records: the topics' partitions and their ends, and the members of the consumer group that read them,
+//! each on its own thread.
 
 pub mod admin;
 pub mod client;

@@ -1,7 +1,7 @@
-//! Two requests of librdkafka's admin interface that rdkafka does not wrap: what a topic's id is, and where logs end
-//! for those who read what is not committed yet.
+//! Two requests of librdkafka's admin interface that rdkafka does not wrap: one asks for a topic's id, the other for
+//! the ends of logs, uncommitted records included.
 //!
-//! Each is sent with the client that is given, and waited for. Nothing is changed by them.
+//! Each request is sent with the caller's client, and waited for. Neither changes anything.
 
 #![expect(
     unsafe_code,
@@ -22,16 +22,16 @@ use rdkafka_sys as sys;
 
 use crate::position::{Offset, TopicId, TopicPartition};
 
-/// After the request has timed out its result still has to come.
+/// How long to wait for a request's result after the request has timed out.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What is found of a topic's id: `None` where brokers have none.
+/// The answer for one topic's id: `None` if the brokers have no ids.
 pub type FoundId = Result<Option<TopicId>, RDKafkaErrorCode>;
 
-/// Asks for the ids of `topics`, by Kafka's DescribeTopics. It creates no topic.
+/// Asks for the ids of `topics`, by Kafka's DescribeTopics. The request creates no topic.
 ///
 /// # Errors
-/// If nobody answers in time; what is wrong with a single topic stands with it.
+/// Fails if nobody answers in time. What is wrong with a single topic stands in that topic's answer.
 pub fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: &[Arc<str>],
@@ -48,16 +48,16 @@ pub fn topic_ids<C: ClientContext>(
         sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
         answer,
     );
-    // SAFETY: the client, its options and its queue are alive; the names are copied into the collection, and that
-    // into the request.
+    // SAFETY: the client, its options and its queue are alive; the names are copied into the collection, and the
+    // collection into the request.
     unsafe {
         let all = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), names.len());
         sys::rd_kafka_DescribeTopics(request.client, all, request.options, request.queue);
         sys::rd_kafka_TopicCollection_destroy(all);
     }
     let event = request.result(answer)?;
-    // SAFETY: the event is alive until the end of this function; what it holds, as long as it is. A result of another
-    // kind, which is none of this request's, is NULL.
+    // SAFETY: the event is alive until the end of this function, and what it holds lives as long as the event. The
+    // result is NULL if the event is of another kind, which is not a result of this request.
     unsafe {
         let result = sys::rd_kafka_event_DescribeTopics_result(event.0);
         if result.is_null() {
@@ -77,7 +77,7 @@ pub fn topic_ids<C: ClientContext>(
 /// # Safety
 /// The topic's description must be alive.
 unsafe fn id_of(topic: *const sys::rd_kafka_TopicDescription_t) -> FoundId {
-    // SAFETY: it is alive, and so are its error and its id.
+    // SAFETY: the description is alive, and so are its error and its id.
     unsafe {
         let error = sys::rd_kafka_TopicDescription_error(topic);
         if !error.is_null() {
@@ -97,12 +97,12 @@ unsafe fn id_of(topic: *const sys::rd_kafka_TopicDescription_t) -> FoundId {
     }
 }
 
-/// Where the logs of `partitions` end, by Kafka's ListOffsets: behind the last record, or, for those who read what is
-/// `committed` alone, before the first one of a transaction that is open. Partitions whose leader does not tell are
-/// left out.
+/// Asks where the logs of `partitions` end, by Kafka's ListOffsets. A log ends behind its last record, or, for those
+/// who read only what is `committed`, before the first record of an open transaction. Partitions whose leader does not
+/// answer are left out.
 ///
 /// # Errors
-/// If nobody answers in time.
+/// Fails if nobody answers in time.
 pub fn ends<C: ClientContext>(
     client: &Client<C>,
     partitions: &[TopicPartition],
@@ -125,8 +125,8 @@ pub fn ends<C: ClientContext>(
         true => Isolation::RD_KAFKA_ISOLATION_LEVEL_READ_COMMITTED,
         false => Isolation::RD_KAFKA_ISOLATION_LEVEL_READ_UNCOMMITTED,
     };
-    // SAFETY: client, options and queue are alive; the list is copied into the request. What is refused of the options
-    // comes back as an error, which is ours to destroy; they are valid for this request.
+    // SAFETY: client, options and queue are alive; the list is copied into the request. An option that is refused comes
+    // back as an error, which this function must destroy; these options are valid for this request.
     unsafe {
         let refused = sys::rd_kafka_AdminOptions_set_isolation_level(request.options, isolation);
         if !refused.is_null() {
@@ -135,7 +135,7 @@ pub fn ends<C: ClientContext>(
         sys::rd_kafka_ListOffsets(request.client, asked.ptr(), request.options, request.queue);
     }
     let event = request.result(answer)?;
-    // SAFETY: as for the topics above.
+    // SAFETY: the event and its result are alive, as in `topic_ids`.
     unsafe {
         let result = sys::rd_kafka_event_ListOffsets_result(event.0);
         if result.is_null() {
@@ -157,20 +157,20 @@ pub fn ends<C: ClientContext>(
 }
 
 /// # Safety
-/// So many pointers must be there, as long as the iterator is used.
+/// `count` pointers must be there for as long as the iterator is used.
 unsafe fn each<'a, T: 'a>(
     all: *mut *const T,
     count: usize,
 ) -> impl Iterator<Item = *const T> + use<'a, T> {
     let all: &'a [*const T] = match all.is_null() {
         true => &[],
-        // SAFETY: as the caller says.
+        // SAFETY: the caller guarantees it.
         false => unsafe { slice::from_raw_parts(all, count) },
     };
     all.iter().copied()
 }
 
-/// A request that is under way, with a queue of its own for its result.
+/// A request on its way, with its own queue for the result.
 struct Request {
     client: *mut sys::rd_kafka_t,
     options: *mut sys::rd_kafka_AdminOptions_t,
@@ -178,15 +178,15 @@ struct Request {
 }
 
 impl Request {
-    /// The client must outlive it, which is so for all callers: they hold it until they return.
+    /// Makes a request. The client must outlive it; all callers hold their client until they return.
     fn new<C: ClientContext>(
         client: &Client<C>,
         operation: sys::rd_kafka_admin_op_t,
         answer: Duration,
     ) -> Self {
         let client = client.native_ptr();
-        // SAFETY: the client is alive. Both are destroyed when this is dropped. A time that is refused leaves
-        // librdkafka's own.
+        // SAFETY: the client is alive. Options and queue are destroyed when this is dropped. If the timeout is refused,
+        // librdkafka's own timeout stays.
         unsafe {
             let options = sys::rd_kafka_AdminOptions_new(client, operation);
             sys::rd_kafka_AdminOptions_set_request_timeout(
@@ -204,13 +204,13 @@ impl Request {
     }
 
     fn result(&self, answer: Duration) -> Result<AdminEvent, RDKafkaErrorCode> {
-        // SAFETY: the queue is alive, and the event is ours.
+        // SAFETY: the queue is alive, and the event belongs to this function.
         let event = unsafe { sys::rd_kafka_queue_poll(self.queue, millis(answer + GRACE)) };
         if event.is_null() {
             return Err(RDKafkaErrorCode::OperationTimedOut);
         }
         let event = AdminEvent(event);
-        // SAFETY: it is alive.
+        // SAFETY: the event is alive.
         let code = unsafe { sys::rd_kafka_event_error(event.0) };
         match code == sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             true => Ok(event),
@@ -221,7 +221,7 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        // SAFETY: both are ours. A result that comes later finds no queue, and is dropped.
+        // SAFETY: queue and options belong to this request. A result that comes later finds no queue, and is dropped.
         unsafe {
             sys::rd_kafka_queue_destroy(self.queue);
             sys::rd_kafka_AdminOptions_destroy(self.options);
@@ -233,7 +233,7 @@ struct AdminEvent(*mut sys::rd_kafka_event_t);
 
 impl Drop for AdminEvent {
     fn drop(&mut self) {
-        // SAFETY: it is ours, and nobody has any of it any more.
+        // SAFETY: the event belongs to this value, and nobody holds a part of it any more.
         unsafe { sys::rd_kafka_event_destroy(self.0) }
     }
 }

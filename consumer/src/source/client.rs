@@ -1,8 +1,8 @@
-//! What a member's loop needs of Kafka, and nothing else of it. There are two clients: librdkafka's, and the one of
-//! `tests/simulation`, so that what is simulated is the loop that runs in production.
+//! What a member's loop needs of Kafka, and nothing more. There are two clients: librdkafka's, and the one of
+//! `tests/simulation`, so that the simulation runs the loop that runs in production.
 //!
-//! A client has no say in what is done with records: it fetches, and tells what it sees. It is used by one thread, which
-//! it may wake, by means of its own, when there is something to serve or to poll.
+//! A client does not decide what is done with records: it fetches them, and tells what it sees. One thread uses it. The
+//! client may wake that thread, in its own way, when there is something to serve or to poll.
 
 pub(super) mod librdkafka;
 
@@ -17,79 +17,83 @@ use super::topic_ids::Told;
 use crate::checkpoint::TakenOver;
 use crate::position::{Offset, TopicPartition};
 
-/// A member of a consumer group, as far as the group and the brokers know it. It leaves the group when it is dropped.
+/// A member of a consumer group, as the group and the brokers see it. It leaves the group when it is dropped.
 pub trait MemberClient {
-    /// A record, as the client has it.
+    /// The type of the client's records.
     type Record: Message;
 
-    /// Joins the group as a reader of `topics`; which partitions it gets is told by [`ClientEvent::Assigned`].
+    /// Joins the group as a reader of `topics`. [`ClientEvent::Assigned`] tells which partitions it gets.
     ///
     /// # Errors
-    /// If the client refuses.
+    /// Fails if the client refuses.
     fn join(&self, topics: &[&str]) -> KafkaResult<()>;
 
-    /// Takes these partitions over at their checkpoints, without a group, and fetches them from there.
+    /// Takes these partitions over at their checkpoints, without a group, and fetches them from there on.
     ///
     /// # Errors
-    /// If the client refuses.
+    /// Fails if the client refuses.
     fn take(&self, partitions: &[TopicPartition]) -> KafkaResult<Vec<TakenOver>>;
 
-    /// Gives `each` all that has been fetched, in the order of each partition, unless it breaks off. Returns how many it
-    /// was given, and what it broke off with. `each` may call the client, but not this.
+    /// Gives `each` everything that has been fetched, each partition in its order, until `each` breaks off. Returns how
+    /// many things `each` was given, and the value with which it broke off. `each` may call the client, except for this
+    /// function.
     fn serve<B>(
         &self,
         each: impl FnMut(Fetched<'_, Self::Record>) -> ControlFlow<B>,
     ) -> (usize, Option<B>);
 
-    /// Has the client call back what it has to tell, without waiting. What comes of it is in [`MemberClient::events`].
+    /// Lets the client call back with what it has to tell, without waiting. [`MemberClient::events`] has what comes of
+    /// it.
     fn poll(&self) -> Polled;
 
-    /// What has been seen since the last time, in order.
+    /// Returns what has been seen since the last call, in order.
     fn events(&self) -> Vec<ClientEvent>;
 
-    /// Fetches no more of `partition`. What has been fetched of it and not served may be dropped: after
-    /// [`MemberClient::resume`] only [`MemberClient::seek`] tells the client where to go on. The pause outlasts that the
-    /// partition is revoked and assigned again.
+    /// Fetches no more of `partition`. The client may drop what it has fetched of it and not served: after
+    /// [`MemberClient::resume`] only [`MemberClient::seek`] tells the client where to go on. The partition stays paused
+    /// even if it is revoked and assigned again.
     ///
     /// # Errors
-    /// If the client refuses.
+    /// Fails if the client refuses.
     fn pause(&self, partition: &TopicPartition) -> KafkaResult<()>;
 
     /// Fetches `partition` again, from an offset that is not known.
     ///
     /// # Errors
-    /// If the client refuses.
+    /// Fails if the client refuses.
     fn resume(&self, partition: &TopicPartition) -> KafkaResult<()>;
 
-    /// Goes on in these partitions at these offsets, without waiting for it. What has been fetched of them is dropped.
+    /// Goes on in these partitions at these offsets, without waiting for it. The client drops what it has fetched of
+    /// them.
     ///
     /// # Errors
-    /// If the client refuses.
+    /// Fails if the client refuses.
     fn seek<'p>(
         &self,
         positions: impl IntoIterator<Item = (&'p TopicPartition, Offset)>,
     ) -> KafkaResult<()>;
 
-    /// Fetches `partition`, at which the client has stopped by itself, from `next` on. That the group is about to take it
-    /// away is no error.
+    /// Fetches `partition`, at which the client has stopped by itself, from `next` on. It is no error if the group is
+    /// about to revoke the partition.
     ///
     /// # Errors
-    /// If the client refuses.
+    /// Fails if the client refuses.
     fn restart(&self, partition: &TopicPartition, next: Offset) -> KafkaResult<()>;
 
     /// Tells the group how far `partition` is durable, without waiting for it.
     ///
     /// # Errors
-    /// If the client refuses.
+    /// Fails if the client refuses.
     fn commit(&self, partition: &TopicPartition, next: Offset) -> KafkaResult<()>;
 
-    /// Asks brokers for the first offset of a partition and the one past its last. This waits for their answer.
+    /// Asks brokers for the first offset of a partition and the offset behind its last record, and waits for their
+    /// answer.
     ///
     /// # Errors
-    /// If they do not tell.
+    /// Fails if the brokers do not answer.
     fn bounds(&self, partition: &TopicPartition) -> KafkaResult<(Offset, Offset)>;
 
-    /// Asks brokers for the ids of `topics`. This waits for their answer.
+    /// Asks brokers for the ids of `topics`, and waits for their answer.
     fn topic_ids(&self, topics: &[Arc<str>]) -> Told;
 }
 
@@ -106,25 +110,25 @@ pub enum Fetched<'r, R> {
 /// What is wrong with fetching.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchError {
-    /// librdkafka's or the broker's word for it.
+    /// The error's code, from librdkafka or a broker.
     pub code: RDKafkaErrorCode,
-    /// The partition that cannot be fetched, if it is one.
+    /// The partition that cannot be fetched, if the error is about one.
     pub partition: Option<TopicPartition>,
-    /// The offset of the record that cannot be had; of no meaning where the error is about no record.
+    /// The offset of the record that cannot be fetched. It has no meaning if the error is not about a record.
     pub offset: Offset,
-    /// In librdkafka's words.
+    /// The reason in librdkafka's words.
     pub reason: String,
 }
 
-/// What came of polling a client, beside events.
+/// What a poll of a client returns, beside its events.
 #[derive(Debug)]
 pub enum Polled {
     /// Nothing was there.
     Nothing,
-    /// Something was served that leaves no event. More may be there.
+    /// The client served something that leaves no event. There may be more.
     Served,
     /// A record of this topic and partition, which should have come by [`MemberClient::serve`]. It may have come before
-    /// others that are still to be served.
+    /// other records that are still to be served.
     Record(String, i32),
     /// An error.
     Failed(KafkaError),
@@ -133,11 +137,11 @@ pub enum Polled {
 /// What a client saw while it was polled.
 #[derive(Debug)]
 pub enum ClientEvent {
-    /// These partitions are read from now on.
+    /// The group has assigned these partitions.
     Assigned(Vec<TakenOver>),
-    /// These are not.
+    /// The group has revoked these partitions.
     Revoked(Vec<TopicPartition>),
-    /// librdkafka's numbers, a few times a second.
+    /// librdkafka's statistics, a few times a second.
     Statistics(Statistics),
     /// Something is wrong with the connection.
     Error(KafkaError, String),

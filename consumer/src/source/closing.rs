@@ -1,15 +1,15 @@
-//! Consumers that end at once.
+//! Consumers that close without delay.
 
 use std::ops::Deref;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 
-/// Between two looks whether it has ended.
+/// How long one poll waits while the consumer closes.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// A consumer that has ended a moment after it is dropped. rdkafka looks whether its own have ten times a
-/// second: that was half of the time to the first result of a short topic.
+/// A consumer that closes within a moment after it is dropped. rdkafka's own consumers look only ten times a second
+/// whether they have closed, which took half of the time to the first result of a short topic.
 pub struct Closing<C: ConsumerContext>(BaseConsumer<C>);
 
 impl<C: ConsumerContext> From<BaseConsumer<C>> for Closing<C> {
@@ -28,7 +28,7 @@ impl<C: ConsumerContext> Deref for Closing<C> {
 
 impl<C: ConsumerContext> Drop for Closing<C> {
     fn drop(&mut self) {
-        // What is refused here (after a fatal error, for instance) rdkafka refuses to wait for.
+        // If librdkafka refuses to close here (after a fatal error, for instance), rdkafka does not wait for it either.
         if self.close_queue().is_ok() {
             while !self.closed() {
                 self.poll(LOOK);

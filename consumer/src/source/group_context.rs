@@ -1,8 +1,8 @@
-//! What librdkafka calls back while a member polls: rebalances, statistics, errors.
+//! The callbacks of librdkafka while a member polls: rebalances, statistics, errors.
 //!
-//! A partition that is assigned is read from its checkpoint, and its records come in the member's queue.
-//! Callbacks run on the polling thread, inside `poll`, where the worker cannot be reached; what they saw is
-//! left here for the member to pick up before it looks at the next record.
+//! An assigned partition is read from its checkpoint on, and its records come in the member's queue. Callbacks run on
+//! the polling thread, inside `poll`, where the worker cannot be reached. They store what they saw here, and the member
+//! takes it before it looks at the next record.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ pub struct GroupContext {
 }
 
 impl GroupContext {
-    /// A context whose partitions are read on where `checkpoints` end.
+    /// Makes a context whose partitions are read from where `checkpoints` end.
     pub fn new(checkpoints: Checkpoints, extents: Arc<BTreeMap<TopicPartition, Extent>>) -> Self {
         Self {
             own: OwnPartitions::new(checkpoints, extents),
@@ -41,23 +41,23 @@ impl GroupContext {
         }
     }
 
-    /// What has been seen since the last time, in order.
+    /// Returns what has been seen since the last call, in order.
     pub fn take_events(&self) -> Vec<ClientEvent> {
         std::mem::take(&mut *self.events())
     }
 
-    /// Whether something was served since the last time that leaves no event.
+    /// Returns whether something that leaves no event was served since the last call.
     pub fn take_served(&self) -> bool {
         self.served.swap(false, Ordering::Relaxed)
     }
 
-    /// Where the records of this client go.
+    /// Returns where the records of this client are led.
     pub(super) fn inlet(&self) -> &Inlet {
         &self.inlet
     }
 
-    /// Takes `partitions` over at their checkpoints; the list is the same for librdkafka, which must assign no
-    /// others. Ends with the first of which it is not known where to go on.
+    /// Takes `partitions` over at their checkpoints. Returns what was taken over, and the same as a list for librdkafka,
+    /// which must assign no others. Ends after the first partition for which it is unknown where to go on.
     pub fn take_over(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -129,7 +129,7 @@ impl ConsumerContext for GroupContext {
     fn commit_callback(&self, result: KafkaResult<()>, _offsets: &TopicPartitionList) {
         self.served.store(true, Ordering::Relaxed);
         if let Err(error) = result {
-            // For lag tools alone; the next checkpoint's are newer.
+            // Only lag tools read these offsets, and the next checkpoint commits newer ones.
             tracing::debug!(%error, "offsets are not committed");
         }
     }

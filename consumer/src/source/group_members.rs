@@ -1,4 +1,4 @@
-//! Who is in a consumer group already.
+//! The members that a consumer group has.
 
 use std::time::Duration;
 
@@ -7,38 +7,38 @@ use rdkafka::error::KafkaError;
 
 use crate::position::TopicPartition;
 
-/// How long brokers may take to say.
+/// How long brokers may take to answer.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// What a group is called that has shared its partitions out.
+/// Kafka's name for the state of a group that has assigned its partitions.
 const STABLE: &str = "Stable";
 
 /// A member, as the group's coordinator knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
-    /// What the coordinator calls it.
+    /// The coordinator's id for the member.
     pub id: String,
-    /// What it calls itself.
+    /// The member's own name.
     pub client_id: String,
-    /// Where it is.
+    /// The member's host.
     pub host: String,
-    /// What it was given to read.
+    /// The partitions that the member was assigned.
     pub partitions: Vec<TopicPartition>,
 }
 
-/// A consumer group; the default is one that is not there.
+/// A consumer group. The default is a group that does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// Who is in it.
+    /// The group's members.
     pub members: Vec<GroupMember>,
-    /// Whether it has shared its partitions out.
+    /// Whether the group has assigned its partitions.
     pub is_stable: bool,
 }
 
-/// The consumer group of that name.
+/// Returns the consumer group of that name.
 ///
 /// # Errors
-/// If brokers do not answer.
+/// Fails if the brokers do not answer.
 pub fn group<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     name: &str,
@@ -59,7 +59,8 @@ pub fn group<C: ConsumerContext>(
     })
 }
 
-/// The partitions in a member's assignment, if it is one; Kafka's ConsumerProtocolAssignment.
+/// Reads the partitions from a member's assignment (Kafka's ConsumerProtocolAssignment). Returns `None` if the bytes
+/// are no assignment.
 ///
 /// <https://github.com/apache/kafka/blob/3.9/clients/src/main/resources/common/message/ConsumerProtocolAssignment.json>
 fn assigned(bytes: &[u8]) -> Option<Vec<TopicPartition>> {
@@ -78,7 +79,8 @@ fn assigned(bytes: &[u8]) -> Option<Vec<TopicPartition>> {
     Some(partitions)
 }
 
-/// What so many bytes are, the highest first; nothing that is counted is negative.
+/// Returns the number that these bytes are, the highest byte first. All numbers in an assignment that count something
+/// are not negative.
 fn number(bytes: &[u8]) -> Option<usize> {
     let number = bytes
         .iter()

@@ -1,9 +1,10 @@
-//! Who a group member is, beyond the life of its process.
+//! The name of a group member, which outlives its process.
 //!
-//! A static member (`group.instance.id`, KIP-345) that comes back within the session timeout has its
-//! partitions at once. So a process needs a name that its successor on the same host has too, and no
-//! other process at the same time: the host's name and a number whose lock is free; one that the group
-//! still knows, if there is any, else the lowest. The kernel ends a lock with its process, however that ends.
+//! A static member (`group.instance.id`, KIP-345) that comes back within the session timeout has its partitions at
+//! once. So a process needs a name that its successor on the same host has too, and that no other process has at the
+//! same time. The name is made of the host's name and a number whose lock is free. A number that the group still knows
+//! comes first; without one, the lowest free number is taken. The kernel releases a lock when its process ends, however
+//! it ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -13,16 +14,16 @@ use std::path::Path;
 
 use twox_hash::XxHash3_64;
 
-/// librdkafka's property for it.
+/// librdkafka's property for the name of a static member.
 pub const STATIC_NAME: &str = "group.instance.id";
 
-/// Processes of one host that are in one group.
+/// The most processes of one host in one group.
 const MOST_PROCESSES: usize = 1_000;
 
-/// Members of one process, and of those before it in a row that joined anew.
+/// The highest member number of a process plus one. Processes that join anew, one after the other, use up the numbers.
 const MOST_MEMBERS: usize = 1_000_000;
 
-/// A process's name in its group, for as long as this is held.
+/// A process's name in its group. The process has the name for as long as this value lives.
 #[derive(Debug)]
 pub struct StaticName {
     name: String,
@@ -32,15 +33,15 @@ pub struct StaticName {
 }
 
 impl StaticName {
-    /// A name that is free on this host, in the group of that name at these brokers: that of a member that
-    /// has died and is not given up yet, if there is one among these ids. Locks are files in `folder`.
+    /// Takes a name that is free on this host, for the group of that name at these brokers. If a member among these ids
+    /// has died and the group has not given it up yet, its name is taken. Locks are files in `folder`.
     ///
-    /// Members of a process that `joins_anew` are not those of the one before it, but new ones, for which the group
-    /// shares out its partitions.
+    /// A process that `joins_anew` does not go on with the members of the process before it. Its members are new ones,
+    /// for which the group assigns its partitions again.
     ///
     /// # Errors
-    /// If the folder cannot be used, or is another user's; or the system is none that tells its name as Linux
-    /// does.
+    /// Fails if the folder cannot be used, if it belongs to another user, or if the system does not tell the host's
+    /// name as Linux does.
     pub fn take<'a>(
         folder: &Path,
         group: &str,
@@ -55,7 +56,7 @@ impl StaticName {
         let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
         let hash = XxHash3_64::oneshot(format!("{group}\n{servers}\n{machine}\n{uid}").as_bytes());
         let name = format!("cardstream-{host}-{hash:016x}");
-        // Of each process the numbers of its members.
+        // The member numbers of each process.
         let mut known: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for id in member_ids {
             if let Some((process, member)) = numbers(id, &name)
@@ -95,12 +96,12 @@ impl StaticName {
         )))
     }
 
-    /// That of one of the process's members.
+    /// Returns the name of one of the process's members.
     pub fn of_member(&self, number: usize) -> String {
         format!("{}-{}", self.name, self.first + number)
     }
 
-    /// Whether a member is one of this process, or of the one before it that had the name. Brokers begin a
+    /// Returns whether a member belongs to this process, or to the one before it that had the name. Brokers begin a
     /// static member's id with its name.
     pub fn is_of(&self, member_id: &str) -> bool {
         let rest = member_id.strip_prefix(self.name.as_str());
@@ -108,8 +109,8 @@ impl StaticName {
     }
 }
 
-/// The numbers of the process and of the member in the id of a static member, if its name begins so: brokers put a
-/// number of their own behind it.
+/// Returns the numbers of the process and of the member from a static member's id, if the id begins with `name`.
+/// Brokers put a number of their own behind them.
 fn numbers(id: &str, name: &str) -> Option<(usize, usize)> {
     let rest = id.strip_prefix(name)?.strip_prefix('-')?;
     let mut parts = rest.split('-').map(str::parse);
@@ -119,7 +120,7 @@ fn numbers(id: &str, name: &str) -> Option<(usize, usize)> {
     }
 }
 
-/// Makes the folder, unless it is there and nobody else's: who could put files there could take names.
+/// Makes the folder, or checks that it belongs to this user: whoever can put files there could take names.
 fn own_folder(folder: &Path, uid: u32) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -133,7 +134,7 @@ fn own_folder(folder: &Path, uid: u32) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::PermissionDenied, reason))
 }
 
-/// The host's name, as far as Kafka takes it.
+/// Returns the host's name, without the characters that Kafka does not take.
 fn host() -> io::Result<String> {
     const MOST: usize = 100;
     let name = fs::read_to_string("/proc/sys/kernel/hostname")?;

@@ -1,4 +1,4 @@
-//! The way of a client's records into the queue that they are taken from.
+//! Leads a client's partitions into the queue from which its records are taken.
 
 #![expect(
     unsafe_code,
@@ -13,22 +13,22 @@ use rdkafka_sys as sys;
 
 use crate::position::TopicPartition;
 
-/// Where the partitions of a client are led, once it has a queue for its records. Its context has it, since partitions
-/// are assigned in a callback.
+/// The queue into which a client's partitions are led, once there is one. The client's context holds it, because
+/// partitions are assigned in a callback.
 #[derive(Debug, Default)]
 pub struct Inlet(AtomicPtr<sys::rd_kafka_queue_t>);
 
 impl Inlet {
-    /// From here on partitions are led into `queue`, or, if it is NULL, nowhere.
+    /// Leads partitions into `queue` from now on, or nowhere if `queue` is NULL.
     ///
     /// # Safety
-    /// The queue must be alive until another one, or NULL, has taken its place.
+    /// The queue must be alive until another queue, or NULL, has taken its place.
     pub unsafe fn lead_to(&self, queue: *mut sys::rd_kafka_queue_t) {
         self.0.store(queue, Ordering::Release);
     }
 
-    /// Leads `partition` into the queue, if there is one. It must not be fetched yet: what is fetched before
-    /// comes with the client's events.
+    /// Leads `partition` into the queue, if there is one. The partition must not be fetched yet: what was fetched
+    /// before comes with the client's events.
     pub fn lead<C: ConsumerContext>(&self, consumer: &BaseConsumer<C>, partition: &TopicPartition) {
         let records = self.0.load(Ordering::Acquire);
         // A topic's name has no NUL: Kafka allows letters, digits and a few signs.
@@ -38,8 +38,8 @@ impl Inlet {
         if records.is_null() {
             return;
         }
-        // SAFETY: the client is alive, and so is the queue: whoever ends it takes it out of here first. The
-        // partition keeps itself and the queue alive; the handle is ours to destroy.
+        // SAFETY: the client is alive, and so is the queue: whoever ends the queue takes it out of here first. The
+        // partition holds references to itself and to the queue; this function must destroy the handle.
         unsafe {
             let client = consumer.client().native_ptr();
             let own =

@@ -1,5 +1,5 @@
-//! The partitions that one client of a member has: taken over at their checkpoints when the group assigns them, and
-//! released when it takes them away, or when the client ends.
+//! The partitions of one client of a member. They are taken over at their checkpoints when the group assigns them, and
+//! released when the group revokes them or the client ends.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,8 @@ use super::topics::Extent;
 use crate::checkpoint::{Checkpoints, Epoch, TakenOver};
 use crate::position::{Offset, TopicPartition};
 
-/// The partitions, and the epochs under which they were taken over. Those that are left are released when it is dropped.
+/// The partitions, and the epochs under which they were taken over. When this is dropped, it releases all that are
+/// left.
 pub struct OwnPartitions {
     checkpoints: Checkpoints,
     extents: Arc<BTreeMap<TopicPartition, Extent>>,
@@ -16,7 +17,8 @@ pub struct OwnPartitions {
 }
 
 impl OwnPartitions {
-    /// None yet. They are read on where `checkpoints` end; `extents` are the partitions when the query was started.
+    /// Makes an empty set. Partitions will be read from where `checkpoints` end; `extents` are the partitions when the
+    /// query was started.
     pub fn new(checkpoints: Checkpoints, extents: Arc<BTreeMap<TopicPartition, Extent>>) -> Self {
         Self {
             checkpoints,
@@ -25,8 +27,8 @@ impl OwnPartitions {
         }
     }
 
-    /// Takes `partitions` over at their checkpoints. Ends with the first of which it is not known where to go on, whose
-    /// [`TakenOver::unknown`] says why.
+    /// Takes `partitions` over at their checkpoints. Ends after the first partition for which it is unknown where to go
+    /// on; [`TakenOver::unknown`] says why.
     pub fn take_over(&self, partitions: &[TopicPartition]) -> Vec<TakenOver> {
         let mut all = Vec::with_capacity(partitions.len());
         for partition in partitions {
@@ -37,14 +39,14 @@ impl OwnPartitions {
             self.epochs().insert(partition.clone(), taken_over.epoch);
             all.push(taken_over);
             if is_unknown {
-                // A store that does not answer would be waited for once more for each of the others.
+                // A checkpoint store that does not answer would make each of the other partitions wait too.
                 break;
             }
         }
         all
     }
 
-    /// Others may have these now.
+    /// Releases these partitions, so that others may have them.
     pub fn release(&self, partitions: &[TopicPartition]) {
         for partition in partitions {
             let epoch = self.epochs().remove(partition);

@@ -1,14 +1,14 @@
-//! The records of a client, many in one call, in a queue beside its events.
+//! The records of a client: one call serves many of them, from a queue beside the client's events.
 //!
-//! librdkafka hands records out one by one, each with a lock, an event and two looks at the clock, or calls
-//! back for all that are there. rdkafka wraps only the first, which takes more time than all that is done
-//! with the records. Here is the second: every partition that is assigned is led into one queue. One, and not
-//! one a partition: librdkafka looks at how full the queue is before it fetches, and of queues that fill one
-//! by one it would fetch only those at their end for a while, and wait there for records to come while the
-//! others have some.
+//! librdkafka either hands records out one by one, each with a lock, an event and two looks at the clock, or calls back
+//! for all records that are there. rdkafka wraps only the first way, which takes more time than everything that is done
+//! with the records. This module wraps the second way: every assigned partition is led into one queue. There is one
+//! queue, and not one for each partition, because librdkafka looks at how full a queue is before it fetches. If queues
+//! filled one by one, it would for a while fetch only the partitions at their end, and wait there for records while the
+//! other partitions have some.
 //!
-//! There is a third way, `rd_kafka_consume_batch_queue`. It passes over a record where the end of a partition
-//! is told: <https://github.com/confluentinc/librdkafka/issues/4844>.
+//! There is a third way, `rd_kafka_consume_batch_queue`. It skips a record when the end of a partition is reported:
+//! <https://github.com/confluentinc/librdkafka/issues/4844>.
 
 #![expect(
     unsafe_code,
@@ -36,27 +36,27 @@ type Waker = Box<dyn Fn() + Send + Sync>;
 /// The queue of a client's records.
 pub struct Records<'c> {
     queue: *mut sys::rd_kafka_queue_t,
-    /// Ours; librdkafka's threads call it.
+    /// The waker, which this value owns and librdkafka's threads call.
     waker: *mut Waker,
-    /// It is alive as long as this.
+    /// The client, which must be alive as long as the queue.
     consumer: &'c BaseConsumer<GroupContext>,
 }
 
 impl<'c> Records<'c> {
-    /// A queue for what is assigned to `consumer` from now on. `wake` is called, by another thread, when it is
-    /// no longer empty.
+    /// Opens a queue for all partitions that are assigned to `consumer` from now on. Another thread calls `wake` when
+    /// the queue is no longer empty.
     pub fn open(
         consumer: &'c BaseConsumer<GroupContext>,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
         let waker: *mut Waker = Box::into_raw(Box::new(Box::new(wake)));
-        // SAFETY: the client is alive, and the waker until it is taken from the queue.
+        // SAFETY: the client is alive, and the waker is alive until it is taken from the queue.
         let queue = unsafe {
             let queue = sys::rd_kafka_queue_new(consumer.client().native_ptr());
             sys::rd_kafka_queue_cb_event_enable(queue, Some(call_waker), waker.cast());
             queue
         };
-        // SAFETY: it is alive until it is taken out, when this is dropped.
+        // SAFETY: the queue is alive until this is dropped, which takes it out first.
         unsafe { consumer.context().inlet().lead_to(queue) };
         Self {
             queue,
@@ -65,11 +65,12 @@ impl<'c> Records<'c> {
         }
     }
 
-    /// Gives `each` all that is there now, in the order of each partition, unless it breaks off. How many it was
-    /// given, and what it broke off with. `each` must not call this.
+    /// Gives `each` everything that is there now, each partition in its order, until `each` breaks off. Returns how
+    /// many things `each` was given, and the value with which it broke off. `each` must not call this function.
     ///
-    /// All, and not so many: librdkafka takes them out of the queue for the call, which looks empty to those who
-    /// fill it meanwhile, and puts back what is left. What is left again and again would grow without end.
+    /// The call has no limit on the number of records. librdkafka takes all of them out of the queue for the call, so
+    /// that the queue looks empty to the threads that fill it meanwhile, and then puts back what is left. If each call
+    /// left some, the queue would grow without end.
     pub fn serve<B>(
         &self,
         each: impl FnMut(Fetched<'_, Record>) -> ControlFlow<B>,
@@ -82,8 +83,8 @@ impl<'c> Records<'c> {
         };
         let callback = callback_of(&serving);
         let opaque = ptr::from_mut(&mut serving).cast();
-        // SAFETY: the queue is alive. The callback is the one for what `opaque` points to, which nobody else
-        // has during the call.
+        // SAFETY: the queue is alive. The callback fits what `opaque` points to, which nobody else uses during the
+        // call.
         unsafe { sys::rd_kafka_consume_callback_queue(self.queue, 0, Some(callback), opaque) };
         (serving.served, serving.broke_off)
     }
@@ -99,19 +100,20 @@ struct Serving<F, B> {
 
 type Callback = unsafe extern "C" fn(*mut sys::rd_kafka_message_t, *mut c_void);
 
-/// Names the callback's type, which has that of a closure in it.
+/// Returns the callback for this closure's type, which has no name of its own.
 fn callback_of<F: FnMut(Fetched<'_, Record>) -> ControlFlow<B>, B>(
     _of: &Serving<F, B>,
 ) -> Callback {
     call_each::<F, B>
 }
 
-/// A panic of `each` does not go through librdkafka: out of an `extern "C"` function it ends the process.
+/// Passes one thing to `each`. A panic of `each` does not go through librdkafka: in an `extern "C"` function it ends
+/// the process.
 unsafe extern "C" fn call_each<F: FnMut(Fetched<'_, Record>) -> ControlFlow<B>, B>(
     message: *mut sys::rd_kafka_message_t,
     opaque: *mut c_void,
 ) {
-    // SAFETY: `serve` has it for us.
+    // SAFETY: `serve` gives this function the only reference during the call.
     let serving = unsafe { &mut *opaque.cast::<Serving<F, B>>() };
     serving.served += 1;
     let record = Record {
@@ -128,8 +130,8 @@ unsafe extern "C" fn call_each<F: FnMut(Fetched<'_, Record>) -> ControlFlow<B>, 
 
 impl Drop for Records<'_> {
     fn drop(&mut self) {
-        // SAFETY: the client is alive, for it is borrowed. The waker is called under the queue's lock, and
-        // taken from it under that too.
+        // SAFETY: the client is alive, because it is borrowed. librdkafka calls the waker under the queue's lock, and
+        // takes it from the queue under the same lock.
         unsafe {
             self.consumer.context().inlet().lead_to(ptr::null_mut());
             sys::rd_kafka_queue_cb_event_enable(self.queue, None, ptr::null_mut());
@@ -140,7 +142,7 @@ impl Drop for Records<'_> {
 }
 
 unsafe extern "C" fn call_waker(_client: *mut sys::rd_kafka_t, opaque: *mut c_void) {
-    // SAFETY: `Records` keeps it as long as the queue has it.
+    // SAFETY: `Records` owns the waker for as long as the queue has it.
     let waker = unsafe { &*opaque.cast::<Waker>() };
     waker();
 }
@@ -162,15 +164,15 @@ impl<'r> Fetched<'r, Record> {
                 partition: (!record.fields().rkt.is_null())
                     .then(|| TopicPartition::new(record.topic(), record.partition())),
                 offset: Offset(record.offset()),
-                // An error has its reason where a record has its value.
+                // For an error, the payload is the reason.
                 reason: String::from_utf8_lossy(record.payload().unwrap_or_default()).into_owned(),
             })),
         }
     }
 }
 
-/// A record as librdkafka has it. Only references to it are given away, for as long as librdkafka calls back with it:
-/// the message and all that it points to are alive as long as those.
+/// A record in librdkafka's memory. Callers get only references to it, while librdkafka calls back with it: the message
+/// and everything that it points to live as long as these references.
 pub struct Record {
     message: *mut sys::rd_kafka_message_t,
     headers: OnceCell<Option<RecordHeaders>>,
@@ -179,7 +181,7 @@ pub struct Record {
 impl Record {
     #[inline]
     fn fields(&self) -> &sys::rd_kafka_message_t {
-        // SAFETY: it is alive.
+        // SAFETY: the message is alive.
         unsafe { &*self.message }
     }
 }
@@ -206,7 +208,7 @@ impl Message for Record {
     }
 
     fn topic(&self) -> &str {
-        // SAFETY: a message that has been fetched has its topic, whose name lives as long as that.
+        // SAFETY: a fetched message has its topic, and the topic's name lives as long as the message.
         let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(self.fields().rkt)) };
         name.to_str().unwrap_or_default()
     }
@@ -246,12 +248,12 @@ impl Message for Record {
     }
 }
 
-/// A record's headers, in their order. Its record gives only references to them away, too.
+/// A record's headers, in their order. The record gives only references to them.
 pub struct RecordHeaders(*const sys::rd_kafka_headers_t);
 
 impl Headers for RecordHeaders {
     fn count(&self) -> usize {
-        // SAFETY: they live as long as their record, and this no longer.
+        // SAFETY: the headers live as long as their record, which outlives this reference.
         unsafe { sys::rd_kafka_header_cnt(self.0) }
     }
 
@@ -259,7 +261,7 @@ impl Headers for RecordHeaders {
         let mut key: *const c_char = ptr::null();
         let mut value: *const c_void = ptr::null();
         let mut size = 0;
-        // SAFETY: as above; key and value live as long as the headers, and have that many bytes.
+        // SAFETY: the headers are alive, as above; key and value live as long as the headers, and have that many bytes.
         unsafe {
             let error = sys::rd_kafka_header_get_all(
                 self.0,
@@ -280,9 +282,9 @@ impl Headers for RecordHeaders {
 }
 
 /// # Safety
-/// Unless it is null, so many bytes are there, as long as `'a`.
+/// Unless `start` is null, `len` bytes must be there for as long as `'a`.
 #[inline]
 unsafe fn bytes<'a>(start: *const c_void, len: usize) -> Option<&'a [u8]> {
-    // SAFETY: as the caller says.
+    // SAFETY: the caller guarantees it.
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast(), len) })
 }

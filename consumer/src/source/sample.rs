@@ -1,4 +1,4 @@
-//! A topic's first records, to infer a schema from.
+//! The first records of the topics, from which a schema is inferred.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -16,29 +16,29 @@ use crate::position::{Offset, TopicPartition};
 
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Where there were no records, for so long more are waited for when the first has come.
+/// How long more records are waited for after the first one, if the topics were empty.
 const MORE: Duration = Duration::from_secs(1);
 
-/// Bytes of all of them. A partition gives at least one.
+/// The most bytes of all values together. A partition gives at least one record.
 const MOST_BYTES: usize = 16 << 20;
-/// What is being done, for an error.
+/// What an error says was being done.
 const READING: &str = "reading the first records";
 
 /// What [`first_records`] has found.
 pub struct FirstRecords {
-    /// Their values; tombstones have none.
+    /// The records' values; tombstones have none.
     pub values: Vec<Vec<u8>>,
-    /// Whether later ones would not be looked at either.
+    /// Whether each partition has given its share, so that later records would not be read either.
     pub is_full: bool,
 }
 
-/// Some `most` of the records at the partitions' starts, in the order of partitions: of each partition the same share,
-/// so that it does not depend on who answers first. Those within `extents`, or if there were none, those that come
-/// first. `go_on` is asked again and again whether to wait for more; it is told whether all has been read that was
-/// there, and that was nothing.
+/// Reads about `most` of the records at the partitions' starts, in the order of partitions. Each partition gives the
+/// same share, so that the result does not depend on which broker answers first. The records are those within
+/// `extents`; if there were none, they are those that come first. `go_on` is asked again and again whether to wait for
+/// more. Its argument says whether everything that was there has been read and there was no record.
 ///
 /// # Errors
-/// If the client cannot be made, or the brokers refuse the records or no longer have them.
+/// Fails if the client cannot be made, or if the brokers refuse the records or no longer have them.
 pub fn first_records(
     config: &ClientConfig,
     extents: &BTreeMap<TopicPartition, Extent>,
@@ -63,7 +63,7 @@ pub fn first_records(
     }
     consumer.assign(&list).map_err(failed())?;
     let mut sample = Sample::of(extents, most);
-    // When the first record came where there was nothing.
+    // When the first record came, if there was none before.
     let mut first: Option<Instant> = None;
     loop {
         let mut is_idle = false;
@@ -107,17 +107,17 @@ pub fn first_records(
 /// The first records of each partition.
 struct Sample {
     taken: BTreeMap<TopicPartition, Vec<Vec<u8>>>,
-    /// What is still to come, of what was there.
+    /// The end of each partition that has not given its share or all its records.
     until: BTreeMap<TopicPartition, Offset>,
-    /// What comes later counts.
+    /// Whether there were no records, so that later ones count.
     was_nothing: bool,
-    /// By number, since an end does not tell its topic.
+    /// The ends by partition number, because the report of an end does not name its topic.
     ends: BTreeMap<i32, Ends>,
-    /// Records and bytes of each partition.
+    /// The most records and bytes of each partition.
     most: (usize, usize),
 }
 
-/// The ends of all partitions of one number, each of another topic.
+/// The ends of all partitions with one number, each of another topic.
 #[derive(Default)]
 struct Ends {
     partitions: usize,
@@ -170,15 +170,15 @@ impl Sample {
             return;
         };
         ends.told += 1;
-        // The last offsets may hold no records. Of several topics it may be the end of another, told again behind
-        // what has come since.
+        // The last offsets may hold no records. With several topics the end may be another topic's, or one that is
+        // reported again behind records that have come since.
         if ends.partitions == 1 {
             self.until
                 .retain(|partition, _| partition.partition != number);
         }
     }
 
-    /// Whether each partition that has given any has given its share.
+    /// Returns whether each partition that has given any records has given its share.
     fn is_full(&self) -> bool {
         let mut taken = self.taken.values();
         !self.is_empty() && taken.all(|taken| is_share(taken, self.most))
@@ -188,18 +188,18 @@ impl Sample {
         self.taken.values().all(Vec::is_empty)
     }
 
-    /// Whether each partition has given its share, or all that it had.
+    /// Returns whether each partition has given its share, or all that it had.
     fn is_complete(&self) -> bool {
         self.until.is_empty()
     }
 
-    /// Whether as many ends were told as there are partitions.
+    /// Returns whether as many ends were reported as there are partitions.
     fn all_ended(&self) -> bool {
         self.ends.values().all(|ends| ends.told >= ends.partitions)
     }
 }
 
-/// Whether `taken` are all that a partition gives, of so many records and bytes at most.
+/// Returns whether `taken` is all that a partition gives, with these limits of records and bytes.
 fn is_share(taken: &[Vec<u8>], (records, bytes): (usize, usize)) -> bool {
     let held = taken.iter().map(Vec::len).sum::<usize>();
     taken.len() >= records || !taken.is_empty() && held >= bytes

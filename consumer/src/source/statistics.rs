@@ -1,4 +1,4 @@
-//! librdkafka's statistics: which brokers there are, and where logs end.
+//! librdkafka's statistics: they tell which brokers there are, and where logs end.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::event::Broker;
 use crate::position::{Offset, TopicPartition};
 
-/// What is read of librdkafka's statistics (its STATISTICS.md says what they mean).
+/// The part of librdkafka's statistics that is read here (its STATISTICS.md explains the fields).
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Statistics {
@@ -38,8 +38,8 @@ struct PartitionStatistics {
 }
 
 impl Statistics {
-    /// The brokers of the cluster, by id. One that is being connected to is what it was `before`; one
-    /// that is no longer there is down: the other brokers forget it when they lose it.
+    /// Returns the cluster's brokers, by id. A broker that is being connected to has the state that it had `before`. A
+    /// broker that is missing is down: the other brokers forget a broker when they lose it.
     pub fn brokers(&self, before: &[Broker]) -> Vec<Broker> {
         let was_up = |id| {
             before
@@ -75,7 +75,7 @@ impl Statistics {
         brokers
     }
 
-    /// The ends of the logs that are being read.
+    /// Returns the ends of the logs that are being read.
     pub fn ends(&self) -> impl Iterator<Item = (TopicPartition, Offset)> + '_ {
         self.partitions()
             .filter(|(_, numbers)| numbers.ls_offset >= 0)

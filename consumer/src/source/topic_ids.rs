@@ -1,4 +1,5 @@
-//! Which topics are read, beyond their names: one that was deleted and made anew has another id, whatever its offsets.
+//! The ids of the topics that are read. A topic that was deleted and made anew has the same name and another id,
+//! whatever its offsets are.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
@@ -11,29 +12,29 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::admin;
 use crate::position::TopicId;
 
-/// How long brokers may take to tell.
+/// How long brokers may take to answer.
 const ANSWER: Duration = Duration::from_secs(4);
 
-/// The ids of those topics whose id is known.
+/// The ids of the topics whose id is known.
 pub type TopicIds = BTreeMap<Arc<str>, TopicId>;
 
-/// What brokers tell of the ids of topics.
+/// What brokers tell about the ids of topics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The ids that they tell.
+    /// The ids that the brokers tell.
     pub ids: TopicIds,
-    /// One whose id they do not tell, and why, if there is any.
+    /// One of the topics whose id the brokers do not tell, and the reason, if there is any such topic.
     pub untold: Option<(Arc<str>, String)>,
 }
 
-/// A topic that is another one than it was.
+/// A topic that was deleted and made anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MadeAnew {
-    /// Its name.
+    /// The topic's name.
     pub topic: Arc<str>,
-    /// The id of the one that was read.
+    /// The id of the topic that was read.
     pub was: TopicId,
-    /// The id of the one that is there.
+    /// The id of the topic that is there now.
     pub is: TopicId,
 }
 
@@ -74,7 +75,7 @@ fn told(topics: &[Arc<str>], mut found: BTreeMap<Arc<str>, admin::FoundId>) -> T
     told
 }
 
-/// The first topic that is another one now than it `was`. Of one whose id is not known nothing can be said.
+/// Returns the first topic whose id differs from what it `was`. A topic whose id is not known is not compared.
 pub fn made_anew(was: &TopicIds, now: &TopicIds) -> Option<MadeAnew> {
     let changed = |(topic, was): (&Arc<str>, &TopicId)| {
         let is = now.get(topic).filter(|is| *is != was)?;

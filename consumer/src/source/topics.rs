@@ -1,7 +1,6 @@
-//! What is there when a query starts: partitions, where reading begins, where the logs end.
+//! What is there when a query starts: the partitions, where reading begins, and where the logs end.
 //!
-//! All of it is resolved once. Both ends are asked for with one request a broker, whatever the number
-//! of partitions.
+//! All of it is asked for once. Each broker gets one request for both ends, whatever the number of partitions.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,11 +20,11 @@ const ANSWER: Duration = Duration::from_secs(8);
 /// Where reading begins in a partition that has no checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartingOffsets {
-    /// At the oldest record that is kept.
+    /// Reading begins at the oldest record of the log.
     Earliest,
-    /// At what comes after the start.
+    /// Reading begins behind the last record that was there at the start.
     Latest,
-    /// At the first record of this time or later, by Kafka's timestamps.
+    /// Reading begins at the first record of this time or later, by Kafka's timestamps.
     From(DateTime<Utc>),
 }
 
@@ -37,36 +36,36 @@ pub enum TopicsError {
         "no broker answers at {servers} ({reason}); is Kafka running there? KAFKA_BOOTSTRAP_SERVERS names it"
     )]
     Unreachable {
-        /// As set.
+        /// The bootstrap servers of the settings.
         servers: String,
-        /// librdkafka's word for it.
+        /// librdkafka's reason.
         reason: String,
     },
-    /// The brokers do not know the topic, yet.
+    /// The brokers do not know the topic yet.
     #[error("there is no topic {0}; TOPIC names it, and the producer creates it")]
     Missing(String),
     /// A broker was lost, or the topic is new.
     #[error("{partition} cannot be read for now ({reason}); are all brokers up?")]
     NotReady {
-        /// Which.
+        /// The partition.
         partition: TopicPartition,
-        /// Kafka's word for it.
+        /// Kafka's reason.
         reason: String,
     },
-    /// Brokers answer, but not one that leads partitions.
+    /// Brokers answer, but none that leads the partitions.
     #[error(
         "a broker that leads partitions does not answer for now ({reason}); are all brokers up?"
     )]
     LeaderAway {
-        /// Kafka's or librdkafka's word for it.
+        /// Kafka's or librdkafka's reason.
         reason: String,
     },
-    /// The brokers refuse.
+    /// The brokers refuse the topic.
     #[error("the brokers refuse topic {topic}: {reason}")]
     Refused {
-        /// Which.
+        /// The topic.
         topic: String,
-        /// Kafka's word for it.
+        /// Kafka's reason.
         reason: String,
     },
 }
@@ -80,10 +79,10 @@ pub struct Extent {
     pub end: Offset,
 }
 
-/// The partitions of `topics`.
+/// Returns the partitions of `topics`.
 ///
 /// # Errors
-/// If no broker answers, or a topic is not there or not allowed.
+/// Fails if no broker answers, or if a topic does not exist or is not allowed.
 pub fn partitions<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     servers: &str,
@@ -139,10 +138,10 @@ fn unreachable(servers: &str, error: &KafkaError) -> TopicsError {
     }
 }
 
-/// Where reading of each partition begins and where its log ends now.
+/// Returns where reading of each partition begins and where its log ends now.
 ///
 /// # Errors
-/// If a partition's leader does not answer.
+/// Fails if a partition's leader does not answer.
 pub fn extents<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     servers: &str,
@@ -159,7 +158,7 @@ pub fn extents<C: ConsumerContext>(
     Ok(ends
         .into_iter()
         .map(|(partition, end)| {
-            // No record is as young as the time that was asked for: what comes next is.
+            // All records are older than the time that was asked for, so reading begins behind them.
             let start = starts
                 .get(&partition)
                 .map_or(end, |start| (*start).min(end));
@@ -168,8 +167,8 @@ pub fn extents<C: ConsumerContext>(
         .collect())
 }
 
-/// What brokers say for a moment when a topic is new, or one of them was lost: there are many words for
-/// it, and few for what stays so.
+/// Returns whether an error passes by itself. Brokers give such errors for a moment when a topic is new or a broker was
+/// lost. There are many of these errors, and few that stay.
 fn is_passing(code: RDKafkaErrorCode) -> bool {
     !matches!(
         code,
@@ -182,8 +181,8 @@ fn is_passing(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// The first offset whose record is of `time` or later, of each partition that has one. librdkafka
-/// passes the two special times of Kafka's ListOffsets on as they are: −1 the end, −2 the beginning.
+/// Returns the first offset whose record is of `time` or later, for each partition that has one. librdkafka passes the
+/// two special times of Kafka's ListOffsets on unchanged: −1 is the end, −2 the beginning.
 fn offsets_at<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     servers: &str,

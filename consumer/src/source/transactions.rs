@@ -1,5 +1,5 @@
-//! Records that wait behind a transaction that is open: they are in the log, and who reads what is committed alone is
-//! not given them until it ends, those of others behind its first one either.
+//! Records that wait behind an open transaction. They are in the log, but those who read only committed records do not
+//! get them until the transaction ends. Records of other producers behind the transaction's first record wait too.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use super::admin;
 use super::closing::Closing;
 use crate::position::{Offset, TopicPartition};
 
-/// How long brokers may take to tell where logs end, and to hand out the first records that wait.
+/// How long brokers may take to answer where logs end, and to hand out the first waiting record of each partition.
 const ANSWER: Duration = Duration::from_secs(4);
 const RECORDS: Duration = Duration::from_secs(3);
 /// The longest wait of one poll.
@@ -23,45 +23,45 @@ const LOOK: Duration = Duration::from_millis(100);
 
 const ISOLATION: &str = "isolation.level";
 
-/// The records of a partition that wait.
+/// The waiting records of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// The first one of the transaction that has been open for longest.
+    /// The first record of the transaction that has been open for longest.
     pub first: Offset,
     /// Where the log ends.
     pub end: Offset,
 }
 
 impl Waiting {
-    /// How many they are at most: what others have aborted meanwhile is among them.
+    /// Returns how many records wait at most: it also counts records that others have aborted meanwhile.
     pub fn records(&self) -> u64 {
         self.end.since(self.first)
     }
 }
 
-/// Whether readers with these settings wait for transactions. They do, unless told otherwise.
+/// Returns whether readers with these settings wait for transactions. They do by default.
 pub fn is_waited_for(client: &ClientConfig) -> bool {
     client.get(ISOLATION) != Some("read_uncommitted")
 }
 
-/// What waits in which of `partitions`. What has come since the logs' ends were looked at is not among it.
+/// Returns what waits in which of `partitions`. It leaves out records that came after it asked for the logs' ends.
 ///
 /// # Errors
-/// If nobody answers in time.
+/// Fails if nobody answers in time.
 pub fn waiting<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
 ) -> Result<BTreeMap<TopicPartition, Waiting>, RDKafkaErrorCode> {
-    // In this order: what lies between two looks in the other would be what has come between them.
+    // The order matters: the other way round, records that came between the two requests would count as waiting.
     let ends = ends(client, partitions)?;
     let committed = admin::ends(client.client(), partitions, true, ANSWER)?;
     Ok(between(&committed, &ends))
 }
 
-/// Where the logs of `partitions` end, whatever is committed of them.
+/// Returns where the logs of `partitions` end, uncommitted records included.
 ///
 /// # Errors
-/// If nobody answers in time.
+/// Fails if nobody answers in time.
 pub fn ends<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     partitions: &[TopicPartition],
@@ -69,7 +69,8 @@ pub fn ends<C: ConsumerContext>(
     admin::ends(client.client(), partitions, false, ANSWER)
 }
 
-/// What waits between the ends for those who read what is `committed` and the `ends` of all, which were looked at before.
+/// Returns what waits between the ends of the `committed` records and the `ends` of the logs, which were asked for
+/// earlier.
 pub fn between(
     committed: &BTreeMap<TopicPartition, Offset>,
     ends: &BTreeMap<TopicPartition, Offset>,
@@ -81,9 +82,9 @@ pub fn between(
     committed.iter().filter_map(of_each).collect()
 }
 
-/// When the first record that waits was written, of each partition of `waiting`, by Kafka's timestamps. Brokers do not
-/// tell when a transaction began; nobody knows better than its first record. Partitions that give none in time are left
-/// out.
+/// Returns when the first waiting record of each partition of `waiting` was written, by Kafka's timestamps. Brokers do
+/// not tell when a transaction began, and its first record comes closest to that. Partitions that give no record in
+/// time are left out.
 pub fn opened_at(
     config: &ClientConfig,
     waiting: &BTreeMap<TopicPartition, Waiting>,
@@ -103,7 +104,7 @@ fn read_first(
     let consumer: BaseConsumer = config
         .clone()
         .set(ISOLATION, "read_uncommitted")
-        // One record of each is wanted.
+        // Only one record of each partition is needed.
         .set("queued.min.messages", "1")
         .set("fetch.message.max.bytes", "1024")
         .set("statistics.interval.ms", "0")
@@ -123,7 +124,7 @@ fn read_first(
         let partition = TopicPartition::new(record.topic(), record.partition());
         let at = record.timestamp().to_millis();
         if let Some(at) = at.and_then(DateTime::from_timestamp_millis) {
-            // Those behind it come after it.
+            // Only the first record of a partition counts.
             found.entry(partition).or_insert(at);
         }
     }
@@ -143,7 +144,7 @@ mod tests {
                 .map(|(number, offset)| (partition(*number), Offset(*offset)))
                 .collect()
         };
-        // The second has had more since its end was looked at; of the last one nobody tells the end.
+        // The second partition has grown since its end was looked at. The last one's end is not known.
         let committed: BTreeMap<_, _> = at(&[(0, 5), (1, 9), (2, 7), (3, 1)]);
         let waiting = between(&committed, &at(&[(0, 12), (1, 8), (2, 7)]));
         let first = Waiting {

@@ -1,4 +1,4 @@
-//! A member's client as librdkafka has it.
+//! A member's client that uses librdkafka.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::source::group_context::GroupContext;
 use crate::source::records::{Record, Records};
 use crate::source::topic_ids::{self, Told};
 
-/// How long a broker may take to say what a partition holds.
+/// How long a broker may take to answer about a partition's offsets.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// A consumer, and the queue of its records.
+/// A consumer and the queue of its records.
 pub struct LibrdkafkaClient<'c> {
     consumer: &'c BaseConsumer<GroupContext>,
     records: Records<'c>,
 }
 
 impl<'c> LibrdkafkaClient<'c> {
-    /// `wake` is called, by another thread, when there are records.
+    /// Opens the queue of `consumer`'s records. Another thread calls `wake` when records are there.
     pub fn open(
         consumer: &'c BaseConsumer<GroupContext>,
         wake: impl Fn() + Send + Sync + 'static,
@@ -62,7 +62,7 @@ impl MemberClient for LibrdkafkaClient<'_> {
 
     fn poll(&self) -> Polled {
         let polled = self.consumer.poll(Duration::ZERO);
-        // Serving one looks like an empty queue.
+        // A poll that served an event returns `None`, as if the queue were empty.
         let has_served = self.consumer.context().take_served();
         match polled {
             None if has_served => Polled::Served,
@@ -84,8 +84,8 @@ impl MemberClient for LibrdkafkaClient<'_> {
         self.consumer.resume(&one(partition))
     }
 
-    /// A partition that is not fetched yet begins where it was assigned. One without a leader is fetched from there once
-    /// it has one.
+    /// Goes on at these offsets. A partition that is not fetched yet begins where it was assigned; a partition without
+    /// a leader begins there once it has one.
     fn seek<'p>(
         &self,
         positions: impl IntoIterator<Item = (&'p TopicPartition, Offset)>,
@@ -104,11 +104,12 @@ impl MemberClient for LibrdkafkaClient<'_> {
         let mut from = TopicPartitionList::with_capacity(1);
         add(&mut from, partition, next)?;
         if let Err(error) = self.consumer.incremental_unassign(&one(partition)) {
-            // The group is about to take it away.
+            // The group is about to revoke the partition.
             tracing::debug!(%error, %partition, "not assigned");
             return Ok(());
         }
-        // What stops it, and takes its queue away, stands before this request's answer.
+        // The unassignment stops the fetching and takes the partition's queue away. librdkafka does so before it
+        // answers this request.
         self.consumer.assignment()?;
         let inlet = self.consumer.context().inlet();
         inlet.lead(self.consumer, partition);
