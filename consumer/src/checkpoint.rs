@@ -198,7 +198,7 @@ impl Checkpoints {
     /// where the newest ends that can be read. `None` of one that is owned.
     ///
     /// # Errors
-    /// If they cannot be read now.
+    /// Fails if they cannot be read now.
     pub fn follow(&self, partition: &TopicPartition) -> Result<Option<Followed>, RepositoryError> {
         let (held, epoch) = match self.all().get(partition) {
             Some(newest) if newest.owned => return Ok(None),

@@ -33,7 +33,7 @@ pub trait Output {
 /// returned.
 ///
 /// # Errors
-/// If it cannot be shown; its rows are not acknowledged then.
+/// Fails if it cannot be shown; its rows are not acknowledged then.
 pub fn deliver(
     output: &mut impl Output,
     event: &QueryEvent,

@@ -146,7 +146,7 @@ pub enum WriteError {
 /// be read is replaced.
 ///
 /// # Errors
-/// If the state is not known to be kept; it may be all the same, and can be written again.
+/// Fails if the state is not known to be kept; it may be all the same, and can be written again.
 pub fn write(
     store: &Store,
     folder: &Folder,

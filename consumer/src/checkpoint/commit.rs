@@ -18,7 +18,7 @@ pub struct Committed {
 /// Moves the checkpoints on, and has each `keep` made durable.
 ///
 /// # Errors
-/// If one cannot be taken to be kept.
+/// Fails if one cannot be taken to be kept.
 pub fn commit<E>(
     checkpoints: &Checkpoints,
     batches: Vec<PartitionBatch>,

@@ -20,7 +20,7 @@ impl Fingerprint {
     /// That of `identity`: the same on every machine.
     ///
     /// # Errors
-    /// If it cannot be written as JSON, which only a fault in this program can bring about.
+    /// Fails if it cannot be written as JSON, which only a fault in this program can bring about.
     pub(super) fn of(identity: &impl Serialize) -> Result<Self, serde_json::Error> {
         // A 64-bit hash that is no cryptographic one is enough: who can write to the location can do
         // anything, and the full identity is stored beside the checkpoints and compared.

@@ -165,7 +165,7 @@ enum WireKind {
 /// here, whatever it is.
 ///
 /// # Errors
-/// If there is no way to write a column.
+/// Fails if there is no way to write a column.
 pub fn encode(header: &CheckpointHeader, batches: &[RecordBatch]) -> Result<Bytes, EncodeError> {
     let groups: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let json = header_json(header, groups as u64)
@@ -226,7 +226,7 @@ fn header_json(header: &CheckpointHeader, groups: u64) -> Result<Vec<u8>, serde_
 /// [`HEAD_BYTES`], or is all of it. Whether the state is damaged is not looked at.
 ///
 /// # Errors
-/// If it is no checkpoint, is of another size than it says, or its header is damaged.
+/// Fails if it is no checkpoint, is of another size than it says, or its header is damaged.
 pub fn decode_header(head: &[u8], size: u64) -> Result<CheckpointHeader, FormatError> {
     let (covered, rest) = split(head, header_end(head, size)?, size)?;
     let (sum, _) = split(rest, SUM, size)?;
@@ -239,7 +239,7 @@ pub fn decode_header(head: &[u8], size: u64) -> Result<CheckpointHeader, FormatE
 /// Reads a whole object. The batches share its memory, so each seems to be as large as all of them.
 ///
 /// # Errors
-/// If anything of it is not as it was written.
+/// Fails if anything of it is not as it was written.
 pub fn decode(object: &Bytes) -> Result<(CheckpointHeader, Vec<RecordBatch>), FormatError> {
     let size = object.len() as u64;
     let header_end = header_end(object, size)?;

@@ -95,7 +95,7 @@ impl Description {
     /// The name of the query's identity.
     ///
     /// # Errors
-    /// If it cannot be written as JSON, which only a fault in this program can bring about.
+    /// Fails if it cannot be written as JSON, which only a fault in this program can bring about.
     pub fn fingerprint(&self) -> Result<Fingerprint, serde_json::Error> {
         match &self.query {
             Some(query) => Fingerprint::of(query),
@@ -106,7 +106,7 @@ impl Description {
     /// The name that older releases give it.
     ///
     /// # Errors
-    /// The same as those of [`fingerprint`](Self::fingerprint).
+    /// Fails for the same reasons as [`fingerprint`](Self::fingerprint).
     pub fn former_fingerprint(&self) -> Result<Fingerprint, serde_json::Error> {
         Fingerprint::of(&self.plan)
     }

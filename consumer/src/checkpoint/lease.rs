@@ -45,7 +45,7 @@ pub enum LeaseError {
 /// fingerprint is the one under which its checkpoints are: where an older release has begun it is that one's.
 ///
 /// # Errors
-/// If it keeps another query's checkpoints, with the difference; or the store fails.
+/// Fails if it keeps another query's checkpoints, with the difference; or the store fails.
 pub fn take(
     store: &Store,
     own: &Description,
@@ -87,7 +87,7 @@ pub fn take(
 /// latter. No other process may be using it.
 ///
 /// # Errors
-/// If the store fails, or another process takes the location at the same time.
+/// Fails if the store fails, or another process takes the location at the same time.
 pub fn reset(
     store: &Store,
     own: &Description,
@@ -140,7 +140,7 @@ pub(super) fn described(
 /// damaged.
 ///
 /// # Errors
-/// If the store fails.
+/// Fails if the store fails.
 pub fn kept_schema(
     store: &Store,
     topics: &[String],

@@ -173,7 +173,7 @@ fn reasons(problems: &[String]) -> String {
 /// Lists what is kept. Each partition's newest state is read for it, one after the other.
 ///
 /// # Errors
-/// If the store does not answer, or there is nothing.
+/// Fails if the store does not answer, or there is nothing.
 pub fn list(store: &Store) -> Result<Listing, ListingError> {
     let query = query(store)?;
     let mut partitions = Vec::new();
@@ -199,7 +199,7 @@ pub fn list(store: &Store) -> Result<Listing, ListingError> {
 /// Reads the newest state of a partition.
 ///
 /// # Errors
-/// If the store does not answer, or there is none.
+/// Fails if the store does not answer, or there is none.
 pub fn show(store: &Store, partition: &TopicPartition) -> Result<ShownState, ListingError> {
     let query = query(store)?;
     let there = store.partitions(query.fingerprint)?;

@@ -54,7 +54,7 @@ impl Location {
     /// begin with AWS_, GOOGLE_ or AZURE_.
     ///
     /// # Errors
-    /// If it is no URL, or one that is not served here; with what to write instead.
+    /// Fails if it is no URL, or one that is not served here; with what to write instead.
     pub fn parse(
         value: &str,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -96,7 +96,7 @@ impl Location {
     /// The store at this place. Nobody is asked, and nothing written yet.
     ///
     /// # Errors
-    /// If the cloud's settings are wrong or missing.
+    /// Fails if the cloud's settings are wrong or missing.
     pub fn open(&self) -> Result<Store, StoreError> {
         let failed = |reason: String| StoreError::Open {
             location: self.to_string(),

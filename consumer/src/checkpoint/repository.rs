@@ -109,7 +109,7 @@ impl Repository {
     /// The id of the topic that the checkpoints are of, if it is kept.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// Fails if the store does not answer.
     pub fn topic_id(&self, topic: &str) -> Result<Option<TopicId>, StoreError> {
         topic_ids::kept(&self.store, self.fingerprint, topic)
     }
@@ -118,7 +118,7 @@ impl Repository {
     /// are.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// Fails if the store does not answer.
     pub fn keep_topic_id(&self, topic: &str, id: TopicId) -> Result<TopicId, StoreError> {
         topic_ids::keep(&self.store, self.fingerprint, topic, id)
     }
@@ -126,7 +126,7 @@ impl Repository {
     /// The newest checkpoint of a partition.
     ///
     /// # Errors
-    /// If the store does not answer, or what it holds cannot be merged.
+    /// Fails if the store does not answer, or what it holds cannot be merged.
     pub fn newest(&self, partition: &TopicPartition) -> Result<FoundCheckpoint, RepositoryError> {
         let recovered = chain::recover(&self.store, &self.folder(partition))?;
         self.take(partition, recovered, &State::default())
@@ -135,7 +135,7 @@ impl Repository {
     /// The newest checkpoint of a partition, if it is newer than the one that is `held`.
     ///
     /// # Errors
-    /// The same as those of [`newest`](Self::newest).
+    /// Fails for the same reasons as [`newest`](Self::newest).
     pub fn newer(
         &self,
         partition: &TopicPartition,
@@ -153,7 +153,7 @@ impl Repository {
     /// time.
     ///
     /// # Errors
-    /// If the store does not answer, or what was said before cannot be read.
+    /// Fails if the store does not answer, or what was said before cannot be read.
     pub fn begin(
         &self,
         partition: &TopicPartition,
@@ -168,7 +168,7 @@ impl Repository {
     /// found in its place that could not be read, if anything.
     ///
     /// # Errors
-    /// If it is not known to be kept; it may be all the same, and can be written again.
+    /// Fails if it is not known to be kept; it may be all the same, and can be written again.
     pub fn keep(
         &self,
         partition: &TopicPartition,

@@ -119,7 +119,7 @@ impl Store {
     /// is its name in errors.
     ///
     /// # Errors
-    /// If the system gives no resources to wait with.
+    /// Fails if the system gives no resources to wait with.
     pub fn new(
         objects: Arc<dyn ObjectStore>,
         root: Path,
@@ -160,7 +160,7 @@ impl Store {
     /// Writes an object unless there is one of that name.
     ///
     /// # Errors
-    /// If it cannot be written; it may be there all the same.
+    /// Fails if it cannot be written; it may be there all the same.
     pub fn create(&self, folder: &Folder, name: Name, bytes: Bytes) -> Result<Created, StoreError> {
         self.create_at(self.object(folder, name), bytes)
     }
@@ -168,7 +168,7 @@ impl Store {
     /// Writes an object in place of the one of that name, which is seen whole, before or after, by all.
     ///
     /// # Errors
-    /// The same as those of [`create`](Self::create).
+    /// Fails for the same reasons as [`create`](Self::create).
     pub fn replace(&self, folder: &Folder, name: Name, bytes: Bytes) -> Result<(), StoreError> {
         let path = self.object(folder, name);
         self.put(&path, bytes, PutMode::Overwrite)
@@ -178,7 +178,7 @@ impl Store {
     /// Reads an object, if it is there.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// Fails if it cannot be read.
     pub fn read(&self, folder: &Folder, name: Name) -> Result<Option<Bytes>, StoreError> {
         self.read_at(self.object(folder, name))
     }
@@ -186,7 +186,7 @@ impl Store {
     /// Whether an object is there.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// Fails if the store does not answer.
     pub fn has(&self, folder: &Folder, name: Name) -> Result<bool, StoreError> {
         let path = self.object(folder, name);
         let found = self.wait(self.limits.answer, self.objects.head(&path));
@@ -199,7 +199,7 @@ impl Store {
     /// one that has been deleted.
     ///
     /// # Errors
-    /// If one cannot be read.
+    /// Fails if one cannot be read.
     pub fn read_heads(
         &self,
         folder: &Folder,
@@ -230,7 +230,7 @@ impl Store {
     /// All objects of a folder, by their offset. What has no name of ours is passed over.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// Fails if the store does not answer.
     pub fn list(&self, folder: &Folder) -> Result<Vec<Stored>, StoreError> {
         let path = self.folder(folder);
         let listed = self.wait(self.limits.answer, async {
@@ -255,7 +255,7 @@ impl Store {
     /// The partitions that have a folder, in their order.
     ///
     /// # Errors
-    /// If the store does not answer.
+    /// Fails if the store does not answer.
     pub fn partitions(&self, fingerprint: Fingerprint) -> Result<Vec<TopicPartition>, StoreError> {
         let path = self.query(fingerprint);
         let listed = self
@@ -276,7 +276,7 @@ impl Store {
     /// Deletes objects one after the other, in this order; those that are gone already are passed over.
     ///
     /// # Errors
-    /// If one cannot be deleted; those behind it are left.
+    /// Fails if one cannot be deleted; those behind it are left.
     pub fn delete(&self, folder: &Folder, names: &[Name]) -> Result<(), StoreError> {
         for &name in names {
             let path = self.object(folder, name);
@@ -289,7 +289,7 @@ impl Store {
     /// Deletes all that is kept for a query.
     ///
     /// # Errors
-    /// If something cannot be deleted.
+    /// Fails if something cannot be deleted.
     pub fn forget(&self, fingerprint: Fingerprint) -> Result<(), StoreError> {
         let path = self.query(fingerprint);
         let deleted = self.run(async {
@@ -311,7 +311,7 @@ impl Store {
     /// nothing yet.
     ///
     /// # Errors
-    /// If it can be neither read nor written.
+    /// Fails if it can be neither read nor written.
     pub fn id(&self, new: &str) -> Result<String, StoreError> {
         let path = self.root.clone().join(ID);
         self.create_at(path.clone(), Bytes::copy_from_slice(new.as_bytes()))?;
@@ -322,7 +322,7 @@ impl Store {
     /// The JSON of the query's identity, if it is there.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// Fails if it cannot be read.
     pub fn identity(&self, fingerprint: Fingerprint) -> Result<Option<Bytes>, StoreError> {
         self.read_at(self.query(fingerprint).join(IDENTITY))
     }
@@ -330,7 +330,7 @@ impl Store {
     /// Writes the JSON of the query's identity.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn set_identity(&self, fingerprint: Fingerprint, json: Bytes) -> Result<(), StoreError> {
         let path = self.query(fingerprint).join(IDENTITY);
         self.put(&path, json, PutMode::Overwrite)
@@ -340,7 +340,7 @@ impl Store {
     /// The schema of the query's table in DDL words, if it is there.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// Fails if it cannot be read.
     pub fn schema(&self, fingerprint: Fingerprint) -> Result<Option<Bytes>, StoreError> {
         self.read_at(self.query(fingerprint).join(SCHEMA))
     }
@@ -348,7 +348,7 @@ impl Store {
     /// Writes the schema of the query's table.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn set_schema(&self, fingerprint: Fingerprint, ddl: Bytes) -> Result<(), StoreError> {
         let path = self.query(fingerprint).join(SCHEMA);
         self.put(&path, ddl, PutMode::Overwrite)
@@ -358,7 +358,7 @@ impl Store {
     /// The object that remembers where reading of a partition began, if it is there.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// Fails if it cannot be read.
     pub fn start(&self, folder: &Folder) -> Result<Option<Bytes>, StoreError> {
         self.read_at(self.folder(folder).join(START))
     }
@@ -366,7 +366,7 @@ impl Store {
     /// Writes that object unless it is there.
     ///
     /// # Errors
-    /// If it cannot be written; it may be there all the same.
+    /// Fails if it cannot be written; it may be there all the same.
     pub fn create_start(&self, folder: &Folder, bytes: Bytes) -> Result<Created, StoreError> {
         self.create_at(self.folder(folder).join(START), bytes)
     }
@@ -374,7 +374,7 @@ impl Store {
     /// What is kept as the id of a topic, if it is there.
     ///
     /// # Errors
-    /// If it cannot be read.
+    /// Fails if it cannot be read.
     pub fn topic_id(
         &self,
         fingerprint: Fingerprint,
@@ -386,7 +386,7 @@ impl Store {
     /// Writes it unless it is there.
     ///
     /// # Errors
-    /// If it cannot be written; it may be there all the same.
+    /// Fails if it cannot be written; it may be there all the same.
     pub fn create_topic_id(
         &self,
         fingerprint: Fingerprint,

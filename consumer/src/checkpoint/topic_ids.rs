@@ -13,7 +13,7 @@ use crate::position::TopicId;
 /// The id of `topic` at the location, if one is kept that can be read.
 ///
 /// # Errors
-/// If the store fails.
+/// Fails if the store fails.
 pub fn kept(
     store: &Store,
     fingerprint: Fingerprint,
@@ -27,7 +27,7 @@ pub fn kept(
 /// reason not to go on: it stays, and says nothing.
 ///
 /// # Errors
-/// If the store fails.
+/// Fails if the store fails.
 pub fn keep(
     store: &Store,
     fingerprint: Fingerprint,

@@ -66,7 +66,7 @@ pub struct DeadLetterSettings {
 /// gets what a person would want to know.
 ///
 /// # Errors
-/// If the operating system gives no thread.
+/// Fails if the operating system gives no thread.
 pub fn spawn(
     settings: DeadLetterSettings,
     tell: impl Fn(Level, String) + Send + 'static,

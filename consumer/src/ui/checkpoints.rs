@@ -26,7 +26,7 @@ const NONE: &str = "-";
 /// Writes a table, a line a partition, and what cannot be read; ages are those at `now`.
 ///
 /// # Errors
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn list_table(
     out: &mut impl Write,
     listing: &Listing,
@@ -105,7 +105,7 @@ struct Line<'a> {
 /// Writes a line of JSON a partition.
 ///
 /// # Errors
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn list_json(out: &mut impl Write, listing: &Listing) -> Result<(), OutputError> {
     let described = listing.query.described.as_ref();
     for kept in &listing.partitions {
@@ -137,7 +137,7 @@ pub fn list_json(out: &mut impl Write, listing: &Listing) -> Result<(), OutputEr
 /// Writes a state as a table of at most `most` rows, and says how many more there are.
 ///
 /// # Errors
-/// If it cannot be written, or a value cannot be shown.
+/// Fails if it cannot be written, or a value cannot be shown.
 pub fn state_table(
     out: &mut impl Write,
     shown: &ShownState,
@@ -181,7 +181,7 @@ pub fn state_table(
 /// Writes a line of JSON a row of a state, all of them.
 ///
 /// # Errors
-/// If it cannot be written, or a value cannot be shown.
+/// Fails if it cannot be written, or a value cannot be shown.
 pub fn state_json(out: &mut impl Write, shown: &ShownState) -> Result<(), OutputError> {
     let mut line = Vec::new();
     for batch in &shown.rows {
@@ -199,7 +199,7 @@ pub fn state_json(out: &mut impl Write, shown: &ShownState) -> Result<(), Output
 /// Writes what could not be read, a line each.
 ///
 /// # Errors
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn tell_problems<'a>(
     out: &mut impl Write,
     problems: impl IntoIterator<Item = &'a String>,

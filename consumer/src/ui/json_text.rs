@@ -13,7 +13,7 @@ use serde_json::ser::Formatter;
 /// Writes `value` as JSON in one line.
 ///
 /// # Errors
-/// If it cannot be written.
+/// Fails if it cannot be written.
 pub fn write_json(out: &mut impl Write, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
     let mut serializer = Serializer::with_formatter(out, Harmless);
     Ok(value.serialize(&mut serializer)?)

@@ -25,7 +25,7 @@ impl NoticeLines {
     /// Writes to `out` what `event` tells, if that is something of this kind.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn event(&mut self, event: &QueryEvent, out: &mut impl Write) -> io::Result<()> {
         match event {
             QueryEvent::Notice(notice) => self.notice(notice, out),

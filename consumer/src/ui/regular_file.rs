@@ -19,7 +19,7 @@ impl RegularFile {
     /// be read by nobody. `path` is one by which the file can be read.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn end_torn_line(&mut self, path: &str) -> io::Result<()> {
         match &mut self.0 {
             Some(file) if is_torn(path).unwrap_or(false) => file.write_all(b"\n"),
@@ -30,7 +30,7 @@ impl RegularFile {
     /// Returns when what was written is on the disk, so that no checkpoint outlives its rows.
     ///
     /// # Errors
-    /// If it cannot be written there.
+    /// Fails if it cannot be written there.
     pub fn sync(&self) -> io::Result<()> {
         match self.0.as_ref().map_or(Ok(()), File::sync_data) {
             // Some file systems know no such thing.

@@ -34,7 +34,7 @@ impl ShownBatch {
     /// The first rows of `batch`, at most so many.
     ///
     /// # Errors
-    /// If a value cannot be shown.
+    /// Fails if a value cannot be shown.
     pub fn of(batch: &Batch, most: usize) -> Result<Self, ArrowError> {
         let rows = batch.rows.num_rows().min(most);
         Ok(Self {
@@ -94,7 +94,7 @@ impl<W: Write> Table<W> {
     /// Writes a batch that is held to be shown.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// Fails if it cannot be written.
     pub fn shown(&mut self, shown: &ShownBatch) -> Result<(), OutputError> {
         self.batch(shown)?;
         Ok(self.out.flush()?)

@@ -38,7 +38,7 @@ pub struct Newest {
 /// told, and the next older one is taken.
 ///
 /// # Errors
-/// If the store does not answer. What it cannot read for now may be whole: an older state in its place
+/// Fails if the store does not answer. What it cannot read for now may be whole: an older state in its place
 /// might need records that Kafka has deleted.
 pub fn recover(store: &Store, folder: &Folder) -> Result<Recovered, StoreError> {
     read(store, folder, None, None)
@@ -48,7 +48,7 @@ pub fn recover(store: &Store, folder: &Folder) -> Result<Recovered, StoreError> 
 /// if that is `tip`.
 ///
 /// # Errors
-/// The same as those of [`recover`].
+/// Fails for the same reasons as [`recover`].
 pub fn recover_beyond(
     store: &Store,
     folder: &Folder,
@@ -63,7 +63,7 @@ pub fn recover_beyond(
 /// a second look only where something is wrong at the first.
 ///
 /// # Errors
-/// The same as those of [`recover`].
+/// Fails for the same reasons as [`recover`].
 pub fn look_twice(
     look: impl Fn() -> Result<Recovered, StoreError>,
 ) -> Result<Recovered, StoreError> {

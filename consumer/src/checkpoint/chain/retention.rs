@@ -16,7 +16,7 @@ pub const KEPT: usize = 3;
 /// called after a base has been written: only then a chain can have become too old.
 ///
 /// # Errors
-/// If the store fails; what is left then is deleted the next time.
+/// Fails if the store fails; what is left then is deleted the next time.
 pub fn retire(store: &Store, folder: &Folder) -> Result<usize, StoreError> {
     let objects = store.list(folder)?;
     let bases = objects

@@ -35,7 +35,7 @@ pub enum StartError {
 /// before its first checkpoint.
 ///
 /// # Errors
-/// If the store fails, or what was remembered cannot be read.
+/// Fails if the store fails, or what was remembered cannot be read.
 pub fn fix_start(store: &Store, folder: &Folder, start: Offset) -> Result<Offset, StartError> {
     // The state before the first record, in the format of all others.
     let header = CheckpointHeader {

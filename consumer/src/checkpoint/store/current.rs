@@ -30,7 +30,7 @@ impl Store {
     /// What `current` holds; `None` if there is none.
     ///
     /// # Errors
-    /// If it cannot be read, or is no text.
+    /// Fails if it cannot be read, or is no text.
     pub fn current(&self) -> Result<Option<Current>, StoreError> {
         let path = self.root.clone().join(CURRENT);
         let read = self.wait(self.limits.answer, async {
@@ -52,7 +52,7 @@ impl Store {
     /// try, one succeeds. `false`, and nothing changes, if it is something else by now.
     ///
     /// # Errors
-    /// If it cannot be written; it may be written all the same.
+    /// Fails if it cannot be written; it may be written all the same.
     pub fn set_current(&self, previous: Option<&Current>, text: &str) -> Result<bool, StoreError> {
         let path = self.root.clone().join(CURRENT);
         let mode = match previous {

@@ -31,7 +31,7 @@ impl WriterThread {
     /// Starts it.
     ///
     /// # Errors
-    /// If the operating system gives no thread.
+    /// Fails if the operating system gives no thread.
     pub fn start(
         repository: Arc<Repository>,
         tell: impl Fn(WriterEvent) + Send + 'static,
@@ -66,7 +66,7 @@ impl WriterThread {
     /// thread then ends when that does.
     ///
     /// # Errors
-    /// If the thread panicked.
+    /// Fails if the thread panicked.
     pub fn finish(self) -> thread::Result<bool> {
         drop(self.wake);
         match self.ended.recv_timeout(LAST + ANSWER) {

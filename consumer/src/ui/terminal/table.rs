@@ -64,7 +64,7 @@ impl ResultTable {
     /// The table of `result`, where `self` was shown before: of rows that add up only those that came since are made.
     ///
     /// # Errors
-    /// If a value cannot be shown.
+    /// Fails if a value cannot be shown.
     pub fn after(&self, result: &QueryResult) -> Result<Self, ArrowError> {
         let cells = Cells::of(&result.rows)?;
         let mut columns: Vec<TableColumn> = cells
