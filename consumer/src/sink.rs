@@ -1,4 +1,4 @@
-//! What leaves the query for another system, written there durably: so far bad records, into their own topic
+//! What the query writes durably to other systems: so far its bad records, which go to a topic of their own
 //! ([`dead_letters`]).
 
 pub mod dead_letters;

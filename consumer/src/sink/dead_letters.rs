@@ -1,11 +1,11 @@
-//! Bad records, written to the dead-letter topic as they came.
+//! Writes bad records unchanged to the dead-letter topic.
 //!
-//! A letter has the record's key, value and headers, and beside them the headers `cardstream.topic`,
-//! `.partition`, `.offset`, `.timestamp` and `.reason`. Its own timestamp is the time at which it is written.
-//! Its worker hears when it has been written, and lets no offset behind it be checkpointed before: each is
-//! written at least once, and a repeated one can be told by topic, partition and offset.
+//! A letter has the record's key, value and headers, and beside them the headers `cardstream.topic`, `.partition`,
+//! `.offset`, `.timestamp` and `.reason`. Its own timestamp is the time at which it is written. The worker hears when a
+//! letter has been written, and lets no offset behind its record be checkpointed before that: each letter is written at
+//! least once, and a repeated one can be recognized by topic, partition and offset.
 //!
-//! The client is made for the first letter: most queries never write one.
+//! The client is made when the first letter comes: most queries never write one.
 
 mod client;
 mod lane;
@@ -28,42 +28,42 @@ pub use self::obstacle::Obstacle;
 /// What happens to a letter that cannot be written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
-    /// Its partition waits until it can.
+    /// The letter's partition waits until the letter can be written.
     #[default]
     Pause,
-    /// It is dropped.
+    /// The letter is dropped.
     Drop,
 }
 
-/// Where bad records are sent; the same for all workers.
+/// The sender of bad records, the same for all workers.
 #[derive(Clone, Debug)]
 pub struct DeadLetters(Sender<Vec<Letter>>);
 
 impl DeadLetters {
-    /// Letters go to whoever has the other end of `sender`.
+    /// Makes a sender of letters; the owner of the other end of `sender` receives them.
     pub fn to(sender: Sender<Vec<Letter>>) -> Self {
         Self(sender)
     }
 
-    /// Sends letters on their way.
+    /// Sends letters to the thread that writes them.
     pub fn send(&self, letters: Vec<Letter>) {
-        // The thread ends after all workers.
+        // The thread that writes letters ends after all workers.
         let _ = self.0.send(letters);
     }
 }
 
 /// How letters are written.
 pub struct DeadLetterSettings {
-    /// Of the Kafka client.
+    /// The settings of the Kafka client.
     pub client: ClientConfig,
-    /// The topic.
+    /// The dead-letter topic.
     pub topic: String,
-    /// When it cannot be written.
+    /// What happens to a letter that cannot be written.
     pub on_failure: OnFailure,
 }
 
-/// Starts the thread that writes letters; it ends when the last [`DeadLetters`] is gone. `tell`
-/// gets what a person would want to know.
+/// Starts the thread that writes letters; it ends when the last [`DeadLetters`] is dropped. `tell` gets the messages
+/// that a person should see.
 ///
 /// # Errors
 /// Fails if the operating system gives no thread.

@@ -17,19 +17,19 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use super::letter::Letter;
 use super::obstacle::Obstacle;
 
-/// The largest message that librdkafka sends.
+/// The size of the largest message that librdkafka sends.
 const MOST_BYTES: &str = "1000000000";
-/// How long a letter may take before its partition is said to be stuck.
+/// How long the delivery of a letter may take before its partition counts as stuck.
 pub(super) const DELIVERY: Duration = Duration::from_secs(5);
 
-/// What became of letters, told by librdkafka.
+/// The letters that librdkafka has finished with, each with its outcome.
 #[derive(Default)]
 struct LetterDeliveries(Mutex<Vec<Delivery>>);
 
-/// What became of one of them.
+/// The outcome of one letter.
 pub(super) struct Delivery {
     pub letter: Arc<Letter>,
-    /// `None` if it is written.
+    /// The reason why it was not written; `None` if it was.
     pub error: Option<KafkaError>,
 }
 
@@ -59,18 +59,18 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client that sends letters together, or, if `alone`, each in a request of its own: brokers refuse or take what
-    /// is sent together as one.
+    /// Makes a client that sends letters together or, if `alone`, each in a request of its own: brokers take or refuse
+    /// as a whole what is sent together.
     pub(super) fn new(config: &ClientConfig, topic: &str, alone: bool) -> Result<Self, KafkaError> {
         let deliveries = Arc::new(LetterDeliveries::default());
         let mut config = config.clone();
         config
-            // Repeated letters can be told; an idempotent client would break on what it cannot repeat.
+            // Repeated letters can be recognized. An idempotent client would break when it cannot repeat one.
             .set("enable.idempotence", "false")
             .set("acks", "all")
-            // Letters come many at a time; those that come one by one are few.
+            // Letters usually come many at a time; when they come one by one, there are few.
             .set("linger.ms", "5")
-            // A record that some topic took must not be too large for this one.
+            // A record that another topic took must not be too large for this client.
             .set("message.max.bytes", MOST_BYTES)
             .set("message.timeout.ms", DELIVERY.as_millis().to_string());
         if alone {
@@ -86,8 +86,8 @@ impl Client {
 
     /// Hands a letter to librdkafka.
     ///
-    /// It has the time at which it is written: by the record's own the topic's retention might take it away at once,
-    /// and brokers may refuse it. That one is among its headers.
+    /// The letter's timestamp is the time at which it is written, and the record's own timestamp is among its headers.
+    /// With the record's timestamp the topic's retention might delete the letter at once, and brokers may refuse it.
     pub(super) fn send(&self, letter: &Arc<Letter>) -> Result<(), KafkaError> {
         let mut entry =
             BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.topic, Arc::clone(letter))
@@ -101,11 +101,11 @@ impl Client {
         self.producer.send(entry).map_err(|(error, _)| error)
     }
 
-    /// What has become of letters since the last time.
+    /// Returns the letters that librdkafka has finished with since the last call.
     pub(super) fn settled(&self) -> Vec<Delivery> {
         let mut settled = Vec::new();
         loop {
-            // One event of librdkafka a call: what one response of a broker settles.
+            // Each call serves one event of librdkafka, which has all letters that one response of a broker settles.
             self.producer.poll(Duration::ZERO);
             let mut all = self
                 .deliveries
@@ -119,12 +119,12 @@ impl Client {
         }
     }
 
-    /// Whether librdkafka has letters that are not settled.
+    /// Returns whether librdkafka has letters that are not settled.
     pub(super) fn has_some(&self) -> bool {
         self.producer.in_flight_count() > 0
     }
 
-    /// Creates the topic unless it is there.
+    /// Creates the topic unless it exists.
     pub(super) fn need_topic(&self, config: &ClientConfig) -> Result<(), Obstacle> {
         let topics = self.producer.client().fetch_metadata(None, DELIVERY);
         let topics = topics.map_err(|error| Obstacle::of(&error))?;
@@ -135,7 +135,7 @@ impl Client {
         let Err(refused) = self.create_topic(config) else {
             return Ok(());
         };
-        // To be asked for it brokers may create it by themselves.
+        // Brokers may create a topic by themselves when they are asked for it.
         let asked = self
             .producer
             .client()
@@ -154,7 +154,7 @@ impl Client {
         }
     }
 
-    /// Letters are kept by the time at which they were written.
+    /// Creates the topic. Its retention goes by the time at which a letter was written.
     fn create_topic(&self, config: &ClientConfig) -> Result<(), RDKafkaErrorCode> {
         let code = |error: KafkaError| {
             tracing::debug!(%error, "dead-letter topic");

@@ -1,4 +1,4 @@
-//! A client of dead letters, what waits for it, and how much is on its way.
+//! A client of dead letters, with the letters that wait for it and a count of those that it is sending.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,18 +8,19 @@ use super::client::{Client, Delivery};
 use super::letter::Letter;
 use super::obstacle::Obstacle;
 
-/// Letters that may be on their way at a time.
+/// The most letters that may be on their way at a time.
 const MOST: usize = 10_000;
-/// Bytes of letters that may be on their way at a time.
+/// The most bytes of letters that may be on their way at a time.
 const MOST_BYTES: usize = 16 << 20;
-/// Letters that may be on their way at a time where each has a request of its own. librdkafka sends one such request a
-/// partition every few milliseconds, and a letter's time to be delivered in begins when it is handed over.
+/// The most letters that may be on their way at a time if each has a request of its own. librdkafka sends one such
+/// request for each partition every few milliseconds, and the time for a letter's delivery begins when the letter is
+/// handed over.
 const MOST_ALONE: usize = 50;
 
 pub(super) struct Lane {
     /// Whether each letter has a request of its own.
     alone: bool,
-    /// Made for the first letter.
+    /// The client, which is made for the first letter.
     client: Option<Client>,
     pub waiting: VecDeque<Arc<Letter>>,
     on_their_way: usize,
@@ -37,12 +38,12 @@ impl Lane {
         }
     }
 
-    /// Whether nothing waits or is on its way.
+    /// Returns whether no letter waits or is on its way.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.on_their_way == 0
     }
 
-    /// The letter that is to be sent next, if there is place for it.
+    /// Returns the letter to send next, if there is room for it.
     pub(super) fn next(&mut self) -> Option<Arc<Letter>> {
         let most = if self.alone { MOST_ALONE } else { MOST };
         let has_place = self.on_their_way < most && self.bytes < MOST_BYTES;
@@ -53,13 +54,13 @@ impl Lane {
         }
     }
 
-    /// The letter is on its way.
+    /// Counts a letter that librdkafka has taken.
     pub(super) fn sent(&mut self, letter: &Letter) {
         self.on_their_way += 1;
         self.bytes += letter.bytes();
     }
 
-    /// The client, which is made if there is none.
+    /// Returns the client; makes it if there is none.
     pub(super) fn client(&mut self, settings: &DeadLetterSettings) -> Result<&Client, Obstacle> {
         let client = match self.client.take() {
             Some(client) => client,
@@ -69,7 +70,7 @@ impl Lane {
         Ok(self.client.insert(client))
     }
 
-    /// What has become of letters since the last time.
+    /// Returns the letters that librdkafka has finished with since the last call.
     pub(super) fn settled(&mut self) -> Vec<Delivery> {
         let settled = self.client.as_ref().map_or_else(Vec::new, Client::settled);
         for Delivery { letter, .. } in &settled {

@@ -1,4 +1,4 @@
-//! A bad record that is to be written to the dead-letter topic, and who hears what becomes of it.
+//! A bad record that is to be written to the dead-letter topic, and the member that hears what becomes of it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,31 +9,31 @@ use super::obstacle::Obstacle;
 use crate::checkpoint::Epoch;
 use crate::position::{Offset, TopicPartition};
 
-/// What becomes of letters of one origin.
+/// What has become of letters of one origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// So many are written, or given up.
+    /// This many letters are written or given up.
     Settled(u64),
-    /// Some cannot be written for now.
+    /// Some letters cannot be written for now.
     Stuck,
-    /// One can never be written as things stand.
+    /// A letter can never be written as things stand.
     Refused(Refusal),
 }
 
-/// A letter that the brokers will go on refusing.
+/// A letter that the brokers will always refuse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Where its record stands.
+    /// The offset of its record.
     pub offset: Offset,
-    /// Where it was to be written.
+    /// The topic to which it was to be written.
     pub topic: String,
-    /// Bytes of its record, headers not counted.
+    /// The bytes of its record, without headers.
     pub bytes: usize,
-    /// Why, and what to do.
+    /// Why it is refused, and what to do.
     pub obstacle: Obstacle,
 }
 
-/// A partition in the hands of a member, whose letters those are that name it.
+/// A partition that a member has taken over, and from which letters come.
 pub struct Origin {
     partition: TopicPartition,
     epoch: Epoch,
@@ -42,7 +42,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// `partition`, as it was taken over; `tell` hears what becomes of its letters.
+    /// Makes an origin for `partition`, taken over under `epoch`. `tell` hears what becomes of its letters.
     pub fn new(
         partition: TopicPartition,
         epoch: Epoch,
@@ -56,23 +56,23 @@ impl Origin {
         })
     }
 
-    /// Which partition.
+    /// Returns the partition.
     pub fn partition(&self) -> &TopicPartition {
         &self.partition
     }
 
-    /// When it was taken over.
+    /// Returns the epoch under which the partition was taken over.
     pub fn epoch(&self) -> Epoch {
         self.epoch
     }
 
-    /// The member has lost the partition. Letters that are still to be written need not be: their records
-    /// are in no checkpoint, so whoever has the partition next reads them again.
+    /// Marks that the member has lost the partition. Its letters need not be written any more: their records are in no
+    /// checkpoint, so the partition's next owner reads them again.
     pub fn end(&self) {
         self.is_over.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the member has lost the partition.
+    /// Returns whether the member has lost the partition.
     pub fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }
@@ -83,7 +83,7 @@ impl Origin {
     }
 }
 
-/// A bad record on its way, a copy of what librdkafka has fetched.
+/// A bad record that is to be written: a copy of the record that librdkafka has fetched.
 pub struct Letter {
     origin: Arc<Origin>,
     offset: Offset,
@@ -95,7 +95,7 @@ pub struct Letter {
 }
 
 impl Letter {
-    /// A letter with `record`, which is one of `origin`, and what is wrong with it.
+    /// Makes a letter of `record`, which comes from `origin`, with the `reason` why it is bad.
     pub fn new<M: Message>(origin: &Arc<Origin>, record: &M, reason: String) -> Self {
         let headers = record.headers().map_or_else(Vec::new, |headers| {
             let copy = headers
@@ -114,18 +114,18 @@ impl Letter {
         }
     }
 
-    /// Bytes of its key and value.
+    /// Returns the bytes of the key and the value.
     pub fn bytes(&self) -> usize {
         let len = |bytes: &Option<Box<[u8]>>| bytes.as_ref().map_or(0, |bytes| bytes.len());
         len(&self.key) + len(&self.value)
     }
 
-    /// The partition that its record is from.
+    /// Returns the origin from which the record comes.
     pub fn origin(&self) -> &Arc<Origin> {
         &self.origin
     }
 
-    /// Where its record stands there.
+    /// Returns the record's offset in its partition.
     pub fn offset(&self) -> Offset {
         self.offset
     }
@@ -134,12 +134,12 @@ impl Letter {
         self.key.as_deref()
     }
 
-    /// The value of its record.
+    /// Returns the record's value.
     pub fn value(&self) -> Option<&[u8]> {
         self.value.as_deref()
     }
 
-    /// The record's own headers, and behind them those that tell where it stood and what is wrong with it.
+    /// Returns the record's own headers, and behind them those that tell where it stood and what is wrong with it.
     pub(super) fn headers(&self) -> OwnedHeaders {
         let Origin { partition, .. } = &*self.origin;
         let mut headers = OwnedHeaders::new_with_capacity(self.headers.len() + 5);

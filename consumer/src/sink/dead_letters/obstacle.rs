@@ -1,20 +1,20 @@
-//! What stands between a letter and its topic: what passes by itself is told from what brokers go on refusing.
+//! The reasons why a letter cannot be written. Some pass by themselves; others are refusals that brokers will repeat.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// Why a letter has not been written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// The code, if there is one.
+    /// Kafka's code, if there is one.
     pub code: Option<RDKafkaErrorCode>,
-    /// In the words of Kafka or librdkafka.
+    /// The reason in the words of Kafka or librdkafka.
     pub reason: String,
-    /// What to do about it; `None` of what passes by itself.
+    /// What the user can do about it; `None` if it passes by itself.
     pub mend: Option<&'static str>,
 }
 
 impl Obstacle {
-    /// What brokers or librdkafka say of a letter.
+    /// Makes an obstacle of the error with which brokers or librdkafka refuse a letter.
     pub(super) fn of(error: &KafkaError) -> Self {
         let code = error.rdkafka_error_code();
         let mend = match (code, error) {
@@ -31,7 +31,7 @@ impl Obstacle {
         }
     }
 
-    /// What brokers say who do not create the topic.
+    /// Makes an obstacle of the error with which brokers refuse to create the topic.
     pub(super) fn not_created(code: RDKafkaErrorCode) -> Self {
         Self {
             code: Some(code),
@@ -40,7 +40,7 @@ impl Obstacle {
         }
     }
 
-    /// Whether it is about one record of several that were sent together, and not known which.
+    /// Returns whether the error is about one of several letters that were sent together, without saying which.
     pub(super) fn is_of_some(&self) -> bool {
         matches!(
             self.code,
@@ -53,12 +53,12 @@ impl Obstacle {
         )
     }
 
-    /// Whether another letter is to blame, with which this one was sent.
+    /// Returns whether the fault lies with another letter that was sent in the same request.
     pub(super) fn is_of_another(&self) -> bool {
         self.code == Some(RDKafkaErrorCode::InvalidDifferentRecord)
     }
 
-    /// Whether the topic is not there.
+    /// Returns whether the topic does not exist.
     pub(super) fn is_absence(&self) -> bool {
         matches!(
             self.code,
@@ -71,8 +71,9 @@ impl Obstacle {
     }
 }
 
-/// What to do about what brokers go on refusing; `None` of what may pass: brokers that are away or slow, leaders that
-/// move, replicas that lag behind, full disks, and whatever is not known.
+/// Returns what the user can do about a refusal that brokers will repeat, and `None` for errors that may pass: brokers
+/// that are away or slow, leaders that move, replicas that lag behind, full disks, and every error that is unknown
+/// here.
 fn mend(code: RDKafkaErrorCode) -> Option<&'static str> {
     Some(match code {
         RDKafkaErrorCode::MessageSizeTooLarge => "set a larger max.message.bytes for it",
@@ -98,7 +99,7 @@ fn mend(code: RDKafkaErrorCode) -> Option<&'static str> {
     })
 }
 
-/// What to do where brokers do not create the topic; `None` of what may pass.
+/// Returns what the user can do if brokers do not create the topic, and `None` for errors that may pass.
 fn why_not_created(code: RDKafkaErrorCode) -> Option<&'static str> {
     match code {
         RDKafkaErrorCode::UnknownTopicOrPartition

@@ -1,9 +1,9 @@
-//! The thread that writes letters: sends them, hears what has become of them, and tells their origins.
+//! The thread that writes letters: it sends them, hears what has become of them, and tells their origins.
 //!
-//! - Letters go on their way together; how many of an origin are settled is told once for all that are.
-//! - Brokers refuse what is sent together as one. A letter is to blame only if it was sent alone, which those are that
-//!   may be.
-//! - While one of an origin's letters cannot be written its others wait behind it, and those of others go on.
+//! - Letters are sent together. An origin is told once how many of its letters are settled, for all that are.
+//! - Brokers refuse as a whole what is sent together. So a letter that may be at fault is sent again alone, and only a
+//! letter that was sent alone is held at fault.
+//! - While a letter cannot be written, the other letters of its origin wait behind it. Letters of other origins go on.
 
 use std::collections::HashSet;
 use std::iter;
@@ -22,49 +22,49 @@ use super::{DeadLetterSettings, OnFailure};
 use crate::event::Level;
 use crate::position::TopicPartition;
 
-/// Between two tries to write letters that could not be written.
+/// How long a letter that could not be written waits before it is sent again.
 const RETRY: Duration = Duration::from_secs(2);
-/// Between two looks at what has been delivered.
+/// How long to sleep before looking again at what has been delivered.
 const LOOK: Duration = Duration::from_millis(5);
 /// The longest sleep while no letter is on its way.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Why a letter is not on its way.
+/// The reason why a letter was not sent.
 enum NotSent {
-    /// Those that are on theirs make room when they are written.
+    /// There is no room until letters that are on their way have been written.
     Full,
-    /// librdkafka refuses it.
+    /// librdkafka refuses the letter.
     Refused(Obstacle),
-    /// The topic is not there, or nobody tells whether it is. To ask takes seconds.
+    /// The topic does not exist, or nobody tells whether it does. To ask takes seconds.
     NoTopic(Obstacle),
 }
 
-/// An origin one of whose letters could not be written.
+/// An origin with a letter that could not be written.
 struct Stuck {
     origin: Arc<Origin>,
     /// The letter that could not be written.
     first: Arc<Letter>,
-    /// Whether it is sent alone.
+    /// Whether the letter is sent alone.
     alone: bool,
-    /// When it is sent again; `None` while it is.
+    /// When the letter is sent again; `None` while it is on its way.
     retry_at: Option<Instant>,
-    /// Its other letters, which wait.
+    /// The other letters of the origin, which wait.
     behind: Vec<Arc<Letter>>,
 }
 
 pub(super) struct Office {
     settings: DeadLetterSettings,
     tell: Box<dyn Fn(Level, String) + Send>,
-    /// For letters that are sent together.
+    /// The lane of letters that are sent together.
     together: Lane,
-    /// For those of which each is sent by itself.
+    /// The lane of letters that are sent each in its own request.
     alone: Lane,
-    /// Whether the topic is there, as far as is known.
+    /// Whether the topic is known to exist.
     has_topic: bool,
     stuck: Vec<Stuck>,
     /// Partitions whose letters are dropped.
     dropping: HashSet<TopicPartition>,
-    /// How many letters are settled, and not told.
+    /// The numbers of letters that are settled, but not reported to their origins yet.
     settled: Vec<(Arc<Origin>, u64)>,
 }
 
@@ -90,7 +90,7 @@ impl Office {
             match inbox.recv_timeout(self.sleep()) {
                 Ok(letters) => self.take(letters),
                 Err(RecvTimeoutError::Timeout) => {}
-                // All workers have ended; what they have not been told of is read again.
+                // All workers have ended. The records of letters whose outcome they have not heard are read again.
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             for letters in inbox.try_iter() {
@@ -104,7 +104,7 @@ impl Office {
         }
     }
 
-    /// How long nothing is to be done, unless letters come.
+    /// Returns how long there is nothing to do, unless letters come.
     fn sleep(&self) -> Duration {
         if !self.together.is_idle() || !self.alone.is_idle() {
             return LOOK;
@@ -137,8 +137,8 @@ impl Office {
         all.position(|stuck| Arc::ptr_eq(&stuck.origin, origin))
     }
 
-    /// Sends what could not be written once more, when it is time to. Where it was all the brokers that could not be
-    /// reached, one letter of each origin finds out that they can.
+    /// Sends again the letters that could not be written, when their time has come. If no broker could be reached
+    /// before, one letter of each origin finds out that they can be reached now.
     fn retry(&mut self, now: Instant) {
         self.stuck.retain(|stuck| !stuck.origin.is_over());
         for stuck in &mut self.stuck {
@@ -160,7 +160,7 @@ impl Office {
             }
             match self.send(&letter, alone) {
                 Ok(()) => self.lane(alone).sent(&letter),
-                // Those in there make room when they are written.
+                // The letters in there make room when they are written.
                 Err(NotSent::Full) => {
                     self.lane(alone).waiting.push_front(letter);
                     return;
@@ -188,7 +188,7 @@ impl Office {
         })
     }
 
-    /// The client of a lane; with it the topic is there.
+    /// Returns the client of a lane, after making sure that the topic exists.
     fn client(&mut self, alone: bool) -> Result<&Client, Obstacle> {
         let lane = match alone {
             true => &mut self.alone,
@@ -232,7 +232,7 @@ impl Office {
         let Some(index) = self.stuck_of(origin) else {
             return;
         };
-        // One that was sent before the first failed says nothing of what comes now.
+        // A letter that was sent before the first one failed says nothing about the present.
         if !Arc::ptr_eq(&self.stuck[index].first, letter) {
             return;
         }
@@ -243,7 +243,7 @@ impl Office {
         (self.tell)(Level::Info, text);
     }
 
-    /// Brokers or librdkafka have refused it, perhaps for others that it was sent with.
+    /// Handles a letter that brokers or librdkafka have refused, perhaps because of others that it was sent with.
     fn refused(&mut self, letter: Arc<Letter>, alone: bool, error: &KafkaError) {
         let obstacle = Obstacle::of(error);
         if obstacle.is_of_another() {
