@@ -1,10 +1,10 @@
-//! What is kept of a partition between batches: its state and the offset that the state stands at,
-//! moved together or not at all.
+//! The checkpoints of partitions. A checkpoint is a partition's state together with the offset at which the state
+//! stands; both are replaced together or not at all.
 //!
-//! [`Checkpoints`] has them in this process's memory, so that a partition can move between its workers. A
-//! worker takes a partition's checkpoint when the partition is assigned to it and reads from its offset;
-//! what the worker before had read but not handed over is read again. [`writer`] makes them durable;
-//! then the worker before may have been another process's, and [`repository`] finds what that has left.
+//! [`Checkpoints`] holds them in this process's memory, so that a partition can move between its workers. A worker
+//! takes a partition's checkpoint when the partition is assigned to it, and reads from the checkpoint's offset. What
+//! the worker before had read but not handed over is read again. [`writer`] makes the checkpoints durable. Then the
+//! worker before may have been another process's, and [`repository`] finds the checkpoints that it has left.
 
 pub mod aggregate;
 pub mod chain;
@@ -35,14 +35,14 @@ use crate::position::{Offset, TopicPartition};
 /// A partition's state and the offset of the first record that is not in it.
 #[derive(Clone, Debug, Default)]
 pub struct Checkpoint {
-    /// Where to read on.
+    /// The offset at which reading goes on.
     pub next: Offset,
-    /// What the records before make.
+    /// The state that the records before this offset make.
     pub state: State,
 }
 
 impl Checkpoint {
-    /// That of no records, before the one at `start`.
+    /// Returns the checkpoint of a partition that is read from `start` on: it holds no record.
     pub fn at(start: Offset) -> Self {
         Self {
             next: start,
@@ -51,33 +51,33 @@ impl Checkpoint {
     }
 }
 
-/// Counts how often a partition has been taken over, so that whoever holds an older one can be told from
-/// its owner.
+/// The number of times that a partition has been taken over. It tells the partition's owner from those who had it
+/// before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Epoch(u64);
 
-/// A partition in the hands of a new owner.
+/// A partition that a new owner has taken over.
 #[derive(Clone, Debug)]
 pub struct TakenOver {
     /// The partition that was taken over.
     pub partition: TopicPartition,
-    /// Its newest checkpoint: where the owner reads on.
+    /// The partition's newest checkpoint, from which the owner reads on.
     pub from: Checkpoint,
-    /// What the owner moves the checkpoint on with.
+    /// The epoch with which the owner moves the checkpoint on.
     pub epoch: Epoch,
-    /// What was found wrong with checkpoints that are newer still, in words.
+    /// The problems found with checkpoints that are newer still, in words.
     pub problems: Vec<String>,
-    /// Why it is not known whether another process has come further, if it is not: in words. It must not be
-    /// read then, since records before may be gone, or have been shown.
+    /// The reason, in words, if it is unknown whether another process has come further. The partition must not be read
+    /// then: its older records may be gone, or their result may have been shown already.
     pub unknown: Option<String>,
 }
 
-/// How far a partition that others read has come.
+/// How far a partition that another process reads has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Followed {
-    /// Where its newest checkpoint ends.
+    /// The offset at which its newest checkpoint ends.
     pub next: Offset,
-    /// What was found wrong with checkpoints that are newer still, in words.
+    /// The problems found with checkpoints that are newer still, in words.
     pub problems: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ pub struct Followed {
 #[derive(Clone, Default)]
 pub struct Checkpoints {
     newest: Arc<Mutex<BTreeMap<TopicPartition, NewestCheckpoint>>>,
-    /// Where other processes keep theirs.
+    /// The durable checkpoints, those of other processes included.
     repository: Option<Arc<Repository>>,
 }
 
@@ -93,12 +93,12 @@ pub struct Checkpoints {
 struct NewestCheckpoint {
     checkpoint: Checkpoint,
     epoch: Epoch,
-    /// Whether a worker of this process has it.
+    /// Whether a worker of this process has the partition.
     owned: bool,
 }
 
 impl Checkpoints {
-    /// The checkpoints of a query, which several processes may have.
+    /// Makes the checkpoints of a query that several processes may read.
     pub fn of(repository: Arc<Repository>) -> Self {
         Self {
             repository: Some(repository),
@@ -106,17 +106,17 @@ impl Checkpoints {
         }
     }
 
-    /// Fixes where reading of `partition` begins; if that is known already, it stays.
+    /// Sets where reading of `partition` begins, unless that is known already.
     pub fn begin(&self, partition: TopicPartition, checkpoint: Checkpoint) {
         self.all()
             .entry(partition)
             .or_insert_with(|| NewestCheckpoint::beginning_with(checkpoint));
     }
 
-    /// Hands `partition` to a new owner; whoever had it before moves nothing any more. One that is not
+    /// Hands `partition` to a new owner; the owners before can no longer move its checkpoint. A partition that is not
     /// known begins at `start`.
     pub fn take_over(&self, partition: TopicPartition, start: Offset) -> TakenOver {
-        // One that was added to the topic is not known yet, and others may have said where it begins.
+        // A partition that was added to the topic is not known yet. Other processes may have stored where it begins.
         let begun = match &self.repository {
             Some(repository) if !self.all().contains_key(&partition) => {
                 repository.begin(&partition, start)
@@ -145,7 +145,7 @@ impl Checkpoints {
             Ok(found) => {
                 taken.problems = found.problems;
                 if let Some(newer) = found.checkpoint {
-                    // If it has been taken over again meanwhile, this owner moves nothing.
+                    // If the partition has been taken over again meanwhile, this owner moves nothing.
                     self.replace(&taken.partition, epoch, true, &newer);
                     taken.from = newer;
                 }
@@ -160,7 +160,7 @@ impl Checkpoints {
         taken
     }
 
-    /// Whoever took `partition` over as `epoch` has it no longer.
+    /// Releases a partition that was taken over under `epoch`.
     pub fn release(&self, partition: &TopicPartition, epoch: Epoch) {
         if let Some(newest) = self.all().get_mut(partition)
             && newest.epoch == epoch
@@ -169,8 +169,8 @@ impl Checkpoints {
         }
     }
 
-    /// Replaces the checkpoint that ends at `previous`. `false`, and nothing changes, if the partition
-    /// has been taken over since `epoch`, or the newest one ends elsewhere.
+    /// Replaces the checkpoint that ends at `previous`. Returns `false`, and changes nothing, if the partition has been
+    /// taken over since `epoch`, or if the newest checkpoint ends elsewhere.
     #[must_use]
     pub fn advance(
         &self,
@@ -188,14 +188,15 @@ impl Checkpoints {
         }
     }
 
-    /// Puts `compacted` in the place of the checkpoint that ends where it does: its state is the same in fewer layers.
-    /// Nothing changes if the partition has been taken over since `epoch`: its owner has a state of its own.
+    /// Puts `compacted` in the place of the checkpoint that ends at the same offset: its state is the same in fewer
+    /// layers. Nothing changes if the partition has been taken over since `epoch`, because the new owner has a state of
+    /// its own.
     pub fn compact(&self, partition: &TopicPartition, epoch: Epoch, compacted: Checkpoint) {
         let _ = self.advance(partition, epoch, compacted.next, compacted);
     }
 
-    /// Looks for newer checkpoints, by other processes, of a partition that nobody here owns; and tells
-    /// where the newest ends that can be read. `None` of one that is owned.
+    /// Looks for newer checkpoints, written by other processes, of a partition that no worker here has. Returns where
+    /// the newest readable one ends, or `None` if a worker here has the partition.
     ///
     /// # Errors
     /// Fails if they cannot be read now.
@@ -203,7 +204,7 @@ impl Checkpoints {
         let (held, epoch) = match self.all().get(partition) {
             Some(newest) if newest.owned => return Ok(None),
             Some(newest) => (newest.checkpoint.clone(), newest.epoch),
-            // It was added to the topic.
+            // The partition was added to the topic.
             None => (Checkpoint::at(Offset(0)), Epoch::default()),
         };
         let FoundCheckpoint {
@@ -219,12 +220,12 @@ impl Checkpoints {
         Ok(is_taken.then_some(Followed { next, problems }))
     }
 
-    /// Whether a worker of this process has `partition`.
+    /// Returns whether a worker of this process has `partition`.
     pub fn is_owned(&self, partition: &TopicPartition) -> bool {
         self.all().get(partition).is_some_and(|newest| newest.owned)
     }
 
-    /// The newest checkpoints of those partitions that are `wanted`.
+    /// Returns the newest checkpoints of the `wanted` partitions.
     pub fn newest(
         &self,
         wanted: impl Fn(&TopicPartition) -> bool,
@@ -247,7 +248,7 @@ impl Checkpoints {
         }
     }
 
-    /// Puts `newer` in place of the one before, unless the partition has changed hands meanwhile.
+    /// Puts `newer` in the place of the checkpoint before, unless the partition has been taken over meanwhile.
     fn replace(
         &self,
         partition: &TopicPartition,

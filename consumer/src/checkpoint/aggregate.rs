@@ -1,4 +1,4 @@
-//! What a query keeps, in words, from the plan that is kept as a description of it.
+//! Describes in words what a query aggregates, from the text of its plan that the location stores.
 //!
 //! ```text
 //! AggregateExec: mode=Partial, gby=[card_brand@0 as card_brand], aggr=[count(Int64(1)), sum(transactions.amount)]
@@ -6,7 +6,7 @@
 //!     FeedExec
 //! ```
 //!
-//! The plan is text that DataFusion writes for people. What is not understood of it is left as it stands.
+//! The plan is text that DataFusion writes for people. Parts of it that are not understood are left as they stand.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -14,24 +14,24 @@ use arrow::datatypes::Schema;
 
 use crate::engine::query::TABLE;
 
-/// The column by which DataFusion tells the grouping sets apart, behind their keys.
+/// The column, behind the keys, by which DataFusion distinguishes grouping sets.
 const GROUPING_ID: &str = "__grouping_id";
 
-/// An aggregate as a plan has it, or a plan without one.
+/// The aggregate of a plan. A plan may have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aggregate {
-    /// Its calls, `count(*), sum(amount)`; `None` if there is no aggregate.
+    /// The aggregate's calls, such as `count(*), sum(amount)`; `None` if there is no aggregate.
     calls: Option<String>,
     /// The keys of its groups, each with the name of its column.
     keys: Vec<(String, String)>,
-    /// Whether they are those of grouping sets.
+    /// Whether the keys are those of grouping sets.
     sets: bool,
-    /// The conditions for records.
+    /// The conditions that records must meet.
     conditions: Vec<String>,
 }
 
 impl Aggregate {
-    /// That of a plan's text.
+    /// Reads the aggregate from a plan's text.
     pub fn of_plan(plan: &str) -> Self {
         let mut aggregate = Self::default();
         for line in plan.lines().map(str::trim) {
@@ -66,8 +66,8 @@ impl Aggregate {
         self.keys = keys.collect();
     }
 
-    /// How many of a state's columns, the first ones, are the keys of its groups; `None` if they are not
-    /// called as the plan says.
+    /// Returns how many of a state's first columns are the keys of its groups; `None` if these columns do not have the
+    /// names that the plan gives.
     pub fn keys_of(&self, state: &Schema) -> Option<usize> {
         self.calls.as_ref()?;
         let names = self.keys.iter().map(|(_, name)| name.as_str());
@@ -100,7 +100,7 @@ impl Display for Aggregate {
     }
 }
 
-/// The parts of a list, whose commas are those outside of brackets.
+/// Splits a list at the commas that are outside of brackets.
 fn split(list: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_i32);
     for (at, letter) in list.char_indices() {
@@ -120,12 +120,12 @@ fn split(list: &str) -> Vec<&str> {
     parts
 }
 
-/// An expression and its name: of `x@0 as y`, `x@0` and `y`.
+/// Splits `x@0 as y` into the expression `x@0` and the name `y`.
 fn named(part: &str) -> (&str, &str) {
     part.split_once(" as ").unwrap_or((part, part))
 }
 
-/// An expression without what only DataFusion needs: the numbers of columns, the table's name.
+/// Returns an expression without what only DataFusion needs: the numbers of columns, the table's name.
 fn plain(expression: &str) -> String {
     let counted = expression
         .replace("count(Int64(1))", "count(*)")

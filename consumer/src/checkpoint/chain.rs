@@ -1,16 +1,15 @@
-//! The checkpoints of one partition: a base, and deltas that rest on it, each on the one before.
+//! The checkpoints of one partition: a base, and a row of deltas. Each delta rests on the object before it.
 //!
 //! ```text
 //! 100-base ◀─ 150-delta ◀─ 180-delta          400-base ◀─ 420-delta
 //! ```
 //!
-//! The state at an offset is that of the base and of all deltas up to there, merged. It is a function of
-//! the partition's records alone, so it does not matter who has written an object: two of the same
-//! offset stand for the same state, and a chain of objects by several writers is as good as any. A writer
-//! that has lost its partition can therefore do no harm; and recovery is free to take any chain that is
-//! whole. It takes the newest.
+//! The state at an offset is the merged state of the base and of all deltas up to that offset. It is a function of the
+//! partition's records alone, so it does not matter who has written an object: two objects of the same offset stand for
+//! the same state, and a chain of objects by several writers is as good as any. A writer that has lost its partition
+//! can therefore do no harm, and recovery may take any chain that is whole. It takes the newest.
 //!
-//! Nothing here is written in place of something that can be read.
+//! No object that can be read is ever overwritten here.
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
@@ -29,31 +28,31 @@ pub use recovery::{Newest, Recovered, look_twice, recover, recover_beyond};
 pub use retention::{KEPT, retire};
 pub use start::{StartError, fix_start};
 
-/// So many deltas may rest on a base.
+/// The most deltas that may rest on a base.
 const MOST_DELTAS: usize = 64;
 
-/// How far a partition's checkpoints reach, and what the newest one rests on.
+/// How far a partition's checkpoints reach, and the object that the next delta rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tip {
     /// Where reading of the partition began.
     pub start: Offset,
-    /// Its newest object.
+    /// The name of the newest object.
     pub name: Name,
-    /// The size of its base.
+    /// The bytes of the chain's base.
     pub base_bytes: u64,
-    /// The sizes of the deltas since.
+    /// The bytes of the deltas since the base.
     pub delta_bytes: u64,
-    /// How many they are.
+    /// The number of these deltas.
     pub deltas: usize,
 }
 
 impl Tip {
-    /// The offset of the first record that is in no checkpoint.
+    /// Returns the offset of the first record that is in no checkpoint.
     pub fn next(&self) -> Offset {
         self.name.next()
     }
 
-    /// Whether the next checkpoint should be a base: the deltas take more to read than a base would.
+    /// Returns whether the next checkpoint should be a base, because the deltas take more to read than a base would.
     pub fn wants_base(&self) -> bool {
         self.delta_bytes > self.base_bytes || self.deltas >= MOST_DELTAS
     }
@@ -78,42 +77,42 @@ impl Tip {
     }
 }
 
-/// A state that is to be kept.
+/// A state that is to be written.
 #[derive(Clone, Debug)]
 pub struct NewCheckpoint {
     /// Where reading of the partition began.
     pub start: Offset,
-    /// The offset of the first record that is not in it.
+    /// The offset of the first record that is not in the state.
     pub next: Offset,
     /// The partition's watermark there, in microseconds since 1970 UTC.
     pub watermark: Option<i64>,
     /// The whole state; a group may come several times.
     pub state: Vec<RecordBatch>,
-    /// What has changed, if that is known by itself.
+    /// The changes since the checkpoint before, if they are known by themselves.
     pub delta: Option<Delta>,
 }
 
 /// The groups of the records since an earlier offset.
 #[derive(Clone, Debug)]
 pub struct Delta {
-    /// The first offset that is in it.
+    /// The offset of the first record that is in the groups.
     pub previous: Offset,
-    /// A group may come several times.
+    /// The groups, of which each may come several times.
     pub groups: Vec<RecordBatch>,
 }
 
-/// What has been written.
+/// The result of a write.
 #[derive(Clone, Debug)]
 pub struct Written {
-    /// On what the next one rests.
+    /// The chain's tip, on which the next object rests.
     pub tip: Tip,
     /// The size of the object that the tip names.
     pub bytes: u64,
-    /// What was found in its place that could not be read, in words.
+    /// What was wrong with an unreadable object of the same name, in words, if there was one.
     pub problem: Option<String>,
 }
 
-/// Why a checkpoint is not kept.
+/// Why a checkpoint could not be stored.
 #[derive(Debug, Error)]
 pub enum WriteError {
     /// The store cannot write it.
@@ -122,28 +121,28 @@ pub enum WriteError {
     /// A column cannot be written.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// There is a checkpoint of another start under its name.
+    /// The location has a checkpoint of this name that began at another offset.
     #[error(
         "the checkpoint {name} of {partition} is of records from offset {theirs} on, not {ours}; \
          --reset forgets it"
     )]
     OtherStart {
-        /// The object.
+        /// The object's name.
         name: Name,
         /// The partition that it concerns.
         partition: TopicPartition,
-        /// Where reading began for what is there.
+        /// Where reading began for the object that is there.
         theirs: Offset,
-        /// Where it began for what was to be written.
+        /// Where reading began for the object that was to be written.
         ours: Offset,
     },
 }
 
-/// Keeps a state durably: as a delta on `tip` if that is where the delta begins, and it is worth it, else as
-/// a base. `tip` must be what [`recover`] or an earlier `write` gave.
+/// Writes a state durably: as a delta on `tip`, if the delta begins there and is worth it, or else as a base. `tip`
+/// must be what [`recover`] or an earlier `write` returned.
 ///
-/// If there is one of the same offset already, by this process or another, it is as good; one that cannot
-/// be read is replaced.
+/// If there is already an object of the same offset, by this process or another, it is as good; one that cannot be read
+/// is replaced.
 ///
 /// # Errors
 /// Fails if the state is not known to be kept; it may be all the same, and can be written again.
@@ -169,8 +168,8 @@ pub fn write(
             &delta.groups,
             &mut problem,
         )?;
-        // Otherwise another writer's delta ends here too, but rests on something of which nothing is known
-        // here; or the chain has become too old meanwhile, because this writer has long lost its partition.
+        // Otherwise another writer's delta ends here too, and rests on something that is unknown here; or this writer
+        // has long lost its partition, and its chain has become too old meanwhile.
         if let Some(bytes) = bytes
             && store.has(folder, tip.name)?
         {
@@ -197,8 +196,8 @@ pub fn write(
     })
 }
 
-/// Writes an object and returns its size; `None` if there is another of its name that holds something
-/// else of the same state.
+/// Writes an object and returns its size. Returns `None` if there is an object of its name that holds another part of
+/// the same state.
 fn put(
     store: &Store,
     folder: &Folder,
@@ -249,7 +248,7 @@ struct Read {
     bytes: u64,
 }
 
-/// Reads an object that must be what its name and folder say.
+/// Reads an object, and checks that its content matches its name and folder.
 fn read_as(bytes: &Bytes, folder: &Folder, name: Name) -> Result<Read, String> {
     let (header, batches) = format::decode(bytes).map_err(|error| error.to_string())?;
     check_place(&header, folder)?;

@@ -1,4 +1,4 @@
-//! Commits what workers hand over to the checkpoints in memory, and has each new one made durable.
+//! Commits what workers hand over to the checkpoints in memory, and lets each new checkpoint be made durable.
 
 use crate::checkpoint::writer::NewState;
 use crate::checkpoint::{Checkpoint, Checkpoints, Epoch};
@@ -6,16 +6,17 @@ use crate::engine::state::State;
 use crate::engine::worker::{Output, PartitionBatch};
 use crate::position::TopicPartition;
 
-/// What became of what workers handed over.
+/// The outcome of a commit.
 #[derive(Debug, Default)]
 pub struct Committed {
-    /// What has moved a checkpoint on, sorted by partition.
+    /// The batches that have moved a checkpoint on, sorted by partition.
     pub parts: Vec<PartitionBatch>,
-    /// What came from a worker that has lost the partition meanwhile; its successor reads it again.
+    /// The partitions of batches whose worker has lost the partition meanwhile; the next owner reads those records
+    /// again.
     pub refused: Vec<(TopicPartition, Epoch)>,
 }
 
-/// Moves the checkpoints on, and has each `keep` made durable.
+/// Moves the checkpoints on, and passes each new one to `keep`, which has it made durable.
 ///
 /// # Errors
 /// Fails if one cannot be taken to be kept.

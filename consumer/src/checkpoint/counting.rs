@@ -1,4 +1,4 @@
-//! A query that counts numbers, to keep something in tests.
+//! A query that counts numbers, for tests of checkpoints.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ impl Counting {
         Self { query, objects }
     }
 
-    /// The repository that a process of its own has.
+    /// Returns a repository like that of another process.
     pub(crate) fn repository(&self) -> Arc<Repository> {
         let store = Store::new(Arc::clone(&self.objects), Path::from("x"), "memory:///x");
         let columns = TableSchema::parse("n BIGINT").unwrap();
@@ -44,7 +44,7 @@ impl Counting {
         ))
     }
 
-    /// What `taken` is after these records, one an offset.
+    /// Returns the state that `taken` becomes with these records, one at each offset.
     pub(crate) fn read(&self, taken: &TakenOver, records: &[i64]) -> NewState {
         let groups = self.groups(records);
         let state = &taken.from.state;
@@ -59,12 +59,12 @@ impl Counting {
         }
     }
 
-    /// Bytes that its runs and what they made hold.
+    /// Returns the bytes that the query's runs and their results hold.
     pub(super) fn held(&self) -> usize {
         self.query.memory().held()
     }
 
-    /// How often each number came.
+    /// Returns how often each number came.
     pub(super) fn counts(&self, state: &State) -> BTreeMap<i64, i64> {
         let rows = self.query.result(state.batches()).unwrap().rows;
         let column = |index| rows.column(index).as_primitive::<Int64Type>().values();

@@ -1,18 +1,17 @@
-//! Objects as local files that outlive a power failure.
+//! Objects as local files that survive a power failure.
 //!
-//! `object_store`'s own local files are neither synced nor can they be replaced on condition. Here a
-//! file gets its name only when its bytes are on the disk, and a write returns only when the name is
-//! too: the bytes go into a file beside it (`<name>#<number>`, which is no object), which is synced, then
-//! linked (create-if-absent: a link fails where there is a name) or renamed (replace), and then its
-//! folder is synced. Every folder on the way from the location is synced before it is relied on, whoever
-//! has made it.
+//! `object_store`'s own local files are not synced, and cannot be replaced on condition. Here a file gets its name only
+//! when its bytes are on the disk, and a write returns only when the name is there too. The bytes go into a file beside
+//! it (`<name>#<number>`, which is no object). That file is synced, then linked (create-if-absent: a link fails where
+//! the name exists) or renamed (replace), and then its folder is synced. Every folder on the way from the location is
+//! synced before it is relied on, whoever has made it.
 //!
-//! Replacing on condition takes a lock on `<name>.lock` (`flock`), which ends with whoever holds it,
-//! even by SIGKILL. Under it the file's tag is compared, and the new file gets a time of change that is
-//! later than the old one's: the tag has that time in it, so that none comes twice.
+//! To replace on condition takes a lock on `<name>.lock` (`flock`), which ends with the process that holds it, even by
+//! SIGKILL. Under the lock the file's tag is compared, and the new file gets a modification time later than the old
+//! one's. The tag contains that time, so no tag comes twice.
 //!
-//! All of this blocks, for as long as the disk likes, so it runs on tokio's threads for that: whoever waits
-//! can give it up. It may be done later all the same.
+//! All of this blocks for as long as the disk takes, so it runs on tokio's threads for blocking work, and callers can
+//! stop waiting for it. The work may be done later even so.
 
 use std::collections::HashSet;
 use std::fmt::{self, Display, Formatter};
@@ -36,12 +35,12 @@ use object_store::{
 };
 use tokio::task::spawn_blocking;
 
-/// A file that was begun longer ago than this is of a process that has died.
+/// The age at which an unfinished file belongs to a process that has died.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
 /// The smallest step of time that a tag shows.
 const TICK: Duration = Duration::from_micros(1);
 
-/// The files under one folder, as objects whose paths are the full ones. Used within a tokio runtime.
+/// The files under one folder, as objects whose paths are full file paths. They are used within a tokio runtime.
 #[derive(Debug)]
 pub struct DurableFiles(Arc<Files>);
 
@@ -55,7 +54,7 @@ struct Files {
 }
 
 impl DurableFiles {
-    /// The files under `root`, an absolute path; it is made by the first write.
+    /// Makes a store of the files under `root`, an absolute path. The first write makes the folder.
     pub fn new(root: PathBuf) -> Self {
         Self(Arc::new(Files {
             files: LocalFileSystem::new(),
@@ -81,7 +80,7 @@ impl Files {
         let begun = self.begin(target, payload, None)?;
         let linked = fs::hard_link(&begun, target);
         fs::remove_file(&begun)?;
-        // If a name is there already, nobody knows whether it is on the disk.
+        // If the name exists already, nobody knows whether it is on the disk.
         let already = matches!(&linked, Err(error) if error.kind() == ErrorKind::AlreadyExists);
         if linked.is_ok() || already {
             sync_folder(folder_of(target)?)?;
@@ -130,7 +129,7 @@ impl Files {
         self.replace(target, payload, Some(after)).map_err(failed)
     }
 
-    /// Writes a file beside `target`, on the disk when this returns. Its time of change is not before
+    /// Writes a file beside `target`, which is on the disk when this returns. Its modification time is not before
     /// `after`.
     fn begin(
         &self,
@@ -164,8 +163,8 @@ impl Files {
         Ok(path)
     }
 
-    /// A new file beside `target`, which no other process writes to: of containers that share a disk
-    /// many have the same process id, so the number may be taken.
+    /// Opens a new file beside `target` to which no other process writes. Containers that share a disk often have the
+    /// same process id, so a number may be taken already.
     fn open_beside(&self, target: &FilePath) -> io::Result<(File, PathBuf)> {
         loop {
             let number = self.begun.fetch_add(1, Ordering::Relaxed);
@@ -179,7 +178,7 @@ impl Files {
         }
     }
 
-    /// Makes `folder`, and all on the way to it, durable; once.
+    /// Makes `folder`, and every folder on the way to it, durable. It does so once for each folder.
     fn prepare(&self, folder: &FilePath) -> io::Result<()> {
         if self.durable().contains(folder) {
             return Ok(());
@@ -191,7 +190,8 @@ impl Files {
                 break;
             }
         }
-        // The location's own name. What it lies in may not be ours to open; then it was not made here.
+        // This syncs the location's own name. This process may not be allowed to open the folder above; then that
+        // folder was not made here.
         match self.root.parent().map(sync_folder) {
             Some(Err(error)) if error.kind() != ErrorKind::PermissionDenied => return Err(error),
             _ => {}
@@ -206,7 +206,7 @@ impl Files {
     }
 }
 
-/// Makes a folder and those above it that are not there, each of them durably.
+/// Makes a folder and those above it that do not exist, each of them durably.
 fn make(folder: &FilePath) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
@@ -224,10 +224,11 @@ fn folder_of(file: &FilePath) -> io::Result<&FilePath> {
         .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it is in no folder"))
 }
 
-/// Names in a folder are on the disk when the folder is.
+/// Syncs a folder, after which the names in it are on the disk.
 fn sync_folder(folder: &FilePath) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
-        // A file system that cannot sync a folder says so, and is done: PostgreSQL takes it the same way.
+        // A file system that cannot sync a folder answers this. Nothing more can be done, and PostgreSQL ignores it
+        // too.
         Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
         synced => synced,
     }
@@ -246,7 +247,7 @@ fn lock(target: &FilePath) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes what processes have begun in `folder` and not ended. Not all of it must succeed.
+/// Removes files in `folder` that processes have begun and not finished. It need not succeed for all of them.
 fn sweep(folder: &FilePath) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;

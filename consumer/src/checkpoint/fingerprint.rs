@@ -7,23 +7,23 @@ use serde::Serialize;
 use thiserror::Error;
 use twox_hash::XxHash3_64;
 
-/// Names an identity: 16 hexadecimal digits.
+/// The name of an identity: 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u64);
 
-/// What was read is no fingerprint.
+/// The error for a text that is no fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a fingerprint has 16 hexadecimal digits")]
 pub struct NoFingerprint;
 
 impl Fingerprint {
-    /// That of `identity`: the same on every machine.
+    /// Returns the fingerprint of `identity`, which is the same on every machine.
     ///
     /// # Errors
     /// Fails if it cannot be written as JSON, which only a fault in this program can bring about.
     pub(super) fn of(identity: &impl Serialize) -> Result<Self, serde_json::Error> {
-        // A 64-bit hash that is no cryptographic one is enough: who can write to the location can do
-        // anything, and the full identity is stored beside the checkpoints and compared.
+        // A 64-bit hash that is not cryptographic is enough: those who can write to the location can do anything, and
+        // the full identity is stored beside the checkpoints and compared.
         serde_json::to_vec(identity).map(|text| Self(XxHash3_64::oneshot(&text)))
     }
 }
@@ -40,7 +40,7 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Self, NoFingerprint> {
         let fingerprint = u64::from_str_radix(text, 16).map_err(|_error| NoFingerprint)?;
         let fingerprint = Self(fingerprint);
-        // One way to write each: the name of its folder.
+        // Each fingerprint has only one text, which is the name of its folder.
         if fingerprint.to_string() == text {
             Ok(fingerprint)
         } else {

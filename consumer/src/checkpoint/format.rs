@@ -8,12 +8,12 @@
 //! checksum u64 of all bytes so far
 //! ```
 //!
-//! Numbers are little-endian. The lengths give the object's own, so a torn one is told from a damaged
-//! one, and nothing is allocated by a length that has not been compared with what is there. The checksum
-//! is XXH3-64: a CRC of 32 bits would let one in four billion damaged objects pass, and of the hashes of
-//! 64 bits this one is the fastest that Arrow brings already.
+//! Numbers are little-endian. The lengths give the object's own length. So a torn object can be distinguished from a
+//! damaged one, and no memory is allocated for a length that has not been compared with what is there. The checksum is
+//! XXH3-64: a CRC of 32 bits would let one in four billion damaged objects pass, and this is the fastest of the 64-bit
+//! hashes that Arrow already brings.
 //!
-//! Reading gives back what was written, or says what is wrong; it never panics, whatever the bytes are.
+//! Reading returns what was written, or an error that says what is wrong. It never panics, whatever the bytes are.
 
 use std::cmp::Ordering;
 
@@ -39,27 +39,27 @@ use ipc::batches_of;
 const MAGIC: &[u8; 8] = b"CARDSTRM";
 /// The format that is written, and the only one that is read.
 const FORMAT: u32 = 1;
-/// Bytes before the header.
+/// The bytes before the header.
 const PREFIX: usize = 24;
-/// Bytes of a checksum.
+/// The bytes of a checksum.
 const SUM: usize = 8;
 /// The size of an object without header and state.
 const SHORTEST: u64 = (PREFIX + SUM + SUM) as u64;
-/// Arrow's buffers are aligned to this within the stream; so they are within the object, and need no
-/// copy when they are read.
+/// The alignment of Arrow's buffers within the stream. They have it within the object too, so that they need not be
+/// copied when they are read.
 const ALIGNMENT: usize = 64;
 
 /// An object's whole header is within this many bytes of its beginning.
 pub const HEAD_BYTES: usize = 4096;
 
-/// What an object says of itself.
+/// The header of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckpointHeader {
     /// The fingerprint of the query's identity.
     pub fingerprint: Fingerprint,
     /// The partition whose state it is.
     pub partition: TopicPartition,
-    /// What it holds of the state.
+    /// The part of the state that the object holds.
     pub kind: CheckpointKind,
     /// Where reading of the partition began.
     pub start: Offset,
@@ -67,12 +67,12 @@ pub struct CheckpointHeader {
     pub next: Offset,
     /// The partition's watermark there, in microseconds since 1970 UTC. Not used yet.
     pub watermark: Option<i64>,
-    /// Rows of the state that are in the object.
+    /// The rows of the state that are in the object.
     pub groups: u64,
 }
 
 impl CheckpointHeader {
-    /// The name of the object.
+    /// Returns the name of the object.
     pub fn name(&self) -> Name {
         match self.kind {
             CheckpointKind::Base => Name::Base(self.next),
@@ -81,14 +81,14 @@ impl CheckpointHeader {
     }
 }
 
-/// What an object holds of the state at its offset.
+/// The part of a state that an object holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckpointKind {
-    /// All of it.
+    /// The whole state.
     Base,
-    /// The groups of the records from `previous` on; the rest is in what ends at `previous`.
+    /// The groups of the records from `previous` on. The object that ends at `previous` has the rest.
     Delta {
-        /// Where the object before ends; less than this one's `next`.
+        /// The offset at which the object before ends; it is less than this object's `next`.
         previous: Offset,
     },
 }
@@ -96,35 +96,35 @@ pub enum CheckpointKind {
 /// Why an object cannot be read.
 #[derive(Debug, Error)]
 pub enum FormatError {
-    /// It is something else, or its first bytes are damaged.
+    /// The bytes are something else, or the first bytes are damaged.
     #[error("it does not begin like a checkpoint")]
     Foreign,
-    /// It was written by another version of this program.
+    /// Another version of this program wrote the object.
     #[error("it has format {0}, this program reads format {FORMAT}")]
     Format(u32),
-    /// Its end is missing.
+    /// The end of the object is missing.
     #[error("it is torn: {found} bytes of at least {expected}")]
     Torn {
-        /// How many bytes it must have.
+        /// The number of bytes that it must have.
         expected: u64,
-        /// How many it has.
+        /// The number of bytes that it has.
         found: u64,
     },
-    /// There is something behind its end.
+    /// There are bytes behind the end of the object.
     #[error("it is damaged: {found} bytes, but it says {expected}")]
     TooLong {
-        /// How many bytes it says that it has.
+        /// The number of bytes that its header gives.
         expected: u64,
-        /// How many it has.
+        /// The number of bytes that it has.
         found: u64,
     },
     /// Some bytes are not what was written.
     #[error("it is damaged: its checksum is wrong")]
     Checksum,
-    /// The header, whole as it is, makes no sense.
+    /// The checksum of the header is right, but its content is wrong.
     #[error("its header is wrong: {0}")]
     Header(String),
-    /// The state, whole as it is, makes no sense.
+    /// The checksum of the state is right, but its content is wrong.
     #[error("its state is wrong: {0}")]
     State(String),
 }
@@ -132,10 +132,10 @@ pub enum FormatError {
 /// Why a state cannot be written.
 #[derive(Debug, Error)]
 pub enum EncodeError {
-    /// Arrow IPC has no way to write a column.
+    /// Arrow IPC cannot write one of the columns.
     #[error("a state cannot be written as Arrow IPC: {0}")]
     State(#[from] ArrowError),
-    /// The header is no JSON, or too long; no topic that Kafka allows makes it so.
+    /// The header cannot be written as JSON, or is too long. No topic name that Kafka allows leads to this.
     #[error("a checkpoint's header cannot be written: {0}")]
     Header(String),
 }
@@ -161,8 +161,8 @@ enum WireKind {
     Delta { previous: i64 },
 }
 
-/// An object of `header` and `batches`, which must all have the same types. `header.groups` is counted
-/// here, whatever it is.
+/// Encodes `header` and `batches`, which must all have the same types, as an object. This counts `header.groups` and
+/// ignores the value that the caller has set.
 ///
 /// # Errors
 /// Fails if there is no way to write a column.
@@ -222,8 +222,8 @@ fn header_json(header: &CheckpointHeader, groups: u64) -> Result<Vec<u8>, serde_
     Ok(json)
 }
 
-/// What an object of `size` bytes that begins with `head` says of itself; `head` has at least
-/// [`HEAD_BYTES`], or is all of it. Whether the state is damaged is not looked at.
+/// Returns the header of an object of `size` bytes that begins with `head`. `head` has at least [`HEAD_BYTES`], or is
+/// the whole object. This does not check whether the state is damaged.
 ///
 /// # Errors
 /// Fails if it is no checkpoint, is of another size than it says, or its header is damaged.
@@ -260,7 +260,8 @@ pub fn decode(object: &Bytes) -> Result<(CheckpointHeader, Vec<RecordBatch>), Fo
     Ok((header, batches))
 }
 
-/// Where the header of an object ends that begins with `head`, its lengths checked against its size.
+/// Returns where the header of an object ends that begins with `head`. It checks the lengths in `head` against the
+/// object's size.
 fn header_end(head: &[u8], size: u64) -> Result<usize, FormatError> {
     if !head.starts_with(&MAGIC[..head.len().min(MAGIC.len())]) {
         return Err(FormatError::Foreign);
@@ -292,7 +293,7 @@ fn header_end(head: &[u8], size: u64) -> Result<usize, FormatError> {
     }
 }
 
-/// The first `length` bytes, and what follows them.
+/// Splits `bytes` behind the first `length` bytes.
 fn split(bytes: &[u8], length: usize, size: u64) -> Result<(&[u8], &[u8]), FormatError> {
     bytes.split_at_checked(length).ok_or(FormatError::Torn {
         expected: SHORTEST,

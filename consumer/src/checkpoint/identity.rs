@@ -1,12 +1,12 @@
 //! What a state depends on: two queries may use the same checkpoints if, and only if, they have the same identity.
 //!
-//! HAVING, ORDER BY, LIMIT, intervals and the number of workers are not in it: they change what is made
-//! of a state, not the state. Whatever changes the state must be: a new setting comes as an `Option`
-//! that is left out of the JSON while it is `None`, so that older checkpoints keep their fingerprint.
-//! For the same reason only those [`Meanings`] are in it that have been raised and that the query uses.
+//! HAVING, ORDER BY, LIMIT, intervals and the number of workers are not part of it: they change what is made of a
+//! state, not the state. Whatever changes the state must be part of it. A new setting comes as an `Option` that is left
+//! out of the JSON while it is `None`, so that older checkpoints keep their fingerprint. For the same reason it has
+//! only those [`Meanings`] that have been raised and that the query uses.
 //!
-//! It is a value of our own ([`Computation`]), so that another release of DataFusion finds the checkpoints of this one.
-//! What such a release changes of an answer, or of what an aggregate keeps in columns of the same types, is a meaning to
+//! It is a value of this program ([`Computation`]), so that another release of DataFusion finds the checkpoints of this
+//! one. If such a release changes an answer, or what an aggregate stores in columns of the same types, a meaning must
 //! be raised. Older releases took the text of a plan ([`PlanIdentity`]). A location's [`Description`] has both.
 
 mod columns;
@@ -23,41 +23,41 @@ use crate::meaning::{self, Meanings};
 
 pub use self::plan::PlanIdentity;
 
-/// Counts the forms of an identity. The first was [`PlanIdentity`].
+/// The form of an identity, which counts up. The first form was [`PlanIdentity`].
 const FORM: u32 = 2;
 
-/// All that the state of a query depends on.
+/// Everything that the state of a query depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-// What a later release has in it, and this one does not know, is another identity.
+// An identity with a field of a later release, which this release does not know, is another identity.
 #[serde(deny_unknown_fields)]
 pub struct QueryIdentity {
     form: u32,
-    /// In alphabetical order.
+    /// The topics, in alphabetical order.
     topics: Vec<String>,
     /// The columns that the query reads.
     columns: Vec<ReadColumn>,
     computation: Computation,
     state_layout: u32,
-    /// The meanings, above the first, of what the query reads and computes with.
+    /// The meanings above the first of everything that the query reads and computes with.
     #[serde(default, skip_serializing_if = "Meanings::is_empty")]
     meanings: Meanings,
 }
 
-/// What is stored beside checkpoints of the query that they are of.
+/// The description of a query that is stored beside its checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Description {
-    /// What older releases compare, and what people are told.
+    /// The part that older releases compare, and from which messages are made.
     #[serde(flatten)]
     plan: PlanIdentity,
-    /// `None` where only older releases have been.
+    /// The identity; `None` if only older releases have used the location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     query: Option<QueryIdentity>,
 }
 
 impl Description {
-    /// That of `query`, which reads `columns` of `topics`, in this program.
+    /// Returns the description of `query`, which reads `columns` of `topics`, in this program.
     pub fn of(query: &Query, topics: &[String], columns: &Schema) -> Self {
-        // Without an aggregate only offsets are stored, and these mean the same whatever a record's value is.
+        // Without an aggregate only offsets are stored. These mean the same whatever a record's value is.
         let meanings = match query.appends() {
             true => Meanings::new(),
             false => {
@@ -82,17 +82,17 @@ impl Description {
         }
     }
 
-    /// The topics, in alphabetical order.
+    /// Returns the topics, in alphabetical order.
     pub fn topics(&self) -> &[String] {
         self.plan.topics()
     }
 
-    /// The plan up to the aggregate, as text.
+    /// Returns the plan up to the aggregate, as text.
     pub fn aggregate(&self) -> &str {
         self.plan.aggregate()
     }
 
-    /// The name of the query's identity.
+    /// Returns the fingerprint of the query's identity.
     ///
     /// # Errors
     /// Fails if it cannot be written as JSON, which only a fault in this program can bring about.
@@ -103,7 +103,7 @@ impl Description {
         }
     }
 
-    /// The name that older releases give it.
+    /// Returns the fingerprint that older releases give the identity.
     ///
     /// # Errors
     /// Fails for the same reasons as [`fingerprint`](Self::fingerprint).
@@ -111,7 +111,7 @@ impl Description {
         Fingerprint::of(&self.plan)
     }
 
-    /// The description that is stored with checkpoints under its [`fingerprint`](Self::fingerprint).
+    /// Returns the description that is stored with checkpoints under its [`fingerprint`](Self::fingerprint).
     pub(super) fn under_new_name(&self) -> Self {
         Self {
             plan: self.plan.clone().of_later_release(),
@@ -119,7 +119,7 @@ impl Description {
         }
     }
 
-    /// The description that is stored with checkpoints whose description an older release has written.
+    /// Returns the description that is stored with checkpoints whose description an older release has written.
     pub(super) fn beside(&self, stored: &Self) -> Self {
         Self {
             plan: stored.plan.clone(),
@@ -127,12 +127,12 @@ impl Description {
         }
     }
 
-    /// Whether only older releases have written it.
+    /// Returns whether only older releases have written this description.
     pub(super) fn is_former(&self) -> bool {
         self.query.is_none()
     }
 
-    /// Whether what is `stored` is of the same query.
+    /// Returns whether the `stored` description is of the same query.
     pub(super) fn is_same(&self, stored: &Self) -> bool {
         match &stored.query {
             Some(_) => self.query == stored.query,
@@ -140,7 +140,8 @@ impl Description {
         }
     }
 
-    /// In words, what `stored`, the query whose checkpoints are there, has otherwise; empty if nothing.
+    /// Returns in words how the `stored` query, whose checkpoints are there, differs from this one; empty if it does
+    /// not.
     pub fn difference(&self, stored: &Self) -> String {
         let (own, other) = (&self.plan, &stored.plan);
         let mut differences = Vec::new();
@@ -173,7 +174,8 @@ impl Description {
         differences.join("; ")
     }
 
-    /// What the two aggregate, where that differs. What a raised meaning has changed in it is told as that.
+    /// Returns what the two queries aggregate, if that differs. What a raised meaning has changed is reported as a
+    /// meaning.
     fn aggregates(&self, stored: &Self) -> Option<(String, String)> {
         let is_meaning = self.plan.meanings != stored.plan.meanings;
         let is_told = is_meaning && !self.plan.is_other_in_words(&stored.plan);
@@ -212,7 +214,7 @@ mod tests {
         described(&["transactions"], DDL, SQL)
     }
 
-    /// What a release before this one has written of it.
+    /// Returns the description that a release before this one has written.
     fn former(description: &Description) -> Description {
         Description {
             query: None,

@@ -1,7 +1,7 @@
-//! A location keeps the checkpoints of one query.
+//! Takes a location for one query, whose checkpoints it then stores.
 //!
-//! `current` names it by its fingerprint. Whoever comes with another is told what differs, and changes
-//! nothing. Of several that come to an empty location at once, one wins.
+//! The object `current` names the query by its fingerprint. A process that comes with another query is told what
+//! differs, and changes nothing. If several come to an empty location at once, one of them gets it.
 
 use thiserror::Error;
 
@@ -16,7 +16,7 @@ pub enum LeaseError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It keeps another query's checkpoints.
+    /// The location stores another query's checkpoints.
     #[error(
         "CHECKPOINT_LOCATION={location}: it keeps the checkpoints of another query: {difference}; \
          --reset forgets them, or name another CHECKPOINT_LOCATION"
@@ -24,7 +24,7 @@ pub enum LeaseError {
     OtherQuery {
         /// The location as it was set.
         location: String,
-        /// In words.
+        /// How the queries differ, in words.
         difference: String,
     },
     /// Another process has changed `current` meanwhile.
@@ -41,11 +41,12 @@ pub enum LeaseError {
     Identity(#[from] serde_json::Error),
 }
 
-/// Takes the location for the query that `own` describes, over a table of this schema, or finds that it is already. The
-/// fingerprint is the one under which its checkpoints are: where an older release has begun it is that one's.
+/// Takes the location for the query that `own` describes, over a table of this schema, or finds that the query has it
+/// already. Returns the fingerprint under which the query's checkpoints are stored: if an older release has begun them,
+/// it is that release's fingerprint.
 ///
 /// # Errors
-/// Fails if it keeps another query's checkpoints, with the difference; or the store fails.
+/// Fails if the location stores another query's checkpoints, with the difference, or if the store fails.
 pub fn take(
     store: &Store,
     own: &Description,
@@ -83,8 +84,8 @@ pub fn take(
     })
 }
 
-/// Forgets all that is kept at the location for its query and for the one that `own` describes, and takes it for the
-/// latter. No other process may be using it.
+/// Deletes everything that the location stores for its query and for the one that `own` describes, and takes the
+/// location for the latter. No other process may be using it.
 ///
 /// # Errors
 /// Fails if the store fails, or another process takes the location at the same time.
@@ -111,7 +112,7 @@ fn write_current(
     schema: &TableSchema,
 ) -> Result<Fingerprint, LeaseError> {
     let fingerprint = own.fingerprint()?;
-    // Before `current`, so that what that names can be explained, and planned again.
+    // This comes before `current`, so that the query that `current` names can be explained, and planned again.
     let description = serde_json::to_vec(&own.under_new_name())?;
     store.set_identity(fingerprint, description.into())?;
     keep_schema(store, fingerprint, schema)?;
@@ -124,7 +125,7 @@ fn write_current(
     }
 }
 
-/// The description of a query, if it can be read.
+/// Returns the description of a query, if it can be read.
 pub(super) fn described(
     store: &Store,
     fingerprint: Option<Fingerprint>,
@@ -136,8 +137,8 @@ pub(super) fn described(
     Ok(json.and_then(|json| serde_json::from_slice(&json).ok()))
 }
 
-/// The schema that the location's query had at its last start, if that reads these topics; an error in it if it is
-/// damaged.
+/// Returns the schema that the location's query had at its last start, if the query reads these topics, or an error in
+/// it if the schema is damaged.
 ///
 /// # Errors
 /// Fails if the store fails.

@@ -1,7 +1,7 @@
-//! What is kept at a location, for those who want to see it.
+//! Lists what a location stores, for people who want to see it.
 //!
-//! It is read without the query: what a state's rows mean together only the query's own aggregates know.
-//! Nothing is written, so it may be read while a query runs.
+//! The listing is made without the query: only the query's own aggregates know what the rows of a state mean together.
+//! Nothing is written, so it may be made while a query runs.
 
 use std::collections::HashSet;
 
@@ -18,43 +18,43 @@ use super::name::Folder;
 use super::store::{Store, StoreError};
 use crate::position::{Offset, TopicPartition};
 
-/// All that is kept at a location.
+/// Everything that a location stores.
 #[derive(Clone, Debug)]
 pub struct Listing {
     /// The location as it was set.
     pub location: String,
-    /// The query that it is kept for.
+    /// The query whose checkpoints the location stores.
     pub query: ListedQuery,
-    /// In their order.
+    /// The partitions, in their order.
     pub partitions: Vec<ListedPartition>,
 }
 
-/// The query that checkpoints are kept for.
+/// A query whose checkpoints a location stores.
 #[derive(Clone, Debug)]
 pub struct ListedQuery {
     /// The fingerprint by which the location names the query.
     pub fingerprint: Fingerprint,
-    /// What it stands for; `None` if its description cannot be read.
+    /// The query in words; `None` if its description cannot be read.
     pub described: Option<Described>,
 }
 
-/// What is kept of a query's text.
+/// The description of a query in words.
 #[derive(Clone, Debug)]
 pub struct Described {
-    /// What it reads.
+    /// The topics that it reads.
     pub topics: Vec<String>,
-    /// What it keeps.
+    /// The aggregate that its state holds.
     pub aggregate: Aggregate,
 }
 
-/// What is kept of one partition.
+/// The checkpoints of one partition.
 #[derive(Clone, Debug)]
 pub struct ListedPartition {
     /// The partition that is listed.
     pub partition: TopicPartition,
     /// The newest checkpoint that can be recovered, if there is one.
     pub newest: Option<ListedState>,
-    /// Objects that cannot be, in words, one for each.
+    /// The problems with objects that cannot be read, in words, one for each object.
     pub problems: Vec<String>,
 }
 
@@ -63,19 +63,19 @@ pub struct ListedPartition {
 pub struct ListedState {
     /// Where reading of the partition began.
     pub start: Offset,
-    /// The offset of the first record that is not in it.
+    /// The offset of the first record that is not in the state.
     pub next: Offset,
     /// The partition's watermark there, in microseconds since 1970 UTC.
     pub watermark: Option<i64>,
-    /// How many groups it has; `None` where the rows do not tell.
+    /// The number of groups; `None` if the rows do not tell.
     pub groups: Option<u64>,
-    /// The rows that they stand in. A group has one in each layer that knows of it.
+    /// The number of rows that the groups are stored in. A group has one row in each layer that has the group.
     pub rows: u64,
-    /// The size of the base and all deltas.
+    /// The bytes of the base and all deltas.
     pub bytes: u64,
-    /// How many deltas rest on the base.
+    /// The number of deltas that rest on the base.
     pub deltas: usize,
-    /// When the newest of them was written, by the store's clock; `None` if it is gone by now.
+    /// When the newest of these objects was written, by the store's clock; `None` if the object is gone by now.
     pub written: Option<DateTime<Utc>>,
 }
 
@@ -84,11 +84,11 @@ pub struct ListedState {
 pub struct ShownState {
     /// The partition whose state it is.
     pub partition: TopicPartition,
-    /// Where it stands.
+    /// The state's offsets and sizes.
     pub state: ListedState,
-    /// Its rows as they are stored, the base's first: the groups' keys, and what their aggregates keep.
+    /// The rows as they are stored, the base's first: the groups' keys, and the values that their aggregates store.
     pub rows: Vec<RecordBatch>,
-    /// Newer objects that cannot be read, in words.
+    /// The problems with newer objects that cannot be read, in words.
     pub problems: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ pub enum ListingError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is nothing.
+    /// The location stores nothing.
     #[error(
         "CHECKPOINT_LOCATION={location}: no checkpoints are kept there; name the location that a query \
          was started with"
@@ -107,7 +107,7 @@ pub enum ListingError {
         /// The location as it was set.
         location: String,
     },
-    /// `current` is damaged.
+    /// The object `current` is damaged.
     #[error(
         "CHECKPOINT_LOCATION={location}: its file `current` names no query: {text}; --reset, with a query, \
          begins anew"
@@ -118,7 +118,7 @@ pub enum ListingError {
         /// What is in the file.
         text: String,
     },
-    /// There is no such partition.
+    /// The location has no such partition.
     #[error(
         "CHECKPOINT_LOCATION={location}: nothing is kept of {partition}; there is {}",
         names(.there)
@@ -128,7 +128,7 @@ pub enum ListingError {
         location: String,
         /// The partition that was asked for.
         partition: TopicPartition,
-        /// What there is.
+        /// The partitions that there are.
         there: Vec<TopicPartition>,
     },
     /// The partition has no state.
@@ -141,13 +141,13 @@ pub enum ListingError {
         location: String,
         /// The partition that was asked for.
         partition: TopicPartition,
-        /// What is wrong with those that there are.
+        /// The problems with the objects that there are.
         problems: Vec<String>,
     },
 }
 
 impl ListingError {
-    /// Whether something was asked for that is not there.
+    /// Returns whether the user has asked for something that does not exist.
     pub fn is_wrong_usage(&self) -> bool {
         matches!(self, Self::Nothing { .. } | Self::NoPartition { .. })
     }
@@ -170,10 +170,10 @@ fn reasons(problems: &[String]) -> String {
     }
 }
 
-/// Lists what is kept. Each partition's newest state is read for it, one after the other.
+/// Lists what the location stores. This reads each partition's newest state, one after the other.
 ///
 /// # Errors
-/// Fails if the store does not answer, or there is nothing.
+/// Fails if the store does not answer, or if the location stores nothing.
 pub fn list(store: &Store) -> Result<Listing, ListingError> {
     let query = query(store)?;
     let mut partitions = Vec::new();
@@ -199,7 +199,7 @@ pub fn list(store: &Store) -> Result<Listing, ListingError> {
 /// Reads the newest state of a partition.
 ///
 /// # Errors
-/// Fails if the store does not answer, or there is none.
+/// Fails if the store does not answer, or if there is no state.
 pub fn show(store: &Store, partition: &TopicPartition) -> Result<ShownState, ListingError> {
     let query = query(store)?;
     let there = store.partitions(query.fingerprint)?;
@@ -285,7 +285,7 @@ fn kept(
     })
 }
 
-/// How many groups the rows stand for, if the keys are known.
+/// Returns how many groups the rows stand for, if the keys are known.
 fn groups(batches: &[RecordBatch], aggregate: &Aggregate) -> Option<u64> {
     let mut batches = batches.iter().filter(|batch| batch.num_rows() > 0);
     let Some(first) = batches.next() else {

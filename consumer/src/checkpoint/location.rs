@@ -1,8 +1,8 @@
-//! CHECKPOINT_LOCATION: a URL, and the store that it stands for.
+//! CHECKPOINT_LOCATION: a URL, and the store that it names.
 //!
-//! `file:///…` is always served; `s3://`, `gs://` and `az://` in builds with the feature `cloud`. What
-//! clouds need beside the URL (keys, region, endpoint) comes from their usual environment variables,
-//! which the caller hands over, and which are never shown.
+//! Every build serves `file:///…`; builds with the feature `cloud` also serve `s3://`, `gs://` and `az://`. What clouds
+//! need beside the URL (keys, region, endpoint) comes from their usual environment variables. The caller passes these
+//! on, and they are never shown.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
@@ -22,7 +22,7 @@ use super::store::{Store, StoreError};
 const SETTING: &str = "CHECKPOINT_LOCATION";
 const SERVED: &str = "use file:///…, s3://…, gs://… or az://…";
 
-/// Where checkpoints are: a URL that has been checked as far as it can be without asking anyone.
+/// A location of checkpoints: a URL that has been checked as far as that is possible without a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Location {
     url: Url,
@@ -36,7 +36,7 @@ enum StorePlace {
     Cloud(Options),
 }
 
-/// What a cloud is told beside the URL: names and values, of which some are secret.
+/// Names and values that a cloud's client gets beside the URL. Some of the values are secret.
 #[cfg(feature = "cloud")]
 #[derive(Clone, PartialEq, Eq)]
 struct Options(Vec<(String, String)>);
@@ -50,11 +50,11 @@ impl fmt::Debug for Options {
 }
 
 impl Location {
-    /// Reads the setting. For a cloud, `environment` is looked through for what that needs: names that
-    /// begin with AWS_, GOOGLE_ or AZURE_.
+    /// Reads the setting. For a cloud it takes the variables of `environment` whose names begin with AWS_, GOOGLE_ or
+    /// AZURE_.
     ///
     /// # Errors
-    /// Fails if it is no URL, or one that is not served here; with what to write instead.
+    /// Fails if the value is no URL, or one that is not served here. The error says what to write instead.
     pub fn parse(
         value: &str,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -93,7 +93,7 @@ impl Location {
         Ok(Self { url, place })
     }
 
-    /// The store at this place. Nobody is asked, and nothing written yet.
+    /// Opens the store at this location, without a request and without writing anything.
     ///
     /// # Errors
     /// Fails if the cloud's settings are wrong or missing.
@@ -127,12 +127,12 @@ impl Display for Location {
     }
 }
 
-/// Whether what stands before the host's `@` is a container.
+/// Returns whether the text before the host's `@` is a container's name.
 fn has_container(url: &Url) -> bool {
     matches!(url.scheme(), "az" | "azure" | "abfs" | "abfss" | "adl")
 }
 
-/// What is shown of a value that cannot be: keys and tokens stand before an `@`, and behind a `?`.
+/// Returns the part of a value that may be shown: keys and tokens stand before an `@`, and behind a `?`.
 fn shown(value: &str) -> Cow<'_, str> {
     let is_path = value.starts_with(['/', '.', '~']) || value.starts_with("file:/");
     if is_path && !value.starts_with("file://") || value.starts_with("file:///") {
@@ -148,9 +148,9 @@ fn shown(value: &str) -> Cow<'_, str> {
     }
 }
 
-/// How to write a path as a URL.
+/// Returns a path written as a URL.
 fn as_url(value: &str) -> String {
-    // A shell that had not been hindered would have put the home folder in its place.
+    // An unquoted `~` would have been replaced by the home folder in the shell.
     let absolute = if value.starts_with('~') || shown(value) == HIDDEN {
         None
     } else {
@@ -206,7 +206,7 @@ fn cloud(
     }
 }
 
-/// The options of a cloud that nobody may see.
+/// Returns the options of a cloud that nobody may see.
 #[cfg(feature = "cloud")]
 fn secrets_in(options: &[(String, String)]) -> Secrets {
     let parts = [

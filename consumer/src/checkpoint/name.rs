@@ -1,4 +1,4 @@
-//! How the objects of checkpoints are called.
+//! The names of the objects of checkpoints.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::fingerprint::Fingerprint;
 use crate::position::{Offset, TopicPartition};
 
-/// Where the checkpoints of one partition, under one query, are.
+/// The folder of the checkpoints of one partition, under one query.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Folder {
     /// The fingerprint of the query's identity.
@@ -16,24 +16,24 @@ pub struct Folder {
     pub partition: TopicPartition,
 }
 
-/// An object's name in its folder: the offset where it ends, and what it holds of the state there.
+/// An object's name in its folder: the offset at which it ends, and the part of the state that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Name {
-    /// All of it.
+    /// The whole state.
     Base(Offset),
-    /// What has changed since another.
+    /// The changes since another object.
     Delta(Offset),
 }
 
 impl Name {
-    /// The offset of the first record that is not in it.
+    /// Returns the offset of the first record that is not in the state.
     pub fn next(self) -> Offset {
         match self {
             Self::Base(next) | Self::Delta(next) => next,
         }
     }
 
-    /// The name that is written as `text`.
+    /// Parses the name that is written as `text`.
     pub fn parse(text: &str) -> Option<Self> {
         let (digits, kind) = text.split_once('-')?;
         let next = Offset(digits.parse().ok()?);
@@ -55,14 +55,14 @@ impl Display for Name {
     }
 }
 
-/// An object that is there.
+/// An object that the store has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stored {
-    /// The name by which it is found.
+    /// The object's name.
     pub name: Name,
-    /// Its size in bytes.
+    /// The object's size in bytes.
     pub bytes: u64,
-    /// When it was written, by the store's clock.
+    /// When the object was written, by the store's clock.
     pub written: DateTime<Utc>,
 }
 

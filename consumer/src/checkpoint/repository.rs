@@ -1,4 +1,4 @@
-//! What is kept of a query at its location, by this process and the others of its group.
+//! The checkpoints that this process and the others of its group have stored for a query at its location.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,50 +17,50 @@ use crate::engine::state::State;
 use crate::number;
 use crate::position::{Offset, TopicId, TopicPartition};
 
-/// Why what is kept of a partition cannot be had.
+/// Why a partition's checkpoint cannot be read.
 #[derive(Debug, Error)]
 pub enum RepositoryError {
     /// The store does not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It is not known where reading began.
+    /// It is unknown where reading of the partition began.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// What was kept cannot be merged.
+    /// The parts of the stored state cannot be merged.
     #[error("what is kept of {partition} cannot be merged: {reason}; --reset forgets it")]
     State {
-        /// The partition that it concerns.
+        /// The partition.
         partition: TopicPartition,
-        /// What DataFusion says.
+        /// DataFusion's reason.
         reason: String,
     },
-    /// It is more than the query may hold.
+    /// The state is larger than the memory that the query may use.
     #[error(
         "MEMORY_LIMIT does not hold what is kept of {partition}, which takes {} when it is read; set a \
          larger one",
         number::bytes(*.bytes)
     )]
     OutOfMemory {
-        /// The partition that it concerns.
+        /// The partition.
         partition: TopicPartition,
-        /// What is held when it has been read, and not merged.
+        /// The bytes of the state when it has been read, and not merged.
         bytes: u64,
     },
 }
 
-/// Why a checkpoint is not kept.
+/// Why a checkpoint could not be stored.
 #[derive(Debug, Error)]
 pub enum SaveError {
-    /// It cannot be written.
+    /// The checkpoint cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// It is not known where reading began.
+    /// It is unknown where reading of the partition began.
     #[error(transparent)]
     Start(#[from] StartError),
 }
 
 impl SaveError {
-    /// Whether the store itself does not answer, for whatever partition.
+    /// Returns whether the store itself does not answer, for any partition.
     pub fn is_of_store(&self) -> bool {
         matches!(
             self,
@@ -69,16 +69,16 @@ impl SaveError {
     }
 }
 
-/// What was found of a partition.
+/// The result of a search for a partition's checkpoint.
 #[derive(Debug, Default)]
 pub struct FoundCheckpoint {
     /// The newest checkpoint that can be read.
     pub checkpoint: Option<Checkpoint>,
-    /// Newer ones, or parts of it, that cannot be: in words, one for each object.
+    /// The problems with newer checkpoints, or parts of them, that cannot be read: in words, one for each object.
     pub problems: Vec<String>,
 }
 
-/// The checkpoints of one query. May be used by several threads at once.
+/// The checkpoints of one query. Several threads may use it at once.
 pub struct Repository {
     store: Store,
     fingerprint: Fingerprint,
@@ -86,17 +86,17 @@ pub struct Repository {
     partitions: Mutex<BTreeMap<TopicPartition, KnownChain>>,
 }
 
-/// What this process knows of a partition's checkpoints.
+/// What this process knows about a partition's checkpoints.
 #[derive(Clone, Debug)]
 struct KnownChain {
-    /// Where its reading began.
+    /// Where reading of the partition began.
     start: Offset,
-    /// The newest one that it has read or written; `None` if there was none.
+    /// The tip of the newest chain that this process has read or written; `None` if there was none.
     tip: Option<Tip>,
 }
 
 impl Repository {
-    /// The checkpoints of `query` in `store`, which it has taken as `fingerprint`.
+    /// Opens the checkpoints of `query` in `store`, which the query has taken under `fingerprint`.
     pub fn new(store: Store, fingerprint: Fingerprint, query: Query) -> Self {
         Self {
             store,
@@ -106,7 +106,7 @@ impl Repository {
         }
     }
 
-    /// The id of the topic that the checkpoints are of, if it is kept.
+    /// Returns the id of the topic that the checkpoints belong to, if the location has one stored.
     ///
     /// # Errors
     /// Fails if the store does not answer.
@@ -114,8 +114,8 @@ impl Repository {
         topic_ids::kept(&self.store, self.fingerprint, topic)
     }
 
-    /// Has the checkpoints be those of the topic with this `id`, unless they are another one's; and tells whose they
-    /// are.
+    /// Stores `id` as the id of the topic that the checkpoints belong to, unless one is stored already. Returns the
+    /// stored id.
     ///
     /// # Errors
     /// Fails if the store does not answer.
@@ -123,7 +123,7 @@ impl Repository {
         topic_ids::keep(&self.store, self.fingerprint, topic, id)
     }
 
-    /// The newest checkpoint of a partition.
+    /// Reads the newest checkpoint of a partition.
     ///
     /// # Errors
     /// Fails if the store does not answer, or what it holds cannot be merged.
@@ -132,7 +132,7 @@ impl Repository {
         self.take(partition, recovered, &State::default())
     }
 
-    /// The newest checkpoint of a partition, if it is newer than the one that is `held`.
+    /// Reads the newest checkpoint of a partition, if it is newer than the one that is `held`.
     ///
     /// # Errors
     /// Fails for the same reasons as [`newest`](Self::newest).
@@ -149,8 +149,8 @@ impl Repository {
         self.take(partition, recovered, &held.state)
     }
 
-    /// Where reading of a partition without checkpoints began: at `start`, if this is said for the first
-    /// time.
+    /// Stores `start` as the offset where reading of a partition without checkpoints begins, unless one is stored
+    /// already. Returns the stored offset.
     ///
     /// # Errors
     /// Fails if the store does not answer, or what was said before cannot be read.
@@ -164,11 +164,12 @@ impl Repository {
         Ok(start)
     }
 
-    /// Makes `checkpoint` durable, as what `delta` has changed if that is the smaller; and tells what was
-    /// found in its place that could not be read, if anything.
+    /// Makes `checkpoint` durable, as a delta if that is the smaller. Returns what was wrong with an unreadable object
+    /// of the same name, if there was one.
     ///
     /// # Errors
-    /// Fails if it is not known to be kept; it may be all the same, and can be written again.
+    /// Fails if it is not known whether the checkpoint is stored. It may be stored all the same, and can be written
+    /// again.
     pub fn keep(
         &self,
         partition: &TopicPartition,
@@ -178,7 +179,7 @@ impl Repository {
         let folder = self.folder(partition);
         let known = match self.known(partition) {
             Some(known) => known,
-            // It was added to the topic while the query ran.
+            // The partition was added to the topic while the query ran.
             None => KnownChain {
                 start: chain::fix_start(&self.store, &folder, Offset(0))?,
                 tip: None,
@@ -191,7 +192,7 @@ impl Repository {
             state: checkpoint.state.batches().collect(),
             delta,
         };
-        // Its groups stand once more in a compact form, and once in the object.
+        // The groups exist once more in a compact form, and once in the object.
         let encoding = self.query.memory().reserve("a checkpoint being written");
         let groups = new.delta.as_ref().map_or(&new.state, |delta| &delta.groups);
         encoding.grow(2 * bytes_of(groups));
@@ -200,14 +201,14 @@ impl Repository {
         let is_base = written.tip.deltas == 0;
         let tip = Some(written.tip);
         self.know(partition, KnownChain { tip, ..known });
-        // A chain has become too old only where a new one begins.
+        // A chain can have become too old only when a new one begins.
         if is_base && let Err(error) = chain::retire(&self.store, &folder) {
             tracing::debug!(%error, %partition, "old checkpoints stay");
         }
         Ok(written.problem)
     }
 
-    /// What was recovered, on top of the state that was held where it says so.
+    /// Makes a checkpoint of what was recovered, on top of the state that was held if it says so.
     fn take(
         &self,
         partition: &TopicPartition,

@@ -1,4 +1,4 @@
-//! Checkpoints as objects in an object store, one partition a folder.
+//! Stores checkpoints as objects in an object store, each partition in its own folder.
 //!
 //! ```text
 //! <location>/id                                          what tells the location from any other
@@ -10,10 +10,10 @@
 //! <location>/<fingerprint>/<topic>-<partition>/<next offset, 20 digits>-base or -delta
 //! ```
 //!
-//! What a write has returned for is durable. Nothing here knows what is in an object.
+//! When a write has returned, the object is durable. This module does not know what is in an object.
 //!
-//! Calls block until they are done. They run on a runtime of the store's own, so they must not be made
-//! from within another one.
+//! Calls block until they are done. They run on a runtime of the store's own, so they must not be made from within
+//! another runtime.
 
 mod current;
 
@@ -37,12 +37,12 @@ use crate::position::TopicPartition;
 
 pub use self::current::Current;
 
-/// Requests that are on their way at a time.
+/// The most requests that run at a time.
 const CONCURRENT: usize = 16;
 
-/// How long the store may take to answer, all its own retries included.
+/// How long a request may take, with all retries of the store's client.
 const ANSWER: Duration = Duration::from_secs(20);
-/// The same of an object that is sent or received.
+/// How long it may take to send or receive an object.
 const TRANSFER: Duration = Duration::from_secs(120);
 
 const IDENTITY: &str = "query.json";
@@ -51,12 +51,12 @@ const START: &str = "start";
 const TOPICS: &str = "topics";
 const ID: &str = "id";
 
-/// What became of a create-if-absent.
+/// The result of a create-if-absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It is there now.
+    /// The object has been created.
     New,
-    /// There was one of that name; it is as it was.
+    /// There was an object of that name, which is unchanged.
     AlreadyThere,
 }
 
@@ -71,16 +71,16 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
-    /// One request failed, after all retries.
+    /// A request failed, after all retries.
     #[error("cannot {doing} /{path} in CHECKPOINT_LOCATION={location}: {reason}")]
     Request {
-        /// "write", for instance.
+        /// What was to be done, "write" for instance.
         doing: &'static str,
         /// The object's path from the store's root.
         path: Path,
         /// The location as it was set.
         location: String,
-        /// What the store says, without secrets.
+        /// The store's reason, without secrets.
         reason: String,
     },
 }
@@ -91,14 +91,14 @@ pub struct Store {
     objects: Arc<dyn ObjectStore>,
     root: Path,
     location: String,
-    /// `None` once it is being dropped.
+    /// The runtime; `None` once the store is being dropped.
     runtime: Option<Runtime>,
     limits: Limits,
-    /// What no error may show.
+    /// The texts that no error may show.
     secrets: Secrets,
 }
 
-/// How long is waited.
+/// How long requests may take.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     answer: Duration,
@@ -106,7 +106,7 @@ struct Limits {
 }
 
 impl Drop for Store {
-    /// What a disk has not answered is not waited for, as nothing else of the store is.
+    /// Ends the runtime without waiting for what the disk has not answered.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
@@ -115,8 +115,8 @@ impl Drop for Store {
 }
 
 impl Store {
-    /// The objects under `root` of `objects`, whose writes must be durable when they return. `location`
-    /// is its name in errors.
+    /// Makes a store of the objects under `root` of `objects`, whose writes must be durable when they return. Errors
+    /// name it by `location`.
     ///
     /// # Errors
     /// Fails if the system gives no resources to wait with.
@@ -146,13 +146,13 @@ impl Store {
         })
     }
 
-    /// The same store, whose errors show none of these.
+    /// Returns the same store, whose errors show none of these secrets.
     pub fn concealing(mut self, secrets: Secrets) -> Self {
         self.secrets = secrets;
         self
     }
 
-    /// The location as it was set.
+    /// Returns the location as it was set.
     pub fn location(&self) -> &str {
         &self.location
     }
@@ -160,12 +160,12 @@ impl Store {
     /// Writes an object unless there is one of that name.
     ///
     /// # Errors
-    /// Fails if it cannot be written; it may be there all the same.
+    /// Fails if the object cannot be written. It may be there all the same.
     pub fn create(&self, folder: &Folder, name: Name, bytes: Bytes) -> Result<Created, StoreError> {
         self.create_at(self.object(folder, name), bytes)
     }
 
-    /// Writes an object in place of the one of that name, which is seen whole, before or after, by all.
+    /// Writes an object in place of the one of that name. All readers see a whole object, the old one or the new one.
     ///
     /// # Errors
     /// Fails for the same reasons as [`create`](Self::create).
@@ -183,7 +183,7 @@ impl Store {
         self.read_at(self.object(folder, name))
     }
 
-    /// Whether an object is there.
+    /// Returns whether an object is there.
     ///
     /// # Errors
     /// Fails if the store does not answer.
@@ -195,8 +195,8 @@ impl Store {
             .map_err(|error| self.failed("look for", path, error))
     }
 
-    /// Reads the beginnings of objects, in their order: [`HEAD_BYTES`], or all if it is less; `None` for
-    /// one that has been deleted.
+    /// Reads the beginnings of objects, in their order: [`HEAD_BYTES`], or the whole object if it has less; `None` for
+    /// an object that has been deleted.
     ///
     /// # Errors
     /// Fails if one cannot be read.
@@ -227,7 +227,7 @@ impl Store {
             .map_err(|(path, error)| self.failed("read", path, error))
     }
 
-    /// All objects of a folder, by their offset. What has no name of ours is passed over.
+    /// Lists all objects of a folder, by their offset, without those whose name is not one of a checkpoint.
     ///
     /// # Errors
     /// Fails if the store does not answer.
@@ -252,7 +252,7 @@ impl Store {
         Ok(objects)
     }
 
-    /// The partitions that have a folder, in their order.
+    /// Returns the partitions that have a folder, in their order.
     ///
     /// # Errors
     /// Fails if the store does not answer.
@@ -273,10 +273,10 @@ impl Store {
         Ok(partitions)
     }
 
-    /// Deletes objects one after the other, in this order; those that are gone already are passed over.
+    /// Deletes objects one after the other, in this order, and ignores those that are gone already.
     ///
     /// # Errors
-    /// Fails if one cannot be deleted; those behind it are left.
+    /// Fails if an object cannot be deleted. Those behind it are left.
     pub fn delete(&self, folder: &Folder, names: &[Name]) -> Result<(), StoreError> {
         for &name in names {
             let path = self.object(folder, name);
@@ -286,7 +286,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes all that is kept for a query.
+    /// Deletes everything that is stored for a query.
     ///
     /// # Errors
     /// Fails if something cannot be deleted.
@@ -296,7 +296,7 @@ impl Store {
             let paths = self.objects.list(Some(&path));
             let paths = paths.map_ok(|meta| meta.location).boxed();
             let mut deleted = self.objects.delete_stream(paths);
-            // Each of them has its time: there may be many.
+            // There may be many objects, so each has the whole time limit.
             while let Some(one) = within(self.limits.answer, deleted.next().map(Ok)).await? {
                 present(one)?;
             }
@@ -307,11 +307,11 @@ impl Store {
             .map_err(|error| self.failed("delete", path, error))
     }
 
-    /// What tells this location from any other, by whatever path or URL it is reached: `new`, if it has
-    /// nothing yet.
+    /// Returns the id that distinguishes this location from any other, by whatever path or URL it is reached. Stores
+    /// `new` as the id if there is none yet.
     ///
     /// # Errors
-    /// Fails if it can be neither read nor written.
+    /// Fails if the id can be neither read nor written.
     pub fn id(&self, new: &str) -> Result<String, StoreError> {
         let path = self.root.clone().join(ID);
         self.create_at(path.clone(), Bytes::copy_from_slice(new.as_bytes()))?;
@@ -319,7 +319,7 @@ impl Store {
         Ok(String::from_utf8_lossy(&found).trim().to_owned())
     }
 
-    /// The JSON of the query's identity, if it is there.
+    /// Reads the JSON of the query's identity, if it is there.
     ///
     /// # Errors
     /// Fails if it cannot be read.
@@ -337,7 +337,7 @@ impl Store {
             .map_err(|error| self.failed("write", path, error))
     }
 
-    /// The schema of the query's table in DDL words, if it is there.
+    /// Reads the schema of the query's table as DDL, if it is there.
     ///
     /// # Errors
     /// Fails if it cannot be read.
@@ -355,7 +355,7 @@ impl Store {
             .map_err(|error| self.failed("write", path, error))
     }
 
-    /// The object that remembers where reading of a partition began, if it is there.
+    /// Reads the object that stores where reading of a partition began, if it is there.
     ///
     /// # Errors
     /// Fails if it cannot be read.
@@ -366,12 +366,12 @@ impl Store {
     /// Writes that object unless it is there.
     ///
     /// # Errors
-    /// Fails if it cannot be written; it may be there all the same.
+    /// Fails if it cannot be written. It may be there all the same.
     pub fn create_start(&self, folder: &Folder, bytes: Bytes) -> Result<Created, StoreError> {
         self.create_at(self.folder(folder).join(START), bytes)
     }
 
-    /// What is kept as the id of a topic, if it is there.
+    /// Reads the stored id of a topic, if it is there.
     ///
     /// # Errors
     /// Fails if it cannot be read.
@@ -383,10 +383,10 @@ impl Store {
         self.read_at(self.topic(fingerprint, topic))
     }
 
-    /// Writes it unless it is there.
+    /// Writes the id of a topic unless one is there.
     ///
     /// # Errors
-    /// Fails if it cannot be written; it may be there all the same.
+    /// Fails if it cannot be written. It may be there all the same.
     pub fn create_topic_id(
         &self,
         fingerprint: Fingerprint,
@@ -419,7 +419,7 @@ impl Store {
         .map(|_result| ())
     }
 
-    /// Waits for what a request comes to, or gives it up.
+    /// Waits for the result of a request, or gives it up.
     fn wait<T>(
         &self,
         most: Duration,
@@ -462,7 +462,8 @@ impl Store {
     }
 }
 
-/// What a request comes to, unless that takes too long. What a disk has been asked to write may be written later.
+/// Returns the result of a request, or an error if it takes too long. A disk may still carry out a write that it was
+/// asked for.
 async fn within<T>(
     most: Duration,
     request: impl Future<Output = Result<T, Error>>,
@@ -479,7 +480,7 @@ fn failure(reason: &str) -> Error {
     }
 }
 
-/// `None` for what is not there.
+/// Turns the error for an object that is not there into `None`.
 fn present<T>(read: Result<T, Error>) -> Result<Option<T>, Error> {
     match read {
         Ok(found) => Ok(Some(found)),

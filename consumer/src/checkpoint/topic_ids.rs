@@ -1,16 +1,17 @@
-//! Which topics checkpoints are of: each topic's id, in an object beside the partitions' folders.
+//! The ids of the topics that checkpoints belong to. Each id is an object beside the partitions' folders.
 //!
-//! Not in the checkpoints themselves: an object's header knows no field more than it has, so that a program of the
-//! release before would pass over all of them as damaged and begin with older ones. An object that it does not look for
-//! does not mislead it; and what it keeps has no id only if the location has none, whose checkpoints take the first id
-//! that is known. All of a location's checkpoints are of the same topics, so one object a topic is enough: created if
-//! absent, so that of two processes that see different topics of one name only one goes on.
+//! The ids are not in the checkpoints themselves. An object's header allows no unknown field, so the release before
+//! would ignore all such checkpoints as damaged, and begin with older ones. It does not look for an object of ids, and
+//! is not misled by it. A location has no ids if only that release has written to it; then its checkpoints take the
+//! first id that is known. All checkpoints of a location are of the same topics, so one object for each topic is
+//! enough. The object is created only if absent: if two processes see different topics of one name, only one of them
+//! goes on.
 
 use super::fingerprint::Fingerprint;
 use super::store::{Created, Store, StoreError};
 use crate::position::TopicId;
 
-/// The id of `topic` at the location, if one is kept that can be read.
+/// Returns the stored id of `topic`, if there is one that can be read.
 ///
 /// # Errors
 /// Fails if the store fails.
@@ -23,8 +24,8 @@ pub fn kept(
     Ok(kept.and_then(|kept| TopicId::parse(str::from_utf8(&kept).ok()?.trim())))
 }
 
-/// Keeps `id` as that of `topic`, unless one is kept already; and tells which is. What is kept and cannot be read is no
-/// reason not to go on: it stays, and says nothing.
+/// Stores `id` as the id of `topic`, unless one is stored already, and returns the stored one. A stored id that cannot
+/// be read does not stop the query: it stays, and is ignored.
 ///
 /// # Errors
 /// Fails if the store fails.
@@ -68,10 +69,10 @@ mod tests {
         assert_eq!(keep(&store(), query, "t", id(1)).unwrap(), id(1));
         assert_eq!(keep(&store(), query, "t", id(2)).unwrap(), id(1));
         assert_eq!(kept(&store(), query, "t").unwrap(), Some(id(1)));
-        // Another topic's, and another query's, are their own.
+        // Another topic and another query each have their own id.
         assert_eq!(keep(&store(), query, "t.u", id(3)).unwrap(), id(3));
         assert_eq!(kept(&store(), fingerprint(2), "t").unwrap(), None);
-        // They are no partitions, and a reset forgets them.
+        // The ids are no partitions, and a reset deletes them.
         assert!(store().partitions(query).unwrap().is_empty());
         store().forget(query).unwrap();
         assert_eq!(kept(&store(), query, "t").unwrap(), None);

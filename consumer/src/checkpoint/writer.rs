@@ -1,8 +1,8 @@
-//! What is not durable yet, and writing it.
+//! Gathers checkpoints that are not durable yet, and writes them.
 //!
-//! While one checkpoint is being written, however long the store takes, what comes for the same partition is
-//! gathered into one: a slow store gets fewer and larger checkpoints, and no queue grows. What cannot be
-//! written is tried again; until then the newest durable checkpoint is an older one, and nothing else is
+//! While one checkpoint is being written, however long the store takes, the checkpoints that come for the same
+//! partition are gathered into one: a slow store gets fewer and larger checkpoints, and no queue grows. A checkpoint
+//! that cannot be written is tried again. Until then the newest durable checkpoint is an older one, and nothing else is
 //! wrong.
 
 mod thread;
@@ -23,22 +23,22 @@ pub use self::thread::WriterThread;
 /// What a writer reports.
 #[derive(Debug, PartialEq, Eq)]
 pub enum WriterEvent {
-    /// This partition is durable up to there.
+    /// The partition is durable up to this offset.
     Durable(TopicPartition, Offset),
-    /// Something that a person would want to know.
+    /// A message that a person should see.
     Notice(Level, String),
 }
 
 /// A partition's newest checkpoint, to be made durable.
 #[derive(Debug)]
 pub struct NewState {
-    /// The partition that it concerns.
+    /// The partition.
     pub partition: TopicPartition,
     /// The offset of the checkpoint before.
     pub previous: Offset,
     /// The checkpoint.
     pub checkpoint: Checkpoint,
-    /// The groups that have been added since the one before.
+    /// The groups that have been added since the checkpoint before.
     pub groups: Vec<RecordBatch>,
 }
 
@@ -50,12 +50,12 @@ pub struct CheckpointWriter {
     failing: bool,
 }
 
-/// What is to be written, one checkpoint a partition; it can be added to while others are being written.
+/// The checkpoints to write, one for each partition. Some can be added while others are being written.
 #[derive(Clone, Default)]
 pub struct PendingCheckpoints(Arc<Mutex<BTreeMap<TopicPartition, PendingCheckpoint>>>);
 
 impl PendingCheckpoints {
-    /// Takes what is to be written.
+    /// Adds a checkpoint to write.
     pub fn add(&self, state: NewState) {
         let mut all = self.all();
         let partition = state.partition.clone();
@@ -68,7 +68,7 @@ impl PendingCheckpoints {
         }
     }
 
-    /// What was taken to be written comes before whatever has been added meanwhile.
+    /// Puts back a checkpoint that was not written. It comes before what has been added meanwhile.
     fn put_back(&self, partition: TopicPartition, mut pending: PendingCheckpoint) {
         let mut all = self.all();
         if let Some(newer) = all.remove(&partition) {
@@ -82,11 +82,11 @@ impl PendingCheckpoints {
     }
 }
 
-/// What of a partition is not durable yet.
+/// The part of a partition's state that is not durable yet.
 struct PendingCheckpoint {
     checkpoint: Checkpoint,
-    /// What has changed since the last durable checkpoint; `None` if that is not known by itself, or would
-    /// be more than the whole state, which is written in its place.
+    /// The changes since the last durable checkpoint; `None` if they are not known by themselves, or if they would be
+    /// more than the whole state, which is then written instead.
     delta: Option<Delta>,
 }
 
@@ -105,7 +105,7 @@ impl PendingCheckpoint {
     }
 
     fn add(&mut self, newer: Self) {
-        // Else the partition was another process's meanwhile, whose groups are not among these.
+        // Otherwise another process had the partition meanwhile, and its groups are not among these.
         let follows = |newer: &Delta| newer.previous == self.checkpoint.next;
         let newer_delta = newer.delta.filter(follows);
         self.delta = match (self.delta.take(), newer_delta) {
@@ -129,7 +129,7 @@ impl PendingCheckpoint {
 }
 
 impl CheckpointWriter {
-    /// Writes to `repository`, and tells what becomes of it.
+    /// Makes a writer to `repository`, which tells `tell` the outcome of each write.
     pub fn new(repository: Arc<Repository>, tell: impl Fn(WriterEvent) + Send + 'static) -> Self {
         Self {
             repository,
@@ -139,18 +139,18 @@ impl CheckpointWriter {
         }
     }
 
-    /// Whether something is to be written.
+    /// Returns whether there is a checkpoint to write.
     pub fn has_pending(&self) -> bool {
         !self.gathered.all().is_empty()
     }
 
-    /// Where what is to be written is put.
+    /// Returns the checkpoints to write, to which others can be added.
     pub fn gathered(&self) -> &PendingCheckpoints {
         &self.gathered
     }
 
-    /// Writes what is pending; what fails stays so, and `false` tells of it. Where the store fails, so does what
-    /// comes after it: a store that does not answer would be waited for once for each partition.
+    /// Writes the pending checkpoints. Returns `false` if one fails, which then stays pending. If the store itself
+    /// fails, the rest counts as failed too: a store that does not answer would be waited for once for each partition.
     pub fn write(&mut self) -> bool {
         let mut failed = None;
         let mut store_fails = false;

@@ -56,8 +56,8 @@ impl GroupContext {
         &self.inlet
     }
 
-    /// Takes `partitions` over at their checkpoints. Returns what was taken over, and the same as a list for librdkafka,
-    /// which must assign no others. Ends after the first partition for which it is unknown where to go on.
+    /// Takes `partitions` over at their checkpoints. Returns what was taken over, and the same as a list for
+    /// librdkafka, which must assign no others. Ends after the first partition for which it is unknown where to go on.
     pub fn take_over(
         &self,
         consumer: &BaseConsumer<Self>,

@@ -1,4 +1,4 @@
-//! From the objects of a partition to its newest state.
+//! Finds a partition's newest state from its objects.
 
 use std::collections::HashSet;
 
@@ -11,31 +11,32 @@ use crate::checkpoint::name::{Folder, Name};
 use crate::checkpoint::store::{Store, StoreError};
 use crate::position::Offset;
 
-/// What is left of a partition's checkpoints.
+/// The result of a recovery.
 #[derive(Debug)]
 pub struct Recovered {
     /// The newest state that can be read.
     pub newest: Option<Newest>,
-    /// What could not be, though it is newer, or the newest needs it: in words, one for each object.
+    /// The problems with unreadable objects that are newer, or that the newest state needs: in words, one for each
+    /// object.
     pub problems: Vec<String>,
 }
 
 /// A state that has been read.
 #[derive(Debug)]
 pub struct Newest {
-    /// Where it stands.
+    /// The tip of the chain that was read.
     pub tip: Tip,
     /// The partition's watermark there, in microseconds since 1970 UTC.
     pub watermark: Option<i64>,
-    /// The base's groups, then the deltas', all of the same types: to be merged by the query's `reduce`, even
-    /// if there are no deltas, since batches that were read share their memory.
+    /// The base's groups, then the deltas', all of the same types. The query's `reduce` must merge them even if there
+    /// are no deltas, because batches that were read share their memory.
     pub batches: Vec<RecordBatch>,
-    /// Whether there is no base among them: they come on top of the state that was held.
+    /// Whether there is no base among them, so that they come on top of the state that the caller holds.
     pub on_top: bool,
 }
 
-/// Reads the newest state of a partition whose chain is whole. Whatever is torn, damaged or missing is
-/// told, and the next older one is taken.
+/// Reads the newest state of a partition whose chain is whole. For each object that is torn, damaged or missing it
+/// reports a problem, and takes the next older state.
 ///
 /// # Errors
 /// Fails if the store does not answer. What it cannot read for now may be whole: an older state in its place
@@ -44,8 +45,8 @@ pub fn recover(store: &Store, folder: &Folder) -> Result<Recovered, StoreError> 
     read(store, folder, None, None)
 }
 
-/// The same of what is newer than the state at `next`, which is held: what it rests on is not read again
-/// if that is `tip`.
+/// Reads the newest state like [`recover`], if it is newer than the state at `next`, which the caller holds. If the
+/// chain rests on `tip`, what is below `tip` is not read again.
 ///
 /// # Errors
 /// Fails for the same reasons as [`recover`].
@@ -59,8 +60,8 @@ pub fn recover_beyond(
     read(store, folder, Some(next), held)
 }
 
-/// What is wrong at both of two looks: a query that runs deletes old objects while others read them. There is
-/// a second look only where something is wrong at the first.
+/// Recovers, and reports only the problems that show in two looks: a running query deletes old objects while others
+/// read them. There is a second look only if the first one found a problem.
 ///
 /// # Errors
 /// Fails for the same reasons as [`recover`].
@@ -111,16 +112,16 @@ fn read(
 struct Recovery<'a> {
     store: &'a Store,
     folder: &'a Folder,
-    /// The state that need not be read.
+    /// The tip of the state that the caller holds, which need not be read.
     held: Option<&'a Tip>,
     names: HashSet<Name>,
-    /// Offsets at which no chain ends that is whole.
+    /// The offsets at which no whole chain ends.
     useless: HashSet<Offset>,
     problems: Vec<String>,
 }
 
 impl Recovery<'_> {
-    /// The state at `next`, if all that it rests on can be read.
+    /// Returns the state at `next`, if everything that it rests on can be read.
     fn state_at(&mut self, next: Offset) -> Result<Option<Newest>, StoreError> {
         let mut chain: Vec<Read> = Vec::new();
         let mut at = next;
@@ -148,7 +149,7 @@ impl Recovery<'_> {
         }
     }
 
-    /// The object that ends at `at`: a base, if there is one that can be read.
+    /// Reads the object that ends at `at`, a base if there is one that can be read.
     fn object(&mut self, at: Offset, above: Option<&Read>) -> Result<Option<Read>, StoreError> {
         if self.useless.contains(&at) {
             return Ok(None);
@@ -176,7 +177,7 @@ impl Recovery<'_> {
         Ok(None)
     }
 
-    /// Whether `above`, which rests on `read`, is of the same state.
+    /// Returns whether `above`, which rests on `read`, belongs to the same state.
     fn fits(&mut self, read: &Read, above: Option<&Read>) -> bool {
         let Some(above) = above else {
             return true;
@@ -209,7 +210,7 @@ fn types(batch: &RecordBatch) -> impl Iterator<Item = &DataType> {
     batch.columns().iter().map(|column| column.data_type())
 }
 
-/// The state of a chain on top of what is `held`. Its newest object comes first.
+/// Joins the objects of a chain to one state on top of what is `held`. The newest object comes first.
 fn joined(held: Option<&Tip>, chain: Vec<Read>) -> Option<Newest> {
     let mut tip = held.cloned();
     let mut watermark = None;

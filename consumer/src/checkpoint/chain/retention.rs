@@ -1,4 +1,4 @@
-//! Which checkpoints are kept.
+//! Deletes old checkpoints.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -8,12 +8,12 @@ use crate::checkpoint::name::{Folder, Name};
 use crate::checkpoint::store::{Store, StoreError};
 use crate::position::Offset;
 
-/// So many chains are kept: two of them may turn out to be damaged.
+/// The number of chains that are not deleted: two of them may turn out to be damaged.
 pub const KEPT: usize = 3;
 
-/// Deletes what belongs to none of the newest [`KEPT`] chains that are complete by their headers and
-/// sizes, and returns how many objects that were. Nothing is deleted while there are fewer chains. To be
-/// called after a base has been written: only then a chain can have become too old.
+/// Deletes the objects that belong to none of the newest [`KEPT`] chains that are complete by their headers and sizes,
+/// and returns how many it deleted. It deletes nothing while there are fewer chains. It is to be called after a base
+/// has been written: only then can a chain have become too old.
 ///
 /// # Errors
 /// Fails if the store fails; what is left then is deleted the next time.
@@ -32,20 +32,21 @@ pub fn retire(store: &Store, folder: &Folder) -> Result<usize, StoreError> {
         (stored.name, header.map(|header| header.kind))
     });
     let mut old = old(&read.collect::<Vec<_>>());
-    // An object goes before what it rests on: whoever finds it, finds all of its chain, even after a crash.
+    // An object is deleted before the one that it rests on: whoever finds it, finds all of its chain, even after a
+    // crash.
     old.reverse();
     store.delete(folder, &old)?;
     Ok(old.len())
 }
 
-/// Those of `objects` that are not kept. They come by their offset, a base before a delta, with what they
-/// hold, if they can be read.
+/// Returns the `objects` that are to be deleted. They come in the order of their offsets, a base before a delta, each
+/// with its kind if it can be read.
 fn old(objects: &[(Name, Option<CheckpointKind>)]) -> Vec<Name> {
     // The base of the chain that ends at an offset.
     let mut bases: BTreeMap<Offset, Offset> = BTreeMap::new();
-    // Where the newest object of a base's chain ends.
+    // The offset at which the newest object of a base's chain ends.
     let mut ends: BTreeMap<Offset, Offset> = BTreeMap::new();
-    // What no chain needs: it rests on nothing, or there is a base of the same offset.
+    // Objects that no chain needs: they rest on nothing, or there is a base of the same offset.
     let mut spare = HashSet::new();
     for &(name, kind) in objects {
         let next = name.next();
@@ -55,7 +56,7 @@ fn old(objects: &[(Name, Option<CheckpointKind>)]) -> Vec<Name> {
             None => None,
         };
         match base {
-            // Recovery does so, too.
+            // Recovery prefers a base, too.
             Some(base) if !bases.contains_key(&next) => {
                 bases.insert(next, base);
                 ends.insert(base, next);
@@ -73,7 +74,7 @@ fn old(objects: &[(Name, Option<CheckpointKind>)]) -> Vec<Name> {
     let kept: BTreeSet<Offset> = kept.iter().map(|&(base, _end)| base).collect();
     let is_old = |name: &Name| {
         if spare.contains(name) {
-            // Another writer may be about to write what it rests on.
+            // Another writer may be about to write the object that it rests on.
             kept.first().is_some_and(|&oldest| name.next() < oldest)
         } else {
             bases

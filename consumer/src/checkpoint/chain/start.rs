@@ -1,4 +1,4 @@
-//! Where reading of a partition began, remembered before anything is read.
+//! Stores where reading of a partition begins, before anything is read.
 
 use thiserror::Error;
 
@@ -8,36 +8,36 @@ use crate::checkpoint::name::Folder;
 use crate::checkpoint::store::{Created, Store, StoreError};
 use crate::position::{Offset, TopicPartition};
 
-/// Why it is not known where reading began.
+/// Why it is unknown where reading began.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The store cannot read or write it.
+    /// The store cannot read or write the object.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// It cannot be written.
+    /// The object cannot be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// What was remembered is damaged.
+    /// The stored object is damaged.
     #[error(
         "where reading of {partition} began cannot be read: {reason}; --reset begins anew, without \
          what has been kept"
     )]
     Unreadable {
-        /// The partition that it concerns.
+        /// The partition.
         partition: TopicPartition,
-        /// What is wrong with it.
+        /// What is wrong with the object.
         reason: String,
     },
 }
 
-/// Where reading begins of a partition that has no checkpoint: at `start`, if this is said for the first
-/// time, else where it was said first. So `latest` stays the same records when a process is started again
-/// before its first checkpoint.
+/// Stores `start` as the offset where reading of a partition without checkpoints begins, unless one is stored already.
+/// Returns the stored offset. So `latest` stands for the same records when a process is started again before its first
+/// checkpoint.
 ///
 /// # Errors
 /// Fails if the store fails, or what was remembered cannot be read.
 pub fn fix_start(store: &Store, folder: &Folder, start: Offset) -> Result<Offset, StartError> {
-    // The state before the first record, in the format of all others.
+    // The object holds the state before the first record, in the format of all checkpoints.
     let header = CheckpointHeader {
         fingerprint: folder.fingerprint,
         partition: folder.partition.clone(),

@@ -1,7 +1,7 @@
-//! Batches without what they do not use of their memory.
+//! Copies batches without the unused parts of their memory.
 //!
-//! An aggregate puts out its groups as slices of one array, and Arrow IPC writes all the text that the
-//! views of a slice could point to: a hundred slices would be a hundred copies of all keys.
+//! An aggregate puts out its groups as slices of one array, and Arrow IPC writes all the text that the views of a slice
+//! could point to: a hundred slices would be written as a hundred copies of all keys.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
 
-/// The same rows under `schema`, whose text and lists take no more memory than they need.
+/// Returns the same rows under `schema`. Their text and lists take no more memory than they need.
 pub(crate) fn compact(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().map(compacted);
     RecordBatch::try_new_with_options(

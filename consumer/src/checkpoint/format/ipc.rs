@@ -1,4 +1,4 @@
-//! Arrow IPC from a source that is not believed.
+//! Reads Arrow IPC from a source that is not trusted.
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::FormatError;
 use super::messages::check_messages;
 
-/// The batches of an Arrow IPC stream whose checksum was right.
+/// Reads the batches of an Arrow IPC stream whose checksum was right.
 pub(super) fn batches_of(stream: Bytes) -> Result<Vec<RecordBatch>, FormatError> {
     if stream.is_empty() {
         return Ok(Vec::new());

@@ -1,15 +1,14 @@
-//! Messages of an Arrow IPC stream that Arrow's reader can be given.
+//! Checks the messages of an Arrow IPC stream before Arrow's reader gets them.
 //!
-//! Arrow's reader takes for granted what every writer does, and where it is not so, it panics. Behind a right
-//! checksum only something that was made on purpose gets so far; but a panic may be the end of the process. So
-//! whatever the reader does not check is checked here first: the schema's types, and of each batch where its
-//! parts lie, part by part as the reader will take them. That is work for each message and column, not for
-//! each row: what the parts hold is checked by the reader.
+//! Arrow's reader relies on what every writer does, and panics where that does not hold. After a right checksum only an
+//! object that was made on purpose can get so far; but a panic may end the process. So whatever the reader does not
+//! check is checked here first: the schema's types, and where the parts of each batch lie, part by part as the reader
+//! will take them. That is work for each message and column, not for each row: the reader checks what the parts hold.
 //!
-//! What passes takes not much more memory than it has bytes: once more if the reader must align it, and some
-//! bits for each row, whose number has a limit.
+//! A stream that passes takes little more memory than it has bytes: a second copy if the reader must align it, and some
+//! bits for each row. The number of rows has a limit.
 //!
-//! Unions are the only types of Arrow that are refused: SQL has no way to make one.
+//! Unions are the only types of Arrow that are refused: SQL cannot make one.
 
 use arrow::datatypes::{DataType, Schema};
 use arrow::ipc::{Message, root_as_message};
@@ -22,7 +21,7 @@ mod schema;
 use parts::MessageParts;
 use schema::schema_of;
 
-/// Checks all messages of `stream`: a schema, then batches and dictionaries of it, then the end.
+/// Checks all messages of `stream`: a schema, then its batches and dictionaries, then the end.
 ///
 /// # Errors
 /// The first thing found that no writer of ours makes.
@@ -37,14 +36,14 @@ pub(super) fn check_messages(stream: &[u8]) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// A message and where it stands.
+/// A message and its place in the stream.
 struct FoundMessage<'s> {
     message: Message<'s>,
-    /// Bytes of the message.
+    /// The bytes of the message.
     length: usize,
-    /// Bytes of the body behind it.
+    /// The bytes of the body behind it.
     body: usize,
-    /// What is behind that.
+    /// The stream behind the body.
     rest: &'s [u8],
 }
 
@@ -52,7 +51,7 @@ fn wrong(what: &str) -> FormatError {
     FormatError::State(what.to_owned())
 }
 
-/// The first message of `stream`; none at its end.
+/// Returns the first message of `stream`, or `None` at its end.
 fn next(stream: &[u8]) -> Result<Option<FoundMessage<'_>>, FormatError> {
     let Some((&[255, 255, 255, 255], rest)) = stream.split_first_chunk() else {
         return Err(wrong("a message does not begin like one"));

@@ -1,11 +1,11 @@
-//! The columns that a query reads, as they stand in its identity.
+//! The columns that a query reads, as a part of its identity.
 
 use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 
 use crate::schema::TypeName;
 
-/// A column and its type, in DDL words.
+/// A column and its type, written as in DDL.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReadColumn {
     name: String,
@@ -14,7 +14,7 @@ pub struct ReadColumn {
 }
 
 impl ReadColumn {
-    /// All of `columns`, in their order.
+    /// Returns all of `columns`, in their order.
     pub fn all_of(columns: &Schema) -> Vec<Self> {
         let columns = columns.fields().iter().map(|field| {
             let not_null = if field.is_nullable() { "" } else { " NOT NULL" };
@@ -27,7 +27,7 @@ impl ReadColumn {
     }
 }
 
-/// In words, what columns the query whose checkpoints are stored reads otherwise; one text for each difference.
+/// Returns in words how the columns that the stored query reads differ from this query's, one text for each difference.
 pub fn differences(own: &[ReadColumn], stored: &[ReadColumn]) -> Vec<String> {
     let mut differences = Vec::new();
     if own == stored {

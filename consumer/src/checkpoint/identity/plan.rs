@@ -1,11 +1,11 @@
-//! The identity that releases before [`QueryIdentity`](super::QueryIdentity) took: the text of DataFusion's plan, in
-//! today's release of it.
+//! The identity that releases before [`QueryIdentity`](super::QueryIdentity) used: the text of DataFusion's plan, as
+//! the present release of DataFusion writes it.
 //!
-//! It is still stored, for three reasons. A location whose checkpoints stand under its fingerprint is found by it, also
-//! by the older releases that share that location. It has an older release say what it does not know. And it is what
-//! people are told of a query, in messages and lists.
+//! It is still stored, for three reasons. A location whose checkpoints are stored under its fingerprint is found by it,
+//! also by older releases that share the location. An older release that finds it can say what it does not know. And
+//! messages and lists describe a query to people by it.
 //!
-//! Its JSON must stay as it is.
+//! The JSON of this type must not change.
 
 use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
@@ -14,20 +14,20 @@ use super::columns::ReadColumn;
 use crate::checkpoint::aggregate::Aggregate;
 use crate::meaning::Meanings;
 
-/// Counts changes to what our own aggregates and layers keep. To be raised with each of them.
+/// The number of changes to what this program's own aggregates and layers store. Each such change must raise it.
 pub(super) const STATE_LAYOUT: u32 = 1;
 
-/// DataFusion without the last number of its version, which only mends faults. A test compares it with the one that is
-/// there.
+/// The version of DataFusion without its last number, which only counts corrections. A test compares it with the
+/// version in use.
 const ENGINE: &str = "DataFusion 55.2";
 
 /// The most characters of a plan's line that a message shows.
 const MOST_SHOWN: usize = 160;
 
-/// A query's identity by its plan's text.
+/// A query's identity by the text of its plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanIdentity {
-    /// In alphabetical order.
+    /// The topics, in alphabetical order.
     pub(super) topics: Vec<String>,
     /// The columns that the query reads.
     pub(super) columns: Vec<ReadColumn>,
@@ -35,14 +35,14 @@ pub struct PlanIdentity {
     pub(super) aggregate: String,
     pub(super) state_layout: u32,
     pub(super) engine: String,
-    /// The meanings, above the first, of what the query reads and computes with.
+    /// The meanings above the first of everything that the query reads and computes with.
     #[serde(default, skip_serializing_if = "Meanings::is_empty")]
     pub(super) meanings: Meanings,
 }
 
 impl PlanIdentity {
-    /// The identity of a query that reads `columns` of `topics`, in this program. `aggregate` is its plan
-    /// from the records up to and including the aggregate, as text.
+    /// Makes the identity of a query that reads `columns` of `topics`, in this program. `aggregate` is the text of its
+    /// plan from the records up to and including the aggregate.
     pub fn new(topics: &[String], columns: &Schema, aggregate: &str, meanings: Meanings) -> Self {
         let mut topics = topics.to_vec();
         topics.sort();
@@ -56,8 +56,8 @@ impl PlanIdentity {
         }
     }
 
-    /// The same, for a location whose checkpoints stand under another fingerprint: an older release finds it to be
-    /// another query's, and says by which program.
+    /// Returns the same identity for a location whose checkpoints are stored under another fingerprint. An older
+    /// release takes it for another query's, and says which program has written it.
     pub fn of_later_release(self) -> Self {
         Self {
             engine: "a later release of this program".to_owned(),
@@ -65,17 +65,17 @@ impl PlanIdentity {
         }
     }
 
-    /// The topics, in alphabetical order.
+    /// Returns the topics, in alphabetical order.
     pub fn topics(&self) -> &[String] {
         &self.topics
     }
 
-    /// The plan up to the aggregate, as text.
+    /// Returns the plan up to the aggregate, as text.
     pub fn aggregate(&self) -> &str {
         &self.aggregate
     }
 
-    /// In words, what `stored` was written by, if it was another release of DataFusion.
+    /// Returns in words which release of DataFusion has written `stored`, if it was another one.
     pub(super) fn engine_difference(&self, stored: &Self) -> Option<String> {
         (self.engine != stored.engine).then(|| {
             format!(
@@ -85,19 +85,20 @@ impl PlanIdentity {
         })
     }
 
-    /// What `stored` and this query aggregate, where that differs in words, or else in a line of the plan.
+    /// Returns what `stored` and this query aggregate, if that differs: in words, or else the first lines of the plans
+    /// that differ.
     pub(super) fn aggregates(&self, stored: &Self) -> Option<(String, String)> {
         in_words(&stored.aggregate, &self.aggregate)
             .or_else(|| first_difference(&stored.aggregate, &self.aggregate))
     }
 
-    /// Whether the two aggregate something else in words.
+    /// Returns whether the two aggregates differ in words.
     pub(super) fn is_other_in_words(&self, stored: &Self) -> bool {
         in_words(&stored.aggregate, &self.aggregate).is_some()
     }
 }
 
-/// What two plans keep, in words, where these tell them apart.
+/// Returns in words what two plans aggregate, if the words differ.
 fn in_words(stored: &str, own: &str) -> Option<(String, String)> {
     let words = |plan: &str| {
         let is_understood = plan.contains("AggregateExec: mode=Partial");
@@ -107,7 +108,7 @@ fn in_words(stored: &str, own: &str) -> Option<(String, String)> {
     (theirs != ours).then_some((theirs, ours))
 }
 
-/// The first lines in which two texts differ.
+/// Returns the first lines in which two texts differ.
 pub(super) fn first_difference(theirs: &str, ours: &str) -> Option<(String, String)> {
     let (mut their_lines, mut our_lines) = (theirs.lines(), ours.lines());
     loop {

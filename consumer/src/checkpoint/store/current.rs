@@ -1,4 +1,4 @@
-//! The object that names the query that a location is kept for.
+//! The object `current`, which names the query whose checkpoints a location stores.
 
 use object_store::{Error, ObjectStoreExt, PutMode, UpdateVersion};
 
@@ -6,16 +6,16 @@ use super::{Store, StoreError, present};
 
 const CURRENT: &str = "current";
 
-/// What `current` held when it was read.
+/// The content of `current` when it was read.
 #[derive(Clone, Debug)]
 pub struct Current {
-    /// Its text, without white space around it.
+    /// The text, without white space around it.
     pub text: String,
     version: UpdateVersion,
 }
 
 impl Current {
-    /// The beginning of its text, for an error: whatever may stand there.
+    /// Returns the beginning of the text, for an error: the file may hold anything.
     pub fn excerpt(&self) -> String {
         const MOST: usize = 40;
         match self.text.char_indices().nth(MOST) {
@@ -27,7 +27,7 @@ impl Current {
 }
 
 impl Store {
-    /// What `current` holds; `None` if there is none.
+    /// Reads `current`; returns `None` if there is none.
     ///
     /// # Errors
     /// Fails if it cannot be read, or is no text.
@@ -48,11 +48,11 @@ impl Store {
         }))
     }
 
-    /// Sets `current` to `text`, if it is still what it was when it was read: of several processes that
-    /// try, one succeeds. `false`, and nothing changes, if it is something else by now.
+    /// Sets `current` to `text`, if it still has the content that was read: of several processes that try, one
+    /// succeeds. Returns `false`, and changes nothing, if its content is another by now.
     ///
     /// # Errors
-    /// Fails if it cannot be written; it may be written all the same.
+    /// Fails if it cannot be written. It may be written all the same.
     pub fn set_current(&self, previous: Option<&Current>, text: &str) -> Result<bool, StoreError> {
         let path = self.root.clone().join(CURRENT);
         let mode = match previous {
@@ -61,7 +61,7 @@ impl Store {
         };
         match self.put(&path, format!("{text}\n").into(), mode) {
             Ok(()) => Ok(true),
-            // A request that was repeated after its answer was lost finds what it has written itself.
+            // A request that is repeated after its answer was lost finds its own text.
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
                 let now = self.current()?;
                 Ok(now.is_some_and(|now| now.text == text))

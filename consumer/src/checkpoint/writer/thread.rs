@@ -10,25 +10,25 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 use super::{CheckpointWriter, NewState, PendingCheckpoints, WriterEvent};
 use crate::checkpoint::repository::Repository;
 
-/// Between two tries to write what could not be written.
+/// How long to wait before writing again what could not be written.
 const RETRY: Duration = Duration::from_secs(2);
-/// How long the last checkpoints may take.
+/// How long the writing of the last checkpoints may take.
 const LAST: Duration = Duration::from_secs(10);
-/// How long one that is being written then may take more.
+/// How much longer a checkpoint may then take that is already being written.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// The running thread.
+/// The running thread that writes checkpoints.
 pub struct WriterThread {
     pending: PendingCheckpoints,
     wake: Sender<()>,
-    /// Nothing comes from it; it is closed when the thread ends.
+    /// A channel without messages, which is closed when the thread ends.
     ended: Receiver<()>,
-    /// Whether all has been written.
+    /// The thread, which returns whether everything has been written.
     thread: JoinHandle<bool>,
 }
 
 impl WriterThread {
-    /// Starts it.
+    /// Starts the thread.
     ///
     /// # Errors
     /// Fails if the operating system gives no thread.
@@ -54,16 +54,16 @@ impl WriterThread {
         })
     }
 
-    /// Has `state` written; `false` if the thread has broken down.
+    /// Has `state` written. Returns `false` if the thread has broken down.
     #[must_use]
     pub fn keep(&self, state: NewState) -> bool {
         self.pending.add(state);
-        // If it is full the thread is going to look anyway.
+        // If the channel is full, the thread is going to look anyway.
         !matches!(self.wake.try_send(()), Err(TrySendError::Disconnected(())))
     }
 
-    /// Waits until all is durable; `false` if it has failed for too long, or the store does not answer. The
-    /// thread then ends when that does.
+    /// Waits until everything is durable. Returns `false` if that has failed for too long, or if the store does not
+    /// answer. In that case the thread ends when the store answers.
     ///
     /// # Errors
     /// Fails if the thread panicked.
@@ -76,9 +76,9 @@ impl WriterThread {
     }
 }
 
-/// Has all written that comes, by `write`, which tells whether it could be; what could not is tried again after
-/// `retry`, and what comes until then is pending. Ends when nobody wakes it any more, after `last` at the latest if
-/// something cannot be written. Whether all has been.
+/// Writes everything that comes with `write`, which returns whether it succeeded. What could not be written is tried
+/// again after `retry`; what comes until then stays pending. Ends when nobody wakes it any more, at most `last` after
+/// that if something cannot be written. Returns whether everything has been written.
 fn run(
     mut write: impl FnMut() -> bool,
     woken: &Receiver<()>,
@@ -105,7 +105,7 @@ fn run(
         if written || left.is_zero() {
             return written;
         }
-        // Nothing comes any more that it could be woken by.
+        // Nothing comes any more that could wake the thread.
         thread::sleep(retry.min(left));
     }
 }
@@ -162,7 +162,7 @@ mod tests {
     fn a_store_that_does_not_answer_holds_up_no_more_than_a_few_states() {
         let counting = Counting::kept_in(Arc::new(InMemory::new()));
         let partition = TopicPartition::new("t", 0);
-        // Its thread waits behind the first checkpoint, as for a store that does not answer.
+        // The writer's thread waits behind the first checkpoint, as it does for a store that does not answer.
         let (answer, answers) = bounded::<()>(0);
         let thread = WriterThread::start(counting.repository(), move |_told| {
             let _ = answers.recv();
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_written_is_tried_again_when_it_is_time() {
-        // Without a place in between: what is sent has been received.
+        // The channel has no buffer, so that what is sent has been received.
         let (wake, woken) = bounded(0);
         let (tried, tries) = unbounded();
         let keeping = thread::spawn(move || {
@@ -209,7 +209,7 @@ mod tests {
         }
         drop(wake);
         assert!(!keeping.join().unwrap());
-        // When it was first woken, and at the end.
+        // One try was when it was first woken, and one at the end.
         assert_eq!(tries.len(), 2);
     }
 

@@ -7,29 +7,29 @@ use arrow::ipc;
 
 use super::{FormatError, wrong};
 
-/// An array without bytes of its own, as of NULLs or of runs, can have any length. Here it has as many rows
-/// as the offsets of a list can count.
+/// The most rows of an array without bytes of its own, as arrays of NULLs or of runs are. Such an array could have any
+/// length; here it has at most as many rows as the offsets of a list can count.
 const MOST_ROWS: usize = i32::MAX as usize;
 
-/// What is left of a batch's parts.
+/// The parts of a batch that have not been taken yet.
 pub(super) struct MessageParts {
     nodes: vec::IntoIter<Node>,
-    /// The length of each.
+    /// The length of each buffer.
     buffers: vec::IntoIter<usize>,
     /// How many buffers each column of views has besides the views.
     variadic: vec::IntoIter<usize>,
 }
 
-/// An array's own.
+/// An array's number of rows, and whether it has NULLs.
 struct Node {
     length: usize,
     has_nulls: bool,
 }
 
 impl MessageParts {
-    /// The parts of a batch whose body has `body` bytes.
+    /// Reads the parts of a batch whose body has `body` bytes.
     pub(super) fn of(batch: ipc::RecordBatch<'_>, body: usize) -> Result<Self, FormatError> {
-        // What a compressed one says of its length would be allocated before it is checked.
+        // The reader would allocate the length that a compressed buffer claims before checking it.
         if batch.compression().is_some() {
             return Err(wrong("it is compressed"));
         }
@@ -54,7 +54,8 @@ impl MessageParts {
         let nodes = nodes
             .flatten()
             .ok_or_else(|| wrong("the rows of a column cannot be so many"))?;
-        // Each has its own bytes: else copies of them would take more memory than there are bytes.
+        // Each buffer has its own bytes: if buffers shared bytes, copies of them would take more memory than there are
+        // bytes.
         let mut room = body;
         let buffers = batch.buffers().map(|buffers| {
             let buffers = buffers.iter().map(|buffer| {
@@ -83,7 +84,7 @@ impl MessageParts {
         })
     }
 
-    /// Takes the parts of an array of that type, and of those within it.
+    /// Takes the parts of an array of this type, and of the arrays within it.
     pub(super) fn take(&mut self, data_type: &DataType) -> Result<(), FormatError> {
         const OFFSET: usize = size_of::<i32>();
         const LARGE_OFFSET: usize = size_of::<i64>();
@@ -136,14 +137,14 @@ impl MessageParts {
                 }
             }
             DataType::Dictionary(index, _) => self.own(&[index.primitive_width().unwrap_or(1)])?,
-            // Numbers, of which the reader checks whether there are enough.
+            // These are numbers. The reader checks whether there are enough of them.
             _ => self.own(&[1])?,
         }
         Ok(())
     }
 
-    /// Takes an array's node, the bits that say what is NULL, and a buffer for each width, which has whole
-    /// values of so many bytes.
+    /// Takes an array's node, the bits that mark NULLs, and one buffer for each width. Such a buffer has whole values
+    /// of that many bytes.
     fn own(&mut self, widths: &[usize]) -> Result<(), FormatError> {
         let node = self.node()?;
         let bytes = self.buffer(1)?;

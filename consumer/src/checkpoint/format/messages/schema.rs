@@ -1,4 +1,4 @@
-//! Schemas whose types Arrow has.
+//! Checks that the types of a schema are types that Arrow has.
 
 use arrow::datatypes::{
     Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Schema,
@@ -9,7 +9,7 @@ use arrow::ipc::{self, DateUnit, Endianness, IntervalUnit, Precision, TimeUnit, 
 
 use super::{FormatError, FoundMessage, wrong};
 
-/// The schema of the message that `found` is, checked.
+/// Reads the schema of the message `found`, and checks it.
 pub(super) fn schema_of(found: &FoundMessage<'_>) -> Result<Schema, FormatError> {
     let schema = found
         .message
@@ -21,7 +21,7 @@ pub(super) fn schema_of(found: &FoundMessage<'_>) -> Result<Schema, FormatError>
     let fields = schema
         .fields()
         .ok_or_else(|| wrong("its schema has no columns"))?;
-    // A schema can name one field or one text many times; a writer does not.
+    // A schema could name one field or one text many times; no writer does that.
     let mut room = found.length;
     let metadata = schema.custom_metadata();
     for text in metadata.iter().flatten() {
@@ -34,8 +34,8 @@ pub(super) fn schema_of(found: &FoundMessage<'_>) -> Result<Schema, FormatError>
     Ok(fb_to_schema(schema))
 }
 
-/// Checks a field and those within it; flatbuffers' own check, which has been made, allows no more than 64
-/// levels. `room` is what the schema's bytes have left for fields and texts.
+/// Checks a field and those within it. The check of flatbuffers, which has been made before, allows at most 64 levels.
+/// `room` is what the schema's bytes have left for fields and texts.
 fn check_field(field: ipc::Field<'_>, room: &mut usize) -> Result<(), FormatError> {
     const LEAST_BYTES: usize = 8;
     take_room(LEAST_BYTES, room)?;
@@ -75,8 +75,8 @@ fn take_room(bytes: usize, room: &mut usize) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// Whether Arrow has the type of the field, as that of a column or of a dictionary's values, and a state may
-/// have it.
+/// Returns whether Arrow has the field's type, for a column or for a dictionary's values, and whether a state may have
+/// it.
 fn is_type(field: ipc::Field<'_>) -> bool {
     let children = field.children().map_or(0, |children| children.len());
     let first = field.children().and_then(|children| children.iter().next());
