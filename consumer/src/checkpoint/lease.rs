@@ -60,7 +60,7 @@ pub fn take(
     let (new, former) = (own.fingerprint()?, own.former_fingerprint()?);
     let taken = match (named, &stored) {
         (Some(named), Some(stored)) if own.is_same(stored) => {
-            // From here on it is found whatever the text of its plan becomes.
+            // From now on the query is found by its new identity, whatever the text of its plan becomes.
             let to_write = stored.is_former().then(|| own.beside(stored));
             Some((named, to_write))
         }

@@ -115,7 +115,7 @@ pub enum ListingError {
     NoQuery {
         /// The location as it was set.
         location: String,
-        /// What is in the file.
+        /// The text of `current`.
         text: String,
     },
     /// The location has no such partition.

@@ -1,12 +1,13 @@
-//! The query, live in the terminal.
+//! The dashboard, which shows a running query in the terminal.
 //!
 //! ```text
 //! events ──▶ status ──▶ watch (snapshot, table) ──▶ render      keys ──▶ view, commands
 //! ```
 //!
-//! Events are folded into a [`Snapshot`](crate::status::snapshot::Snapshot), whose result becomes a [`table`] of texts;
-//! the latest of both is in a watch channel, from where it is drawn, purely, as this viewer's [`view`] looks at it. Nothing is drawn unless
-//! something has changed, and then at most ten times a second. The query never waits for any of this.
+//! Events are folded into a [`Snapshot`](crate::status::snapshot::Snapshot), whose result becomes a [`table`] of texts.
+//! A watch channel holds the latest of both, and a pure function draws it as this viewer's [`view`] looks at it. The
+//! picture is drawn only when something has changed, and at most ten times a second. The query never waits for any of
+//! this.
 
 use std::io;
 use std::sync::Arc;
@@ -44,49 +45,49 @@ use terminal_snapshot::TerminalSnapshot;
 use theme::Theme;
 use view::View;
 
-/// Time between two pictures, at least.
+/// The least time between two pictures.
 const FRAME: Duration = Duration::from_millis(100);
 
-/// How it ended.
+/// How the dashboard ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Why it ended.
+    /// The reason for the end.
     pub end: DashboardEnd,
-    /// The last batch as a table shows it, to be printed when the screen is gone.
+    /// The last batch as a table, to be printed after the dashboard has given the screen back.
     pub last: Option<ShownBatch>,
 }
 
 /// Why the dashboard ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DashboardEnd {
-    /// The query has ended, and said so.
+    /// The query has ended, and has sent its last event.
     Stopped,
-    /// The user leaves without waiting for the query to end.
+    /// The user left without waiting for the query to end.
     Left,
     /// The query's events ended without [`QueryEvent::Stopped`](crate::event::QueryEvent::Stopped): it has failed.
     Lost,
 }
 
-/// Why the dashboard cannot go on.
+/// Why the dashboard failed.
 #[derive(Debug, Error)]
 pub enum DashboardError {
-    /// Threads or timers cannot be had.
+    /// The system gives no threads or timers.
     #[error("cannot start the dashboard: {0}")]
     Start(#[source] io::Error),
-    /// The terminal cannot be taken, read or drawn on.
+    /// The terminal cannot be taken over, read or drawn on.
     #[error("cannot use the terminal: {0}; OUTPUT=table needs none")]
     Terminal(#[source] io::Error),
 }
 
-/// Shows `events` until the query ends or the user leaves; what the user asks for goes to `commands`. Of the
-/// last batch at most so many `rows` are held.
+/// Shows `events` until the query ends or the user leaves. What the user asks of the query goes to `commands`. The
+/// dashboard holds at most `rows` rows of the last batch.
 ///
-/// Takes the whole terminal and SIGINT, SIGTERM, SIGHUP and SIGCONT: the first of the former three asks the query to
-/// stop, as `q` does, the second leaves at once; the latter has the terminal taken anew. Where nobody could continue
-/// the process, SIGTSTP is taken, too, and does nothing. The terminal is as before when
-/// this returns. A panic meanwhile, on any thread, gives it back too, and ends the process. Must be called by the
-/// process's first thread, as [`Screen::suspend`] says. Once taken, the three signals no longer end the process by
-/// themselves, even after this has returned: a caller that goes on for long handles them too.
+/// This takes the whole terminal and SIGINT, SIGTERM, SIGHUP and SIGCONT. The first of the former three asks the query
+/// to stop, as `q` does, and a second one leaves at once; SIGCONT makes the dashboard take the terminal again. If
+/// nobody could continue the process, SIGTSTP is taken too, and does nothing. When this returns, the terminal is as it
+/// was before. A panic meanwhile, on any thread, also gives the terminal back, and ends the process. The process's
+/// first thread must call this, as [`Screen::suspend`] says. Once taken, the three signals no longer end the process by
+/// themselves, even after this has returned: a caller that goes on for long must handle them too.
 pub fn run(
     events: Receiver<NamedEvent>,
     commands: Sender<QueryCommand>,
@@ -130,21 +131,21 @@ async fn show(
             due = drawn + idle(&shown, &view);
         }
         let key = tokio::select! {
-            // Keys first: nothing that the query does may make them wait.
+            // Keys come first: nothing that the query does may make them wait.
             biased;
             read = input.next() => match read {
                 Some(Ok(Input::Key(key))) => Some(key),
-                // A new size, or focus: draw.
+                // After a new size or focus the picture is drawn again.
                 Some(Ok(_)) => { due = Instant::now(); None }
                 Some(Err(error)) => return Err(DashboardError::Terminal(error)),
-                // The terminal has gone.
+                // The terminal is gone.
                 None => return Ok(DashboardEnd::Left),
             },
             Some(signal) = signalled.recv() => match signal {
                 Signalled::End => Some(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)),
                 Signalled::Continued => {
                     if screen.take_again().is_err() {
-                        // The terminal has gone meanwhile.
+                        // The terminal is gone.
                         return Ok(DashboardEnd::Left);
                     }
                     due = Instant::now();
@@ -183,7 +184,7 @@ async fn show(
                         return Ok(DashboardEnd::Left);
                     }
                 }
-                // A query that has gone hears nothing; that it has is seen by its events.
+                // A query that is gone cannot be told anything; its events show that it is gone.
                 Asked::Query(command) => drop(commands.try_send(command)),
             }
             if view.frozen.is_none() {
@@ -194,7 +195,7 @@ async fn show(
     }
 }
 
-/// How long the picture stays right without any event: until the countdown's next step.
+/// Returns how long the picture stays right without any event: until the countdown's next step.
 fn idle(shown: &TerminalSnapshot, view: &View) -> Duration {
     let shown = &shown.status;
     let counts = shown.next_trigger.is_some_and(|due| due > Utc::now()) && view.frozen.is_none();

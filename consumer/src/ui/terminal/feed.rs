@@ -1,5 +1,5 @@
-//! The thread that folds the query's events into snapshots, apart from the one that draws: building the
-//! rows of a large result takes longer than a key may wait.
+//! The thread that folds the query's events into snapshots. It is not the thread that draws, because building the rows
+//! of a large result takes longer than a key may wait.
 
 use std::io;
 use std::sync::Arc;
@@ -14,14 +14,15 @@ use crate::event::{Batch, NamedEvent, QueryEvent, Receipt};
 use crate::status::updater::Updater;
 use crate::ui::table::ShownBatch;
 
-/// The running thread.
+/// The running thread that makes snapshots.
 pub struct SnapshotFeed {
     thread: JoinHandle<Option<ShownBatch>>,
     stop: Sender<()>,
 }
 
 impl SnapshotFeed {
-    /// Starts to publish what `events` amount to. Of the last batch it holds so many `rows`, as text.
+    /// Starts to publish the snapshots that `events` add up to. The thread holds `rows` rows of the last batch, as
+    /// text.
     pub fn start(
         events: Receiver<NamedEvent>,
         publish: watch::Sender<Arc<TerminalSnapshot>>,
@@ -34,10 +35,10 @@ impl SnapshotFeed {
         Ok(Self { thread, stop })
     }
 
-    /// Ends the thread, and gives the last batch that it has seen.
+    /// Ends the thread, and returns the last batch that it has seen.
     pub fn stop(self) -> Option<ShownBatch> {
         drop(self.stop);
-        // That it has panicked has been said by the panic's own message.
+        // If the thread panicked, the panic's own message has said so.
         self.thread.join().ok().flatten()
     }
 }
@@ -48,8 +49,8 @@ fn feed(
     publish: &watch::Sender<Arc<TerminalSnapshot>>,
     rows: usize,
 ) -> Option<ShownBatch> {
-    // Whoever holds a batch has not shown it yet, and a large one holds up the next. One that cannot be shown
-    // is told of where it is drawn.
+    // A batch that somebody holds counts as not shown yet, and a large one holds up the next. If a batch cannot be
+    // shown, the code that draws it reports this.
     let shown = |batch: &Batch| ShownBatch::of(batch, rows).ok();
     let mut updater = Updater::default();
     let mut last = None;
@@ -59,7 +60,7 @@ fn feed(
             recv(stopped) -> _ => None,
         };
         let Some(first) = first else {
-            // What the query said last, before its end was seen, is taken in too.
+            // The query's last events, sent before its end was seen, are included too.
             let batches = events
                 .try_iter()
                 .take(1_000)
@@ -72,7 +73,8 @@ fn feed(
                 None => last,
             };
         };
-        // What has arrived makes one snapshot; so much at most that a flood cannot hold the next one up.
+        // The events that have arrived make one snapshot. Their number is limited, so that a flood cannot hold the
+        // snapshot up.
         let (mut changed, mut ended, now) = (false, false, Utc::now());
         let (mut newest, mut taken_in) = (None, Vec::new());
         for named in std::iter::once(first).chain(events.try_iter().take(1_000)) {
@@ -91,7 +93,7 @@ fn feed(
             let next = publish.borrow().after(&mut updater, now);
             publish.send_replace(Arc::new(next));
         }
-        // A dashboard shows what comes last: given out is what has become part of a snapshot.
+        // The dashboard shows the newest result, so a batch counts as given out when it has become part of a snapshot.
         taken_in.iter().for_each(Receipt::acknowledge);
         if let Some(batch) = newest {
             last = shown(&batch);
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_came_before_the_stop_is_not_lost() {
-        // Which of two channels is looked at first is left to chance.
+        // Chance decides which of the two channels is looked at first.
         for _ in 0..20 {
             let (sender, events) = crossbeam_channel::unbounded();
             let (stop, stopped) = crossbeam_channel::bounded(0);

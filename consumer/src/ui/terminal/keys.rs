@@ -1,4 +1,4 @@
-//! Keys: each changes the view, or asks something of the query. Pure.
+//! Keys: each changes the view, or asks something of the query. The functions are pure.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::terminal_snapshot::TerminalSnapshot;
 use super::view::{Sort, View};
 use crate::command::QueryCommand;
 
-/// All keys and what they do: for the help, and in this order.
+/// All keys and what they do, in the order of the help.
 pub const KEYS: [(&str, &str); 12] = [
     ("q  Ctrl-C", "stop after this batch; again: leave at once"),
     ("?  F1", "this help"),
@@ -37,19 +37,19 @@ const INTERVALS_MS: [u64; 19] = [
     600_000, 1_800_000, 3_600_000, 21_600_000, 86_400_000,
 ];
 
-/// Rows that PgUp and PgDn move by.
+/// The rows by which PgUp and PgDn move.
 const PAGE: usize = 10;
 
-/// What a key asks for beyond the view.
+/// What a key asks for, beyond a change of the view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// Nothing.
+    /// The key asks for nothing.
     Nothing,
-    /// This, of the query.
+    /// The key asks this of the query.
     Query(QueryCommand),
-    /// To leave now, whatever the query does.
+    /// The user wants to leave now, whatever the query does.
     Leave,
-    /// To give the terminal back to the shell and stand still until that says otherwise.
+    /// The user wants to give the terminal to the shell, and to stop the process until the shell continues it.
     Suspend,
 }
 
@@ -126,7 +126,7 @@ fn stop(view: &mut View) -> Asked {
     Asked::Query(QueryCommand::Stop)
 }
 
-/// One step back: the help, then the freeze, then row and order.
+/// Goes one step back: first closes the help, then ends the freeze, then resets the row and the order.
 fn escape(view: &mut View) {
     if view.help {
         view.help = false;
@@ -137,7 +137,7 @@ fn escape(view: &mut View) {
     }
 }
 
-/// Moves the cursor among `rows` rows; `step` is given where it is, nowhere at first.
+/// Moves the cursor among `rows` rows. `step` gets the cursor's row, or `None` at first.
 fn scroll(view: &mut View, rows: usize, step: impl Fn(Option<usize>) -> usize) {
     view.cursor = rows
         .checked_sub(1)

@@ -1,7 +1,7 @@
-//! Warnings and errors of the log, on their way to the events pane.
+//! Sends warnings and errors of the log to the events pane.
 //!
-//! While the dashboard is open nothing else may write to the screen: whatever `tracing` is told from
-//! level WARN on becomes a [`Notice`] and takes the same way as every other event.
+//! While the dashboard is open, nothing else may write to the screen. Every message that `tracing` gets, from level
+//! WARN on, becomes a [`Notice`] and goes the same way as every other event.
 
 use std::fmt::{Debug, Write};
 
@@ -18,9 +18,9 @@ use crate::event::{Level, NamedEvent, Notice, QueryEvent, QueryName};
 
 /// A layer that sends warnings and errors to `events`, as notices of `query`.
 ///
-/// It never blocks: with a bounded channel that is full, a line is dropped rather than the program held up.
+/// The layer never blocks: if a bounded channel is full, the line is dropped, so that the program is not held up.
 ///
-/// It filters for itself alone: other layers see what they want to see.
+/// The layer filters only for itself: other layers still see what they want to see.
 pub fn layer<S>(query: QueryName, events: Sender<NamedEvent>) -> impl Layer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
@@ -41,7 +41,7 @@ impl<S: Subscriber> Layer<S> for Notices {
         };
         let mut line = LogLine::default();
         event.record(&mut line);
-        // A receiver that has gone, or is not keeping up, is no reason to fail.
+        // It is no reason to fail if the receiver is gone or does not keep up.
         let _ = self.events.try_send(NamedEvent {
             query: self.query.clone(),
             event: QueryEvent::Notice(Notice {
@@ -53,7 +53,7 @@ impl<S: Subscriber> Layer<S> for Notices {
     }
 }
 
-/// The message, then the fields as key = value.
+/// Collects the message, then the fields as key = value.
 #[derive(Default)]
 struct LogLine {
     message: String,

@@ -1,7 +1,8 @@
-//! The picture: a snapshot with its table, how one looks at it and the time, drawn. Pure, one widget a file.
+//! Draws the picture from a snapshot with its table, the view and the time. All functions are pure, and each file has
+//! one widget.
 //!
-//! Three layouts: *compact* from 60×16 on (what is least needed goes first), the same with taller charts
-//! where there are more rows, and *rich* from 130×34 on, with the charts beside the result.
+//! There are three layouts: *compact* from 60×16 on (the least needed parts go first), the same with taller charts if
+//! there are more rows, and *rich* from 130×34 on, with the charts beside the result.
 
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
@@ -31,10 +32,10 @@ mod throughput;
 mod too_small;
 mod waiting;
 
-/// The smallest terminal that there is a layout for.
+/// The size of the smallest terminal that has a layout.
 pub const SMALLEST: (u16, u16) = (60, 16);
 
-/// What every widget draws from.
+/// The data from which every widget is drawn.
 #[derive(Clone, Copy)]
 struct Scene<'a> {
     snapshot: &'a Snapshot,
@@ -44,7 +45,7 @@ struct Scene<'a> {
     now: DateTime<Utc>,
 }
 
-/// Draws `shown` as `view` looks at it at `now`.
+/// Draws `shown` at `now`, as `view` looks at it.
 pub fn render(frame: &mut Frame<'_>, shown: &TerminalSnapshot, view: &View, now: DateTime<Utc>) {
     let area = frame.area();
     let scene = Scene {
@@ -76,7 +77,7 @@ pub fn render(frame: &mut Frame<'_>, shown: &TerminalSnapshot, view: &View, now:
     }
 }
 
-/// One below the other: query, result, charts side by side, events.
+/// Draws the parts one below the other: query, result, charts side by side, events.
 fn compact(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let charts = match area.height {
         ..18 => 0,
@@ -110,11 +111,11 @@ fn compact(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     events::render(frame, events, scene);
 }
 
-/// The result over its throughput to the left, everything else to the right.
+/// Draws the result over its throughput on the left, and everything else on the right.
 fn rich(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let [left, right] =
         Layout::horizontal([Constraint::Fill(62), Constraint::Fill(38)]).areas(area);
-    // A short result leaves room to the chart, a long one takes it down to a third.
+    // A short result leaves its room to the chart. A long one leaves a third to it.
     let rows = u16::try_from(scene.table.rows.len() + 3).unwrap_or(u16::MAX);
     let result = rows.clamp(area.height / 2, area.height * 2 / 3);
     let [result, throughput] =

@@ -1,4 +1,4 @@
-//! Signals, as something to wait for.
+//! Turns signals into messages that can be waited for.
 
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -9,26 +9,25 @@ use tokio::sync::mpsc;
 
 use crate::job_control::can_be_continued;
 
-/// What a signal says.
+/// The meaning of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signalled {
-    /// To end.
+    /// The program is to end.
     End,
-    /// That the program goes on after it was stopped, and what was done with the terminal meanwhile is not known.
+    /// The program was stopped and goes on. It is unknown what was done with the terminal meanwhile.
     Continued,
-    /// To stand still until somebody continues it, which nobody could.
+    /// The program is to stop until somebody continues it, and nobody could.
     Stop,
 }
 
-/// The thread that waits for signals; dropping it ends it.
+/// The thread that waits for signals. Dropping this ends it.
 pub struct Signals {
     handle: Handle,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Signals {
-    /// Starts to wait; each signal is one message. SIGTSTP is left to the system where a shell can continue the
-    /// process.
+    /// Starts to wait; each signal is one message. SIGTSTP is left to the system if a shell can continue the process.
     pub fn start() -> io::Result<(Self, mpsc::UnboundedReceiver<Signalled>)> {
         let mut signals = Iterator::new([SIGCONT, SIGHUP, SIGINT, SIGTERM])?;
         if !can_be_continued() {
@@ -64,7 +63,7 @@ impl Drop for Signals {
     fn drop(&mut self) {
         self.handle.close();
         if let Some(thread) = self.thread.take() {
-            // It does nothing that could panic.
+            // The thread does nothing that could panic.
             let _ = thread.join();
         }
     }

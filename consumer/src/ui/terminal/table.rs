@@ -1,6 +1,6 @@
-//! The result as the terminal shows it: a text a cell, escaped, and how wide it is.
+//! The result as the terminal shows it: each cell as an escaped text, and the width of each column.
 //!
-//! Made once a result and not once a picture: a large one takes longer than a key may wait.
+//! The table is made once for each result, not for each picture: a large one takes longer than a key may wait.
 
 use arrow::error::ArrowError;
 
@@ -15,53 +15,55 @@ use crate::width::width;
 pub struct ResultTable {
     /// The columns, in the query's order.
     pub columns: Vec<TableColumn>,
-    /// The rows, in the query's order; of rows that only ever add up, the newest first.
+    /// The rows, in the query's order. If the query appends its rows, the newest come first.
     pub rows: Vec<TableRow>,
-    /// How many rows there are, more than are here if the result is large.
+    /// How many rows there are. They are more than `rows` has if the result is large.
     pub total_rows: u64,
-    /// Which rows each batch has: those of a query that appends come on top of the ones before, others replace them.
+    /// Which rows a batch has. The rows of a query that appends are added to those before; other rows replace those
+    /// before.
     pub mode: OutputMode,
-    /// The column that the query sorts by, in the first place.
+    /// The column that the query sorts by first.
     pub sorted_by: Option<usize>,
 }
 
 /// One column of the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableColumn {
-    /// Its name, escaped.
+    /// The column's name, escaped.
     pub name: String,
-    /// Whether it holds numbers.
+    /// Whether the column holds numbers.
     pub numeric: bool,
-    /// Digits after the point, if it has a fixed number of them.
+    /// The digits after the point, if the column has a fixed number of them.
     pub scale: Option<usize>,
-    /// Terminal columns that its widest cell takes, the name not counted.
+    /// The terminal columns of the widest cell, without the name.
     pub width: usize,
 }
 
 /// One row of the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableRow {
-    /// A cell for each column.
+    /// The cells, one for each column.
     pub cells: Vec<TableCell>,
-    /// Whether it was not there before the last batch.
+    /// Whether the row was not there before the last batch.
     pub new: bool,
 }
 
 /// One value of the result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TableCell {
-    /// The text to read: escaped, with all digits, and with the thousands of a quantity separated.
+    /// The text to read. It is escaped, has all digits, and the thousands of a quantity are separated.
     pub text: String,
     /// The number for bars and sorting; `None` for text and NULL.
     pub value: Option<f64>,
-    /// Whether it is NULL, which a text may look like.
+    /// Whether the value is NULL. A text may look the same.
     pub null: bool,
-    /// What the last batch added to it; `None` if nothing that its text shows, or if the row is new.
+    /// What the last batch added to the value; `None` if the text does not show a change, or if the row is new.
     pub change: Option<f64>,
 }
 
 impl ResultTable {
-    /// The table of `result`, where `self` was shown before: of rows that add up only those that came since are made.
+    /// Returns the table of `result`, if `self` was shown before. If rows are appended, only those that came since are
+    /// made.
     ///
     /// # Errors
     /// Fails if a value cannot be shown.
@@ -117,7 +119,7 @@ impl ResultTable {
         })
     }
 
-    /// How many of the first rows shown are the last ones of `result`.
+    /// Returns how many of the first rows shown are the last ones of `result`.
     fn still_shown(&self, columns: &[TableColumn], result: &QueryResult) -> usize {
         let is_same = |(now, shown): (&TableColumn, &TableColumn)| {
             (&now.name, now.numeric, now.scale) == (&shown.name, shown.numeric, shown.scale)
@@ -147,7 +149,7 @@ mod tests {
     use crate::event::Batch;
     use crate::event::samples::brands;
 
-    /// The table after all of these, and the result that it shows.
+    /// Returns the table after all of these batches, and the result that it shows.
     fn shown(batches: &[Arc<Batch>]) -> (ResultTable, QueryResult) {
         let start = (ResultTable::default(), QueryResult::default());
         batches.iter().fold(start, |(table, result), batch| {

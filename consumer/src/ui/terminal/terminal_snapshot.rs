@@ -1,4 +1,4 @@
-//! What the terminal draws: a snapshot, and its result as texts.
+//! The data that the terminal draws: a snapshot, and its result as texts.
 
 use std::sync::Arc;
 
@@ -14,13 +14,13 @@ use crate::status::updater::Updater;
 pub struct TerminalSnapshot {
     /// The snapshot, whose texts are not escaped.
     pub status: Snapshot,
-    /// Its result; the one before where that cannot be shown.
+    /// The snapshot's result, or the result before it if it cannot be shown.
     pub table: Arc<ResultTable>,
 }
 
 impl TerminalSnapshot {
-    /// What to draw at `now` of what `updater` holds, after `self`. The table is made anew only if the result is another
-    /// one. That it cannot be shown becomes a notice.
+    /// Returns what to draw at `now` of the data in `updater`, after `self`. The table is made anew only if the result
+    /// has changed. If the result cannot be shown, a notice says so.
     pub fn after(&self, updater: &mut Updater, now: DateTime<Utc>) -> Self {
         let snapshot = updater.snapshot();
         let mut table = Arc::clone(&self.table);

@@ -1,17 +1,17 @@
-//! The colours, all of them.
+//! All colours of the dashboard.
 //!
-//! Each is of middle brightness, so that it reads on a dark and on a light background alike; the terminal's
-//! own foreground is used for text, and no background is painted but behind badges. No meaning is carried
-//! by colour alone: with [`Theme::plain`] (`NO_COLOR`, see <https://no-color.org>) everything still reads.
+//! Each colour is of middle brightness, so that it can be read on a dark and on a light background. Text has the
+//! terminal's own foreground, and only badges have a painted background. No meaning depends on colour alone: with
+//! [`Theme::plain`] (`NO_COLOR`, see <https://no-color.org>) everything can still be read.
 
 use ratatui::style::{Color, Modifier, Style};
 
-/// How each kind of thing looks.
+/// The style of each kind of thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Theme {
-    /// What matters most.
+    /// The most important texts.
     pub strong: Style,
-    /// What matters least: labels, units, separators.
+    /// The least important texts: labels, units, separators.
     pub dim: Style,
     /// Frames of panes.
     pub frame: Style,
@@ -19,11 +19,11 @@ pub struct Theme {
     pub title: Style,
     /// The program's name, and keys.
     pub accent: Style,
-    /// What is well, or grew.
+    /// Values that are good, or grew.
     pub good: Style,
-    /// What one should look at.
+    /// Values that need attention.
     pub warn: Style,
-    /// What is wrong, or fell.
+    /// Values that are wrong, or fell.
     pub bad: Style,
     /// The chart of records per second.
     pub throughput: Style,
@@ -31,7 +31,7 @@ pub struct Theme {
     pub duration: Style,
     /// Bars in the result.
     pub bar: Style,
-    /// The unfilled rest of what is under way.
+    /// The part of a progress line that is not done yet.
     pub track: Style,
     /// The column that is sorted or drawn as bars.
     pub chosen: Style,
@@ -46,7 +46,7 @@ const RED: Color = Color::Indexed(167);
 const VIOLET: Color = Color::Indexed(98);
 
 impl Theme {
-    /// With colours.
+    /// Returns the theme with colours.
     pub fn coloured() -> Self {
         let colour = |colour| Style::new().fg(colour);
         Self {
@@ -62,10 +62,10 @@ impl Theme {
         }
     }
 
-    /// Without any colour: bold, dim and reversed text only.
+    /// Returns the theme without any colour: it has only bold, dim and reversed text.
     pub fn plain() -> Self {
         let plain = Style::new();
-        // Bold text may stand on a dim frame, and is not to become dim there.
+        // Bold text may stand on a dim frame, and must not become dim there.
         let bold = plain
             .add_modifier(Modifier::BOLD)
             .remove_modifier(Modifier::DIM);
@@ -88,7 +88,7 @@ impl Theme {
         }
     }
 
-    /// A short word on a ground of the colour of `style`.
+    /// Returns the style of a short word on a ground of the colour of `style`.
     pub fn badge(style: Style) -> Style {
         style.add_modifier(Modifier::REVERSED | Modifier::BOLD)
     }

@@ -1,4 +1,4 @@
-//! What only the viewer has: where one looks, not what there is to see.
+//! The view: the viewer's own state, which says how the snapshot is looked at.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -11,37 +11,37 @@ use super::theme::Theme;
 /// How this viewer looks at the snapshot.
 #[derive(Clone, Debug, PartialEq)]
 pub struct View {
-    /// The colours.
+    /// The colours and styles.
     pub theme: Theme,
-    /// The row under the cursor, counted in the order shown.
+    /// The row under the cursor, counted in the order that is shown.
     pub cursor: Option<usize>,
-    /// The column chosen for bars and sorting; if none, the first with numbers.
+    /// The column that is chosen for bars and sorting; `None` stands for the first with numbers.
     pub column: Option<usize>,
-    /// What rows are sorted by; if nothing, the query's own order.
+    /// The order of the rows; `None` stands for the query's own order.
     pub sort: Option<Sort>,
-    /// Since when the picture stands still.
+    /// When the picture was frozen; `None` if it is not.
     pub frozen: Option<DateTime<Utc>>,
     /// Whether the help is open.
     pub help: bool,
-    /// The interval that was asked for and is not there yet.
+    /// The interval that the viewer has asked for and the query has not set yet.
     pub asked: Option<Duration>,
     /// Whether the query was asked to stop.
     pub stopping: bool,
-    /// What is said in place of the keys, until the next one.
+    /// The note that stands in place of the keys, until the next key.
     pub note: Option<&'static str>,
 }
 
 /// An order of the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// By which column.
+    /// The column by which the rows are sorted.
     pub column: usize,
-    /// Largest first.
+    /// Whether the largest comes first.
     pub descending: bool,
 }
 
 impl View {
-    /// Looks at everything in the colours of `theme`.
+    /// Makes a view of everything in the colours of `theme`.
     pub fn new(theme: Theme) -> Self {
         Self {
             theme,
@@ -56,8 +56,8 @@ impl View {
         }
     }
 
-    /// The chosen column of `table`, if it has any: unless the viewer chose one, the number that the
-    /// query sorts by, or else its first number.
+    /// Returns the chosen column of `table`, if the table has any columns. Unless the viewer chose one, it
+    /// is the number that the query sorts by, or else the first number.
     pub fn chosen(&self, table: &ResultTable) -> Option<usize> {
         let is_numeric = |column: &usize| {
             let column = table.columns.get(*column);
@@ -75,7 +75,8 @@ impl View {
         })
     }
 
-    /// The rows of `table` in the order to show them. NULL comes last, equal rows stay in the query's order.
+    /// Returns the rows of `table` in the order to show them. NULL comes last, and equal rows stay in the query's
+    /// order.
     pub fn ordered<'a>(&self, table: &'a ResultTable) -> Vec<&'a TableRow> {
         let mut rows: Vec<&TableRow> = table.rows.iter().collect();
         let Some(sort) = self.sort.filter(|sort| sort.column < table.columns.len()) else {
@@ -115,7 +116,7 @@ mod tests {
         }
     }
 
-    /// The texts of one column's cells, sorted.
+    /// Returns the texts of one column's cells, sorted.
     fn sorted(numeric: bool, descending: bool, cells: &[TableCell]) -> Vec<(String, bool)> {
         let column = TableColumn {
             name: "c".to_owned(),

@@ -1,32 +1,32 @@
-//! Which columns of the result fit, and how wide each is. Pure arithmetic.
+//! Decides which columns of the result fit, and how wide each is. This is pure arithmetic.
 //!
-//! Numbers are never cut: half a number is a wrong number. Texts are, the widest first, and where that is
-//! not enough the columns scroll sideways with the chosen one, the first staying where it is.
+//! Numbers are never cut: half a number is a wrong number. Texts are cut, the widest first. If that is not enough, the
+//! columns scroll sideways with the chosen one, and the first column stays where it is.
 
 use crate::ui::terminal::table::{ResultTable, TableColumn};
 use crate::width::width;
 
-/// Columns between two columns.
+/// The columns of the terminal between two columns of the table.
 pub const GAP: usize = 2;
-/// After a number: room for ▲ or ▼.
+/// The columns after a number, which have room for ▲ or ▼.
 pub const MARK: usize = 1;
 /// The narrowest bar that still says something.
 const BAR: usize = 4;
 /// The widest bar that still belongs to its row.
 const WIDEST_BAR: usize = 48;
-/// What a text may be cut to.
+/// The least width to which a text may be cut.
 const NARROW: usize = 8;
-/// What a text may take before anything else is cut.
+/// The width that a text may have before anything else is cut.
 const WIDE: usize = 60;
 
-/// Where the columns and the bar go.
+/// The layout of the columns and the bar.
 #[derive(Debug, PartialEq)]
 pub struct ColumnLayout {
-    /// The columns shown, in order, each with its width; a number's mark is part of it.
+    /// The columns that are shown, in order, each with its width, which includes a number's mark.
     pub columns: Vec<(usize, usize)>,
-    /// Width of the bar; 0 for none.
+    /// The width of the bar; 0 if there is no bar.
     pub bar: usize,
-    /// Columns that are not shown, before and after those that are.
+    /// The number of columns that are not shown, before and after those that are.
     pub hidden: (usize, usize),
 }
 
@@ -47,7 +47,7 @@ pub fn plan(
     let columns_room = room.saturating_sub(tail);
     narrow(&table.columns, &mut widths, columns_room);
     let shown = window(&widths, chosen, columns_room);
-    // Where columns had to go, those that stay may have left more room than they need.
+    // If columns had to go, those that stay may have more room than they need.
     let mut spare = columns_room.saturating_sub(total(shown.iter().map(|i| widths[*i])));
     for i in &shown {
         let more = (natural(&table.columns[*i]) - widths[*i]).min(spare);
@@ -74,7 +74,7 @@ pub fn plan(
 }
 
 fn natural(column: &TableColumn) -> usize {
-    // A name keeps room for the arrow of its order.
+    // A name has room for the arrow of its order.
     let name = width(&column.name) + MARK;
     if column.numeric {
         (column.width + MARK).max(name)
@@ -90,7 +90,7 @@ fn total(widths: impl Iterator<Item = usize>) -> usize {
         .saturating_sub(GAP)
 }
 
-/// Takes from the widest text, again and again, until all fit or no text can give more.
+/// Narrows the widest text again and again, until all columns fit or no text can be narrowed further.
 fn narrow(columns: &[TableColumn], widths: &mut [usize], room: usize) {
     let mut over = total(widths.iter().copied()).saturating_sub(room);
     while over > 0 {
@@ -103,20 +103,20 @@ fn narrow(columns: &[TableColumn], widths: &mut [usize], room: usize) {
     }
 }
 
-/// The columns to show: the first, then as many as fit that end in, or begin before, the chosen one.
+/// Returns the columns to show: the first, then as many as fit that end in, or begin with, the chosen one.
 fn window(widths: &[usize], chosen: usize, room: usize) -> Vec<usize> {
     let all: Vec<usize> = (0..widths.len()).collect();
     if total(widths.iter().copied()) <= room || widths.is_empty() {
         return all;
     }
     let fits = |shown: &[usize]| total(shown.iter().map(|i| widths[*i])) <= room;
-    // The first names the row: it stays, if it leaves room for the chosen one.
+    // The first column names the row. It stays, if it leaves room for the chosen one.
     let mut shown = if fits(&[0, chosen]) && chosen > 0 {
         vec![0, chosen]
     } else {
         vec![chosen]
     };
-    // From the chosen one to the left, then to the right.
+    // The window grows from the chosen column to the left, then to the right.
     for i in (1..chosen).rev().chain(chosen + 1..widths.len()) {
         let wider = [shown.as_slice(), &[i]].concat();
         if !fits(&wider) {
@@ -152,7 +152,7 @@ mod tests {
     fn what_is_left_over_is_the_bar() {
         let table = table(&[("brand", false, 16), ("n", true, 6)]);
         let plan = plan(&table, 1, true, 4, 60);
-        // 16 + 2 + 7, then 2 + 4 for the change and 2 + 27 for the bar.
+        // The text column takes 16 + 2 + 7, the change 2 + 4, and the bar 2 + 27.
         assert_eq!(
             plan,
             ColumnLayout {

@@ -1,4 +1,4 @@
-//! How long each of the last batches took; those that overran the interval are set off.
+//! Draws how long each of the last batches took, and highlights those that took longer than the interval.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     let batches = &snapshot.history.batches;
     let skipped = batches.len().saturating_sub(usize::from(inner.width));
     let shown: Vec<_> = batches.iter().skip(skipped).collect();
-    // A batch of 0 ms took some time too, and is seen.
+    // A batch of 0 ms took some time too, and must be visible.
     let height = |ms: u64| (ms as f64).max(0.5);
     let style = |overran| if overran { theme.warn } else { theme.duration };
     let values: Vec<_> = shown

@@ -1,4 +1,4 @@
-//! What happened last: brokers, rebalances, warnings of the log. The newest is at the bottom.
+//! Draws the last events: brokers, rebalances, warnings of the log. The newest is at the bottom.
 
 use kafka_access::escape::escaped;
 use ratatui::Frame;
@@ -25,7 +25,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         .len()
         .saturating_sub(usize::from(inner.height));
     for (notice, row) in snapshot.notices.iter().skip(skipped).zip(inner.rows()) {
-        // A sign, so that gravity does not hang on colour alone.
+        // The sign shows the severity without colour.
         let (sign, style) = match notice.level {
             Level::Info => ("· ", theme.dim),
             Level::Warning => ("! ", theme.warn),

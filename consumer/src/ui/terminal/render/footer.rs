@@ -1,5 +1,5 @@
-//! The keys, most needed first; what does not fit is in the help. In their place stands what is to be said of the last
-//! one.
+//! Draws the keys, the most needed first; the help has those that do not fit. If the last key has a note, the note
+//! stands in their place.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

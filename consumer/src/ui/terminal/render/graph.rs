@@ -1,4 +1,4 @@
-//! Drawing with characters: filled curves of braille dots, columns and bars of eighth blocks.
+//! Draws charts with characters: filled curves of braille dots, columns and bars of eighth blocks.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,12 +8,12 @@ use ratatui::widgets::{RenderDirection, Sparkline, SparklineBar, Widget};
 
 use super::{Theme, pane::styled};
 
-/// Blocks filled from the left, in eighths.
+/// The blocks that are filled from the left, in eighths.
 const LEFT: [&str; 8] = [" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-/// Braille dots of the left and right half of a cell, from below.
+/// The braille dots of the left and right half of a cell, from below.
 const DOTS: [[u32; 4]; 2] = [[0x40, 0x04, 0x02, 0x01], [0x80, 0x20, 0x10, 0x08]];
 
-/// A bar of `value` where `largest` takes all of `columns`, in eighths of a column.
+/// Returns a bar for `value`, in eighths of a column; `largest` takes all of `columns`.
 pub fn bar(value: f64, largest: f64, columns: usize) -> String {
     let share = if largest > 0.0 {
         (value.abs() / largest).clamp(0.0, 1.0)
@@ -22,7 +22,7 @@ pub fn bar(value: f64, largest: f64, columns: usize) -> String {
     };
     let mut eighths = (share * columns as f64 * 8.0).round() as usize;
     if share > 0.0 {
-        // What is there is seen.
+        // A value above zero must be visible.
         eighths = eighths.max(1);
     }
     let mut filled = "█".repeat(eighths / 8);
@@ -32,9 +32,9 @@ pub fn bar(value: f64, largest: f64, columns: usize) -> String {
     filled
 }
 
-/// A thin line of `columns`, of which `share` is done.
+/// Returns a thin line of `columns`, of which `share` is done.
 pub fn progress<'a>(share: f64, columns: usize, theme: &Theme) -> [Span<'a>; 2] {
-    // Floor: full only when it is done.
+    // The number is rounded down, so that the line is full only when all is done.
     let done = (share.clamp(0.0, 1.0) * columns as f64) as usize;
     [
         styled("━".repeat(done), theme.accent),
@@ -42,7 +42,7 @@ pub fn progress<'a>(share: f64, columns: usize, theme: &Theme) -> [Span<'a>; 2] 
     ]
 }
 
-/// Fills `area` with the curve of `values`, the last at the right edge, two a column, `largest` at the top.
+/// Fills `area` with the curve of `values`, two in each column, the last at the right edge, with `largest` at the top.
 pub fn curve(buffer: &mut Buffer, area: Rect, values: &[f64], largest: f64, style: Style) {
     let dots = usize::from(area.height) * 4;
     let points = usize::from(area.width) * 2;
@@ -66,10 +66,10 @@ pub fn curve(buffer: &mut Buffer, area: Rect, values: &[f64], largest: f64, styl
     }
 }
 
-/// Fills `area` with a column for each of `values` with its style, the last at the right edge.
+/// Fills `area` with one column for each of `values`, in its style, the last at the right edge.
 pub fn columns(buffer: &mut Buffer, area: Rect, values: &[(f64, Style)], largest: f64) {
     let eighths = usize::from(area.height) * 8;
-    // The sparkline would round a small value to nothing, so that it is scaled here.
+    // The sparkline would round a small value to nothing, so the value is scaled here.
     let bar = |(value, style): &(f64, Style)| {
         let height = scaled(*value, largest, eighths) as u64;
         SparklineBar::from(height).style(*style)
@@ -81,7 +81,7 @@ pub fn columns(buffer: &mut Buffer, area: Rect, values: &[(f64, Style)], largest
         .render(area, buffer);
 }
 
-/// `value` in steps of which `largest` takes `steps`; at least one for what is not zero.
+/// Returns `value` in steps of which `largest` takes `steps`; at least one step if the value is not zero.
 fn scaled(value: f64, largest: f64, steps: usize) -> usize {
     if value <= 0.0 || largest <= 0.0 {
         return 0;
@@ -89,14 +89,14 @@ fn scaled(value: f64, largest: f64, steps: usize) -> usize {
     ((value / largest * steps as f64).round() as usize).clamp(1, steps)
 }
 
-/// The next number that reads well at the end of a scale, not below `x`.
+/// Returns the next number, not below `x`, that reads well at the end of a scale.
 pub fn round_up(x: f64) -> f64 {
     const STEPS: [f64; 9] = [1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0];
     if x <= 0.0 || !x.is_finite() {
         return 1.0;
     }
     let power = 10f64.powf(x.log10().floor());
-    // A hair less than `x`, so that 30 does not become 40 for an error in its last bit.
+    // The limit is slightly less than `x`, so that 30 does not become 40 because of an error in its last bit.
     STEPS
         .map(|step| step * power)
         .into_iter()

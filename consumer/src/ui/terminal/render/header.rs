@@ -1,4 +1,4 @@
-//! What runs, and when the next batch is due; the brokers below.
+//! Draws what runs, when the next batch is due, and the brokers below.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::number::{self, counted};
 use crate::status::snapshot::Phase;
 use crate::width::width;
 
-/// Other processes' checkpoints are marked as old when they are older than this, which is a look and a batch.
+/// The age at which other processes' checkpoints are marked as old, which is the time of a look and a batch.
 const STALE_SECONDS: u64 = 15;
-/// Columns that the brokers take at least, `brokers 3 of 3 up`.
+/// The least columns that the brokers take, as `brokers 3 of 3 up`.
 const COUNTS: usize = 18;
-/// Steps of the countdown.
+/// The steps of the countdown.
 const STEPS: usize = 10;
 
-/// Rows that the header takes in `columns`.
+/// Returns the rows that the header takes in `columns`.
 pub fn height(scene: &Scene<'_>, columns: u16) -> u16 {
     let behind = u16::from(scene.snapshot.gauges.behind.is_some());
     2 + behind + demo(scene, columns.saturating_sub(2)).len() as u16
 }
 
-/// The demo's hints, in one line if that holds them, else in a few. There are none outside the demo.
+/// Returns the demo's hints in one line, or in a few if one is not enough. There are none outside the demo.
 fn demo<'a>(scene: &Scene<'a>, columns: u16) -> Vec<Line<'a>> {
     const BADGE: &str = " DEMO ";
     let Scene {
@@ -89,7 +89,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     }
 }
 
-/// That reading is behind, by how much and for how long; in fewer words where there is less room.
+/// Returns a line that says by how much and for how long reading is behind, in fewer words if there is less room.
 fn behind<'a>(scene: &Scene<'a>, columns: u16) -> Option<Line<'a>> {
     const BADGE: &str = " BEHIND ";
     let Scene {
@@ -122,7 +122,7 @@ fn behind<'a>(scene: &Scene<'a>, columns: u16) -> Option<Line<'a>> {
     Some(Line::from(cut(spans, usize::from(columns))))
 }
 
-/// Batch number and countdown; or why there is none.
+/// Returns the batch number and the countdown, or the reason why there is none.
 fn trigger<'a>(scene: &Scene<'a>) -> Vec<Span<'a>> {
     let Scene {
         snapshot,
@@ -181,7 +181,7 @@ fn countdown<'a>(theme: &Theme, left: TimeDelta, interval: Duration) -> Vec<Span
     let left = left.to_std().unwrap_or_default();
     let passed = 1.0 - (left.as_secs_f64() / interval.as_secs_f64().max(1e-3)).min(1.0);
     let [done, rest] = progress(passed, STEPS, theme);
-    // Tenths only where they can be followed; always as wide, so that nothing jumps.
+    // Tenths are shown only while they can be followed. The width stays the same, so that nothing jumps.
     let text = match left.as_secs() {
         0..60 if interval <= Duration::from_secs(10) => format!("{:.1} s", left.as_secs_f64()),
         _ => number::duration(Duration::from_secs(left.as_secs() + 1)),
@@ -194,7 +194,7 @@ fn countdown<'a>(theme: &Theme, left: TimeDelta, interval: Duration) -> Vec<Span
     ]
 }
 
-/// The brokers, each with its state; only their numbers where there is no room for addresses.
+/// Returns the brokers, each with its state, or only their number if there is no room for addresses.
 fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
     let Scene {
         snapshot, theme, ..
@@ -220,7 +220,7 @@ fn brokers<'a>(scene: &Scene<'a>, columns: u16) -> Line<'a> {
         right.push(styled(text, colour));
     }
     let workers = counted(snapshot.query.workers as u64, "worker");
-    // What is paused matters more than how many workers there are.
+    // The paused partitions matter more than the number of workers.
     let taken = right.iter().map(Span::width).sum::<usize>() + width(&workers) + 3 + COUNTS;
     if snapshot.query.workers > 0 && taken <= usize::from(columns) {
         right.extend([dim(theme, " · "), Span::raw(workers)]);

@@ -1,4 +1,4 @@
-//! What may need attention: lag, dead letters; and what the query keeps.
+//! Draws what may need attention (lag, dead letters), and what the query stores.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::event::HeldBack;
 use crate::number::{bytes, count, duration};
 use crate::width::width;
 
-/// Rows of the pane where there is room for everything.
+/// The rows of the pane if there is room for everything.
 pub const TALL: u16 = 9;
 
-/// Columns that the trend of the lag takes at most: it is a hint, not a chart.
+/// The most columns of the lag's trend: it is a hint, not a chart.
 const WIDEST_TREND: u16 = 24;
 
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
@@ -43,7 +43,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         let open = (scene.now - since).to_std().unwrap_or_default();
         let open = Duration::from_secs(open.as_secs());
         let text = format!("{} · {}", count(records), duration(open));
-        // In fewer words where there is less room: why nothing is read must not be left out.
+        // If there is less room, there are fewer words: the reason why nothing is read must not be left out.
         let texts = [("behind a transaction", text.clone()), ("held back", text)];
         let fits = |(label, text): &(&str, String)| width(label) + width(text) < room;
         let (label, text) = texts
@@ -83,7 +83,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
             Style::new(),
         ));
     }
-    // In a narrow pane what does not fit is left out, not cut.
+    // In a narrow pane a line that does not fit is left out, not cut.
     lines.retain(|(label, value, _)| width(label) + width(value) < room);
     for ((label, value, style), row) in lines.into_iter().zip(inner.rows()) {
         let value_width = width(&value) as u16;
@@ -99,7 +99,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
     }
 }
 
-/// The lag of the last seconds, between its label and its value, where there is room.
+/// Draws the lag of the last seconds between its label and its value, if there is room.
 fn trend(frame: &mut Frame<'_>, row: Rect, value_width: u16, scene: &Scene<'_>) {
     let width = row.width.saturating_sub(value_width + 7).min(WIDEST_TREND);
     let area = Rect {

@@ -1,4 +1,4 @@
-//! The help: every key, what the signs mean, and the query in full.
+//! Draws the help: every key, what the signs mean, and the query in full.
 
 use kafka_access::escape::escaped;
 use ratatui::Frame;

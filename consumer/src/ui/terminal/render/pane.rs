@@ -1,4 +1,4 @@
-//! The frame around each part of the picture, and how lines are put against both edges of it.
+//! Draws the frame around each part of the picture, and aligns lines with both edges of it.
 
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -8,9 +8,9 @@ use ratatui::widgets::{Block, BorderType, Padding};
 use super::Theme;
 use crate::width::{truncated, width};
 
-/// A frame with `title` at its upper left and `note`, less important, at its upper right.
+/// Returns a frame with `title` at its upper left and the less important `note` at its upper right.
 ///
-/// The note goes first where there is no room for both.
+/// The note is left out first if there is no room for both.
 pub fn pane<'a>(theme: &Theme, title: &'a str, note: Vec<Span<'a>>, area: Rect) -> Block<'a> {
     let block = Block::bordered()
         .border_type(BorderType::Rounded)
@@ -31,9 +31,9 @@ pub fn pane<'a>(theme: &Theme, title: &'a str, note: Vec<Span<'a>>, area: Rect) 
     block.title(note.right_aligned())
 }
 
-/// The frame of a chart: `scale`, what its upper edge stands for, beside the title, `below` on the lower edge.
+/// Returns the frame of a chart: `scale`, the value at its upper edge, beside the title, and `below` on the lower edge.
 ///
-/// The scale goes where there is no room for it, `below` where the chart is low or narrow.
+/// The scale is left out if there is no room for it, and `below` if the chart is low or narrow.
 pub fn chart<'a>(
     theme: &Theme,
     title: &'a str,
@@ -53,7 +53,7 @@ pub fn chart<'a>(
     block
 }
 
-/// `left` and `right` in one line of `columns`; what does not fit is cut from the left part.
+/// Returns `left` and `right` in one line of `columns`; what does not fit is cut from the left part.
 pub fn both_edges<'a>(left: Vec<Span<'a>>, right: Vec<Span<'a>>, columns: u16) -> Line<'a> {
     let right_width: usize = right.iter().map(Span::width).sum();
     let room = usize::from(columns).saturating_sub(right_width + 1);
@@ -66,7 +66,7 @@ pub fn both_edges<'a>(left: Vec<Span<'a>>, right: Vec<Span<'a>>, columns: u16) -
     Line::from(line)
 }
 
-/// `spans` in at most `columns`, ended by `…` where something had to go.
+/// Returns `spans` in at most `columns`, ended by `…` if something was cut.
 pub fn cut(spans: Vec<Span<'_>>, columns: usize) -> Vec<Span<'_>> {
     if spans.iter().map(Span::width).sum::<usize>() <= columns {
         return spans;
@@ -76,7 +76,7 @@ pub fn cut(spans: Vec<Span<'_>>, columns: usize) -> Vec<Span<'_>> {
     for span in spans {
         let width = span.width();
         if width > room {
-            // With one column more than there is, so that the mark comes even where the span just fits.
+            // The text gets one column more than there is, so that the mark comes even if the span just fits.
             let cut = truncated(&format!("{} ", span.content), columns.min(room + 1)).into_owned();
             line.push(Span::styled(cut, span.style));
             break;
@@ -87,12 +87,12 @@ pub fn cut(spans: Vec<Span<'_>>, columns: usize) -> Vec<Span<'_>> {
     line
 }
 
-/// `text` without meaning of its own: what units and labels are.
+/// Returns `text` in the style of units and labels.
 pub fn dim<'a>(theme: &Theme, text: impl Into<std::borrow::Cow<'a, str>>) -> Span<'a> {
     Span::styled(text, theme.dim)
 }
 
-/// `text` in `style`.
+/// Returns `text` in `style`.
 pub fn styled<'a>(text: impl Into<std::borrow::Cow<'a, str>>, style: Style) -> Span<'a> {
     Span::styled(text, style)
 }

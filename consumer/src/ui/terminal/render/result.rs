@@ -1,4 +1,4 @@
-//! The pane of the result: its rows, or what it is waiting for.
+//! Draws the pane of the result: its rows, or what it is waiting for.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

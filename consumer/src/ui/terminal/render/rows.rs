@@ -1,4 +1,4 @@
-//! The rows of the result: texts left, numbers right, what changed marked, the chosen column as bars.
+//! Draws the rows of the result: texts left, numbers right, changes marked, and the chosen column as bars.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -13,18 +13,18 @@ use crate::number;
 use crate::ui::terminal::table::{TableCell, TableRow};
 use crate::width::{padded, width};
 
-/// Columns in front of each row: the mark of a new one.
+/// The columns in front of each row, for the mark of a new one.
 const FRONT: usize = 2;
 
-/// The part of the table that is seen, for the pane's title.
+/// The visible part of the table, for the pane's title.
 pub struct VisiblePart {
-    /// First and last row, counted from 1.
+    /// The first and the last visible row, counted from 1.
     pub rows: (usize, usize),
     /// The numbers of columns that are not shown, to the left and to the right.
     pub hidden: (usize, usize),
 }
 
-/// Draws the table into `area`, its names first.
+/// Draws the table into `area`, the column names first.
 pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> VisiblePart {
     let Scene {
         table, view, theme, ..
@@ -32,7 +32,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> VisiblePa
     let all = view.ordered(table);
     let height = usize::from(area.height.saturating_sub(1));
     let cursor = view.cursor.map(|row| row.min(all.len().saturating_sub(1)));
-    // The cursor stands in the middle, but for both ends: so where it is says what is seen.
+    // The cursor stands in the middle, except near both ends. So its place determines which rows are visible.
     let first = cursor
         .unwrap_or(0)
         .saturating_sub(height / 2)
@@ -99,7 +99,7 @@ pub fn render(frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) -> VisiblePa
     }
 }
 
-/// The names of the columns, that of the chosen one set off, that of the sorted one with an arrow.
+/// Returns the names of the columns. The chosen one is highlighted, and the sorted one has an arrow.
 fn names<'a>(
     scene: &Scene<'a>,
     plan: &ColumnLayout,
@@ -124,7 +124,7 @@ fn names<'a>(
             theme.dim
         };
         let name = format!("{}{arrow}", column.name);
-        // Without an arrow the name stands over the digits, with one the arrow over the marks.
+        // A name without an arrow stands over the digits. With an arrow, the arrow stands over the marks.
         let text = match column.numeric {
             true if arrow.is_empty() => padded(&name, width - MARK, true),
             true => padded(&name, *width, true),
@@ -166,7 +166,7 @@ fn cell<'a>(
     spans.push(Span::raw(gap));
 }
 
-/// The change in the chosen column of `row`, with its sign.
+/// Returns the change in the chosen column of `row`, with its sign.
 fn change(row: &TableRow, chosen: usize, scene: &Scene<'_>) -> String {
     let scale = scene.table.columns[chosen].scale;
     row.cells[chosen]

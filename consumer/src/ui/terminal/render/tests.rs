@@ -1,4 +1,4 @@
-//! Pictures of the whole dashboard, stored as text: what is drawn is what is reviewed.
+//! Pictures of the whole dashboard, stored as text, so that a review sees what is drawn.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,18 +21,18 @@ use crate::ui::terminal::terminal_snapshot::TerminalSnapshot;
 use crate::ui::terminal::theme::Theme;
 use crate::ui::terminal::view::{Sort, View};
 
-/// A dashboard at a time of its own.
+/// A dashboard with a clock of its own.
 struct Stage {
     updater: Updater,
     shown: TerminalSnapshot,
     view: View,
     now: DateTime<Utc>,
-    /// Whether its records have a size, and one in 500 is a dead letter.
+    /// Whether the records have a size, and one in 500 is a dead letter.
     is_counted: bool,
 }
 
 impl Stage {
-    /// A query that has just been started.
+    /// Returns a query that has just been started.
     fn opening(demo: &[&str]) -> Self {
         let now = DateTime::UNIX_EPOCH + TimeDelta::hours(12);
         let mut stage = Self {
@@ -55,7 +55,7 @@ impl Stage {
         stage
     }
 
-    /// A query that has just begun to read.
+    /// Returns a query that has just begun to read.
     fn started(demo: &[&str]) -> Self {
         let mut stage = Self::opening(demo);
         stage.tell(QueryEvent::Reading);
@@ -63,7 +63,7 @@ impl Stage {
         stage
     }
 
-    /// Four batches in, the last of which changed the order and brought a new row.
+    /// Returns a query after four batches, the last of which changed the order and brought a new row.
     fn running(demo: &[&str]) -> Self {
         Self::started(demo).after_batches()
     }
@@ -239,7 +239,7 @@ fn what_waits_behind_a_transaction_is_seen_beside_the_lag() {
     }
 }
 
-/// A running query whose lag goes from 3,900,000 by `step` every quarter of a second.
+/// Returns a running query whose lag goes from 3,900,000 by `step` every quarter of a second.
 fn behind(step: i64) -> Stage {
     let started = Stage {
         is_counted: false,
@@ -264,7 +264,7 @@ fn behind(step: i64) -> Stage {
 
 #[test]
 fn behind_and_when_it_will_have_caught_up() {
-    // 40,000 a second: of 3,900,000 are 3,700,000 left after 5 s, which take 92.5 s.
+    // The query catches up by 40,000 a second: after 5 s 3,700,000 of the 3,900,000 are left, which take 92.5 s.
     let stage = behind(-10_000);
     insta::assert_snapshot!("behind_small", stage.picture(80, 24));
     insta::assert_snapshot!("behind_smallest", stage.picture(60, 16));

@@ -1,4 +1,4 @@
-//! Records per second over time.
+//! Draws the records per second over time.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;

@@ -1,4 +1,4 @@
-//! For a terminal in which nothing would be readable: says so, and still how the query is.
+//! Draws a short message on the query's state if the terminal is too small for any layout.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};

@@ -1,4 +1,4 @@
-//! What the result is waiting for, and how far that is. It stands in place of the rows.
+//! Draws what the result is waiting for, and how far that is, in place of the rows.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ fn lines<'a>(scene: &Scene<'a>, columns: usize) -> Vec<Line<'a>> {
         ],
         Phase::CatchingUp => {
             let all = records + lag;
-            // A share for the eye: the rounding of a cast does not show.
+            // The share is only drawn, so the rounding of a cast does not show.
             let share = records as f64 / all as f64;
             let mut note = format!("{:.0} %", (share * 100.0).floor());
             if snapshot.gauges.rate >= 1.0 && lag > 0 {
