@@ -1,25 +1,25 @@
-//! Whether somebody could continue this process once it was stopped, as a shell's `fg` does.
+//! Finds out whether somebody could continue this process after it was stopped, as a shell's `fg` does.
 //!
 //! A process that stops itself where nobody continues it is lost: it hears no key, no Ctrl-C and no SIGTERM until
-//! SIGKILL. The system itself lets only a process group be stopped that has a parent in its session, but that may
-//! be a container's init, which never continues anyone. A shell with job control is known by two things: it put
-//! this process's group apart from its own, and it ignores SIGTSTP, or it could be stopped itself.
+//! SIGKILL. The system lets a process group be stopped only if it has a parent in its session, but that parent may be a
+//! container's init, which never continues anyone. A shell with job control has two marks: it put this process's group
+//! apart from its own, and it ignores SIGTSTP, because otherwise it could be stopped itself.
 
 use std::fs;
 
-/// What is said in place of stopping.
+/// The text that the user sees instead of a stop.
 pub const NOBODY: &str = "Ctrl-Z does nothing here: no shell could continue it";
 
-/// SIGTSTP in the set of signals that a process ignores, as Linux tells it.
+/// SIGTSTP in the set of signals that a process ignores, as Linux reports it.
 const STOP_FROM_TERMINAL: u64 = 1 << (libc::SIGTSTP - 1);
 
-/// Whether a shell with job control stands above this process in its session. Where the system does not tell what
-/// stands there, it counts as one.
+/// Returns whether a shell with job control stands above this process in its session. If the system does not tell what
+/// stands there, this returns `true`.
 pub fn can_be_continued() -> bool {
     let Some(own) = Process::read("self") else {
         return true;
     };
-    // Whoever started the leader of a session is in another one.
+    // The process that started the leader of a session is in another session.
     if own.session == own.id {
         return false;
     }
@@ -40,17 +40,17 @@ pub fn can_be_continued() -> bool {
     own.session == OUTSIDE
 }
 
-/// The number of each process outside of a container, as it is seen in there.
+/// The process number that every process outside of a container has inside of it.
 const OUTSIDE: i32 = 0;
 
-/// What Linux tells of a process.
+/// What Linux reports about a process.
 #[derive(Debug, PartialEq, Eq)]
 struct Process {
     id: i32,
     parent: i32,
     group: i32,
     session: i32,
-    /// A bit a signal.
+    /// The ignored signals, one bit for each.
     ignores: u64,
 }
 
@@ -62,7 +62,7 @@ impl Process {
 
     fn parse(stat: &str, status: &str) -> Option<Self> {
         let (id, _) = stat.split_once(' ')?;
-        // A program's name may have anything in it.
+        // A program's name may contain any character.
         let (_, behind_name) = stat.rsplit_once(')')?;
         let mut numbers = behind_name.split_whitespace().skip(1);
         let mut number = || numbers.next()?.parse().ok();
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_a_process_ignores_and_where_it_stands_are_read() {
-        // An interactive bash, as Linux 6.1 tells it: QUIT, TERM, TSTP, TTIN and TTOU.
+        // Linux 6.1 reports this for an interactive bash: QUIT, TERM, TSTP, TTIN and TTOU.
         let status = "Name:\tbash\nSigBlk:\t0000000000010000\nSigIgn:\t0000000000384004\n";
         let bash = Process::parse("812 (a) b) S 811 812 700 34816 812 4194304", status);
         let expected = Process {
@@ -97,7 +97,7 @@ mod tests {
         };
         assert_eq!(bash, Some(expected));
         assert_ne!(0x38_4004 & STOP_FROM_TERMINAL, 0);
-        // A container's init: TTIN and TTOU alone.
+        // A container's init ignores only TTIN and TTOU.
         assert_eq!(0x30_0000 & STOP_FROM_TERMINAL, 0);
         assert_eq!(Process::parse("812", status), None);
         assert_eq!(Process::parse("812 (a) S 1 2 3", ""), None);

@@ -1,12 +1,12 @@
-//! What the program makes of a type or a function, as a number that is raised when the same record gets another value.
+//! The meaning of a type or a function: a number that is raised when the same record gets another value.
 //!
-//! A kept state is the records before its offset as they were read then. Where one of them would be read otherwise
-//! today, the state and what is added to it would not go together. So a query's identity has the meaning of
-//! each type that it reads, and checkpoints with another one are refused by name. Everything begins with meaning
-//! 1, which is not written down: a query that uses nothing that has been raised keeps its identity.
+//! A stored state holds the records before its offset as they were read then. If one of them would be read differently
+//! today, the state and what is added to it would not fit together. So a query's identity has the meaning of each type
+//! that it reads, and checkpoints with another meaning are refused by name. Everything begins with meaning 1, which is
+//! not written down: a query that uses nothing that has been raised keeps its identity.
 //!
-//! A record that was a dead letter for its syntax, and is read now, raises nothing: that concerns every query alike,
-//! and the dead letters have told of each such record.
+//! No meaning is raised if a record was a dead letter for its syntax and can be read now: that concerns every query
+//! alike, and each such record was reported as a dead letter.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +19,11 @@ pub type Meanings = BTreeMap<String, u32>;
 
 /// A meaning above the first.
 struct Raised {
-    /// The type, in DDL words.
+    /// The type's name in DDL.
     name: &'static str,
     /// The newest meaning.
     number: u32,
-    /// What is otherwise since then.
+    /// What has changed with this meaning.
     since: &'static str,
 }
 
@@ -45,7 +45,7 @@ const WHOLE: &str = "floor and ceil of DECIMAL";
 const TEXT_OF_BYTES: &str = "CAST of BINARY to STRING";
 const TO_TIMESTAMP: &str = "to_timestamp";
 
-/// Functions of a plan that have a raised meaning, and what they were called before.
+/// The functions of a plan that have a raised meaning, with the names that they had before.
 const FUNCTIONS: [(&str, &str, &str); 10] = [
     (QUOTIENT, "decimal_divide(", "exact_divide("),
     (ARITHMETIC, "decimal_add(", "exact_add("),
@@ -59,7 +59,7 @@ const FUNCTIONS: [(&str, &str, &str); 10] = [
     (TO_TIMESTAMP, "to_timestamp_nanos(", "to_timestamp_nanos("),
 ];
 
-/// To be raised with each change of an answer.
+/// All raised meanings. Each change of an answer must raise one.
 const RAISED: [Raised; 12] = [
     Raised {
         name: STRING,
@@ -123,8 +123,7 @@ const RAISED: [Raised; 12] = [
     },
 ];
 
-/// The raised meanings of the types of those `columns` that are read from a record's value, and of what Kafka knows
-/// of it.
+/// Returns the raised meanings of the types of those `columns` that are read from a record's value or from Kafka.
 pub fn of_columns(columns: &Schema) -> Meanings {
     let mut names = BTreeSet::new();
     let columns = columns.fields().iter();
@@ -142,7 +141,7 @@ pub fn of_columns(columns: &Schema) -> Meanings {
         .collect()
 }
 
-/// The raised meanings of the `functions` that a query uses, by their names.
+/// Returns the raised meanings of the `functions` that a query uses, by their names.
 pub fn of_functions(functions: &BTreeSet<String>) -> Meanings {
     let is_used = |call: &str| functions.contains(call.trim_end_matches('('));
     let used = FUNCTIONS.iter().filter(|(_, call, _)| is_used(call));
@@ -153,7 +152,7 @@ pub fn of_functions(functions: &BTreeSet<String>) -> Meanings {
         .collect()
 }
 
-/// The text of a plan as it was before a function in it was raised: what is otherwise is said by its meaning.
+/// Returns the text of a plan as it was before a function in it was raised; its meaning says what has changed.
 pub fn before(plan: &str) -> String {
     let calls = FUNCTIONS.iter();
     calls.fold(plan.to_owned(), |plan, (_, call, before)| {
@@ -161,7 +160,7 @@ pub fn before(plan: &str) -> String {
     })
 }
 
-/// Adds the names of the types in `data_type` that can be in [`RAISED`].
+/// Adds the names of the types in `data_type` that may be in [`RAISED`].
 fn collect(data_type: &DataType, names: &mut BTreeSet<&'static str>) {
     let name = match data_type {
         DataType::List(item) => return collect(item.data_type(), names),
@@ -182,7 +181,7 @@ fn collect(data_type: &DataType, names: &mut BTreeSet<&'static str>) {
     names.insert(name);
 }
 
-/// In words, where `kept` has other meanings than `own`; one text for each name.
+/// Returns in words how the meanings of `kept` differ from `own`, one text for each name.
 pub(crate) fn differences(own: &Meanings, kept: &Meanings) -> Vec<String> {
     let names: BTreeSet<&String> = own.keys().chain(kept.keys()).collect();
     let number = |meanings: &Meanings, name: &String| meanings.get(name).copied().unwrap_or(1);

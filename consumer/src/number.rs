@@ -1,15 +1,15 @@
-//! Numbers for people: thousands separated, units that fit, never a digit of a decimal lost.
+//! Formats numbers for people: thousands are separated, units fit, and no digit of a decimal is lost.
 
 use std::time::Duration;
 
-/// A count, `1,234,567`.
+/// Formats a count: `1,234,567`.
 pub fn count(n: u64) -> String {
     grouped(&n.to_string())
 }
 
-/// The digits of a number as it was printed, thousands separated: `-1234567.50` is `-1,234,567.50`.
+/// Separates the thousands of a printed number: `-1234567.50` becomes `-1,234,567.50`.
 ///
-/// Works on the text, so that a decimal of any precision keeps every digit.
+/// This works on the text, so that a decimal of any precision keeps every digit.
 pub fn grouped(digits: &str) -> String {
     let (sign, rest) = match digits.strip_prefix('-') {
         Some(rest) => ("-", rest),
@@ -31,9 +31,9 @@ pub fn grouped(digits: &str) -> String {
     out
 }
 
-/// A floating-point number with at most six decimals, without zeros at their end.
+/// Formats a floating-point number with at most six decimals, without zeros at their end.
 ///
-/// Very large and very small ones are written with an exponent, to four digits.
+/// Very large and very small numbers are written with an exponent, to four digits.
 pub fn float(x: f64) -> String {
     if !x.is_finite() {
         return if x.is_nan() {
@@ -49,8 +49,8 @@ pub fn float(x: f64) -> String {
     grouped(text.trim_end_matches('0').trim_end_matches('.'))
 }
 
-/// A change with its sign, `+1,234.50`, with `scale` decimals; six at most, and only needed ones, where
-/// the column has no scale of its own. Empty if there is nothing to see at that precision.
+/// Formats a change with its sign and `scale` decimals: `+1,234.50`. If the column has no scale of its own, it has at
+/// most six decimals, and only needed ones. Returns an empty text if nothing is visible at that precision.
 pub fn change(x: f64, scale: Option<usize>) -> String {
     let text = match scale {
         Some(scale) => grouped(&format!("{x:.scale$}")),
@@ -63,7 +63,7 @@ pub fn change(x: f64, scale: Option<usize>) -> String {
     }
 }
 
-/// About how many, in at most five characters: `950`, `12.3k`, `4.2M`.
+/// Formats a rough number in at most five characters: `950`, `12.3k`, `4.2M`.
 pub fn short(x: f64) -> String {
     const UNITS: [&str; 5] = ["", "k", "M", "G", "T"];
     let (mut x, mut unit) = (x, 0);
@@ -80,10 +80,10 @@ pub fn short(x: f64) -> String {
     )
 }
 
-/// A number of bytes in binary units, `2.1 MiB`.
+/// Formats a number of bytes in binary units: `2.1 MiB`.
 pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    // Only a picture of the size: the rounding of a cast does not show.
+    // The text only gives an idea of the size, so the rounding of a cast does not show.
     let (mut x, mut unit) = (n as f64, 0);
     while x >= 1023.5 && unit < UNITS.len() - 1 {
         x /= 1024.0;
@@ -93,7 +93,7 @@ pub fn bytes(n: u64) -> String {
     format!("{x:.decimals$} {}", UNITS[unit])
 }
 
-/// A duration in the unit that reads best: `85 ms`, `2.5 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
+/// Formats a duration in the unit that reads best: `85 ms`, `2.5 s`, `12 s`, `3 min 20 s`, `2 h 5 min`.
 pub fn duration(d: Duration) -> String {
     let (ms, s) = (d.as_millis(), d.as_secs());
     match s {
@@ -107,7 +107,7 @@ pub fn duration(d: Duration) -> String {
     }
 }
 
-/// `1 row`, `2 rows`.
+/// Formats a count with its noun: `1 row`, `2 rows`.
 pub fn counted(n: u64, what: &str) -> String {
     format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
 }

@@ -11,12 +11,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub struct TopicPartition {
     /// The topic's name.
     pub topic: Arc<str>,
-    /// The partition's number in it, from 0.
+    /// The partition's number in the topic, from 0.
     pub partition: i32,
 }
 
 impl TopicPartition {
-    /// Partition `partition` of `topic`.
+    /// Makes partition `partition` of `topic`.
     pub fn new(topic: &str, partition: i32) -> Self {
         Self {
             topic: topic.into(),
@@ -24,7 +24,7 @@ impl TopicPartition {
         }
     }
 
-    /// The partition that is shown as `text`: the topic, `-`, and the number.
+    /// Parses the partition that is shown as `text`: the topic, `-`, and the number.
     pub fn parse(text: &str) -> Option<Self> {
         let (topic, partition) = text.rsplit_once('-')?;
         let parsed = Self::new(topic, partition.parse().ok()?);
@@ -39,7 +39,7 @@ impl Display for TopicPartition {
     }
 }
 
-/// How people read which `partitions` these are, for instance `transactions 0-2, 5`.
+/// Returns the names of `partitions` as people read them, for instance `transactions 0-2, 5`.
 pub fn names(partitions: &[TopicPartition]) -> String {
     let mut sorted = partitions.to_vec();
     sorted.sort();
@@ -62,20 +62,20 @@ pub fn names(partitions: &[TopicPartition]) -> String {
     }
 }
 
-/// What tells a topic from another one of the same name, before or after it. Brokers give it to each topic that is
-/// created.
+/// The id that distinguishes a topic from others of the same name, before or after it. Brokers give one to each topic
+/// that is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TopicId(u128);
 
 impl TopicId {
-    /// The id of these bits; all 0 is none.
+    /// Returns the id with these bits; `None` if all are 0, which stands for no id.
     pub fn of_bits(most_significant: i64, least_significant: i64) -> Option<Self> {
         let bits = |half: i64| u128::from(half.cast_unsigned());
         let id = bits(most_significant) << 64 | bits(least_significant);
         (id != 0).then_some(Self(id))
     }
 
-    /// The id that is shown as `text`.
+    /// Parses the id that is shown as `text`.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let id = u128::from_be_bytes(bytes.try_into().ok()?);
@@ -83,25 +83,25 @@ impl TopicId {
     }
 }
 
-/// Kafka's own tools show it so, too: in base64 for URLs.
+/// Shows the id as Kafka's own tools do: in base64 for URLs.
 impl Display for TopicId {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         URL_SAFE_NO_PAD.encode(self.0.to_be_bytes()).fmt(f)
     }
 }
 
-/// A record's place in its partition; of an end, one past the last record's.
+/// A record's place in its partition. The end of a log is the offset behind its last record.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Offset(pub i64);
 
 impl Offset {
-    /// The offset after this one.
+    /// Returns the offset after this one.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
-    /// How many offsets lie from `earlier` to this one; 0 if it is not earlier.
+    /// Returns how many offsets lie from `earlier` to this one; 0 if `earlier` is not earlier.
     pub fn since(self, earlier: Self) -> u64 {
         u64::try_from(self.0 - earlier.0).unwrap_or(0)
     }
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_topics_id_is_shown_as_kafkas_tools_show_it() {
-        // Java's UUID of these bits and Kafka's Uuid have it so.
+        // Java's UUID of these bits, as Kafka's Uuid shows it, has this text.
         let id = TopicId::of_bits(0x0123_4567_89ab_cdef, -0x0123_4567_89ab_cdf0).unwrap();
         assert_eq!(id.to_string(), "ASNFZ4mrze_-3LqYdlQyEA");
         assert_eq!(TopicId::parse("ASNFZ4mrze_-3LqYdlQyEA"), Some(id));

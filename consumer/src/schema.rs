@@ -1,8 +1,8 @@
-//! The table that a topic's records make: names and types of its columns.
+//! The table that a topic's records make: the names and types of its columns.
 //!
-//! The user's columns come from SCHEMA, written in the words of Spark SQL's DDL ([`TableSchema::parse`]),
-//! or from the topic's first records ([`infer`](infer::infer)). Behind them stand the columns that every
-//! record has, whatever is in it ([`metadata`]).
+//! The user's columns come from SCHEMA, written as Spark SQL's DDL ([`TableSchema::parse`]), or from the topic's first
+//! records ([`infer`](infer::infer)). Behind them come the columns that every record has, whatever its value holds
+//! ([`metadata`]).
 //!
 //! | DDL | Arrow |
 //! |---|---|
@@ -18,8 +18,8 @@
 //! | `BINARY` (base64 in JSON, as in Spark) | `Binary` |
 //! | `ARRAY<T>`, `STRUCT<a: T, …>` | `List`, `Struct` |
 //!
-//! Text is `Utf8View` because that is what DataFusion itself makes of VARCHAR, so that literals and
-//! casts need no conversion, and because it groups by it fastest: up to 12 bytes stand in the view.
+//! Text is `Utf8View` because DataFusion itself makes VARCHAR into that type, so that literals and casts need no
+//! conversion, and because grouping by it is fastest: texts of up to 12 bytes stand in the view.
 //!
 //! A schema is a value: parsing and inferring read nothing but their argument.
 
@@ -38,7 +38,8 @@ pub use crate::format::json::infer;
 pub use ddl::SchemaError;
 pub(crate) use epoch::EpochUnit;
 
-/// How deep ARRAY and STRUCT may stand in one another: far above any need, far below the stack's end.
+/// The greatest depth to which ARRAY and STRUCT may be nested: far above any need, and far below what the stack can
+/// hold.
 pub(crate) const MAX_DEPTH: usize = 32;
 
 /// The columns of a topic's table.
@@ -50,15 +51,15 @@ pub struct TableSchema {
 }
 
 impl TableSchema {
-    /// Reads a schema in DDL words: `card_brand STRING, amount DECIMAL(12,2)`.
+    /// Reads a schema in DDL: `card_brand STRING, amount DECIMAL(12,2)`.
     ///
     /// # Errors
-    /// What is wrong, at which character, and how to mend it.
+    /// Fails if the text is no schema. The error says what is wrong, at which character, and how to mend it.
     pub fn parse(ddl: &str) -> Result<Self, SchemaError> {
         ddl::parse(ddl)
     }
 
-    /// For columns whose names and types are known to be good: by the parser, or by inference.
+    /// Makes a schema of columns that the parser or the inference has checked.
     pub(crate) fn new(columns: Vec<Field>) -> Self {
         let columns = Fields::from(columns);
         let declared = columns
@@ -73,18 +74,18 @@ impl TableSchema {
         }
     }
 
-    /// The columns of [`Self::table`] as they were declared: those of numbers that are timestamps say what the numbers
-    /// count, which is nothing to a query.
+    /// Returns the columns of [`Self::table`] as they were declared. Columns of numbers that are timestamps say what
+    /// the numbers count, which a query need not know.
     pub(crate) fn declared(&self) -> &SchemaRef {
         &self.declared
     }
 
-    /// The user's columns only, in their order, as they were declared.
+    /// Returns only the user's columns, in their order, as they were declared.
     pub fn columns(&self) -> &SchemaRef {
         &self.columns
     }
 
-    /// The whole table as a query sees it: the user's columns, then [`metadata::columns`].
+    /// Returns the whole table as a query sees it: the user's columns, then [`metadata::columns`].
     pub fn table(&self) -> &SchemaRef {
         &self.table
     }
@@ -98,7 +99,7 @@ impl FromStr for TableSchema {
     }
 }
 
-/// The user's columns as DDL; [`TableSchema::parse`] makes the same schema of it.
+/// Writes the user's columns as DDL, of which [`TableSchema::parse`] makes the same schema.
 impl fmt::Display for TableSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, column) in self.columns.fields().iter().enumerate() {
@@ -115,7 +116,7 @@ impl fmt::Display for TableSchema {
     }
 }
 
-/// The type of a field in DDL words, for schemas and messages.
+/// The type of a field as DDL, for schemas and messages.
 pub(crate) struct TypeName<'a>(pub(crate) &'a Field);
 
 impl fmt::Display for TypeName<'_> {
@@ -157,7 +158,7 @@ impl fmt::Display for TypeName<'_> {
     }
 }
 
-/// A column's name, back-quoted where it needs to be.
+/// A column's name, in back quotes if it needs them.
 struct QuotedName<'a>(&'a str);
 
 impl fmt::Display for QuotedName<'_> {
@@ -178,13 +179,13 @@ fn not_null(field: &Field, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
 }
 
-/// An instant in microseconds since 1970, in UTC: the type of TIMESTAMP.
+/// Returns the type of TIMESTAMP: an instant in microseconds since 1970, in UTC.
 pub(crate) fn timestamp() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
-/// Names already taken in one table or STRUCT. SQL does not tell upper from lower case in a name,
-/// so neither may a schema.
+/// The names that are taken in one table or STRUCT. SQL does not distinguish upper from lower case in a name, so a
+/// schema may not either.
 pub(crate) struct Names(HashSet<String>);
 
 impl Names {
@@ -192,7 +193,7 @@ impl Names {
         Self(HashSet::new())
     }
 
-    /// Whether `name` was free.
+    /// Takes `name`. Returns whether it was free.
     pub(crate) fn take(&mut self, name: &str) -> bool {
         self.0.insert(name.to_lowercase())
     }

@@ -1,8 +1,9 @@
-//! What people and programs see of a query: the dashboard in a terminal, tables and lines of JSON.
+//! The user interfaces, which show a query to people and programs: the dashboard in a terminal, tables and lines of
+//! JSON.
 //!
-//! What is printed is one [`Output`] a format, which is fed with the query's events in order. An output writes to
-//! whatever it is given, and to nothing else; it never decides what is computed. The reader at the other end may leave
-//! at any time (`| head`): that is [`OutputError::Closed`], an end like any other and not a failure.
+//! Each printed format is one [`Output`], which gets the query's events in order. An output writes only to what it is
+//! given, and never decides what is computed. The reader at the other end may leave at any time (`| head`): the output
+//! then returns [`OutputError::Closed`], which is an end and not a failure.
 
 use std::io;
 
@@ -25,15 +26,15 @@ pub mod terminal;
 
 /// Takes a query's events and shows them in its own way.
 pub trait Output {
-    /// Shows `event`, and has written it out when it returns.
+    /// Shows `event`; when this returns, the event has been written out.
     fn event(&mut self, event: &QueryEvent) -> Result<(), OutputError>;
 }
 
-/// Has `output` show `event`. Rows that a checkpoint waits for are acknowledged when they are written and `sync` has
+/// Shows `event` with `output`. Rows that a checkpoint waits for are acknowledged when they are written and `sync` has
 /// returned.
 ///
 /// # Errors
-/// Fails if it cannot be shown; its rows are not acknowledged then.
+/// Fails if the event cannot be shown; then its rows are not acknowledged.
 pub fn deliver(
     output: &mut impl Output,
     event: &QueryEvent,
@@ -52,10 +53,10 @@ pub fn deliver(
 /// Why an output takes no more events.
 #[derive(Debug, Error)]
 pub enum OutputError {
-    /// Whoever read the output has gone. The query may stop; nothing is wrong.
+    /// The reader of the output is gone. The query may stop; nothing is wrong.
     #[error("the reader of the output has gone")]
     Closed,
-    /// It cannot be written.
+    /// The output cannot be written.
     #[error("cannot write the result: {0}")]
     Write(io::Error),
     /// A value of the result cannot be shown.
@@ -84,7 +85,7 @@ mod tests {
     use crate::event::{Batch, Delivery, Receipt};
     use crate::ui::json::Json;
 
-    /// What is told of a batch that is written to `out`.
+    /// Returns what is reported of a batch that is written to `out`.
     fn told(out: impl Write, sync: impl FnOnce() -> io::Result<()>) -> Vec<Delivery> {
         let (tell, told) = unbounded();
         let batch = Batch {

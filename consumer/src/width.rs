@@ -1,6 +1,6 @@
-//! How many columns of a terminal a text takes: not its bytes, not its characters.
+//! Measures how many columns of a terminal a text takes, which is not the number of its bytes or characters.
 //!
-//! `日本` takes four, `é` one even when written as two code points. Everything that aligns text
+//! `日本` takes four columns, and `é` takes one even if it is written as two code points. All code that aligns text
 //! measures and cuts it here, so that tables stay straight with any script in them.
 
 use std::borrow::Cow;
@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// Columns that `text` takes.
+/// Returns the columns that `text` takes.
 pub fn width(text: &str) -> usize {
-    // Grapheme by grapheme, as ratatui lays text out: a joined emoji is one picture.
+    // The text is measured grapheme by grapheme, as ratatui lays it out: a joined emoji is one picture.
     if text.is_ascii() {
         text.len()
     } else {
@@ -18,7 +18,7 @@ pub fn width(text: &str) -> usize {
     }
 }
 
-/// `text` in at most `columns`, ended by `…` where something had to go.
+/// Returns `text` in at most `columns`, ended by `…` if something was cut.
 pub fn truncated(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
@@ -34,7 +34,7 @@ pub fn truncated(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(kept.chain(["…"]).collect())
 }
 
-/// `text` cut or filled up with spaces to exactly `columns`, against the right edge if `right`.
+/// Returns `text` cut or filled up with spaces to exactly `columns`, aligned right if `right`.
 pub fn padded(text: &str, columns: usize, right: bool) -> String {
     let text = truncated(text, columns);
     let fill = " ".repeat(columns - width(&text));

@@ -1,8 +1,8 @@
-//! Reads a schema in DDL words, such as `card_brand STRING, amount DECIMAL(12,2)`.
+//! Reads a schema in DDL, such as `card_brand STRING, amount DECIMAL(12,2)`.
 //!
-//! What Spark's `StructType.fromDDL` takes is taken here, with the same meaning, less MAP and the
-//! interval types. Every error names the character where it is (counted from 1) and what would be right.
-//! Never guesses: a type that is not known is an error, not a string.
+//! This reads what Spark's `StructType.fromDDL` reads, with the same meaning, except for MAP and the interval types.
+//! Every error names the character where it is (counted from 1) and what would be right. Nothing is guessed: an unknown
+//! type is an error, not a string.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const TYPES: &str = "STRING, BOOLEAN, TINYINT, SMALLINT, INT, BIGINT, FLOAT, DOU
 /// Why a schema is refused. `at` counts characters from 1.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SchemaError {
-    /// Nothing but blanks.
+    /// The text is empty or blank.
     #[error(
         "SCHEMA is empty: name each column and its type, as in `card_brand STRING, amount DECIMAL(12,2)`"
     )]
@@ -35,62 +35,62 @@ pub enum SchemaError {
         expected: String,
         /// What is there.
         found: String,
-        /// Where.
+        /// The character.
         at: usize,
     },
-    /// A quote or a character that no word begins with.
+    /// A quote is not closed, or no word begins with this character.
     #[error("SCHEMA: {what} at character {at}")]
     BadText {
-        /// What is wrong with it.
+        /// What is wrong.
         what: String,
-        /// Where.
+        /// The character.
         at: usize,
     },
-    /// A type that is not one of ours.
+    /// The type is unknown.
     #[error(
         "SCHEMA: unknown type '{name}' of column '{column}' at character {at}; types are {TYPES}"
     )]
     UnknownType {
-        /// The word.
+        /// The unknown word.
         name: String,
         /// The column, with the path to it inside STRUCTs.
         column: String,
         /// Where the type's word begins.
         at: usize,
     },
-    /// A type with an argument that it cannot have.
+    /// A type has an argument that it cannot have.
     #[error("SCHEMA: {what} of column '{column}' at character {at}")]
     BadType {
-        /// What is wrong with it, and what would be right.
+        /// What is wrong with the type, and what would be right.
         what: String,
         /// The column.
         column: String,
         /// Where the type's word begins.
         at: usize,
     },
-    /// A name that is already taken, in whatever case.
+    /// The name is already taken, in upper or lower case.
     #[error(
         "SCHEMA: column '{column}' at character {at} is there twice (upper and lower case are the same in SQL)"
     )]
     Duplicate {
-        /// The second one.
+        /// The second column of that name.
         column: String,
-        /// Where it begins.
+        /// The character where it begins.
         at: usize,
     },
-    /// A name that a column from Kafka has.
+    /// The name belongs to a column from Kafka.
     #[error(
         "SCHEMA: '{column}' at character {at} is a column that each record has from Kafka; leave it out of SCHEMA"
     )]
     Reserved {
         /// The name.
         column: String,
-        /// Where it begins.
+        /// The character where it begins.
         at: usize,
     },
 }
 
-/// Does what [`TableSchema::parse`] does. A byte-order mark, with which some editors begin a file, is passed over.
+/// Does what [`TableSchema::parse`] does, and skips a byte-order mark, with which some editors begin a file.
 pub(super) fn parse(ddl: &str) -> Result<TableSchema, SchemaError> {
     let ddl = ddl.strip_prefix('\u{feff}').unwrap_or(ddl);
     let mut parser = Parser {
@@ -108,8 +108,8 @@ struct Parser {
 }
 
 impl Parser {
-    /// `name type [NOT NULL] [COMMENT 'text'], …` up to `end`, which is eaten. `path` is "" for the
-    /// table's own columns, else the path to the STRUCT, with a dot.
+    /// Reads `name type [NOT NULL] [COMMENT 'text'], …` up to `end`, which is consumed. `path` is "" for the table's
+    /// own columns; for others it is the path to the STRUCT, with a dot.
     fn fields(
         &mut self,
         path: &str,
@@ -148,7 +148,7 @@ impl Parser {
         if !names.take(&name) {
             return Err(SchemaError::Duplicate { column, at });
         }
-        // Spark writes the colon inside STRUCT and takes it, or leaves it out, everywhere.
+        // Spark writes the colon inside STRUCT, and accepts it everywhere, but never needs it.
         self.tokens.take(&TokenKind::Sign(':'));
         let field = self.typed(&column, depth)?;
         let mut nullable = true;
@@ -170,7 +170,7 @@ impl Parser {
         Ok(field.with_name(name).with_nullable(nullable))
     }
 
-    /// A type, as a field without a name.
+    /// Reads a type, as a field without a name.
     fn typed(&mut self, column: &str, depth: usize) -> Result<Field, SchemaError> {
         let token = self.tokens.next();
         let at = token.at;
@@ -248,7 +248,7 @@ impl Parser {
         Ok(Field::new("", data_type, true))
     }
 
-    /// `(12, 2)`, if there is one: at most `most` whole numbers, at least one.
+    /// Reads arguments such as `(12, 2)`, if there are any: at least one whole number, and at most `most`.
     fn arguments(&mut self, most: usize) -> Result<Vec<u32>, SchemaError> {
         let mut arguments = Vec::new();
         if !self.tokens.take(&TokenKind::Sign('(')) {

@@ -1,18 +1,18 @@
 //! Timestamps that records have as numbers: the types TIMESTAMP_SECONDS, TIMESTAMP_MILLIS and TIMESTAMP_MICROS.
 //!
-//! A query sees a TIMESTAMP in each of them. What the number counts since 1970-01-01T00:00:00Z matters to the decoder
-//! alone, and to a schema's own text. It stands in the field's metadata, also inside ARRAY and STRUCT; the table that
-//! a query sees has none, since to DataFusion types with different metadata are different types.
+//! A query sees each of them as a TIMESTAMP. Only the decoder and a schema's own text need to know what the number
+//! counts since 1970-01-01T00:00:00Z. That unit stands in the field's metadata, also inside ARRAY and STRUCT. The table
+//! that a query sees has no such metadata, because to DataFusion types with different metadata are different types.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields};
 
-/// Under this key a field says what its numbers count.
+/// The key under which a field's metadata has the unit of its numbers.
 const UNIT: &str = "cardstream.timestamp.unit";
 
-/// What a number counts since 1970-01-01T00:00:00Z.
+/// The unit in which a number counts since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EpochUnit {
     Seconds,
@@ -23,7 +23,7 @@ pub(crate) enum EpochUnit {
 impl EpochUnit {
     const ALL: [Self; 3] = [Self::Seconds, Self::Millis, Self::Micros];
 
-    /// The type in DDL words.
+    /// Returns the type's name in DDL.
     pub(crate) const fn type_name(self) -> &'static str {
         match self {
             Self::Seconds => "TIMESTAMP_SECONDS",
@@ -32,7 +32,7 @@ impl EpochUnit {
         }
     }
 
-    /// 10 to this power of microseconds are one.
+    /// Returns the power of 10 that gives the microseconds of one unit.
     pub(crate) const fn scale(self) -> i8 {
         match self {
             Self::Seconds => 6,
@@ -41,17 +41,17 @@ impl EpochUnit {
         }
     }
 
-    /// The unit of the type with this name, in upper case.
+    /// Returns the unit of the type with this name, which is in upper case.
     pub(super) fn of_type(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|unit| unit.type_name() == name)
     }
 
-    /// The unit of a field's numbers, if they are timestamps.
+    /// Returns the unit of a field's numbers, if they are timestamps.
     pub(crate) fn of(field: &Field) -> Option<Self> {
         Self::of_type(field.metadata().get(UNIT)?)
     }
 
-    /// `field` with numbers of this unit.
+    /// Returns `field` with numbers of this unit.
     pub(super) fn mark(self, field: Field) -> Field {
         field.with_metadata(HashMap::from([(
             UNIT.to_owned(),
@@ -60,7 +60,7 @@ impl EpochUnit {
     }
 }
 
-/// The fields as a query sees them: without their units.
+/// Returns the fields as a query sees them: without their units.
 pub(super) fn without_units(fields: &Fields) -> Fields {
     fields.iter().map(without_unit).collect()
 }

@@ -1,4 +1,4 @@
-//! The columns that each record has from Kafka itself, beside what its value holds.
+//! The columns that each record has from Kafka itself, beside those of its value.
 //!
 //! | column | type | |
 //! |---|---|---|
@@ -9,9 +9,9 @@
 //! | `_key` | `STRING` | NULL if it has none |
 //! | `_headers` | `ARRAY<STRUCT<key: STRING, value: BINARY>>` | in their order; an empty array if it has none |
 //!
-//! Spark gives `key` as BINARY; here it is text, so that `_key = 'abc'` is all there is to write. A byte
-//! that is not UTF-8 shows as `\xNN`, so that keys made by a binary serializer stay apart in a GROUP BY, but for those
-//! that have such a `\xNN` as text.
+//! Spark gives `key` as BINARY. Here it is text, so that a query can simply say `_key = 'abc'`. A byte that is not
+//! UTF-8 shows as `\xNN`, so that keys made by a binary serializer stay distinct in a GROUP BY, unless a key has such a
+//! `\xNN` as text.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub enum MetadataColumn {
 }
 
 impl MetadataColumn {
-    /// All of them, in the order in which they stand in the table.
+    /// All columns, in the order in which they stand in the table.
     pub const ALL: [Self; 6] = [
         Self::Topic,
         Self::Partition,
@@ -47,7 +47,7 @@ impl MetadataColumn {
         Self::Headers,
     ];
 
-    /// The column's name.
+    /// Returns the column's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Topic => "_topic",
@@ -59,7 +59,7 @@ impl MetadataColumn {
         }
     }
 
-    /// The column's name, type and nullability.
+    /// Returns the column's name, type and nullability.
     pub fn field(self) -> Field {
         let (data_type, nullable) = match self {
             Self::Topic => (DataType::Utf8View, false),
@@ -79,12 +79,12 @@ impl MetadataColumn {
     }
 }
 
-/// The columns of [`MetadataColumn::ALL`].
+/// Returns the fields of [`MetadataColumn::ALL`].
 pub fn columns() -> Vec<Field> {
     MetadataColumn::ALL.map(MetadataColumn::field).to_vec()
 }
 
-/// `key: STRING NOT NULL, value: BINARY`: one header.
+/// Returns the fields of one header: `key: STRING NOT NULL, value: BINARY`.
 pub(crate) fn header_fields() -> Fields {
     Fields::from(vec![
         Field::new("key", DataType::Utf8View, false),
@@ -92,7 +92,7 @@ pub(crate) fn header_fields() -> Fields {
     ])
 }
 
-/// Whether SQL would take `name` for one of these columns.
+/// Returns whether SQL would take `name` for one of these columns.
 pub(crate) fn is_metadata(name: &str) -> bool {
     MetadataColumn::ALL
         .iter()

@@ -1,4 +1,4 @@
-//! Schemas from DDL and back.
+//! Tests that read schemas from DDL and write them again.
 
 use proptest::prelude::*;
 
@@ -239,7 +239,7 @@ fn types_in_one_another_have_an_end() {
     assert!(error(&nested(100_000)).contains("more than 32 types stand in one another"));
 }
 
-/// A type in DDL words as [`TypeName`] writes them.
+/// Returns types in DDL as [`TypeName`] writes them.
 fn sql_type() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         proptest::sample::select(vec![

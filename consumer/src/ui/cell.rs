@@ -1,7 +1,7 @@
-//! One value of a result as a person reads it, and as a number where it is one.
+//! One value of a result as people read it, and as a number if it is one.
 //!
-//! Shared by everything that draws results: the printed table and the dashboard. The text is escaped,
-//! so it may go to a terminal as it is.
+//! All code that draws results shares this: the printed table and the dashboard. The text is escaped, so it may go to a
+//! terminal unchanged.
 
 use arrow::array::{Array, Float64Array, RecordBatch};
 use arrow::buffer::NullBuffer;
@@ -16,14 +16,14 @@ use crate::status::numbers::{numbers, scale};
 use crate::ui::instant::{beyond_calendar, holds_beyond_calendar};
 use crate::ui::json_value::write_value;
 
-/// How a NULL is shown.
+/// The text of a NULL.
 const NULL: &str = "NULL";
 
-/// The cells of one column, ready to be read row by row.
+/// The cells of one column, which can be read row by row.
 pub struct Cells<'a> {
     name: String,
     array: &'a dyn Array,
-    /// Whether some of its nested values have no text of the formatter's.
+    /// Whether some of its nested values have no text from the formatter.
     as_json: bool,
     formatter: ArrayFormatter<'a>,
     nulls: Option<NullBuffer>,
@@ -33,7 +33,7 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    /// The columns of `batch`, in order.
+    /// Makes the cells of the columns of `batch`, in order.
     pub fn of(batch: &'a RecordBatch) -> Result<Vec<Self>, ArrowError> {
         let schema = batch.schema_ref();
         schema
@@ -45,7 +45,7 @@ impl<'a> Cells<'a> {
     }
 
     fn new(field: &Field, array: &'a dyn Array) -> Result<Self, ArrowError> {
-        // Times are UTC throughout; a zone is written only where it is another one.
+        // Times are in UTC; a time zone is written only if it is another one.
         const LOCAL: &str = "%Y-%m-%d %H:%M:%S%.f";
         let zoned = match array.data_type() {
             DataType::Timestamp(_, Some(zone)) if !matches!(&**zone, "UTC" | "Z" | "+00:00") => {
@@ -70,33 +70,34 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// The column's name, escaped.
+    /// Returns the column's name, escaped.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether its values are numbers, to be aligned right.
+    /// Returns whether the column's values are numbers, which are aligned right.
     pub fn is_numeric(&self) -> bool {
         self.numbers.is_some()
     }
 
-    /// Digits after the point of each value; `None` if it has no fixed number of them.
+    /// Returns the digits after the point of each value; `None` if their number is not fixed.
     pub fn scale(&self) -> Option<usize> {
         self.scale
     }
 
-    /// Whether the value in `row` is NULL.
+    /// Returns whether the value in `row` is NULL.
     pub fn is_null(&self, row: usize) -> bool {
         self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row))
     }
 
-    /// The value in `row` as a number, near enough for a bar or a change; `None` for NULL and for text.
+    /// Returns the value in `row` as a number, near enough for a bar or a change; `None` for NULL and for text.
     pub fn value(&self, row: usize) -> Option<f64> {
         let numbers = self.numbers.as_ref()?;
         numbers.is_valid(row).then(|| numbers.value(row))
     }
 
-    /// The value in `row` for reading: escaped, thousands of a quantity separated, all digits of a decimal.
+    /// Returns the value in `row` for reading: escaped, with the thousands of a quantity separated, and with all digits
+    /// of a decimal.
     pub fn text(&self, row: usize) -> Result<String, ArrowError> {
         if let (None, Some(value)) = (self.scale, self.value(row)) {
             return Ok(number::float(value));
@@ -195,7 +196,7 @@ mod tests {
             first(Date32Array::from(vec![i32::MAX])).0,
             "2147483647 days"
         );
-        // Within others, too.
+        // The same holds for values within other values.
         let mut builder = ListBuilder::new(TimestampMicrosecondBuilder::new());
         builder.append_value([Some(i64::MAX), None]);
         assert_eq!(

@@ -1,6 +1,6 @@
-//! The checkpoints at a location, printed: for people as a table, for programs as a line of JSON each.
+//! Prints the checkpoints of a location: for people as a table, for programs as one line of JSON each.
 //!
-//! What comes from records or from the location is escaped.
+//! Texts from records or from the location are escaped.
 
 use std::io::Write;
 use std::time::Duration;
@@ -20,13 +20,13 @@ use crate::checkpoint::listing::{ListedQuery, ListedState, Listing, ShownState};
 use crate::number::{self, counted};
 use crate::time::rfc3339;
 
-/// What is not there, or not known.
+/// The text for a value that does not exist or is not known.
 const NONE: &str = "-";
 
-/// Writes a table, a line a partition, and what cannot be read; ages are those at `now`.
+/// Writes a table with one line for each partition, and the problems. Ages are those at `now`.
 ///
 /// # Errors
-/// Fails if it cannot be written.
+/// Fails if the output cannot be written.
 pub fn list_table(
     out: &mut impl Write,
     listing: &Listing,
@@ -74,14 +74,14 @@ fn columns(listing: &Listing, now: DateTime<Utc>) -> Vec<GridColumn> {
         column("size", true, &|state| number::bytes(state.bytes)),
         column("chain", false, &|state| chain(state.deltas)),
         column("age", true, &|state| match state.written {
-            // Clocks may differ; what is written in the future is new.
+            // Clocks may differ: the age of a time in the future is 0.
             Some(written) => number::duration((now - written).to_std().unwrap_or(Duration::ZERO)),
             None => NONE.to_owned(),
         }),
     ]
 }
 
-/// A partition as JSON has it.
+/// A partition's line of JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -102,10 +102,10 @@ struct Line<'a> {
     problems: &'a [String],
 }
 
-/// Writes a line of JSON a partition.
+/// Writes one line of JSON for each partition.
 ///
 /// # Errors
-/// Fails if it cannot be written.
+/// Fails if the output cannot be written.
 pub fn list_json(out: &mut impl Write, listing: &Listing) -> Result<(), OutputError> {
     let described = listing.query.described.as_ref();
     for kept in &listing.partitions {
@@ -134,10 +134,10 @@ pub fn list_json(out: &mut impl Write, listing: &Listing) -> Result<(), OutputEr
     Ok(out.flush()?)
 }
 
-/// Writes a state as a table of at most `most` rows, and says how many more there are.
+/// Writes a state as a table of at most `most` rows, and says how many more rows there are.
 ///
 /// # Errors
-/// Fails if it cannot be written, or a value cannot be shown.
+/// Fails if the output cannot be written, or if a value cannot be shown.
 pub fn state_table(
     out: &mut impl Write,
     shown: &ShownState,
@@ -178,10 +178,10 @@ pub fn state_table(
     Ok(out.flush()?)
 }
 
-/// Writes a line of JSON a row of a state, all of them.
+/// Writes one line of JSON for each row of a state.
 ///
 /// # Errors
-/// Fails if it cannot be written, or a value cannot be shown.
+/// Fails if the output cannot be written, or if a value cannot be shown.
 pub fn state_json(out: &mut impl Write, shown: &ShownState) -> Result<(), OutputError> {
     let mut line = Vec::new();
     for batch in &shown.rows {
@@ -196,10 +196,10 @@ pub fn state_json(out: &mut impl Write, shown: &ShownState) -> Result<(), Output
     Ok(out.flush()?)
 }
 
-/// Writes what could not be read, a line each.
+/// Writes one line for each problem with an object that could not be read.
 ///
 /// # Errors
-/// Fails if it cannot be written.
+/// Fails if the output cannot be written.
 pub fn tell_problems<'a>(
     out: &mut impl Write,
     problems: impl IntoIterator<Item = &'a String>,
@@ -235,14 +235,15 @@ fn chain(deltas: usize) -> String {
     }
 }
 
-/// An instant in microseconds since 1970, in UTC; one that no calendar has stays a number, with its unit.
+/// Returns the text of an instant in microseconds since 1970, in UTC. An instant outside of the calendar stays a
+/// number, with its unit.
 fn time(micros: i64) -> String {
     let calendar = || DateTime::from_timestamp_micros(micros).unwrap_or_default();
     micros_beyond_calendar(micros)
         .unwrap_or_else(|| calendar().to_rfc3339_opts(SecondsFormat::AutoSi, true))
 }
 
-/// The first rows of batches that all have the same columns; `None` if there are none.
+/// Returns the first rows of batches that all have the same columns; `None` if there are no batches.
 fn first_rows(batches: &[RecordBatch], most: usize) -> Result<Option<RecordBatch>, OutputError> {
     let Some(first) = batches.first() else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Rows and columns as text, straight in any script.
+//! Writes rows and columns as text that stays aligned in any script.
 
 use std::io::{self, Write};
 
@@ -8,21 +8,21 @@ use arrow::error::ArrowError;
 use super::cell::Cells;
 use crate::width::{padded, width};
 
-/// Columns of the terminal that one cell may take; what is longer ends in `…`.
+/// The most columns of the terminal for one cell; a longer text ends in `…`.
 const CELL_WIDTH: usize = 48;
 
 /// One column, escaped.
 #[derive(Debug)]
 pub(super) struct GridColumn {
-    /// Its name.
+    /// The column's name.
     pub name: String,
-    /// Whether its cells are numbers: aligned right and never cut, since half a number is a wrong number.
+    /// Whether its cells are numbers. Numbers are aligned right and never cut, because half a number is a wrong number.
     pub numeric: bool,
-    /// A text a row.
+    /// The texts, one for each row.
     pub cells: Vec<String>,
 }
 
-/// The columns of all rows of `batch`.
+/// Returns the columns of all rows of `batch`.
 pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<GridColumn>, ArrowError> {
     let cells = Cells::of(batch)?;
     let columns = cells.iter().map(|column| {
@@ -37,7 +37,7 @@ pub(super) fn columns(batch: &RecordBatch) -> Result<Vec<GridColumn>, ArrowError
     columns.collect()
 }
 
-/// Writes names, a rule, and a line a row.
+/// Writes the names, a rule, and one line for each row.
 pub(super) fn write(out: &mut impl Write, columns: &[GridColumn]) -> io::Result<()> {
     let widths: Vec<usize> = columns
         .iter()

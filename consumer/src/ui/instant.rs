@@ -1,17 +1,18 @@
-//! Times and dates that cannot be written as a calendar of the years 1 to 9999 does: they are shown as what they are, a
-//! number with its unit.
+//! Times and dates outside of the years 1 to 9999 cannot be written as a calendar date. They are shown as a number with
+//! its unit.
 //!
-//! Such a time is not made up: a program that writes microseconds where Kafka's timestamps are milliseconds has its
+//! No such time is invented here: a program that writes microseconds where Kafka's timestamps are milliseconds has its
 //! records in the year 58054.
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::*;
 
-/// The years 1 to 9999, in seconds since 1970.
+/// The range of the years 1 to 9999, in seconds since 1970.
 const SECONDS: std::ops::Range<i64> = -62_135_596_800..253_402_300_800;
 const DAY: i64 = 86_400;
 
-/// The text of a time or date of another year, `None` of any other value. Nested values have none of their own.
+/// Returns the text of a time or date outside of these years, and `None` for any other value. Nested values get no text
+/// here.
 pub fn beyond_calendar(array: &dyn Array, row: usize) -> Option<String> {
     if array.is_null(row) {
         return None;
@@ -29,7 +30,7 @@ pub fn beyond_calendar(array: &dyn Array, row: usize) -> Option<String> {
             let value = array.as_primitive::<TimestampMicrosecondType>().value(row);
             (value, "µs", value.div_euclid(1_000_000))
         }
-        // All of these are of the years 1677 to 2262.
+        // All nanosecond timestamps are within the years 1677 to 2262.
         DataType::Timestamp(TimeUnit::Nanosecond, _) => return None,
         DataType::Date32 => {
             let days = i64::from(array.as_primitive::<Date32Type>().value(row));
@@ -49,12 +50,13 @@ pub fn beyond_calendar(array: &dyn Array, row: usize) -> Option<String> {
     (!SECONDS.contains(&seconds)).then(|| text(value, unit))
 }
 
-/// The text of an instant of another year, which is given in microseconds since 1970; `None` of any other instant.
+/// Returns the text of an instant outside of these years, which is given in microseconds since 1970; `None` for any
+/// other instant.
 pub fn micros_beyond_calendar(micros: i64) -> Option<String> {
     (!SECONDS.contains(&micros.div_euclid(1_000_000))).then(|| text(micros, "µs"))
 }
 
-/// Whether a list, struct or map has such a time in it, at any depth.
+/// Returns whether a list, struct or map has such a time in it, at any depth.
 pub fn holds_beyond_calendar(array: &dyn Array) -> bool {
     match array.data_type() {
         DataType::List(_) => any(array.as_list::<i32>().values()),
@@ -94,7 +96,8 @@ mod tests {
 
     #[test]
     fn the_years_1_to_9999_are_those_of_a_calendar_in_every_unit() {
-        // 0001-01-01 and the first instant of the year 10000, in days: 719,162 before 1970, and 2,932,897 behind.
+        // These are 0001-01-01 and the first instant of the year 10000, in days: 719,162 before 1970, and 2,932,897
+        // after.
         let (first, last) = (-719_162 * DAY, 2_932_897 * DAY);
         let arrays = |at: i64, step: i64| -> Vec<ArrayRef> {
             vec![

@@ -1,10 +1,10 @@
-//! `json`: one line a batch, for programs.
+//! The output `json`: one line for each batch, for programs.
 //!
-//! Each line holds the fields of the batch's progress, as Spark's `StreamingQueryProgress` has them, and
-//! `result`, its rows as objects: the whole result of a query with an aggregate, every new row of one
-//! without. `others` says how fresh that part is that comes from other processes, if there are any. Nothing
-//! else is written there, so that `| jq` works on what comes; what a reader of the result
-//! should know, for instance that it lacks a partition, is written elsewhere.
+//! Each line has the fields of the batch's progress, named as in Spark's `StreamingQueryProgress`, and `result`, whose
+//! rows are objects: the whole result of a query with an aggregate, or every new row of a query without one. If other
+//! processes have parts of the result, `others` says how fresh these parts are. Nothing else is written to this output,
+//! so that `| jq` works on it. What a reader of the result should know, for instance that a partition is missing, is
+//! written elsewhere.
 
 use std::io::Write;
 
@@ -16,7 +16,7 @@ use super::notes::NoticeLines;
 use super::{Output, OutputError};
 use crate::event::{Batch, Level, QueryEvent};
 
-/// Bytes of a line that are written together.
+/// The bytes of a line that are written together.
 const PART: usize = 64 << 10;
 
 /// Writes JSON lines to `W`, and warnings to `N`.
@@ -28,7 +28,7 @@ pub struct Json<W, N> {
 }
 
 impl<W: Write, N: Write> Json<W, N> {
-    /// Writes results to `out`, flushed after every line, and warnings to `warned`.
+    /// Makes an output that writes results to `out`, flushed after every line, and warnings to `warned`.
     pub fn new(out: W, warned: N) -> Self {
         Self {
             out,
@@ -41,7 +41,7 @@ impl<W: Write, N: Write> Json<W, N> {
     fn batch(&mut self, batch: &Batch) -> Result<(), OutputError> {
         self.line.clear();
         write_json(&mut self.line, &batch.progress)?;
-        // The object that was just written is left open for some fields more.
+        // The object that was just written stays open for more fields.
         self.line.pop();
         if let Some(others) = batch.others {
             write!(
@@ -59,7 +59,7 @@ impl<W: Write, N: Write> Json<W, N> {
         Ok(self.out.flush()?)
     }
 
-    /// A large result as text takes more memory than the result: it is written in parts.
+    /// Writes the rows in parts: as text a large result takes more memory than the result.
     fn rows(&mut self, rows: &RecordBatch) -> Result<(), OutputError> {
         let rows = StructArray::from(rows.clone());
         self.line.push(b'[');
@@ -83,7 +83,7 @@ impl<W: Write, N: Write> Output for Json<W, N> {
         match event {
             QueryEvent::Batch(batch) => self.batch(batch),
             other => {
-                // Without standard error there is nobody to warn, and the result is as good.
+                // Without standard error nobody can be warned, and the result is still good.
                 let _ = self.notes.event(other, &mut self.warned);
                 Ok(())
             }

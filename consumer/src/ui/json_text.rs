@@ -1,7 +1,7 @@
-//! JSON that is harmless in a terminal, too.
+//! Writes JSON that is harmless in a terminal too.
 //!
-//! JSON needs no escape for DEL, C1 controls or what turns the direction of writing, though a terminal may
-//! take them for commands. They are written as `\u009b`, which is the same text to whoever parses it.
+//! JSON needs no escape for DEL, C1 controls or characters that change the writing direction, but a terminal may take
+//! them for commands. They are written as `\u009b`, for instance, which is the same text to every parser.
 
 use std::io::{self, Write};
 
@@ -13,7 +13,7 @@ use serde_json::ser::Formatter;
 /// Writes `value` as JSON in one line.
 ///
 /// # Errors
-/// Fails if it cannot be written.
+/// Fails if the output cannot be written.
 pub fn write_json(out: &mut impl Write, value: &(impl Serialize + ?Sized)) -> io::Result<()> {
     let mut serializer = Serializer::with_formatter(out, Harmless);
     Ok(value.serialize(&mut serializer)?)
@@ -22,7 +22,7 @@ pub fn write_json(out: &mut impl Write, value: &(impl Serialize + ?Sized)) -> io
 struct Harmless;
 
 impl Formatter for Harmless {
-    /// A part of a text without quotes, backslashes and C0 controls, which are escaped elsewhere.
+    /// Writes a part of a text without quotes, backslashes and C0 controls, which are escaped elsewhere.
     fn write_string_fragment<W>(&mut self, out: &mut W, mut text: &str) -> io::Result<()>
     where
         W: ?Sized + Write,
@@ -58,7 +58,7 @@ mod tests {
     fn what_steers_a_terminal_is_written_out() {
         assert_eq!(json("\u{9b}2J\x7f"), r#""\u009b2J\u007f""#);
         assert_eq!(json("\u{202e}asiV\u{feff}"), r#""\u202easiV\ufeff""#);
-        // Beyond 16 bits as two surrogates (RFC 8259, 7).
+        // Characters beyond 16 bits are written as two surrogates (RFC 8259, 7).
         assert_eq!(
             json("a\u{e0041}\u{e0042}b"),
             r#""a\udb40\udc41\udb40\udc42b""#

@@ -1,10 +1,10 @@
-//! Arrow values as JSON, exactly.
+//! Writes Arrow values as JSON without loss.
 //!
-//! A decimal is a JSON number with all the digits it has, trailing zeros included: `12.50`, never a float
-//! on the way. Integers and finite floats are numbers, `NaN` and the infinities strings as Spark writes
-//! them, times RFC 3339 in UTC, dates `2025-01-31`, binary lower-case hex, lists arrays, structs and maps
-//! objects, NULL is `null`. What is left (times of day, intervals) is a string as SQL prints it. A time or date outside
-//! of the years 1 to 9999 is a string with its number and unit.
+//! A decimal is a JSON number with all its digits, trailing zeros included: `12.50` never becomes a float on the way.
+//! Integers and finite floats are numbers. `NaN` and the infinities are strings as Spark writes them, times are RFC
+//! 3339 in UTC, dates `2025-01-31`, binary is lower-case hex, lists are arrays, structs and maps are objects, and NULL
+//! is `null`. The other types (times of day, intervals) are strings as SQL prints them. A time or date outside of the
+//! years 1 to 9999 is a string with its number and unit.
 
 use std::io::{self, Write};
 
@@ -33,7 +33,7 @@ pub fn write_value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<(
             write_float(out, array.as_primitive::<Float16Type>().value(row).to_f64())?
         }
         DataType::Float32 => {
-            // By its own shortest digits: 0.1 stays 0.1 and does not become 0.10000000149.
+            // The number has its own shortest digits: 0.1 stays 0.1 and does not become 0.10000000149.
             let x = array.as_primitive::<Float32Type>().value(row);
             if x.is_finite() {
                 serde_json::to_writer(out, &x).map_err(io::Error::from)?
@@ -42,7 +42,7 @@ pub fn write_value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<(
             }
         }
         DataType::Float64 => write_float(out, array.as_primitive::<Float64Type>().value(row))?,
-        // Covers integers and decimals; both print as the JSON number they are.
+        // This covers integers and decimals; both are printed as the JSON numbers that they are.
         kind if kind.is_numeric() => {
             out.write_all(array_value_to_string(array, row)?.as_bytes())?
         }
@@ -64,7 +64,7 @@ pub fn write_value(out: &mut Vec<u8>, array: &dyn Array, row: usize) -> Result<(
                 Some(key) => write_value(out, array.values().as_ref(), key)?,
                 None => out.write_all(b"null")?,
             },
-            // There is no other dictionary than one of integer keys.
+            // All dictionaries have integer keys.
             _ => out.write_all(b"null")?,
         ),
         _ => {
@@ -133,7 +133,7 @@ fn write_time(out: &mut Vec<u8>, array: &dyn Array, unit: TimeUnit, row: usize) 
             "\"{}\"",
             time.and_utc().to_rfc3339_opts(SecondsFormat::AutoSi, true)
         ),
-        // It was shown before.
+        // A time outside of the calendar has been written before this.
         None => out.write_all(b"null"),
     }
 }
@@ -256,7 +256,7 @@ mod tests {
         assert_eq!(json(&times.with_timezone("UTC")), expected);
         let days = Date32Array::from(vec![i32::MAX, 0]);
         assert_eq!(json(&days), r#"["2147483647 days","1970-01-01"]"#);
-        // As the key of a map.
+        // The value is used as the key of a map.
         let mut builder = MapBuilder::new(None, Date32Builder::new(), Int32Builder::new());
         builder.keys().append_value(i32::MIN);
         builder.values().append_value(1);

@@ -1,4 +1,4 @@
-//! What happens between batches, one line each.
+//! Prints what happens between batches, one line for each event.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,7 @@ use kafka_access::escape::escaped;
 
 use crate::event::{Broker, Level, Notice, QueryEvent};
 
-/// Writes notices, and the coming and going of brokers.
+/// Writes notices, and reports brokers that come and go.
 #[derive(Debug)]
 pub struct NoticeLines {
     least: Level,
@@ -14,7 +14,7 @@ pub struct NoticeLines {
 }
 
 impl NoticeLines {
-    /// Writes notices of at least this level.
+    /// Makes a writer of notices of at least this level.
     pub fn new(least: Level) -> Self {
         Self {
             least,
@@ -22,10 +22,10 @@ impl NoticeLines {
         }
     }
 
-    /// Writes to `out` what `event` tells, if that is something of this kind.
+    /// Writes `event` to `out`, if it is a notice or about a broker.
     ///
     /// # Errors
-    /// Fails if it cannot be written.
+    /// Fails if the output cannot be written.
     pub fn event(&mut self, event: &QueryEvent, out: &mut impl Write) -> io::Result<()> {
         match event {
             QueryEvent::Notice(notice) => self.notice(notice, out),

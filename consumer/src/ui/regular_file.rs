@@ -1,25 +1,25 @@
-//! Standard output where it is a file, which outlives the program and may have been written by one before it.
+//! Standard output as a regular file. A file outlives the program, and an earlier program may have written to it.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 
-/// The file, if it is one: of a pipe or a terminal nothing is known.
+/// The file, if the output is one; `None` for a pipe or a terminal.
 pub struct RegularFile(Option<File>);
 
 impl RegularFile {
-    /// What `output` writes to.
+    /// Returns the file to which `output` writes.
     pub fn behind(output: &impl AsFd) -> Self {
         let file = output.as_fd().try_clone_to_owned().map(File::from);
         let is_regular = |file: &File| file.metadata().is_ok_and(|found| found.is_file());
         Self(file.ok().filter(is_regular))
     }
 
-    /// Ends the line that a program left behind when it was killed: else the next one would be a part of it, and
-    /// be read by nobody. `path` is one by which the file can be read.
+    /// Ends the line that a program left unfinished when it was killed: otherwise the next line would become a part of
+    /// it, and nobody could read it. `path` is a path by which the file can be read.
     ///
     /// # Errors
-    /// Fails if it cannot be written.
+    /// Fails if the file cannot be written.
     pub fn end_torn_line(&mut self, path: &str) -> io::Result<()> {
         match &mut self.0 {
             Some(file) if is_torn(path).unwrap_or(false) => file.write_all(b"\n"),
@@ -27,13 +27,13 @@ impl RegularFile {
         }
     }
 
-    /// Returns when what was written is on the disk, so that no checkpoint outlives its rows.
+    /// Waits until what was written is on the disk, so that no checkpoint outlives its rows.
     ///
     /// # Errors
-    /// Fails if it cannot be written there.
+    /// Fails if the data cannot be written to the disk.
     pub fn sync(&self) -> io::Result<()> {
         match self.0.as_ref().map_or(Ok(()), File::sync_data) {
-            // Some file systems know no such thing.
+            // Some file systems do not have this operation.
             Err(error)
                 if matches!(
                     error.kind(),

@@ -1,7 +1,8 @@
-//! `table`: one table a batch, for people without a terminal to draw on: pipes, files, `docker compose`.
+//! The output `table`: one table for each batch, for people without a terminal to draw on: pipes, files, `docker
+//! compose`.
 //!
-//! Between the tables stands, in a line each, what happened: notices, brokers lost and back. What comes
-//! from records is escaped and cut to a sensible width, so that columns stay straight.
+//! Between the tables each event has one line: notices, brokers lost and back. Texts from records are escaped and cut
+//! to a sensible width, so that columns stay straight.
 
 use std::io::{self, Write};
 
@@ -18,7 +19,7 @@ use crate::output_mode::OutputMode;
 use crate::progress::Progress;
 use crate::status::behind::LagTrend;
 
-/// What a table shows of a batch, in texts of its own: nothing of the batch's memory is held.
+/// The part of a batch that a table shows, as texts of its own: it holds nothing of the batch's memory.
 #[derive(Debug)]
 pub struct ShownBatch {
     mode: OutputMode,
@@ -26,12 +27,12 @@ pub struct ShownBatch {
     progress: Progress,
     columns: Vec<grid::GridColumn>,
     rows: usize,
-    /// Rows that there are beyond these.
+    /// The number of rows beyond these.
     more: usize,
 }
 
 impl ShownBatch {
-    /// The first rows of `batch`, at most so many.
+    /// Takes the first rows of `batch`, at most `most`.
     ///
     /// # Errors
     /// Fails if a value cannot be shown.
@@ -47,7 +48,7 @@ impl ShownBatch {
         })
     }
 
-    /// The report of the batch.
+    /// Returns the report of the batch.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
@@ -62,7 +63,7 @@ pub struct Table<W> {
 }
 
 impl<W: Write> Table<W> {
-    /// Writes to `out` at most `rows` rows of each batch, and says how many more there are.
+    /// Makes an output that writes at most `rows` rows of each batch to `out`, and says how many more there are.
     pub fn new(out: W, rows: usize) -> Self {
         Self {
             out,
@@ -91,10 +92,10 @@ impl<W: Write> Table<W> {
         Ok(())
     }
 
-    /// Writes a batch that is held to be shown.
+    /// Writes a batch that was taken to be shown.
     ///
     /// # Errors
-    /// Fails if it cannot be written.
+    /// Fails if the output cannot be written.
     pub fn shown(&mut self, shown: &ShownBatch) -> Result<(), OutputError> {
         self.batch(shown)?;
         Ok(self.out.flush()?)
@@ -122,7 +123,7 @@ impl<W: Write> Table<W> {
         self.rows(batch)
     }
 
-    /// When the lag will be gone, if that is not with the next batch.
+    /// Returns when the lag will be gone, unless it is gone with the next batch.
     fn catching_up(&mut self, progress: &Progress, lag: u64) -> String {
         let Ok(now) = DateTime::parse_from_rfc3339(&progress.timestamp) else {
             return String::new();
@@ -166,7 +167,7 @@ impl<W: Write> Output for Table<W> {
     }
 }
 
-/// How many records were passed over, if any were: most topics have no tombstones.
+/// Returns how many records were passed over, if any were: most topics have no tombstones.
 fn tombstones(tombstones: u64) -> String {
     match tombstones {
         0 => String::new(),
@@ -174,7 +175,7 @@ fn tombstones(tombstones: u64) -> String {
     }
 }
 
-/// What is in no lag, since it cannot be read yet.
+/// Returns how many records no lag counts, because they cannot be read yet.
 fn held_back(progress: &Progress) -> String {
     match progress.sources.iter().map(|source| source.held_back).sum() {
         0 => String::new(),
@@ -182,7 +183,7 @@ fn held_back(progress: &Progress) -> String {
     }
 }
 
-/// The part of a result that comes from other processes, in words.
+/// Returns in words which part of a result comes from other processes.
 fn others(part: PeersPart) -> String {
     let partitions = counted(part.partitions as u64, "partition");
     format!(

@@ -1,14 +1,14 @@
-//! The words, names, numbers and signs that a schema is made of, each with its place.
+//! The words, names, numbers and signs of a schema, each with its place.
 
 use std::fmt;
 
 use super::SchemaError;
 
-/// One word or sign.
+/// One word, name, number or sign.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
-    /// The first character, counted from 1.
+    /// The place of the first character, counted from 1.
     pub(super) at: usize,
 }
 
@@ -18,7 +18,7 @@ pub(super) enum TokenKind {
     Word(String),
     /// A name in back quotes or double quotes.
     Quoted(String),
-    /// A text in single quotes: only comments have one, and nobody reads them.
+    /// A text in single quotes: only comments have one, and they are not used.
     Text,
     Number(u32),
     Sign(char),
@@ -37,7 +37,7 @@ impl fmt::Display for TokenKind {
     }
 }
 
-/// Whether `name` needs no quotes.
+/// Returns whether `name` needs no quotes.
 pub(crate) fn is_plain_name(name: &str) -> bool {
     let mut letters = name.chars();
     letters.next().is_some_and(begins_word) && letters.all(continues_word)
@@ -51,7 +51,7 @@ fn continues_word(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// A schema's tokens, read one after the other. Behind the last one is `End`, for ever.
+/// A schema's tokens, read one after the other. After the last one every further token is `End`.
 pub(super) struct Tokens {
     tokens: Vec<Token>,
     end: Token,
@@ -117,14 +117,14 @@ impl Tokens {
         token
     }
 
-    /// Whether the next token is `kind`; it is eaten then.
+    /// Consumes the next token if it is `kind`. Returns whether it was.
     pub(super) fn take(&mut self, kind: &TokenKind) -> bool {
         let there = self.peek().kind == *kind;
         self.next += usize::from(there);
         there
     }
 
-    /// Whether the next token is `keyword`, in whatever case; it is eaten then.
+    /// Consumes the next token if it is `keyword`, in upper or lower case. Returns whether it was.
     pub(super) fn take_word(&mut self, keyword: &str) -> bool {
         let there = matches!(&self.peek().kind, TokenKind::Word(word) if word.eq_ignore_ascii_case(keyword));
         self.next += usize::from(there);
@@ -142,7 +142,7 @@ fn run(letters: &[char], i: &mut usize, belongs: impl Fn(char) -> bool) -> Strin
     word
 }
 
-/// A text in quotes; a doubled quote stands for itself.
+/// Reads a text in quotes; a doubled quote stands for one quote.
 fn quoted(letters: &[char], i: &mut usize) -> Result<TokenKind, SchemaError> {
     let at = *i + 1;
     let quote = letters.get(*i).copied().unwrap_or('`');

@@ -79,7 +79,7 @@ partition  next offset  watermark                 groups     size  chain        
 ─────────  ───────────  ────────────────────────  ──────  ───────  ─────────────  ────
 t-0            1234567  2026-01-31T12:00:00.250Z   1,200  1.5 KiB  base + 2 deltas  12 s
 ";
-    // The widths are the grid's own; the words and their order are not.
+    // The widths are the grid's choice; the words and their order must stay.
     let words = |text: &str| -> Vec<Vec<String>> {
         let lines = text.lines().filter(|line| !line.contains('─'));
         lines

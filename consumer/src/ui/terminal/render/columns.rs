@@ -152,7 +152,7 @@ mod tests {
     fn what_is_left_over_is_the_bar() {
         let table = table(&[("brand", false, 16), ("n", true, 6)]);
         let plan = plan(&table, 1, true, 4, 60);
-        // The text column takes 16 + 2 + 7, the change 2 + 4, and the bar 2 + 27.
+        // The columns take 16 + 2 + 7, the change 2 + 4, and the bar 2 + 27.
         assert_eq!(
             plan,
             ColumnLayout {
