@@ -1,11 +1,11 @@
 //! The client of one member: what librdkafka does between the brokers and the production loop.
 //!
-//! It does whatever librdkafka may do, by chance where librdkafka does one of several things:
+//! It does whatever librdkafka may do; if librdkafka does one of several things, chance decides.
 //!
 //! - What has been fetched waits in a queue, and goes to the loop in the order of each partition.
-//! - Of a partition that is paused or revoked a few records may still come, and the others are dropped. After that it
-//!   goes on anywhere between the last that was taken and the last that was fetched, unless it is told where.
-//! - Whenever the group moves partitions it does the same to all others that it has.
+//! - A few records of a paused or revoked partition may still come, and the others are dropped. After that the client
+//! goes on anywhere between the last record that was taken and the last that was fetched, unless it is told where.
+//! - Whenever the group moves partitions, the client does the same to all others that it has.
 //! - A lost connection makes records come again.
 
 use std::cell::{RefCell, RefMut};
@@ -32,14 +32,14 @@ use super::topic::Topic;
 pub enum Rebalance {
     Assign(Vec<TopicPartition>),
     Revoke(Vec<TopicPartition>),
-    /// It has not been in the group for a while.
+    /// The client has not been in the group for a while.
     Lost,
 }
 
-/// What the loop has done with the client, for the world to see.
+/// What the loop has done with the client, so that the world can check it.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// What the group has told, as far as it was served.
+    /// The group's messages that were served.
     pub rebalances: Vec<Rebalance>,
     pub taken_over: Vec<TakenOver>,
     pub committed: Vec<(TopicPartition, Offset)>,
@@ -48,11 +48,11 @@ pub struct Done {
 /// How far a partition is fetched.
 #[derive(Clone, Copy, Debug)]
 struct Fetch {
-    /// Behind the last that the loop has taken.
+    /// The offset behind the last record that the loop has taken.
     taken: i64,
     /// The next offset that is fetched.
     next: i64,
-    /// The last end that was told since it was told where to go on.
+    /// The last end that was reported since the client was told where to go on.
     told_end: Option<i64>,
 }
 
@@ -79,9 +79,9 @@ struct State {
     fetches: BTreeMap<TopicPartition, Fetch>,
     paused: BTreeSet<TopicPartition>,
     queue: VecDeque<(TopicPartition, Queued)>,
-    /// On their way from the group.
+    /// The group's messages on their way.
     rebalances: VecDeque<Rebalance>,
-    /// So many of them have come, and are served when the client is polled.
+    /// The number of these messages that have come, and are served when the client is polled.
     come: usize,
     error: Option<KafkaError>,
     events: Vec<ClientEvent>,
@@ -116,38 +116,38 @@ impl SimulatedClient {
         self.state.borrow_mut()
     }
 
-    /// From the group.
+    /// Sends a message of the group.
     pub fn tell(&self, rebalance: Rebalance) {
         self.state().rebalances.push_back(rebalance);
     }
 
-    /// Whether it is going to learn that it is no longer in the group.
+    /// Returns whether the client is going to learn that it is no longer in the group.
     pub fn is_told_of_loss(&self) -> bool {
         let state = self.state();
         let mut rebalances = state.rebalances.iter();
         rebalances.any(|told| matches!(told, Rebalance::Lost))
     }
 
-    /// Another of the things that the group has told arrives.
+    /// Lets one more of the group's messages arrive.
     pub fn hear(&self) {
         let mut state = self.state();
         state.come = (state.come + 1).min(state.rebalances.len());
     }
 
-    /// All of them arrive; whether there are any.
+    /// Lets all of the group's messages arrive. Returns whether there were any.
     pub fn hear_all(&self) -> bool {
         let mut state = self.state();
         state.come = state.rebalances.len();
         state.come > 0
     }
 
-    /// It breaks: the next poll tells.
+    /// Breaks the client: the next poll reports it.
     pub fn break_down(&self) {
         let code = RDKafkaErrorCode::UnknownMemberId;
         self.state().error = Some(KafkaError::MessageConsumptionFatal(code));
     }
 
-    /// The connection is lost: what has been fetched since some offset comes again.
+    /// Loses the connection: what has been fetched since some offset comes again.
     pub fn lose_connection(&self) {
         let mut state = self.state();
         let State { dice, fetches, .. } = &mut *state;
@@ -157,8 +157,8 @@ impl SimulatedClient {
         }
     }
 
-    /// A broker does not know the next offset of a partition that it has: it has just become the leader, or was read
-    /// from as a follower. The client stops there.
+    /// Stops the client at a partition that it has. Its broker does not know the next offset, because it has just
+    /// become the leader, or was read from as a follower.
     pub fn stop(&self) {
         let mut state = self.state();
         let all: Vec<_> = state.fetches.keys().cloned().collect();
@@ -175,7 +175,7 @@ impl SimulatedClient {
         state.queue.push_back((partition, Queued::Error(error)));
     }
 
-    /// Partitions of which something is to be fetched: records, or an end that has not been told.
+    /// Returns the partitions that have something to fetch: records, or an end that has not been reported.
     pub fn fetchable(&self, topic: &Topic) -> Vec<TopicPartition> {
         let state = self.state();
         let fetches = state.fetches.iter();
@@ -188,7 +188,7 @@ impl SimulatedClient {
         fetchable.map(|(partition, _)| partition.clone()).collect()
     }
 
-    /// So many records of a partition come into the queue, and behind the last one the end of its log.
+    /// Puts `records` records of a partition into the queue, and behind the last record the end of the log.
     pub fn fetch(&self, partition: &TopicPartition, records: usize, topic: &Topic) {
         let mut state = self.state();
         let State { fetches, queue, .. } = &mut *state;
@@ -212,14 +212,14 @@ impl SimulatedClient {
         }
         let end = log.end();
         if log.read(fetch.next).is_empty() && fetch.told_end != Some(end.0) {
-            // Markers are passed over, and so is what was compacted.
+            // Markers and compacted records are passed over.
             fetch.next = fetch.next.max(end.0);
             fetch.told_end = Some(end.0);
             queue.push_back((partition.clone(), Queued::End(end)));
         }
     }
 
-    /// What the loop has done since the last time.
+    /// Returns what the loop has done since the last call.
     pub fn take_done(&self) -> Done {
         mem::take(&mut self.state().done)
     }
@@ -251,8 +251,8 @@ impl SimulatedClient {
 }
 
 impl State {
-    /// A few records of the partition may still come, and the rest of what is queued is dropped. Where it goes on is left
-    /// to chance.
+    /// Drops what is queued of the partition, except for a few records that may still come. Chance decides where it
+    /// goes on.
     fn interrupt(&mut self, partition: &TopicPartition) {
         let mut left = self.dice.below(3);
         self.queue.retain(|(of, queued)| match queued {
@@ -375,7 +375,7 @@ impl MemberClient for SimulatedClient {
             return Ok(());
         }
         for (partition, next) in positions {
-            // One that is not fetched begins where it is assigned.
+            // A partition that is not fetched begins where it is assigned.
             if let Some(fetch) = state.fetches.get_mut(partition) {
                 *fetch = Fetch::from(next.0);
                 state.queue.retain(|(of, _)| of != partition);
@@ -396,7 +396,7 @@ impl MemberClient for SimulatedClient {
         Ok(())
     }
 
-    /// The offset that a broker did not know may be there by now, or nobody answers.
+    /// Answers what a broker may answer: the offset that it did not know is there by now, or nobody answers.
     fn bounds(&self, _partition: &TopicPartition) -> KafkaResult<(Offset, Offset)> {
         match self.state().dice.chance(50) {
             true => Ok((Offset(0), Offset(i64::MAX))),

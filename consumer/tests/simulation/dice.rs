@@ -1,4 +1,4 @@
-//! All that is left to chance, from one seed.
+//! All chance in a schedule, from one seed.
 
 /// SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators).
 #[derive(Debug)]
@@ -9,7 +9,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// Dice of their own, for someone who throws at other times.
+    /// Returns new dice for someone who throws at other times.
     pub fn split(&mut self) -> Self {
         Self(self.roll())
     }
@@ -22,7 +22,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound`; 0 if that is 0.
+    /// Returns a number below `bound`, or 0 if `bound` is 0.
     pub fn below(&mut self, bound: usize) -> usize {
         (self.roll() % bound.max(1) as u64) as usize
     }
@@ -31,7 +31,7 @@ impl Dice {
         least + self.below((most - least + 1) as usize) as i64
     }
 
-    /// Whether something comes about that does so in `percent` of all cases.
+    /// Returns `true` in `percent` of all cases.
     pub fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }

@@ -10,12 +10,12 @@ use super::dice::Dice;
 /// A worker of a process that was started as so many-th.
 pub type MemberId = (u64, usize);
 
-/// Which member reads what. A partition moves when its owner has given it up, or is in the group no more.
+/// Which member reads which partitions. A partition moves when its owner has given it up, or has left the group.
 #[derive(Debug, Default)]
 pub struct Group {
     members: BTreeSet<MemberId>,
     owners: BTreeMap<TopicPartition, MemberId>,
-    /// What owners are asked to give up, and who gets it.
+    /// The partitions that owners are asked to give up, each with its next owner.
     moving: BTreeMap<TopicPartition, Option<MemberId>>,
 }
 
@@ -35,7 +35,7 @@ impl Group {
         self.owners.get(partition).copied()
     }
 
-    /// It has not been heard of, and need not know.
+    /// Removes a member that has not been heard of, and does not learn it.
     pub fn drop_member(&mut self, member: MemberId) {
         self.members.remove(&member);
         self.owners.retain(|_, owner| *owner != member);
@@ -47,7 +47,7 @@ impl Group {
         }
     }
 
-    /// Partitions without an owner get one, and some of the others are asked to move.
+    /// Gives partitions without an owner to members, and asks some of the others to move.
     pub fn rebalance(
         &mut self,
         partitions: &[TopicPartition],
@@ -72,7 +72,7 @@ impl Group {
         told
     }
 
-    /// `member` has given these up.
+    /// Notes that `member` has given these partitions up.
     pub fn gave_up(&mut self, member: MemberId, partitions: &[TopicPartition]) -> Told {
         let mut told = Told::new();
         for partition in partitions {

@@ -1,11 +1,12 @@
 //! The engine and its checkpoints in a simulated world: thousands of schedules of reads, batches, writes,
 //! kills, zombies, rebalances and faults, each from one seed, each with an exact result at its end.
 //!
-//! What runs is production code: the members' loop and its worker, checkpoints, their writer, chain, store, query,
-//! decoder. Simulated are the edges: the topic and the client that fetches it, the group, the dead-letter topic, the
-//! objects of the store, the clock, and who runs when. Only the loop that triggers is written again (`process`).
+//! What runs is production code: the members' loop and its worker, checkpoints, their writer, chain, store, query and
+//! decoder. The edges are simulated: the topic and the client that fetches it, the group, the dead-letter topic, the
+//! objects of the store, the clock, and the order in which the parts run. Only the loop that triggers is written again
+//! (`process`).
 //!
-//! `CARDSTREAM_SEED=n` replays one schedule and prints its steps; `CARDSTREAM_SCHEDULES=n` runs so many.
+//! `CARDSTREAM_SEED=n` replays one schedule and prints its steps; `CARDSTREAM_SCHEDULES=n` runs n schedules.
 
 #![allow(
     clippy::expect_used,
@@ -49,7 +50,7 @@ fn number(name: &str) -> Option<u64> {
     )
 }
 
-/// Every fourth seed is of a query without an aggregate.
+/// The queries of the schedules. Every fourth seed has a query without an aggregate.
 struct Queries {
     grouping: Settings,
     appending: Settings,
@@ -71,7 +72,7 @@ impl Queries {
     }
 }
 
-/// The schedule of a seed; the error says how to see it again.
+/// Runs the schedule of a seed. The error says how to see it again.
 fn schedule(seed: u64, settings: &Settings, prints: bool) -> Result<trace::Trace, String> {
     let run = || schedule::run(seed, settings, prints);
     let outcome = catch_unwind(AssertUnwindSafe(run));

@@ -15,7 +15,7 @@ use super::settings::Sabotage;
 pub struct Member {
     main_loop: MemberLoop,
     own: Box<dyn Fn() -> OwnPartitions>,
-    /// `None` while it waits for the next one, since its last one broke.
+    /// The client; `None` while the member waits for a new one, after the last one broke.
     client: Option<SimulatedClient>,
     inbox: MemberInbox,
     pub remote: MemberRemote,
@@ -24,7 +24,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// A member that is going to join.
+    /// Makes a member that is going to join.
     pub fn new(settings: MemberSettings, dice: Dice, sabotage: Option<Sabotage>) -> Self {
         let (remote, inbox) = mailbox();
         let (checkpoints, extents) = (settings.checkpoints.clone(), settings.extents.clone());
@@ -39,7 +39,7 @@ impl Member {
         }
     }
 
-    /// The client, while it has one.
+    /// Returns the client, while the member has one.
     pub fn client(&self) -> Option<&SimulatedClient> {
         self.client.as_ref()
     }
@@ -54,14 +54,14 @@ impl Member {
         Ok(())
     }
 
-    /// From the group.
+    /// Sends a message of the group.
     pub fn tell(&self, rebalance: Rebalance) {
         if let Some(client) = &self.client {
             client.tell(rebalance);
         }
     }
 
-    /// The next step of its loop.
+    /// Makes the next step of the member's loop.
     pub fn step(&mut self, now: Instant) -> Checked<Stepped> {
         let Some(client) = &self.client else {
             if let Some(command) = self.inbox.take() {
@@ -89,12 +89,12 @@ impl Member {
     }
 }
 
-/// What has come of a step.
+/// The outcome of a step.
 #[derive(Debug, Default)]
 pub struct Stepped {
     pub done: Done,
     /// The loop has nothing to do.
     pub sleeps: bool,
-    /// Its client broke, and why.
+    /// The reason why the client broke, if it did.
     pub left: Option<String>,
 }

@@ -1,5 +1,5 @@
-//! How an object store fails one process: requests fail, answers are lost, writes are torn, repeated or lost; and a
-//! process that is killed gets no further.
+//! How an object store fails one process: requests fail, answers are lost, writes are torn, repeated or lost. A process
+//! that is killed makes no more requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,17 +9,17 @@ use testkit::failing_store::{FailingStore, Fault, Request};
 
 use super::dice::Dice;
 
-/// What becomes of requests.
+/// How requests of one process fail.
 #[derive(Debug)]
 pub struct Trouble {
     pub dice: Dice,
-    /// So many in a hundred go wrong.
+    /// How many requests in a hundred go wrong.
     pub percent: usize,
-    /// Whether the store says that it has kept what it has not.
+    /// Whether the store confirms writes that it has not stored.
     pub lies: bool,
     pub has_lied: bool,
     pub deleted: usize,
-    /// So many requests are left to a process that is being killed.
+    /// How many more requests a process makes that is being killed.
     pub left: Option<usize>,
 }
 
@@ -80,7 +80,7 @@ impl Trouble {
         })
     }
 
-    /// How much of a write is done before it is torn, in 256ths.
+    /// Returns how much of a write is done before it is torn, in 256ths.
     fn part(&mut self) -> u8 {
         self.dice.below(256) as u8
     }
@@ -96,7 +96,7 @@ fn fault_of_write(fault: Option<Fault>, location: &Path) -> Option<Fault> {
     }
 }
 
-/// One process's way to the objects of all.
+/// Returns one process's way to the objects that all processes share.
 pub fn line(objects: Arc<InMemory>, trouble: Arc<Mutex<Trouble>>) -> FailingStore {
     FailingStore::new(objects, move |request| {
         trouble.lock().unwrap().fault_of(request)

@@ -1,5 +1,5 @@
-//! Where the rows of a query without an aggregate go: an output that takes its time, and one that dies with some of
-//! a batch written.
+//! The output that takes the rows of a query without an aggregate. It takes its time, and may die with a part of a
+//! batch written.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -21,19 +21,19 @@ pub struct Output {
 }
 
 impl Output {
-    /// A batch is given out. A dead output drops it.
+    /// Gives a batch to the output. A dead output drops it.
     pub fn give(&mut self, rows: RecordBatch, receipt: Receipt) {
         if !self.is_dead {
             self.given.push_back((rows, receipt));
         }
     }
 
-    /// Whether some rows wait.
+    /// Returns whether some rows wait.
     pub fn is_waiting(&self) -> bool {
         !self.given.is_empty()
     }
 
-    /// Whether it takes nothing any more.
+    /// Returns whether the output takes nothing any more.
     pub fn is_dead(&self) -> bool {
         self.is_dead
     }
@@ -44,7 +44,7 @@ impl Output {
 pub struct Written(BTreeMap<(TopicPartition, i64), u64>);
 
 impl Written {
-    /// The first rows of a batch are written, which must be what their records say.
+    /// Writes the first rows of a batch, which must match their records.
     fn write(&mut self, rows: &RecordBatch, count: usize, topic: &Topic) -> Checked {
         for row in 0..count {
             let number = rows.column(0).as_primitive::<Int32Type>().value(row);
@@ -65,7 +65,7 @@ impl Written {
         Ok(())
     }
 
-    /// Whether each record before `next` that makes a row has made one.
+    /// Checks that each record before `next` that makes a row has made one.
     pub fn check(&self, partition: &TopicPartition, next: Offset, topic: &Topic) -> Checked {
         for record in topic.log(partition).between(Offset(0), next) {
             let place = (partition.clone(), record.offset);
@@ -81,8 +81,8 @@ impl Written {
 }
 
 impl World<'_> {
-    /// The output of a process writes its next batch, or dies, if it may: then the process ends with it, or goes on
-    /// without.
+    /// Lets the output of a process write its next batch, or die, if it may. If it dies, the process ends with it, or
+    /// goes on without it.
     pub fn write_rows(&mut self, index: usize, may_die: bool) -> Checked {
         let process = &mut self.processes[index];
         let Some((rows, receipt)) = process.output.given.pop_front() else {
@@ -116,7 +116,7 @@ impl World<'_> {
         }
     }
 
-    /// All that waits in a process's output is written.
+    /// Writes everything that waits in a process's output.
     pub fn write_all_rows(&mut self, index: usize) -> Checked {
         while self.processes[index].output.is_waiting() {
             self.write_rows(index, false)?;

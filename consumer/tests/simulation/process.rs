@@ -39,21 +39,21 @@ pub fn store(objects: &Arc<InMemory>, trouble: &Arc<Mutex<Trouble>>) -> Store {
     Store::new(Arc::new(line), Path::from("x"), "memory:///x").unwrap()
 }
 
-/// Where a batch stands.
+/// The stage of a batch.
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {
     Idle,
-    /// So many members have not handed over.
+    /// This many members have not handed over yet.
     Gathering {
         awaited: usize,
         more: bool,
     },
-    /// It waits for dead letters.
+    /// The batch waits for dead letters.
     AwaitingLetters,
     PendingCheckpoints,
 }
 
-/// A partition_batch, and which member has made it.
+/// A batch of one partition, with the number of the member that has made it.
 type Handed = (usize, PartitionBatch);
 
 pub struct Process {
@@ -62,30 +62,30 @@ pub struct Process {
     checkpoints: Checkpoints,
     writer: CheckpointWriter,
     told: Arc<Mutex<Vec<WriterEvent>>>,
-    /// Checkpoints that wait for their rows, of a query without an aggregate.
+    /// The checkpoints that wait for their rows, if the query has no aggregate.
     deliveries: Option<Deliveries>,
     pub output: Output,
     pub trouble: Arc<Mutex<Trouble>>,
     pub members: Vec<Member>,
     reports: Receiver<(usize, Report)>,
-    /// Where members send dead letters.
+    /// The channel to which members send dead letters.
     sent: Receiver<Vec<Letter>>,
-    /// Dead letters on their way.
+    /// The dead letters on their way.
     pub letters: Vec<Letter>,
-    /// Batches that are done.
+    /// The number of batches that are done.
     batches: u64,
     allowance: Allowance,
     phase: Phase,
     handed: Vec<Handed>,
     full: bool,
-    /// Where each partition's checkpoint must be, by what has been seen from outside.
+    /// The offset at which each partition's checkpoint must be, as seen from outside.
     at: BTreeMap<TopicPartition, Offset>,
-    /// The last member that has taken each over.
+    /// The last member that has taken each partition over.
     owners: BTreeMap<TopicPartition, usize>,
     sabotage: Option<Sabotage>,
 }
 
-/// What chance has drawn for a process.
+/// The properties of a process that chance decides.
 pub struct DrawnProcess {
     /// The number of the process, counted from the first that was started.
     pub serial: u64,
@@ -100,7 +100,7 @@ pub struct DrawnProcess {
 pub type Checked<T = ()> = Result<T, String>;
 
 impl Process {
-    /// Starts as the program does; `None` if the store does not let it.
+    /// Starts a process as the program does. Returns `None` if the store does not let it.
     pub fn start(
         drawn: DrawnProcess,
         settings: &Settings,
@@ -201,12 +201,12 @@ impl Process {
         Ok(Some(process))
     }
 
-    /// Where its checkpoint of `partition` stands, as far as it has one.
+    /// Returns the offset of this process's checkpoint of `partition`, if it has one.
     pub fn position(&self, partition: &TopicPartition) -> Option<Offset> {
         self.at.get(partition).copied()
     }
 
-    /// What is held of a partition must be what its records make.
+    /// Checks that a partition's state is what its records make.
     fn check_state(&self, partition: &TopicPartition, topic: &Topic) -> Checked {
         let next = self.at[partition];
         let newest = self.checkpoints.newest(|held| held == partition);
@@ -224,7 +224,7 @@ impl Process {
         ))
     }
 
-    /// Makes a member's next step, and takes what it tells.
+    /// Makes a member's next step, and handles its reports.
     pub fn step(&mut self, number: usize, now: Instant, topic: &Topic) -> Checked<Stepped> {
         let stepped = self.members[number].step(now)?;
         self.see(number, &stepped.done, topic)?;
@@ -232,7 +232,7 @@ impl Process {
             self.report(number, report)?;
         }
         for letter in self.sent.try_iter().flatten() {
-            // It has the record that was read there, as it came.
+            // The letter must hold the record of that place, unchanged.
             let log = topic.log(letter.origin().partition());
             let read = log.read(letter.offset().0).first();
             let value = read.and_then(|read| read.payload.as_ref());
@@ -282,7 +282,8 @@ impl Process {
         Ok(())
     }
 
-    /// The next step of its batch, or the first of another; what has been handed over, if that is it.
+    /// Makes the next step of the batch, or the first step of another one. Returns what has been handed over, if that
+    /// was the last step.
     pub fn drive(&mut self, is_late: bool) -> Option<Vec<Handed>> {
         match self.phase {
             Phase::Idle => self.trigger(),
@@ -305,7 +306,7 @@ impl Process {
         None
     }
 
-    /// Whether no batch is under way.
+    /// Returns whether no batch is running.
     pub fn is_idle(&self) -> bool {
         self.phase == Phase::Idle
     }
@@ -325,7 +326,7 @@ impl Process {
         }
     }
 
-    /// Moves the checkpoints on; the parts that do.
+    /// Moves the checkpoints on. Returns the parts that moved one.
     pub fn advance(&mut self, handed: Vec<Handed>, topic: &Topic) -> Checked<Vec<PartitionBatch>> {
         let from =
             |(number, part): &Handed| (*number, part.partition.clone(), part.start, part.end);
@@ -384,7 +385,7 @@ impl Process {
                 ));
             }
         }
-        // One partition may have come twice, before and after it waited for its dead letters.
+        // A partition may have come twice, before and after it waited for its dead letters.
         for part in &parts {
             self.check_state(&part.partition, topic)?;
         }
@@ -392,7 +393,7 @@ impl Process {
         Ok(parts)
     }
 
-    /// Rows go to the output; behind them the checkpoints are kept that pass them.
+    /// Gives the rows to the output. The checkpoints that pass these rows are stored after them.
     fn give_out(&mut self, parts: &[PartitionBatch], held: Vec<NewState>) -> Checked {
         let Some(deliveries) = &mut self.deliveries else {
             return Ok(());
@@ -411,7 +412,7 @@ impl Process {
         Ok(())
     }
 
-    /// The result that is shown must be that of each record once.
+    /// Checks that the shown result counts each record once.
     pub fn check_result(&self, partitions: &[TopicPartition], topic: &Topic) -> Checked {
         if self.query.appends() {
             return Ok(());
@@ -437,7 +438,7 @@ impl Process {
         ))
     }
 
-    /// Looks for what others have kept of partitions that nobody here has.
+    /// Looks for checkpoints that other processes have stored of a partition that no member here has.
     pub fn follow(&mut self, partition: &TopicPartition, topic: &Topic) -> Checked {
         let Ok(newer) = self.checkpoints.follow(partition) else {
             return Ok(());
@@ -452,7 +453,7 @@ impl Process {
         self.check_state(partition, topic)
     }
 
-    /// What the writer's thread does: writes what has been gathered. The offsets that are durable then.
+    /// Writes what has been gathered, as the writer's thread does. Returns the offsets that are durable then.
     pub fn keep(&mut self) -> Vec<(TopicPartition, Offset)> {
         let written = self
             .deliveries
@@ -472,13 +473,12 @@ impl Process {
         durable
     }
 
-    /// Whether some states are not durable.
+    /// Returns whether some states are not durable.
     pub fn has_unwritten(&self) -> bool {
         self.writer.has_pending()
     }
 
-    /// One of its letters, chosen by chance, and those others of its origin that chance adds are no longer on their
-    /// way.
+    /// Takes one of the letters on their way, chosen by chance, and those others of its origin that chance adds.
     pub fn take_letters(&mut self, dice: &mut Dice) -> Vec<Letter> {
         let chosen = dice.below(self.letters.len());
         if self.letters.is_empty() {

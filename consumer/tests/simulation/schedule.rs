@@ -1,4 +1,4 @@
-//! A schedule: steps by chance, then all heals, is read to its end, and must have an exact result.
+//! A schedule: steps by chance, after which everything heals, is read to its end, and must have an exact result.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use super::settings::Settings;
 use super::trace::Trace;
 use super::world::World;
 
-/// Longer than a member's letters wait for others.
+/// A time longer than a member's letters wait for others.
 const LONG: Duration = Duration::from_millis(200);
-/// More steps than a member makes before it sleeps.
+/// A number greater than the steps that a member makes before it sleeps.
 const MANY: usize = 10_000;
 
-/// Rounds without any progress after which none is to come.
+/// The number of rounds without progress after which no progress will come.
 const STILL: usize = 10;
 
-/// Runs the schedule of a seed: what has happened, and what is wrong with it.
+/// Runs the schedule of a seed. Returns what has happened, and what is wrong with it.
 pub fn run(seed: u64, settings: &Settings, prints: bool) -> (Trace, Checked) {
     let mut world = World::new(seed, settings, prints);
     let outcome = world.run();
@@ -116,7 +116,7 @@ impl World<'_> {
         self.trace.note("grows", &format!("{partition} to {end}"));
     }
 
-    /// The group has not heard of a member, or of its whole process, which does not know it.
+    /// Makes the group lose a member, or its whole process, which does not know it.
     fn lose(&mut self, index: usize, number: usize, all: bool) {
         let process = &mut self.processes[index];
         let numbers = if all {
@@ -137,7 +137,7 @@ impl World<'_> {
         }
     }
 
-    /// A process no longer reaches the store, or does again.
+    /// Cuts a process off from the store, or connects it again.
     fn cut_off(&mut self, index: usize) {
         let usual = self.weather.trouble;
         let process = &self.processes[index];
@@ -148,7 +148,7 @@ impl World<'_> {
         self.trace.note("store fails", &what);
     }
 
-    /// Zombies of a process learn that they are.
+    /// Lets a process's members learn that the group has lost them.
     fn learn(&mut self, index: usize) {
         let process = &self.processes[index];
         for (number, member) in process.members.iter().enumerate() {
@@ -161,7 +161,7 @@ impl World<'_> {
         }
     }
 
-    /// A member's client breaks, or stops at a partition.
+    /// Breaks a member's client, or stops it at a partition.
     fn break_client(&mut self, index: usize, number: usize) {
         let process = &self.processes[index];
         let Some(client) = process.members[number].client() else {
@@ -175,7 +175,7 @@ impl World<'_> {
         self.trace.note("client breaks", &who);
     }
 
-    /// What a member's thread does next, and what its client has for it.
+    /// Makes the next step of a member's thread, or of its client.
     fn member_step(&mut self, index: usize, number: usize) -> Checked {
         let member = &self.processes[index].members[number];
         match member.client() {
@@ -209,7 +209,7 @@ impl World<'_> {
         }
     }
 
-    /// A member goes on until it sleeps.
+    /// Steps a member until it sleeps.
     fn step_until_asleep(&mut self, index: usize, number: usize) -> Checked {
         for _ in 0..MANY {
             if self.step(index, number)? {
@@ -222,7 +222,7 @@ impl World<'_> {
         Err(format!("worker {index}.{number} never sleeps"))
     }
 
-    /// Nothing goes wrong from here on, and nothing new comes.
+    /// Ends all faults, and lets nothing new come.
     fn heal(&mut self) -> Checked {
         self.trace.note("heals", "");
         self.weather.trouble = 0;
@@ -245,7 +245,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// All processes do all they can until everything has been read and kept.
+    /// Lets all processes do everything they can until all is read and stored.
     fn read_all(&mut self) -> Checked {
         let mut before = None;
         let mut still = 0;
@@ -267,7 +267,7 @@ impl World<'_> {
         ))
     }
 
-    /// Of each partition in each process.
+    /// Returns the position of each partition in each process.
     fn positions(&self) -> Vec<(u64, String, i64)> {
         let mut positions = Vec::new();
         for process in &self.processes {
@@ -279,7 +279,7 @@ impl World<'_> {
         positions
     }
 
-    /// A batch that nothing comes between, but what is wrong with the store.
+    /// Runs a batch that nothing interrupts, except for faults of the store.
     fn whole_batch(&mut self, index: usize) -> Checked {
         let records = 1 + self.dice.below(6);
         let stuck = self.weather.stuck;
@@ -298,8 +298,8 @@ impl World<'_> {
         self.keep(index)
     }
 
-    /// Members read so many records of each partition, letters are written but for those in a hundred that
-    /// are stuck, and all is handed over.
+    /// Lets members read `records` records of each partition. Then the letters are written, except for `stuck` in a
+    /// hundred, and everything is handed over.
     fn batch(&mut self, index: usize, records: usize, stuck: usize) -> Checked {
         self.members_work(index, records)?;
         for _ in 0..self.processes[index].letters.len() {
@@ -315,7 +315,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Members do all that they can do with so many records of each partition.
+    /// Lets members do all they can with `records` records of each partition.
     fn members_work(&mut self, index: usize, records: usize) -> Checked {
         for number in 0..self.processes[index].members.len() {
             let mut fetched = BTreeSet::new();
@@ -333,7 +333,7 @@ impl World<'_> {
                 };
                 self.fetch(index, number, &partition, records);
             }
-            // Its letters have waited for long then.
+            // After this time the letters have waited for long.
             self.now += LONG;
             self.step_until_asleep(index, number)?;
         }
@@ -357,7 +357,7 @@ impl World<'_> {
             })
     }
 
-    /// Each process, and one that knows nothing but what is kept, has each record once.
+    /// Checks that each process, and a new one that knows only what is stored, has each record once.
     fn check_end(&mut self) -> Checked {
         let partitions = self.topic.partitions();
         self.check_letters()?;
@@ -375,7 +375,7 @@ impl World<'_> {
         self.check_whole(0)
     }
 
-    /// The result of a process that knows all partitions to their ends.
+    /// Checks the result of a process that knows all partitions to their ends.
     fn check_whole(&self, index: usize) -> Checked {
         let process = &self.processes[index];
         for (partition, log) in self.topic.logs() {

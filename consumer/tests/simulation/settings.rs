@@ -1,4 +1,4 @@
-//! What is the same in many schedules: the query, and perhaps an error made on purpose.
+//! The settings that many schedules share: the query, and perhaps an error made on purpose.
 
 use consumer::checkpoint::identity::Description;
 use consumer::engine::query::Query;
@@ -7,18 +7,18 @@ use consumer::schema::TableSchema;
 use super::topic::TOPIC;
 use super::totals::{QUERY, ROWS, SCHEMA};
 
-/// What is done wrong on purpose, to see that it is found.
+/// An error made on purpose, to see that the simulation finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
-    /// A checkpoint's offset is kept before the state that goes with it.
+    /// A checkpoint's offset is stored before the state that belongs to it.
     OffsetFirst,
     /// A member does not tell its client where to go on after a pause or a rebalance.
     NoSeek,
-    /// A dead letter is said to be written, and is not.
+    /// A dead letter is reported as written, and is not.
     LetterLost,
-    /// A checkpoint is kept before the rows are written that it passes.
+    /// A checkpoint is stored before the rows that it passes are written.
     RowsLast,
-    /// An output that dies acknowledges the batch with which it does.
+    /// An output that dies acknowledges the batch at which it dies.
     RowsDropped,
 }
 
@@ -31,12 +31,12 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// With a query that has an aggregate.
+    /// Returns the settings for a query with an aggregate.
     pub fn new(sabotage: Option<Sabotage>) -> Self {
         Self::of(QUERY, sabotage)
     }
 
-    /// With one that has none.
+    /// Returns the settings for a query without an aggregate.
     pub fn appending(sabotage: Option<Sabotage>) -> Self {
         Self::of(ROWS, sabotage)
     }

@@ -1,4 +1,4 @@
-//! A topic: partitions of good and bad records and tombstones with holes between them, which come to light bit by bit.
+//! A topic: its partitions have good and bad records, tombstones and holes, which become visible bit by bit.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::totals::Totals;
 
 pub const TOPIC: &str = "t";
 
-/// Records of each of these kinds are bad.
+/// Payloads of bad records.
 const BAD: &[&str] = &[
     "",
     "not JSON",
@@ -20,13 +20,13 @@ const BAD: &[&str] = &[
     "[1]",
 ];
 
-/// What the query fails on.
+/// Payloads on which the query fails.
 const FAILING: &[&str] = &[
     r#"{"card":1,"amount":1,"part":0}"#,
     r#"{"part":0,"card":2,"amount":-0.01}"#,
 ];
 
-/// What the query passes over; of the first two it would fail on what it need not compute.
+/// Payloads that the query passes over. On the first two it would fail in an expression that it need not compute.
 const PASSED_OVER: &[&str] = &[
     r#"{"card":0,"amount":1,"part":0}"#,
     r#"{"card":0,"part":0}"#,
@@ -37,15 +37,16 @@ const PASSED_OVER: &[&str] = &[
 #[derive(Clone, Debug)]
 pub struct Record {
     pub offset: i64,
-    /// `None` for a tombstone.
+    /// The payload; `None` for a tombstone.
     pub payload: Option<String>,
-    /// What it adds; `None` for a bad one, for a tombstone, and for one that the query passes over.
+    /// The card and amount that the record adds; `None` for a bad record, a tombstone, and a record that the query
+    /// passes over.
     pub good: Option<(i32, i64)>,
     pub passed_over: bool,
 }
 
 impl Record {
-    /// Whether it is no record of the schema, or one that the query fails on.
+    /// Returns whether the record does not fit the schema, or makes the query fail.
     pub fn is_bad(&self) -> bool {
         self.good.is_none() && !self.passed_over && !self.is_tombstone()
     }
@@ -59,11 +60,11 @@ impl Record {
 #[derive(Debug)]
 pub struct Log {
     records: Vec<Record>,
-    /// So many of them are there.
+    /// The number of records that are visible.
     there: usize,
-    /// One past the last offset that is there, which may be a marker's.
+    /// The offset behind the last visible one, which may be a marker's.
     end: i64,
-    /// Markers behind the last record.
+    /// The number of markers behind the last record.
     trailing: i64,
 }
 
@@ -76,7 +77,7 @@ impl Log {
         let failing = [0, 5, 30, 90][dice.below(4)];
         let mut next = 0;
         let records = (0..count).map(|_| {
-            // What lies between was compacted, or of transactions.
+            // The offsets in a hole were compacted, or belong to transactions.
             let hole = dice.chance(10);
             next += if hole { dice.between(1, 4) } else { 0 };
             let offset = next;
@@ -128,7 +129,7 @@ impl Log {
         }
     }
 
-    /// More of it comes to light.
+    /// Makes more of the log visible.
     fn grow(&mut self, records: usize, dice: &mut Dice) {
         self.there = (self.there + records).min(self.records.len());
         let last = self.there.checked_sub(1).map(|last| &self.records[last]);
@@ -148,19 +149,19 @@ impl Log {
         Offset(self.end)
     }
 
-    /// The records at `from` and behind that are there.
+    /// Returns the visible records from offset `from` on.
     pub fn read(&self, from: i64) -> &[Record] {
         let there = &self.records[..self.there];
         &there[there.partition_point(|record| record.offset < from)..]
     }
 
-    /// Those of an interval of offsets, which must be there.
+    /// Returns the records of an interval of offsets, which must be visible.
     pub fn between(&self, start: Offset, end: Offset) -> impl Iterator<Item = &Record> {
         let from = self.read(start.0).iter();
         from.take_while(move |record| record.offset < end.0)
     }
 
-    /// What a query makes of the records before `next`.
+    /// Returns what a query makes of the records before `next`.
     pub fn totals(&self, next: Offset) -> Totals {
         let mut totals = Totals::default();
         for record in self.between(Offset(0), next) {
@@ -206,7 +207,7 @@ impl Topic {
         }
     }
 
-    /// Nothing more is to come.
+    /// Makes the whole log visible.
     pub fn complete(&mut self, dice: &mut Dice) {
         for log in self.logs.values_mut() {
             log.grow(usize::MAX / 2, dice);

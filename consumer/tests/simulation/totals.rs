@@ -1,4 +1,4 @@
-//! The query's result by another way: plain additions over the records.
+//! Computes the query's result in another way: by plain additions over the records.
 
 use std::collections::BTreeMap;
 
@@ -61,12 +61,12 @@ impl Totals {
         }
     }
 
-    /// How many cards there are.
+    /// Returns the number of cards.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Those of a state, in which a group may come several times.
+    /// Returns the totals of a state, in which a group may come several times.
     pub fn of_state(batches: impl IntoIterator<Item = RecordBatch>) -> Self {
         let mut totals = Self::default();
         for batch in batches {
@@ -75,7 +75,7 @@ impl Totals {
         totals
     }
 
-    /// Those of a result.
+    /// Returns the totals of a result.
     pub fn of_rows(batch: &RecordBatch) -> Self {
         let mut totals = Self::default();
         let cents = |column: usize, row| {

@@ -1,4 +1,4 @@
-//! What has happened in a schedule: printed if it is replayed, else counted.
+//! The events of a schedule: they are printed in a replay, and otherwise only counted.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 pub struct Trace {
     prints: bool,
     steps: usize,
-    /// Tells two runs of one seed apart.
+    /// The hash that distinguishes two runs of one seed.
     hash: DefaultHasher,
     counts: BTreeMap<&'static str, u64>,
 }

@@ -23,22 +23,22 @@ use super::topic::Topic;
 use super::totals::Totals;
 use super::trace::Trace;
 
-/// What is the same in all of a schedule.
+/// The settings of one whole schedule.
 #[derive(Debug)]
 pub struct Weather {
-    /// Requests to the store that go wrong, in a hundred.
+    /// How many requests to the store go wrong, in a hundred.
     pub trouble: usize,
-    /// Whether the store says that it has kept what it has not.
+    /// Whether the store confirms writes that it has not stored.
     pub lies: bool,
-    /// Of dead letters, in a hundred.
+    /// How many dead letters get stuck, in a hundred.
     pub stuck: usize,
     pub most_processes: usize,
-    /// Records that a batch may take.
+    /// The most records of a batch, if batches are limited.
     pub allowed: Option<u64>,
-    /// Of steps at which the output of a process writes a batch, in a hundred: none of a query with an aggregate,
+    /// At how many steps, in a hundred, the output of a process writes a batch. It is 0 for a query with an aggregate,
     /// whose results need not be written.
     pub writes: usize,
-    /// Of batches with which the output dies, in a hundred.
+    /// With how many batches, in a hundred, the output dies.
     pub output_dies: usize,
 }
 
@@ -66,20 +66,20 @@ pub struct World<'a> {
     pub weather: Weather,
     pub topic: Topic,
     objects: Arc<InMemory>,
-    /// The store as it is, without troubles.
+    /// The store without any faults.
     store: Store,
     pub group: Group,
     pub processes: Vec<Process>,
     started: u64,
-    /// Dead letters that are in their topic.
+    /// The dead letters that are in their topic.
     letters: BTreeSet<(TopicPartition, i64)>,
-    /// Rows that are written, of a query without an aggregate.
+    /// The rows that are written, if the query has no aggregate.
     pub written: Written,
-    /// How far each partition was said to be durable.
+    /// The offset up to which each partition was reported as durable.
     durable: BTreeMap<TopicPartition, Offset>,
-    /// Whether the store has lied: nothing that it said is sure then.
+    /// Whether the store has lied: then nothing that it said is certain.
     lied: bool,
-    /// What all clocks show. Only how much of it passes is of meaning.
+    /// The time of all clocks. Only differences of it have a meaning.
     pub now: Instant,
     pub trace: Trace,
 }
@@ -115,7 +115,7 @@ impl<'a> World<'a> {
         world
     }
 
-    /// Starts a process, if the store lets it, and has it join the group.
+    /// Starts a process, if the store lets it, and lets it join the group.
     pub fn start_process(&mut self) -> Checked {
         let workers = 1 + self.dice.below(3);
         let trouble = Trouble::new(self.dice.split(), self.weather.trouble, self.weather.lies);
@@ -158,7 +158,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// A member joins the group with a new client.
+    /// Lets a member join the group with a new client.
     pub fn join(&mut self, index: usize, number: usize) -> Checked {
         let process = &mut self.processes[index];
         process.members[number].join()?;
@@ -166,7 +166,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// A process is killed, perhaps while it writes: all that it had in its memory is gone.
+    /// Kills a process, perhaps while it writes: everything in its memory is lost.
     pub fn kill(&mut self, index: usize, left: Option<usize>) -> Checked {
         if let Some(left) = left {
             self.processes[index].trouble.lock().unwrap().left = Some(left);
@@ -181,7 +181,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// Tells members what the group wants of them.
+    /// Sends the group's messages to members.
     pub fn tell(&mut self, told: Told) {
         for ((serial, number), rebalance) in told {
             let told = format!("worker {serial}.{number} {rebalance:?}");
@@ -202,7 +202,7 @@ impl<'a> World<'a> {
         self.tell(told);
     }
 
-    /// The next step of a member's loop; whether it sleeps after that.
+    /// Makes the next step of a member's loop. Returns whether the member sleeps after it.
     pub fn step(&mut self, index: usize, number: usize) -> Checked<bool> {
         let process = &mut self.processes[index];
         let id: MemberId = (process.serial, number);
@@ -236,13 +236,13 @@ impl<'a> World<'a> {
         Ok(sleeps)
     }
 
-    /// So much time passes at most.
+    /// Lets some time pass, at most `most`.
     pub fn pass_time(&mut self, most: Duration) {
         let most = i64::try_from(most.as_millis()).unwrap();
         self.now += Duration::from_millis(self.dice.between(0, most) as u64);
     }
 
-    /// The next step of a process's batch.
+    /// Makes the next step of a process's batch.
     pub fn drive(&mut self, index: usize, is_late: bool) -> Checked {
         let process = &mut self.processes[index];
         let Some(handed) = process.drive(is_late) else {
@@ -275,7 +275,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    /// The thread that keeps checkpoints of a process does its work.
+    /// Does the work of a process's thread that writes checkpoints.
     pub fn keep(&mut self, index: usize) -> Checked {
         let process = &mut self.processes[index];
         let durable = process.keep();
@@ -299,14 +299,14 @@ impl<'a> World<'a> {
             self.check_kept(&partition)?;
         }
         if self.processes[index].has_unwritten() {
-            // Some may have been written in part.
+            // Some checkpoints may have been written in part.
             self.check_all_kept()?;
         }
         Ok(())
     }
 
-    /// What can be recovered of a partition must be what its records make, and no older than what was
-    /// said to be durable.
+    /// Checks that what can be recovered of a partition is what its records make, and no older than what was reported
+    /// as durable.
     fn check_kept(&mut self, partition: &TopicPartition) -> Checked {
         let folder = Folder {
             fingerprint: self
@@ -362,7 +362,7 @@ impl<'a> World<'a> {
         partitions.iter().try_for_each(|of| self.check_kept(of))
     }
 
-    /// Some of a process's dead letters are written, or found to be stuck; what a member has lost the partition of
+    /// Writes some of a process's dead letters, or finds them stuck. Letters of a partition that its member has lost
     /// need not be written.
     pub fn write_letters(&mut self, index: usize, stuck: usize) {
         let process = &mut self.processes[index];
@@ -394,7 +394,7 @@ impl<'a> World<'a> {
         self.lied
     }
 
-    /// Whether all bad records are in the dead-letter topic.
+    /// Checks that all bad records are in the dead-letter topic.
     pub fn check_letters(&self) -> Checked {
         for (partition, log) in self.topic.logs() {
             for record in log.between(Offset(0), log.end()) {
