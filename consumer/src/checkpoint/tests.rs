@@ -1,4 +1,4 @@
-//! Who moves a checkpoint on, within a process and between several.
+//! Tests of which owner moves a checkpoint on, within a process and between several.
 
 use std::collections::BTreeMap;
 

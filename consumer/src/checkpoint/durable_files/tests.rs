@@ -1,4 +1,4 @@
-//! What is on the disk, and what several processes do to one file.
+//! Tests of what is on the disk, and of several processes that write one file.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Barrier};

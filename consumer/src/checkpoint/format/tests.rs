@@ -1,4 +1,4 @@
-//! What is written is read again, and whatever else is an error.
+//! Tests that reading returns what was written, and an error for everything else.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is listed of objects that are whole, damaged, missing, or not there yet.
+//! Tests that list objects which are whole, damaged, missing, or not there yet.
 
 use std::sync::Arc;
 

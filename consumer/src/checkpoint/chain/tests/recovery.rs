@@ -1,4 +1,4 @@
-//! What is recovered after whatever has happened to the objects.
+//! Tests of what is recovered after whatever has happened to the objects.
 
 use super::*;
 

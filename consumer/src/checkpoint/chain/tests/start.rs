@@ -1,4 +1,4 @@
-//! What is known of where reading began.
+//! Tests of the stored offset where reading began.
 
 use super::*;
 

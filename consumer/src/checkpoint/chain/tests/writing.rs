@@ -1,4 +1,4 @@
-//! What a writer writes, on what others have written.
+//! Tests of what a writer writes on top of the objects of other writers.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What no writer makes is an error before Arrow's reader sees it, and what one makes is none.
+//! Tests that what no writer makes is an error before Arrow's reader sees it, and that what a writer makes is no error.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What is read as it was written, and what comes of it when it is changed.
+//! Tests that streams are read as they were written, and of what happens when they are changed.
 
 use std::sync::Arc;
 
