@@ -2,7 +2,7 @@
 //!
 //! - Letters are sent together. An origin is told once how many of its letters are settled, for all that are.
 //! - Brokers refuse as a whole what is sent together. So a letter that may be at fault is sent again alone, and only a
-//! letter that was sent alone is held at fault.
+//!   letter that was sent alone is held at fault.
 //! - While a letter cannot be written, the other letters of its origin wait behind it. Letters of other origins go on.
 
 use std::collections::HashSet;
