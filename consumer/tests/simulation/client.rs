@@ -4,7 +4,7 @@
 //!
 //! - What has been fetched waits in a queue, and goes to the loop in the order of each partition.
 //! - A few records of a paused or revoked partition may still come, and the others are dropped. After that the client
-//! goes on anywhere between the last record that was taken and the last that was fetched, unless it is told where.
+//!   goes on anywhere between the last record that was taken and the last that was fetched, unless it is told where.
 //! - Whenever the group moves partitions, the client does the same to all others that it has.
 //! - A lost connection makes records come again.
 
